@@ -1,0 +1,298 @@
+"""The command line: ``wsgicache run MODULE:APP`` (also ``python -m wsgicache run``).
+
+A development server: Werkzeug's, with the cache in front, a log line that says what the cache did,
+a reloader, and companions, processes that live exactly as long as the server.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+from werkzeug._reloader import run_with_reloader  # run_simple would bind the port itself
+from werkzeug.serving import LISTEN_QUEUE, WSGIRequestHandler, is_running_from_reloader, make_server
+
+from wsgicache import CacheMiddleware, Policy
+from wsgicache.companions import companions
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+POLICIES = {"safe": Policy, "rfc": Policy.rfc}
+#: Where the reloader's parent tells its child which socket to serve.
+SOCKET_VARIABLE = "WSGICACHE_RUN_SOCKET"
+#: Frames that a traceback of the user's module begins with and that say nothing about it.
+OUR_FRAMES = (__file__, "importlib")
+#: Control characters, C0 and C1, would let a path rewrite the terminal.
+CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+CONTROLS_BUT_LINES = {code: text for code, text in CONTROLS.items() if chr(code) not in "\t\n"}
+
+
+class Refusal(click.ClickException):
+    """What was asked for cannot be done: one line, exit code 2."""
+
+    exit_code = 2
+
+
+@click.group()
+@click.version_option(package_name="wsgicache")
+def main() -> None:
+    """A shared HTTP cache (RFC 9111) as WSGI middleware."""
+
+
+@main.command()
+@click.argument("target", metavar="MODULE:APP")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--policy",
+    default="safe",
+    show_default=True,
+    type=click.Choice(list(POLICIES)),
+    help="Store with care, or all that RFC 9111 allows.",
+)
+@click.option(
+    "--threads/--no-threads",
+    default=True,
+    show_default=True,
+    help="A thread per request, or one request after the other.",
+)
+@click.option(
+    "--reload", is_flag=True, help="Start anew, with an empty cache, when a Python file changes."
+)
+@click.option(
+    "--with",
+    "commands",
+    metavar="CMD",
+    multiple=True,
+    help="A shell command that runs as long as the server; may be repeated.",
+)
+def run(
+    target: str,
+    host: str,
+    port: int,
+    policy: str,
+    threads: bool,
+    reload: bool,
+    commands: tuple[str, ...],
+) -> None:
+    """Serve a WSGI app with the cache in front, for development.
+
+    The app is written MODULE:APP, as in wsgicache.demo:app, or MODULE:FACTORY() where a call makes
+    it. MODULE may lie in the current directory.
+    """
+    sys.path.insert(0, os.getcwd())
+
+    def serve(listener: int) -> None:
+        cached = CacheMiddleware(load(target), policy=POLICIES[policy]())
+        handler = logging.StreamHandler()
+        handler.setFormatter(TerminalSafe())
+        logging.basicConfig(handlers=[handler])  # where the app has not set up its own
+        app = access_log(cached)
+        server = make_server(host, port, app, threads, request_handler=Handler, fd=listener)
+        address = f"[{host}]" if ":" in host else host
+        click.echo(
+            f"{target} runs on http://{address}:{server.port}/ with the cache in front "
+            f"({policy} policy) until Ctrl+C. This server is for development only.",
+            err=True,
+        )
+        server.serve_forever()
+
+    def serve_reloaded() -> None:
+        threading.Thread(target=end_with_parent, daemon=True).start()
+        try:
+            serve(int(os.environ[SOCKET_VARIABLE]))
+        except Refusal as refusal:  # the next change may cure it
+            refusal.show()
+
+    if is_running_from_reloader():
+        run_with_reloader(serve_reloaded)
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        end_in_order(name)
+    with listening(host, port) as listener, companions(commands):
+        if reload:
+            listener.set_inheritable(True)
+            os.environ[SOCKET_VARIABLE] = str(listener.fileno())
+            run_with_reloader(serve_reloaded)
+        else:
+            serve(listener.fileno())
+
+
+def load(target: str) -> WSGIApplication:
+    """The WSGI app that MODULE:APP or MODULE:FACTORY() names; raises Refusal if there is none."""
+    module, _, name = target.partition(":")
+    attributes = name.removesuffix("()").split(".")
+    if not all(part.isidentifier() for part in (*module.split("."), *attributes)):
+        raise Refusal(f"{target!r} is not MODULE:APP, as in wsgicache.demo:app")
+    with located(f"importing {module}"):
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if f"{module}.".startswith(f"{error.name}."):
+                where = f"in {os.getcwd()} or among what is installed"
+                raise Refusal(f"there is no module {error.name} {where}") from None
+            raise
+    for attribute in attributes:
+        if not hasattr(found, attribute):
+            raise Refusal(f"{target}: there is no {attribute} in {module}")
+        found = getattr(found, attribute)
+    if name.endswith("()"):
+        with located(f"calling {target}"):
+            found = found()
+    if not callable(found):
+        raise Refusal(f"{target} is not a WSGI app: {type(found).__name__!r} cannot be called")
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):
+        return found  # a callable that does not tell
+    try:
+        signature.bind({}, None)
+    except TypeError:
+        made = "" if name.endswith("()") else f"; if it makes one, say {target}()"
+        raise Refusal(
+            f"{target} is not a WSGI app: it takes {signature}, not (environ, start_response){made}"
+        ) from None
+    return found
+
+
+@contextmanager
+def located(doing: str) -> Iterator[None]:
+    """Turn what the user's code raises into a Refusal that shows where, without our own frames."""
+    try:
+        yield
+    except Refusal:
+        raise
+    except Exception as error:
+        frame = error.__traceback__
+        while frame and any(ours in frame.tb_frame.f_code.co_filename for ours in OUR_FRAMES):
+            frame = frame.tb_next
+        shown = "".join(traceback.format_exception(error.with_traceback(frame)))
+        raise Refusal(f"{doing} raised {type(error).__name__}:\n{shown.rstrip()}") from None
+
+
+def access_log(app: WSGIApplication) -> WSGIApplication:
+    """Write a line to stderr for every response, when its last byte is out."""
+
+    def logged(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+        began = time.perf_counter()
+        status, size, outcome = "500", 0, ""
+        body: Iterable[bytes] = ()
+
+        def start(
+            line: str,
+            fields: list[tuple[str, str]],
+            exc_info: Any = None,
+        ) -> Callable[[bytes], object]:
+            nonlocal status, outcome
+            write = start_response(line, fields, exc_info)
+            status = line[:3]
+            outcome = ", ".join(value for name, value in fields if name.lower() == "cache-status")
+
+            def counting(data: bytes) -> None:
+                nonlocal size
+                size += len(data)
+                write(data)
+
+            return counting
+
+        try:
+            body = app(environ, start)
+            for chunk in body:
+                size += len(chunk)
+                yield chunk
+        except Exception:
+            if not size:
+                status = "500"  # the server's own answer
+            raise
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+            spent = (time.perf_counter() - began) * 1000
+            asked = f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']}".translate(CONTROLS)
+            colour = "green" if "; hit" in outcome else "red" if status[0] == "5" else "yellow"
+            told = click.style(outcome.translate(CONTROLS) or "-", fg=colour)
+            click.echo(f"{asked} {status} {size} B {spent:.1f} ms {told}", err=True)
+
+    return logged
+
+
+class Handler(WSGIRequestHandler):
+    """Werkzeug's request handler without its log line, and with one Date (RFC 9110 §6.6.1)."""
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin a response; what the server itself adds waits for the app's fields."""
+        self.names: set[str] = set()
+        self.send_response_only(code, message)
+
+    def send_header(self, keyword: str, value: str) -> None:
+        """Send a field, and remember its name."""
+        self.names.add(keyword.lower())
+        super().send_header(keyword, value)
+
+    def end_headers(self) -> None:
+        """Send the server's own fields where the app sent none."""
+        if "server" not in self.names:
+            super().send_header("Server", self.version_string())
+        if "date" not in self.names:
+            super().send_header("Date", self.date_time_string())
+        super().end_headers()
+
+    def handle_expect_100(self) -> bool:
+        """Nothing: run_wsgi sends the interim response."""
+        return True
+
+    def log_error(self, format: str, *args: object) -> None:
+        """Write a line about a request that is none."""
+        click.echo((format % args).translate(CONTROLS), err=True)
+
+
+class TerminalSafe(logging.Formatter):
+    """A formatter whose lines cannot command a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's text, control characters but line ends and tabs made visible."""
+        return super().format(record).translate(CONTROLS_BUT_LINES)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A listening socket; raises Refusal if it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=LISTEN_QUEUE)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
+        raise Refusal(f"cannot listen on {host} port {port}: {reason}") from None
+
+
+def end_in_order(name: str) -> None:
+    """Let the signal end this process as the end of the program does, unless it is ignored."""
+    number = getattr(signal, name, None)  # Windows has no SIGHUP
+    if number and signal.getsignal(number) is not signal.SIG_IGN:
+        signal.signal(number, lambda *_: sys.exit(0))
+
+
+def end_with_parent() -> None:
+    """End this process when the reloader's parent has ended, however it did."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)

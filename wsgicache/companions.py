@@ -1,0 +1,72 @@
+"""Companions: processes that live exactly as long as the server beside them.
+
+They are started by a keeper, a process of its own (``python -m wsgicache.companions CMD …``) that
+reads a pipe to its end. The pipe's other end is held by the server alone, so however the server
+ends, by a signal that nobody can catch too, the keeper learns of it and ends what it started.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+#: How long companions may take to end once they are told to, in seconds.
+GRACE = 3
+
+
+@contextmanager
+def companions(commands: Sequence[str]) -> Iterator[None]:
+    """Start the shell commands, and end them with this process, however it ends.
+
+    Raises OSError where there are no process groups or the keeper cannot start.
+    """
+    if not commands:
+        yield
+        return
+    if not hasattr(os, "killpg"):
+        raise OSError("companions need process groups, which this system does not have")
+    line = [sys.executable, "-m", __name__, *commands]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(line, stdin=pipe, stdout=pipe, start_new_session=True) as keeper:
+        assert keeper.stdout is not None
+        if not keeper.stdout.readline():
+            raise OSError("the companions could not be started")
+        yield
+
+
+def keep(commands: Sequence[str]) -> None:
+    """Run the commands until stdin ends, then end them and all they have started."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)  # only stdin counts; commands get the defaults back
+    ending = threading.Event()
+
+    def report(command: str, process: subprocess.Popen[bytes]) -> None:
+        code = process.wait()
+        if not ending.is_set():
+            sys.stderr.write(f"The companion {command!r} ended early with exit code {code}.\n")
+
+    started = [
+        subprocess.Popen(command, shell=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+        for command in commands
+    ]
+    for pair in zip(commands, started, strict=True):
+        threading.Thread(target=report, args=pair, daemon=True).start()
+    print("started", flush=True)
+    sys.stdin.read()
+    ending.set()
+    os.killpg(0, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE
+    for process in started:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0, deadline - time.monotonic()))
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    keep(sys.argv[1:])
