@@ -1,0 +1,90 @@
+"""What does it answer? (RFC 9110 §13, §14; RFC 9111 §4.3.2)"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from wsgicache.rules.fields import entity_tags, parse_date, parse_ranges, weak_match
+from wsgicache.rules.model import FieldLines, Policy, Request, StoredResponse
+
+NOT_MODIFIED = "304 Not Modified"
+PARTIAL_CONTENT = "206 Partial Content"
+RANGE_NOT_SATISFIABLE = "416 Range Not Satisfiable"
+
+Ranges = list[tuple[int, int]]
+
+
+def not_modified(request: Request, stored: StoredResponse, now: float) -> bool:
+    """Whether the client's own copy is still good (§4.3.2, RFC 9110 §13.2.2).
+
+    If-None-Match takes precedence over If-Modified-Since; neither counts for another answer than
+    a successful one (RFC 9110 §13.2.1).
+    """
+    presented = request.environ.get
+    if stored.status[:1] != "2":
+        return False
+    if (wanted := presented("HTTP_IF_NONE_MATCH")) is not None:
+        if wanted.strip(" \t") == "*":
+            return True
+        etag = stored.etag
+        if etag is None:
+            return False
+        return wanted == etag or any(weak_match(tag, etag) for tag in entity_tags(wanted))
+    since = parse_date(presented("HTTP_IF_MODIFIED_SINCE"), now)
+    return since is not None and stored.modified_at <= since
+
+
+def wanted_ranges(request: Request, stored: StoredResponse, policy: Policy) -> Ranges | None:
+    """The ranges of *stored* to send, none of them for 416, or None for the whole (9110 §14.2)."""
+    presented = request.environ.get
+    value = presented("HTTP_RANGE")
+    if value is None or request.method != "GET" or stored.status[:3] != "200":
+        return None
+    condition = presented("HTTP_IF_RANGE")
+    if condition is not None and not _same_representation(condition.strip(" \t"), stored):
+        return None
+    return parse_ranges(value, stored.length, policy.max_ranges)
+
+
+def _same_representation(condition: str, stored: StoredResponse) -> bool:
+    """If-Range: strong comparison with the entity tag, or the exact date (RFC 9110 §13.1.5)."""
+    if condition == stored.etag:
+        return not condition.startswith("W/")
+    return stored.strong_date and condition == stored.last_modified
+
+
+def partial_fields(stored: StoredResponse, ranges: Ranges) -> FieldLines:
+    """What a 206 with one range, or a 416 with none, says (RFC 9110 §15.3.7, §15.5.17)."""
+    if not ranges:
+        kept = ("date", "cache-control", "vary")
+        fields = [line for line in stored.fields if line[0].lower() in kept]
+        return [*fields, ("Content-Range", f"bytes */{stored.length}"), ("Content-Length", "0")]
+    ((first, last),) = ranges
+    return [
+        *[line for line in stored.fields if line[0].lower() != "content-length"],
+        ("Content-Range", f"bytes {first}-{last}/{stored.length}"),
+        ("Content-Length", str(last - first + 1)),
+    ]
+
+
+def multipart(
+    stored: StoredResponse, content: bytes, ranges: Ranges
+) -> tuple[FieldLines, list[bytes]]:
+    """Fields and body of a 206 with several ranges (RFC 9110 §14.6)."""
+    boundary = uuid4().hex
+    kind = next((value for name, value in stored.fields if name.lower() == "content-type"), None)
+    described = f"\r\nContent-Type: {kind}" if kind else ""
+    body: list[bytes] = []
+    for first, last in ranges:
+        head = (
+            f"\r\n--{boundary}{described}"
+            f"\r\nContent-Range: bytes {first}-{last}/{stored.length}\r\n\r\n"
+        )
+        body += (head.encode("latin-1"), content[first : last + 1])
+    body.append(f"\r\n--{boundary}--\r\n".encode())
+    fields = [
+        line for line in stored.fields if line[0].lower() not in ("content-length", "content-type")
+    ]
+    fields.append(("Content-Type", f"multipart/byteranges; boundary={boundary}"))
+    fields.append(("Content-Length", str(sum(map(len, body)))))
+    return fields, body

@@ -1,0 +1,370 @@
+"""Text to values and back: what a field value says (RFC 9110 §5, RFC 9111 §5).
+
+Every parser here is total: any ``str`` has a value, nothing is raised, time is linear in the
+length of the text. Only ASCII digits are digits, only space and tab are white space.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+Directives = dict[str, str | None]
+"""Cache-Control as understood: directive names in lower case, and their arguments."""
+
+NO_DIRECTIVES: Directives = {}
+
+MAX_DELTA_SECONDS = 2**31
+"""What a larger number of seconds is taken for (§1.2.2)."""
+
+TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_TOKEN = re.compile(TOKEN)
+_DIGITS = re.compile(r"[0-9]+")
+
+# ── Cache-Control (§5.2) ───────────────────────────────────────────────────────────────────────
+
+# A member runs to the next comma outside quotes; an unterminated quote runs to the end.
+_MEMBER = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.?)*+"?)++', re.DOTALL)
+_DIRECTIVE = re.compile(
+    rf'({TOKEN})(?:[ \t]*=[ \t]*(?:"((?:[^"\\]++|\\.)*+)"|({TOKEN})))?', re.DOTALL
+)
+_NAMED = re.compile(rf"({TOKEN})[ \t]*=")
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+
+_FIELD_LISTS = frozenset({"private", "no-cache"})
+_RESTRICTIVE = frozenset(
+    {"no-store", "private", "no-cache", "must-revalidate", "proxy-revalidate", "must-understand"}
+)
+_SHORTEST = frozenset(
+    {"max-age", "s-maxage", "max-stale", "stale-while-revalidate", "stale-if-error"}
+)
+
+
+def parse_cache_control(value: str) -> Directives:
+    """The directives of a Cache-Control field value (§5.2); unknown ones are kept, and ignored.
+
+    Names are case-insensitive. Of duplicates the more restrictive counts: the smallest number of
+    seconds, ``private`` without field names before ``private="x"``. A member that is no directive
+    has every restrictive word in it taken for one, whatever stands around it.
+    """
+    directives: Directives = {}
+    for found in _MEMBER.finditer(value):
+        member = found[0].strip(" \t")
+        if not member:
+            continue
+        directive = _DIRECTIVE.fullmatch(member)
+        if directive is not None:
+            name = directive[1].lower()
+            quoted, token = directive[2], directive[3]
+            argument = token if quoted is None else _QUOTED_PAIR.sub(r"\1", quoted)
+            if name in _FIELD_LISTS:
+                # The token form names no fields: senders must quote (§5.2.2.4, §5.2.2.7), and
+                # less than a field list is the whole response.
+                names = None if quoted is None else field_names(argument)
+                argument = ",".join(names) if names else None
+            _say(directives, name, argument)
+            continue
+        if (named := _NAMED.match(member)) is not None and named[1].lower() not in _RESTRICTIVE:
+            _say(directives, named[1].lower(), member[named.end() :])
+        for word in _TOKEN.findall(member):
+            if word.lower() in _RESTRICTIVE:
+                _say(directives, word.lower(), None)
+    return directives
+
+
+def _say(directives: Directives, name: str, argument: str | None) -> None:
+    if name not in directives:
+        directives[name] = argument
+        return
+    earlier = directives[name]
+    if name in _FIELD_LISTS:
+        both = earlier is not None and argument is not None
+        directives[name] = f"{earlier},{argument}" if both else None
+    elif name in _SHORTEST:
+        first, second = delta_seconds(earlier), delta_seconds(argument)
+        if first is not None and (second is None or second < first):
+            directives[name] = argument
+
+
+def field_names(value: str | None) -> tuple[str, ...] | None:
+    """A list of field names in lower case (RFC 9110 §5.6.1), or None where it is not one."""
+    if value is None:
+        return None
+    names = [name for part in value.split(",") if (name := part.strip(" \t"))]
+    if not all(map(_TOKEN.fullmatch, names)):
+        return None
+    return tuple(name.lower() for name in names)
+
+
+def delta_seconds(argument: str | None) -> int | None:
+    """``1*DIGIT`` as seconds, at most 2^31 (§1.2.2); None for anything else."""
+    if argument is None or _DIGITS.fullmatch(argument) is None:
+        return None
+    digits = argument.lstrip("0")
+    if len(digits) > 10:
+        return MAX_DELTA_SECONDS
+    return min(int(digits or "0"), MAX_DELTA_SECONDS)
+
+
+# ── Targeted fields (RFC 9213) ─────────────────────────────────────────────────────────────────
+
+_SECONDS = _SHORTEST | {"min-fresh"}
+_FLAGS = frozenset(
+    {
+        "no-store",
+        "must-revalidate",
+        "proxy-revalidate",
+        "must-understand",
+        "public",
+        "immutable",
+        "no-transform",
+    }
+)
+
+
+def parse_targeted(value: str) -> Directives | None:
+    """The directives of a targeted field (RFC 9213 §2.1), or None where it must be ignored.
+
+    It is a Dictionary of structured fields: one that does not parse, is empty, or gives a known
+    directive a value of the wrong type says nothing.
+    """
+    import http_sf
+
+    try:
+        members = http_sf.parse(value.encode("latin-1"), tltype="dictionary")
+    except Exception:  # the parser's own errors, and whatever else odd bytes make it raise
+        return None
+    if not isinstance(members, dict) or not members:
+        return None
+    directives: Directives = {}
+    for name, member in members.items():
+        argument = member[0] if isinstance(member, tuple) else member
+        if name in _SECONDS:
+            if type(argument) is not int or argument < 0:
+                return None
+            directives[name] = str(argument)
+        elif name in _FLAGS:
+            if argument is not True:
+                return None
+            directives[name] = None
+        elif name in _FIELD_LISTS:
+            if argument is not True and not isinstance(argument, str):
+                return None
+            names = None if argument is True else field_names(str(argument))
+            directives[name] = ",".join(names) if names else None
+        else:
+            directives[name] = None
+    return directives
+
+
+# ── Dates (RFC 9110 §5.6.7) ────────────────────────────────────────────────────────────────────
+
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_DAY = "(?:mon|tue|wed|thu|fri|sat|sun)"
+_LONG_DAY = "(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
+_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+_TIME = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_DATE_FORMS: tuple[re.Pattern[str], ...] = tuple(
+    re.compile(form, re.ASCII | re.IGNORECASE)
+    for form in (
+        rf"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} gmt",
+        rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} gmt",
+        rf"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
+    )
+)
+
+
+def parse_date(value: str | None, now: float) -> float | None:
+    """An HTTP-date in seconds since the epoch, or None for anything else (RFC 9110 §5.6.7).
+
+    All three forms, names in any case (§4.2); a two-digit year that seems more than fifty years
+    ahead of *now* is the last past year with those digits.
+    """
+    if value is None:
+        return None
+    text = value.strip(" \t")
+    for form in _DATE_FORMS:
+        if (found := form.fullmatch(text)) is not None:
+            break
+    else:
+        return None
+    year, month = int(found["year"]), _MONTHS.index(found["month"].lower()) + 1
+    second = int(found["second"])
+    try:
+        if len(found["year"]) == 2:
+            this_year = datetime.fromtimestamp(now, UTC).year
+            year += this_year - this_year % 100
+            if year > this_year + 50:
+                year -= 100
+        date = datetime(
+            year,
+            month,
+            int(found["day"]),
+            int(found["hour"]),
+            int(found["minute"]),
+            min(second, 59),
+            tzinfo=UTC,
+        )
+    except (ValueError, OverflowError, OSError):
+        return None
+    if second > 60:
+        return None
+    return (date - _EPOCH) / _SECOND + (second == 60)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+
+# ── Age, Vary, validators, ranges ──────────────────────────────────────────────────────────────
+
+
+def parse_age(value: str | None) -> int:
+    """An Age field value in seconds: the first member counts, an invalid one is 0 (§5.1)."""
+    if value is None:
+        return 0
+    return delta_seconds(value.partition(",")[0].strip(" \t")) or 0
+
+
+MAX_NOMINATED = 16
+_MAX_VARY = 8192
+
+
+def parse_vary(lines: Iterable[str]) -> tuple[str, ...] | None:
+    """The nominated fields, sorted, in lower case (RFC 9110 §12.5.5), or None if none can match.
+
+    None for a member ``*`` wherever it stands, for what is no list of field names, and for more
+    names than anyone means. A name with an underscore cannot be told from one with a dash in a
+    WSGI environ, so it matches nothing either.
+    """
+    value = ",".join(lines)
+    if len(value) > _MAX_VARY:
+        return None
+    names = field_names(value)
+    if names is None or len(names) > MAX_NOMINATED:
+        return None
+    if any(name == "*" or "_" in name for name in names):
+        return None
+    return tuple(sorted(set(names)))
+
+
+def environ_key(field_name: str) -> str:
+    """Where PEP 3333 puts a request field."""
+    key = field_name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
+
+
+_ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*+"')
+
+
+def is_entity_tag(value: str) -> bool:
+    """Whether *value* is one well-formed entity tag (RFC 9110 §8.8.3)."""
+    return _ENTITY_TAG.fullmatch(value) is not None
+
+
+def entity_tags(value: str) -> list[str]:
+    """The entity tags of an If-None-Match list (RFC 9110 §13.1.2), whatever stands between them."""
+    return _ENTITY_TAG.findall(value)
+
+
+def weak_match(one: str, other: str) -> bool:
+    """Weak comparison of two entity tags (RFC 9110 §8.8.3.2)."""
+    return one.removeprefix("W/") == other.removeprefix("W/")
+
+
+_RANGE = re.compile(r"([0-9]*)-([0-9]*)")
+_UNIT = "bytes="
+
+
+def parse_ranges(value: str, length: int, most: int) -> list[tuple[int, int]] | None:
+    """The satisfiable ranges of a Range field as (first, last) of *length* bytes (RFC 9110 §14.1).
+
+    None where the field is to be ignored: another unit, a malformed or reversed range, more than
+    *most* of them, or ranges that together are larger than the whole. An empty list is
+    unsatisfiable (416).
+    """
+    if value[: len(_UNIT)].lower() != _UNIT:
+        return None
+    if value.count(",") >= most:
+        return None
+    ranges: list[tuple[int, int]] = []
+    for member in value[len(_UNIT) :].split(","):
+        member = member.strip(" \t")
+        if not member:
+            continue
+        found = _RANGE.fullmatch(member)
+        if found is None or found[0] == "-":
+            return None
+        first, last = map(_position, found.groups())
+        if first is None:
+            assert last is not None
+            if last:
+                ranges.append((max(0, length - last), length - 1))
+            continue
+        if last is not None and last < first:
+            return None
+        if first < length:
+            ranges.append((first, length - 1 if last is None else min(last, length - 1)))
+    if length == 0:
+        return []
+    if sum(last - first + 1 for first, last in ranges) > length:
+        return None
+    return ranges
+
+
+def _position(digits: str) -> int | None:
+    if not digits:
+        return None
+    significant = digits.lstrip("0") or "0"
+    return int(significant) if len(significant) <= 18 else 10**18
+
+
+_CONTENT_RANGE = re.compile(
+    r"bytes[ \t]+([0-9]{1,18})-([0-9]{1,18})/(\*|[0-9]{1,18})", re.IGNORECASE
+)
+
+
+def parse_content_range(value: str | None) -> tuple[int, int, int | None] | None:
+    """First, last and complete length of a Content-Range in bytes (RFC 9110 §14.4), or None."""
+    found = _CONTENT_RANGE.fullmatch(value.strip(" \t")) if value else None
+    if found is None:
+        return None
+    first, last = int(found[1]), int(found[2])
+    length = None if found[3] == "*" else int(found[3])
+    if last < first or (length is not None and last >= length):
+        return None
+    return first, last, length
+
+
+# ── Selecting values (§4.1) ────────────────────────────────────────────────────────────────────
+
+_LIST_PIECE = re.compile(r'"(?:[^"\\]++|\\.?)*+"?|[ \t]*+,[ \t]*+|[ \t]++|[^", \t]++', re.DOTALL)
+
+
+def without_optional_space(value: str) -> str:
+    """*value* without the white space that means nothing: around commas and at the ends (§4.1)."""
+    pieces = _LIST_PIECE.findall(value.strip(" \t"))
+    return "".join(piece if piece[0] == '"' else _tight(piece) for piece in pieces)
+
+
+def _tight(piece: str) -> str:
+    stripped = piece.strip(" \t")
+    return stripped if stripped or not piece else " "
+
+
+def normal_languages(value: str) -> str:
+    """An Accept-Language value with case, space and order made one (§4.1, RFC 9110 §12.5.4)."""
+    members: list[tuple[float, str]] = []
+    for member in value.lower().split(","):
+        language, _, parameter = member.partition(";")
+        weight = parameter.strip(" \t").removeprefix("q=").strip(" \t")
+        try:
+            quality = float(weight) if re.fullmatch(r"[0-9.]{1,5}", weight) else 1.0
+        except ValueError:
+            quality = 1.0
+        if language.strip(" \t"):
+            members.append((-quality, language.strip(" \t")))
+    return ",".join(f"{language};q={-rank:g}" for rank, language in sorted(members))
+
+
+Normaliser = Callable[[str], str]

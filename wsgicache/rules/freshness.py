@@ -1,0 +1,118 @@
+"""For how long, and how old? (RFC 9111 §4.2, RFC 5861, RFC 9213)"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from wsgicache.rules.fields import (
+    Directives,
+    delta_seconds,
+    parse_age,
+    parse_date,
+    parse_targeted,
+)
+from wsgicache.rules.model import Policy, Response
+
+HEURISTICALLY_CACHEABLE = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})
+"""Status codes whose responses may be reused without explicit freshness (RFC 9110 §15.1)."""
+
+
+class Controls(NamedTuple):
+    """The directives that bind this cache, and where they stood."""
+
+    directives: Directives
+    targeted: bool
+    """They come from a targeted field, so Cache-Control and Expires say nothing (RFC 9213 §2.2)."""
+    own: bool
+    """That field is this cache's own, spoken to it alone."""
+
+
+def controls(response: Response, policy: Policy) -> Controls:
+    """The first valid targeted field of the policy's list, else Cache-Control (RFC 9213 §2.2)."""
+    for name in policy.targets:
+        if (value := response.field(name.lower())) is not None:
+            directives = parse_targeted(value)
+            if directives is not None:
+                return Controls(directives, True, name == policy.targets[0])
+    directives = response.directives
+    # Pragma in a response has no meaning of its own (§5.4), but whoever writes no-cache there and
+    # says nothing else means it. Deviation: taken as Cache-Control: no-cache, as browsers do.
+    if not directives and "no-cache" in (response.field("pragma") or "").lower():
+        directives = {"no-cache": None}
+    return Controls(directives, False, False)
+
+
+def explicit_lifetime(response: Response, said: Controls) -> int | None:
+    """Seconds of explicit freshness (§4.2.1), the first match; None where none is given.
+
+    What is given but invalid is stale at once (§4.2.1: "encouraged to consider it stale").
+    """
+    directives, targeted, _ = said
+    # * If the cache is shared and the s-maxage response directive is present, use its value, or
+    if "s-maxage" in directives:
+        return delta_seconds(directives["s-maxage"]) or 0
+    # * If the max-age response directive is present, use its value, or
+    if "max-age" in directives:
+        return delta_seconds(directives["max-age"]) or 0
+    # * If the Expires response header field is present, use its value minus that of Date
+    #   (using the time the message was received if it is not present), or
+    if not targeted and (value := response.field("expires")) is not None:
+        expires = parse_date(value, response.wall)
+        if expires is None:
+            return 0
+        return max(0, int(expires - date_value(response)))
+    # * Otherwise, no explicit expiration time is present in the response.
+    return None
+
+
+def heuristic_lifetime(response: Response, said: Controls, policy: Policy) -> float:
+    """Seconds of freshness where the response gives no expiration time (§4.2.2).
+
+    A fraction of the time since its last modification, for status codes that allow it or a
+    response marked public. `Policy()` has a fraction of zero.
+    """
+    if not policy.heuristic_fraction or "no-cache" in said.directives:
+        return 0.0
+    if response.code not in HEURISTICALLY_CACHEABLE and "public" not in said.directives:
+        return 0.0
+    modified = parse_date(response.field("last-modified"), response.wall)
+    if modified is None:
+        return 0.0
+    return max(0.0, (date_value(response) - modified) * policy.heuristic_fraction)
+
+
+def freshness_lifetime(response: Response, said: Controls, policy: Policy) -> float:
+    """Seconds that *response* stays fresh, from its generation (§4.2.1)."""
+    explicit = explicit_lifetime(response, said)
+    lifetime = heuristic_lifetime(response, said, policy) if explicit is None else float(explicit)
+    # Deviation: an error may be the work of one request's odd fields, so other requests see it
+    # for Policy.error_lifetime at most.
+    if (
+        policy.error_lifetime is not None
+        and response.code >= 400
+        and response.code not in (404, 410)
+    ):
+        lifetime = min(lifetime, policy.error_lifetime)
+    return lifetime
+
+
+def date_value(response: Response) -> float:
+    """The value of Date, or the time of receipt where it is absent or invalid (§4.2.3)."""
+    date = parse_date(response.field("date"), response.wall)
+    return response.wall if date is None else date
+
+
+def corrected_initial_age(response: Response) -> float:
+    """Seconds since *response* was generated, when it was received (§4.2.3)."""
+    apparent_age = max(0.0, response.wall - date_value(response))
+    response_delay = response.received_at - response.requested_at
+    age_value = parse_age(response.field("age"))
+    corrected_age_value = age_value + response_delay
+    return max(apparent_age, corrected_age_value)
+
+
+def stale_window(said: Controls, name: str, default: int) -> float:
+    """Seconds past its freshness that *name* (RFC 5861) lets a response be served."""
+    if name not in said.directives:
+        return default
+    return delta_seconds(said.directives[name]) or 0

@@ -1,0 +1,122 @@
+"""Which URI, and which of its variants? (RFC 9111 §2, §4.1, §4.4; RFC 9110 §7.1)
+
+A key is a tuple of parts and never a joined string: PATH_INFO arrives decoded, so joining would
+make one key of ``/a%3Fb=1`` and ``/a?b=1``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
+
+from wsgicache.rules.fields import normal_languages, without_optional_space
+
+Key = tuple[str, str, str, str]
+"""Scheme, host, path (SCRIPT_NAME + PATH_INFO, as WSGI decodes it) and query of a target URI."""
+
+Implied = tuple[str | None, str | None, tuple[str, ...] | None]
+"""What tells requests apart without Vary saying so: where SCRIPT_NAME ends, the raw target where
+the server gives it, and what a proxy forwarded of the original request."""
+
+Values = tuple[object, ...]
+"""What selects one stored response of a key: the implied parts, then the nominated fields."""
+
+_HOST = re.compile(
+    r"(?P<name>[a-z0-9_](?:[a-z0-9_-]|\.(?=[a-z0-9_-]))*\.?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{0,5}))?"
+)
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
+@lru_cache(maxsize=1024)
+def canonical_host(scheme: str, host: str | None) -> str | None:
+    """The Host field as part of a key: lower case, without the scheme's default port.
+
+    None for what is no host: nothing can be filed under it (RFC 9110 §7.2).
+    """
+    if host is None or len(host) > 255:
+        return None
+    found = _HOST.fullmatch(host.lower()) if host.isascii() else None
+    if found is None:
+        return None
+    port = found["port"]
+    if not port or port == _DEFAULT_PORTS.get(scheme):
+        return found["name"]
+    return f"{found['name']}:{port}"
+
+
+def target_key(environ: Mapping[str, Any]) -> Key | None:
+    """The target URI as the app sees it (RFC 9110 §7.1), or None where there is none to file by."""
+    get = environ.get
+    scheme: str = environ["wsgi.url_scheme"]
+    host = canonical_host(scheme, get("HTTP_HOST"))
+    path: str = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
+    if host is None or path[:1] != "/":
+        return None
+    return (scheme, host, path, get("QUERY_STRING", ""))
+
+
+# Whatever could make a reference mean another origin to somebody else: white space, controls,
+# backslashes, bytes beyond ASCII.
+_PLAIN_REFERENCE = re.compile(r"[\x21-\x5b\x5d-\x7e]*")
+
+
+def key_of_url(url: str) -> Key | None:
+    """The key that a request for the absolute *url* has, or None if it is no http(s) URL."""
+    if _PLAIN_REFERENCE.fullmatch(url) is None:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    scheme = parts.scheme.lower()
+    host = canonical_host(scheme, parts.netloc)
+    if host is None or scheme not in _DEFAULT_PORTS:
+        return None
+    path = unquote_to_bytes(parts.path or "/").decode("latin-1")
+    return (scheme, host, path, parts.query)
+
+
+def same_origin_key(base: Key, reference: str) -> Key | None:
+    """The key of a Location or Content-Location of *base*'s origin; None for any other (§4.4)."""
+    reference = reference.strip(" \t")
+    if _PLAIN_REFERENCE.fullmatch(reference) is None:
+        return None
+    scheme, host, path, query = base
+    try:
+        base_url = f"{scheme}://{host}{quote(path.encode('latin-1'), safe='/')}"
+        key = key_of_url(urljoin(f"{base_url}?{query}" if query else base_url, reference))
+    except ValueError:
+        return None
+    return key if key is not None and key[:2] == base[:2] else None
+
+
+# ── Selecting (§4.1) ───────────────────────────────────────────────────────────────────────────
+
+_EXACT = frozenset({"HTTP_COOKIE", "HTTP_AUTHORIZATION"})
+
+
+@lru_cache(maxsize=4096)
+def _normal(key: str, value: str, any_order: bool) -> str:
+    if key in _EXACT or len(value) > 8192:
+        return value
+    if any_order and key == "HTTP_ACCEPT_LANGUAGE":
+        return normal_languages(value)
+    return without_optional_space(value)
+
+
+def selecting_values(
+    environ: Mapping[str, Any], nominated: tuple[str, ...], any_order: bool
+) -> list[str | None]:
+    """The nominated fields with the values this request presents, normalised (§4.1).
+
+    *nominated* are environ keys. An absent field is None and matches only an absent one.
+    *any_order* takes Accept-Language in any order for the same.
+    """
+    presented = environ.get
+    return [
+        None if (value := presented(key)) is None else _normal(key, value, any_order)
+        for key in nominated
+    ]

@@ -1,0 +1,323 @@
+"""The nouns: request, response, stored response, cache entry, policy, decision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
+from wsgicache.rules.keys import Implied, Key, Values
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+FieldLines = list[tuple[str, str]]
+NEVER = float("-inf")
+
+
+class Request:
+    """What the cache needs to know of a request; everything else stays in the environ.
+
+    The class holds what is true of a plain request; only one with something to say has attributes
+    of its own beyond the first four.
+    """
+
+    environ: WSGIEnvironment
+    """As the app will see it: whatever the key leaves out has left the environ too."""
+    method: str
+    key: Key
+    implied: Implied
+
+    directives: Directives = NO_DIRECTIVES
+    identified: bool = False
+    """Whether it carries credentials, in a field or in what an outer layer says of its user."""
+    conditional: bool = False
+    """Whether it has a precondition or a range that a cache evaluates (RFC 9110 §13, §14)."""
+    began: float = NEVER
+    """When it was looked up; what was emptied since is not filled by its response."""
+
+    def __init__(
+        self,
+        environ: WSGIEnvironment,
+        method: str,
+        key: Key,
+        implied: Implied,
+    ) -> None:
+        self.environ = environ
+        self.method = method
+        self.key = key
+        self.implied = implied
+
+
+_STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
+_FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_FIELD_NAMES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+\n)*")
+MAX_FIELDS = 65536
+"""Characters of status and fields above which a response is not stored."""
+
+
+class Response:
+    """A response on its way through: status line, field lines, WSGI body.
+
+    *requested_at* and *received_at* are on the cache's clock, *wall* is the time of receipt on the
+    clock that dates are written by; all in seconds since the epoch.
+    """
+
+    __slots__ = (
+        "_directives",
+        "body",
+        "code",
+        "fields",
+        "lines",
+        "received_at",
+        "requested_at",
+        "status",
+        "wall",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        status: str,
+        fields: FieldLines,
+        body: Iterable[bytes] = (),
+        requested_at: float = 0.0,
+        received_at: float = 0.0,
+        wall: float = 0.0,
+    ) -> None:
+        self.status = status
+        self.fields = fields
+        self.body = body
+        self.requested_at = requested_at
+        self.received_at = received_at
+        self.wall = wall
+        self._directives: Directives | None = None
+        lines: dict[str, list[str]] = {}
+        try:
+            self.code = int(status[:3]) if _STATUS.fullmatch(status) else 0
+            for name, value in fields:
+                lines.setdefault(name.lower(), []).append(value)
+        except (TypeError, ValueError, AttributeError):
+            # What breaks PEP 3333 is for the server to judge; code 0 is never stored.
+            self.code = 0
+        self.lines = lines
+
+    def field(self, name: str) -> str | None:
+        """The value of the field *name* (lower case), its lines joined (RFC 9110 §5.2)."""
+        lines = self.lines.get(name)
+        if lines is None:
+            return None
+        return lines[0] if len(lines) == 1 else ", ".join(lines)
+
+    @property
+    def directives(self) -> Directives:
+        """The response's Cache-Control."""
+        if self._directives is None:
+            value = self.field("cache-control")
+            self._directives = parse_cache_control(value) if value else NO_DIRECTIVES
+        return self._directives
+
+    def is_sound(self) -> bool:
+        """Whether status and fields are what PEP 3333 and RFC 9110 §5 allow, and not too large."""
+        if not self.code or type(self.fields) is not list:
+            return False
+        try:
+            text = "".join([text for line in self.fields for text in line])
+            names = "\n".join([*self.lines, ""])
+        except TypeError:
+            return False
+        return (
+            len(text) <= MAX_FIELDS
+            and _FIELD_TEXT.fullmatch(text) is not None
+            and _FIELD_NAMES.fullmatch(names) is not None
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class StoredResponse:
+    """A response at rest. Understood once, when stored; only compared afterwards."""
+
+    status: str
+    """Ready for start_response."""
+    fields: FieldLines
+    """What a full answer says (§3.1 applied), but for Age and Cache-Status."""
+    not_modified: FieldLines
+    """What a 304 says instead (RFC 9110 §15.4.5)."""
+    content: bytes | None
+    """None: kept elsewhere by the store."""
+    length: int
+    """Bytes of content."""
+    generated_at: float
+    """When its age was zero, on this cache's clock: received_at less corrected_initial_age."""
+    freshness_lifetime: float
+    """Seconds (§4.2.1): the targeted field first (RFC 9213), heuristics last."""
+    no_cache: bool
+    """Needs validation before every use (§5.2.2.4)."""
+    must_revalidate: bool
+    """must-revalidate, proxy-revalidate or s-maxage: never served stale (§4.2.4)."""
+    shareable: bool
+    """A request with credentials may be answered by it (§3.5)."""
+    stale_while_revalidate: float
+    stale_if_error: float
+    """Seconds past the freshness lifetime (RFC 5861)."""
+    etag: str | None
+    """The entity tag that clients are told; it may be generated."""
+    last_modified: str | None
+    modified_at: float
+    """What If-Modified-Since is compared with: Last-Modified, else Date (§4.3.2)."""
+    strong_date: bool
+    """Whether Last-Modified is a strong validator (RFC 9110 §8.8.2.2)."""
+    validators: tuple[tuple[str, str], ...]
+    """The environ items that make a request about it conditional: what the app gave (§4.3.1)."""
+    cache_status: str
+    """How its Cache-Status begins: what caches nearer to the origin said, and our name."""
+    span: tuple[int, int, int | None] | None = None
+    """Which bytes of the representation the content is, first, last and complete length, where
+    it is not the whole (§3.3)."""
+
+
+class CacheEntry(NamedTuple):
+    """A key's stored responses by their selecting values, the newest last. Never changed, only
+    replaced."""
+
+    nominated: tuple[str, ...]
+    """Environ keys of the fields nominated by any response stored here (§4.1)."""
+    responses: dict[Values, StoredResponse]
+    emptied_at: float = NEVER
+    """When it was last invalidated or purged: no fill that began earlier may be kept."""
+
+
+EMPTY = CacheEntry((), {})
+
+
+class Decision(NamedTuple):
+    """Answer from the cache, or go forward, and why in the words of RFC 9211 §2.2."""
+
+    forward: str | None
+    stored: StoredResponse | None = None
+    age: float = 0.0
+    background: bool = False
+    """Served stale, to be validated meanwhile (RFC 5861 §3)."""
+    detail: str | None = None
+
+
+URI_MISS = Decision("uri-miss")
+VARY_MISS = Decision("vary-miss")
+UNSATISFIABLE = Decision(None)
+"""only-if-cached and nothing usable: 504 (§5.2.1.7)."""
+
+_CACHE_NAME = re.compile(r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*")
+_TARGET_NAME = re.compile(r"[!#$%&'*+\-.^`|~0-9A-Za-z]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The operator's choices: `Policy()` is safe, `Policy.rfc()` does all that RFC 9111 lets a
+    shared cache do. Raises TypeError or ValueError for what makes no sense, at construction."""
+
+    name: str = "wsgicache"
+    """How the cache calls itself in Cache-Status (RFC 9211 §2)."""
+    max_content: int = 16 * 1024 * 1024
+    """Bytes of content above which a response passes through unstored."""
+    max_variants: int = 64
+    """Responses kept for one URI."""
+    max_ranges: int = 16
+    """Ranges in one request above which the whole is sent (RFC 9110 §14.2)."""
+    heuristic_fraction: float = 0.0
+    """Freshness without explicit lifetime, as a part of the age of Last-Modified (§4.2.2)."""
+    store_set_cookie: bool = False
+    """Whether a response with Set-Cookie may be stored."""
+    private_cookies: bool = True
+    """Whether the answer to a request with cookies is private until the app says otherwise."""
+    ignore_cookies: tuple[str, ...] = ()
+    """Patterns (``_ga*``) of cookies that the app never needs: they are taken from its sight."""
+    error_lifetime: int | None = 10
+    """Most seconds that a status of 400 and above stays fresh (404, 410: as they say)."""
+    store_partial: bool = False
+    """Whether 206 responses, and complete ones to range requests, may be stored (§3.3, §3.4)."""
+    store_post: bool = False
+    """Whether the answer to a POST may be stored for GET (RFC 9110 §9.3.3)."""
+    normalize_language: bool = False
+    """Whether the order in Accept-Language means nothing (§4.1)."""
+    targets: tuple[str, ...] = ("Wsgicache-Cache-Control",)
+    """Targeted fields that speak to this cache, the first valid one wins (RFC 9213 §2.2). The
+    first name is our own: it never leaves."""
+    request_directives: bool = True
+    """Whether clients' Cache-Control is heeded (§5.2.1)."""
+    generate_etags: bool = True
+    """Whether a stored 200 without an entity tag gets one, for clients only."""
+    stale_if_raised: int = 10
+    """Seconds past its freshness that a response may stand in for an app that raises (§4.2.4)."""
+    stale_while_revalidate: int = 0
+    """Seconds, where a response with explicit freshness does not say (RFC 5861 §3)."""
+    stale_if_error: int = 0
+    """Seconds, where a response does not say (RFC 5861 §4)."""
+    strip: tuple[str, ...] = ()
+    """Response fields that do not leave."""
+    cache_status: bool = True
+    """Whether responses say what the cache did (RFC 9211)."""
+    x_cache: bool = False
+    """Whether responses say ``X-Cache: HIT`` or ``MISS``."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _checked(field.name, getattr(self, field.name))
+        if _CACHE_NAME.fullmatch(self.name) is None:
+            raise ValueError(
+                f"Policy(name={self.name!r}): a token that begins with a letter is allowed"
+            )
+        if not 0 <= self.heuristic_fraction <= 1:
+            raise ValueError(
+                f"Policy(heuristic_fraction={self.heuristic_fraction!r}): 0.0 to 1.0 is allowed"
+            )
+        for option in ("targets", "strip"):
+            for name in getattr(self, option):
+                if _TARGET_NAME.fullmatch(name) is None:
+                    raise ValueError(f"Policy({option}=…): {name!r} is no field name")
+
+    @classmethod
+    def rfc(cls, **changes: Any) -> Policy:
+        """Everything that RFC 9111 lets a shared cache do, with *changes* as in `Policy`."""
+        permissive: dict[str, Any] = {
+            "heuristic_fraction": 0.1,
+            "store_set_cookie": True,
+            "private_cookies": False,
+            "error_lifetime": None,
+            "store_partial": True,
+            "store_post": True,
+            "normalize_language": True,
+            "targets": ("Wsgicache-Cache-Control", "CDN-Cache-Control"),
+        }
+        return cls(**{**permissive, **changes})
+
+
+_FLAGS = frozenset(
+    "store_set_cookie private_cookies store_partial store_post normalize_language "
+    "request_directives generate_etags cache_status x_cache".split()
+)
+_TEXTS = frozenset({"ignore_cookies", "targets", "strip"})
+_AT_LEAST = {"max_variants": 1, "max_ranges": 1}
+
+
+def _checked(name: str, value: object) -> None:
+    """Raise for a *value* that the option *name* cannot have."""
+    if name == "name":
+        kind, right = "a str", isinstance(value, str)
+    elif name in _FLAGS:
+        kind, right = "True or False", isinstance(value, bool)
+    elif name in _TEXTS:
+        kind = "a tuple of str"
+        right = isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+    elif name == "heuristic_fraction":
+        kind, right = "a number", isinstance(value, int | float) and not isinstance(value, bool)
+    elif name == "error_lifetime" and value is None:
+        return
+    else:
+        kind, right = "a whole number", isinstance(value, int) and not isinstance(value, bool)
+        if right and isinstance(value, int) and value < _AT_LEAST.get(name, 0):
+            raise ValueError(
+                f"Policy({name}={value!r}): {_AT_LEAST.get(name, 0)} or more is allowed"
+            )
+    if not right:
+        raise TypeError(f"Policy({name}={value!r}): {kind} is allowed")

@@ -1,0 +1,157 @@
+"""What does the request say, as far as a cache can see? (RFC 9111 §2, §3.5, §5.2.1; 9110 §7)"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from wsgicache.rules.fields import Directives, parse_cache_control
+from wsgicache.rules.keys import target_key
+from wsgicache.rules.model import Policy, Request
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+_REWRITING = (
+    "HTTP_X_ORIGINAL_URL",
+    "HTTP_X_REWRITE_URL",
+    "HTTP_X_HTTP_METHOD_OVERRIDE",
+    "HTTP_X_HTTP_METHOD",
+    "HTTP_X_METHOD_OVERRIDE",
+)
+_ORIGIN_ONLY = ("HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
+_CONDITIONS = (
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_RANGE",
+    "HTTP_IF_RANGE",
+)
+_USERS = ("REMOTE_USER", "AUTH_TYPE", "SSL_CLIENT_S_DN")
+_FORWARDED = (
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_SCHEME",
+    "HTTP_X_FORWARDED_PORT",
+    "HTTP_X_FORWARDED_PREFIX",
+    "HTTP_X_HOST",
+    "HTTP_FORWARDED",
+)
+_TELLING = frozenset(
+    {
+        *_REWRITING,
+        *_ORIGIN_ONLY,
+        *_CONDITIONS,
+        *_USERS,
+        *_FORWARDED,
+        "CONTENT_LENGTH",
+        "HTTP_TRANSFER_ENCODING",
+        "HTTP_EXPECT",
+        "HTTP_UPGRADE",
+        "HTTP_CACHE_CONTROL",
+        "HTTP_PRAGMA",
+        "HTTP_AUTHORIZATION",
+        "SSL_CLIENT_VERIFY",
+    }
+)
+"""Environ keys that make a request more than a plain one. PERF: one question to all of them costs
+a third of asking each."""
+
+
+def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str:
+    """The GET, HEAD or storable POST request in *environ*, or why it must pass by the cache.
+
+    Whatever the key leaves out (a default port, capitals in Host, ignored cookies) also leaves the
+    environ that the app will see; then it is a copy.
+    """
+    key = target_key(environ)
+    if key is None:
+        return "target"
+    get = environ.get
+    request = Request(
+        environ, method, key, (get("SCRIPT_NAME"), get("RAW_URI") or get("REQUEST_URI"), None)
+    )
+    if not _TELLING.isdisjoint(environ) and (why := _look_closer(request, environ, policy)):
+        return why
+    if key[1] != environ["HTTP_HOST"]:
+        request.environ = {**environ, "HTTP_HOST": key[1]}
+    if policy.ignore_cookies and "HTTP_COOKIE" in environ:
+        request.environ = without_ignored_cookies(request.environ, policy.ignore_cookies)
+    return request
+
+
+def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> str | None:
+    """Note what a request with something to say says; or why it must pass by."""
+    present = _TELLING.intersection(environ)
+    # A body on GET is in no key (RFC 9110 §9.3.1), and must be left to the app.
+    if request.method != "POST" and (
+        environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in present
+    ):
+        return "body"
+    if not present.isdisjoint(_REWRITING):
+        return "override"
+    # These apply to the origin only (§4.3.2).
+    if not present.isdisjoint(_ORIGIN_ONLY):
+        return "precondition"
+    if "HTTP_EXPECT" in present:
+        return "expect"
+    if "HTTP_UPGRADE" in present:
+        return "upgrade"
+    if policy.request_directives:
+        request.directives = _directives(environ)
+    # WSGI's other ways of saying who asks count like Authorization: no Vary can name them.
+    request.identified = (
+        "HTTP_AUTHORIZATION" in present
+        or any(environ.get(key) for key in _USERS)
+        or environ.get("SSL_CLIENT_VERIFY", "NONE") not in ("", "NONE")
+    )
+    request.conditional = not present.isdisjoint(_CONDITIONS)
+    if not present.isdisjoint(_FORWARDED):
+        mount, target, _ = request.implied
+        request.implied = (mount, target, _forwarded(environ))
+    return None
+
+
+def _directives(environ: WSGIEnvironment) -> Directives:
+    """Cache-Control of the request (§5.2.1), or what Pragma says in its stead (§5.4)."""
+    if (value := environ.get("HTTP_CACHE_CONTROL")) is not None:
+        return parse_cache_control(value)
+    if "no-cache" in parse_cache_control(environ.get("HTTP_PRAGMA", "")):
+        return {"no-cache": None}
+    return {}
+
+
+_FORWARDED_PARAMETER = re.compile(r'\b(host|proto)[ \t]*=[ \t]*("[^"]*"?|[^;,\s"]+)', re.IGNORECASE)
+
+
+def _forwarded(environ: WSGIEnvironment) -> tuple[str, ...]:
+    """What proxies say of the original request, of all that an app may build links from."""
+    said: list[str] = []
+    for key in _FORWARDED:
+        if (value := environ.get(key)) is None:
+            continue
+        if key == "HTTP_FORWARDED":
+            for name, argument in _FORWARDED_PARAMETER.findall(value):
+                said += (name.lower(), argument)
+        else:
+            said += (key, value)
+    return tuple(said)
+
+
+def without_ignored_cookies(environ: WSGIEnvironment, patterns: tuple[str, ...]) -> WSGIEnvironment:
+    """*environ*, or a copy of it without the cookies whose names match one of *patterns*."""
+    cookies = environ["HTTP_COOKIE"].split(";")
+    kept = [
+        cookie
+        for cookie in cookies
+        if not any(fnmatchcase(cookie.partition("=")[0].strip(" \t"), name) for name in patterns)
+    ]
+    if len(kept) == len(cookies):
+        return environ
+    remaining = ";".join(kept).strip(" \t;")
+    copy = dict(environ)
+    if remaining:
+        copy["HTTP_COOKIE"] = remaining
+    else:
+        del copy["HTTP_COOKIE"]
+    return copy

@@ -1,0 +1,113 @@
+"""May we use it? (RFC 9111 §4, §4.1, §4.2.4, §5.2.1; RFC 5861)"""
+
+from __future__ import annotations
+
+from wsgicache.rules.fields import delta_seconds
+from wsgicache.rules.model import (
+    UNSATISFIABLE,
+    URI_MISS,
+    VARY_MISS,
+    CacheEntry,
+    Decision,
+    Policy,
+    Request,
+    StoredResponse,
+)
+from wsgicache.rules.storing import values_of
+
+
+def decide(request: Request, entry: CacheEntry | None, now: float, policy: Policy) -> Decision:
+    """Reuse a stored response, or say why not (RFC 9111 §4, in its order)."""
+    # * the presented target URI and that of the stored response match, and
+    if entry is None or not entry.responses:
+        return _forwarded(request, URI_MISS)
+    # * request header fields nominated by the stored response match those presented, and
+    stored = entry.responses.get(values_of(request, entry.nominated, policy))
+    if stored is None:
+        return _forwarded(request, VARY_MISS)
+    age = now - stored.generated_at
+    # Deviation: §3.5 restricts storing; here a request with credentials is also answered only
+    # by what the app released for all.
+    if request.identified and not stored.shareable:
+        return _forwarded(request, Decision("request", None, age, detail="authorization"))
+    # * the stored response does not contain the no-cache directive, unless validated, and
+    if stored.no_cache:
+        return _forwarded(request, Decision("stale", stored, age))
+    # The request may ask for more than the response does, or be content with less (§5.2.1).
+    if request.directives:
+        return _forwarded(request, _requested(request, stored, age))
+    # * the stored response is fresh, or allowed to be served stale, or successfully validated.
+    if age < stored.freshness_lifetime:
+        return Decision(None, stored, age)
+    return _stale(stored, age)
+
+
+def _stale(stored: StoredResponse, age: float) -> Decision:
+    """Serve stale while validating (RFC 5861 §3), or validate first (§4.2.4)."""
+    overdue = age - stored.freshness_lifetime
+    if not stored.must_revalidate and overdue < stored.stale_while_revalidate:
+        return Decision(None, stored, age, background=True)
+    return Decision("stale", stored, age)
+
+
+def _requested(request: Request, stored: StoredResponse, age: float) -> Decision:
+    """What the request's directives make of a stored response that may be reused (§5.2.1)."""
+    directives = request.directives
+    # no-cache: not to be used without successful validation (§5.2.1.4).
+    if "no-cache" in directives:
+        return Decision("request", stored, age)
+    # max-age: the age must be at most that (§5.2.1.1).
+    max_age = delta_seconds(directives.get("max-age"))
+    if max_age is not None and age > max_age:
+        return Decision("request", stored, age)
+    lifetime = stored.freshness_lifetime
+    # min-fresh: still fresh for at least that long (§5.2.1.3).
+    min_fresh = delta_seconds(directives.get("min-fresh"))
+    if min_fresh is not None and lifetime - age < min_fresh:
+        return Decision("request" if age < lifetime else "stale", stored, age)
+    if age < lifetime:
+        return Decision(None, stored, age)
+    # max-stale: stale is good, up to that many seconds if a number is given (§5.2.1.2), but
+    # never against a prohibition by the response (§4.2.4).
+    if "max-stale" in directives and not stored.must_revalidate:
+        max_stale = directives["max-stale"]
+        limit = delta_seconds(max_stale)
+        if max_stale is None or (limit is not None and age - lifetime <= limit):
+            return Decision(None, stored, age)
+    # max-age without max-stale asks for nothing stale (§5.2.1.1).
+    if max_age is not None or min_fresh is not None:
+        return Decision("stale", stored, age)
+    return _stale(stored, age)
+
+
+def _forwarded(request: Request, decision: Decision) -> Decision:
+    """*decision*, or 504 where it goes forward and the request forbids that (§5.2.1.7)."""
+    if decision.forward is not None and "only-if-cached" in request.directives:
+        return UNSATISFIABLE
+    return decision
+
+
+STANDING_IN = frozenset({500, 502, 503, 504})
+"""Status codes for which a stale response may stand in (RFC 5861 §4)."""
+
+
+def may_stand_in(
+    request: Request, stored: StoredResponse, now: float, code: int | None, policy: Policy
+) -> bool:
+    """Whether *stored* may be served because the app failed (§4.2.4, RFC 5861 §4).
+
+    *code* is the status of the app's answer, or None where it raised instead.
+    """
+    if stored.must_revalidate or stored.no_cache or stored.span is not None:
+        return False
+    # A stored 5xx is no better than a new one.
+    if stored.status[:1] == "5" or (code is not None and code not in STANDING_IN):
+        return False
+    window = stored.stale_if_error
+    asked = delta_seconds(request.directives.get("stale-if-error"))
+    if asked is not None:
+        window = max(window, asked)
+    if code is None:
+        # An app that raises is an origin out of reach (§4.2.4).
+        window = max(window, policy.stale_if_raised)
+    return now - stored.generated_at - stored.freshness_lifetime < window

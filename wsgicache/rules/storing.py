@@ -1,0 +1,395 @@
+"""May we keep it, and what do we keep? (RFC 9111 §3)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+from wsgicache.rules.fields import (
+    Directives,
+    delta_seconds,
+    environ_key,
+    field_names,
+    is_entity_tag,
+    parse_content_range,
+    parse_date,
+    parse_vary,
+)
+from wsgicache.rules.freshness import (
+    HEURISTICALLY_CACHEABLE,
+    Controls,
+    controls,
+    corrected_initial_age,
+    date_value,
+    explicit_lifetime,
+    freshness_lifetime,
+    stale_window,
+)
+from wsgicache.rules.keys import Values, same_origin_key, selecting_values
+from wsgicache.rules.model import (
+    EMPTY,
+    CacheEntry,
+    FieldLines,
+    Policy,
+    Request,
+    Response,
+    StoredResponse,
+)
+
+UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 502, 503, 504}
+"""Status codes whose caching-related behaviour is implemented here (§3, must-understand)."""
+
+Change = Callable[[CacheEntry | None], CacheEntry | None]
+"""What a store applies to an entry, atomically; pure, so it may run twice."""
+
+
+ABOUT_THE_REQUEST = frozenset({"method", "authorization", "cookie", "range", "request-no-store"})
+"""Refusals that say nothing of what other requests may be answered."""
+
+
+def refusal(
+    request: Request, response: Response, policy: Policy, method: str | None = None
+) -> str | None:
+    """Why this response must not be stored, or None if it may (RFC 9111 §3, in its order).
+
+    *method* is that of the response to be stored, where the request has another (§4.3.5).
+    """
+    said = controls(response, policy)
+    directives = said.directives
+    # * the request method is understood by the cache;
+    if (method or request.method) != "GET" and not _is_storable_post(
+        request, response, said, policy
+    ):
+        return "method"
+    # * the response status code is final (and the whole is what WSGI and HTTP allow);
+    if not 200 <= response.code <= 599 or not response.is_sound():
+        return "malformed"
+    # * if the response status code is 206 or 304, or the must-understand cache directive is
+    #   present, the cache understands the response status code;
+    if response.code == 304:
+        return "status"
+    if response.code == 206 and (not policy.store_partial or content_span(response) is None):
+        return "partial"
+    if "must-understand" in directives and response.code not in UNDERSTOOD:
+        return "must-understand"
+    # * the no-store cache directive is not present in the response (§5.2.2.5): must-understand
+    #   with an understood status cancels it (§5.2.2.3);
+    if "no-store" in directives and "must-understand" not in directives:
+        return "no-store"
+    if "no-store" in request.directives:
+        return "request-no-store"
+    # * if the cache is shared: the private response directive is either not present or allows
+    #   a shared cache to store a modified response (§5.2.2.7);
+    if "private" in directives and directives["private"] is None:
+        return "private"
+    # * if the cache is shared: the Authorization field is not present in the request or a
+    #   response directive is present that explicitly allows shared caching (§3.5);
+    if request.identified and not allows_identified(directives):
+        return "authorization"
+    # Deviation: the RFC knows no rule for cookies, and sessions live in them.
+    if (
+        policy.private_cookies
+        and "HTTP_COOKIE" in request.environ
+        and not (said.own or "public" in directives or "s-maxage" in directives)
+        and "cookie" not in (parse_vary(response.lines.get("vary", ())) or ())
+    ):
+        return "cookie"
+    if not policy.store_set_cookie and (
+        "set-cookie" in response.lines or "set-cookie2" in response.lines
+    ):
+        return "set-cookie"
+    # A Vary that no request can match is not worth storing (§4.1).
+    if parse_vary(response.lines.get("vary", ())) is None:
+        return "vary"
+    # Deviation: the whole in answer to a range request may be one that the range made (§3.3).
+    if not policy.store_partial and "HTTP_RANGE" in request.environ:
+        return "range"
+    if (unkeepable := _unkeepable_content(response, policy)) is not None:
+        return unkeepable
+    # * the response contains at least one of: public, Expires, max-age, s-maxage, or a status
+    #   code that is defined as heuristically cacheable;
+    if (
+        explicit_lifetime(response, said) is None
+        and "public" not in directives
+        and (
+            response.code not in HEURISTICALLY_CACHEABLE
+            or (policy.error_lifetime is not None and response.code >= 400)
+        )
+    ):
+        return "freshness"
+    # and is of use: fresh for a while, or able to be validated or to stand in.
+    if not (
+        freshness_lifetime(response, said, policy) > 0
+        or app_validators(response)
+        or stale_window(said, "stale-while-revalidate", 0)
+        or stale_window(said, "stale-if-error", policy.stale_if_error)
+    ):
+        return "freshness"
+    return None
+
+
+def _is_storable_post(request: Request, response: Response, said: Controls, policy: Policy) -> bool:
+    """Whether the answer to a POST may serve GET: explicit freshness, and a Content-Location
+    that is the target URI (RFC 9110 §9.3.3)."""
+    if request.method != "POST" or not policy.store_post or not 200 <= response.code < 300:
+        return False
+    location = response.field("content-location")
+    return (
+        location is not None
+        and explicit_lifetime(response, said) is not None
+        and same_origin_key(request.key, location) == request.key
+    )
+
+
+def allows_identified(directives: Directives) -> bool:
+    """Whether shared caching of answers to authenticated requests is allowed (§3.5)."""
+    return "public" in directives or "s-maxage" in directives or "must-revalidate" in directives
+
+
+_ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
+
+
+def _unkeepable_content(response: Response, policy: Policy) -> str | None:
+    """Why the content is not collected: endless, mis-framed or too large; None if it may be."""
+    kind = (response.field("content-type") or "").strip(" \t").lower()
+    if kind.startswith(_ENDLESS):
+        return "stream"
+    lengths = response.lines.get("content-length")
+    if lengths is not None:
+        length = delta_seconds(lengths[0]) if len(lengths) == 1 else None
+        if length is None:
+            return "content-length"
+        if length > policy.max_content:
+            return "too-large"
+    return None
+
+
+def content_span(response: Response) -> tuple[int, int, int | None] | None:
+    """Which bytes of the representation a 206 with one range carries (§3.3), or None."""
+    if "multipart/byteranges" in (response.field("content-type") or "").lower():
+        return None
+    return parse_content_range(response.field("content-range"))
+
+
+# ── Fields (§3.1) ──────────────────────────────────────────────────────────────────────────────
+
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Fields that mean one connection only (§3.1, RFC 9110 §7.6.1)."""
+
+_CONNECTION_FIELDS = HOP_BY_HOP - {"proxy-authenticate", "proxy-authentication-info"}
+
+
+def not_forwarded(response: Response, policy: Policy) -> frozenset[str] | set[str]:
+    """Names of the fields in *response* that go no further than here (RFC 9110 §7.6.1)."""
+    names = _CONNECTION_FIELDS & response.lines.keys()
+    if "connection" in names:
+        names |= set(field_names(response.field("connection")) or ())
+    if policy.targets:
+        names |= {policy.targets[0].lower()} & response.lines.keys()
+    if policy.strip:
+        names |= {name.lower() for name in policy.strip} & response.lines.keys()
+    return names
+
+
+def forwarded_fields(response: Response, policy: Policy) -> FieldLines:
+    """The fields of *response* for whoever asked, as a list of their own."""
+    gone = not_forwarded(response, policy)
+    if not gone:
+        return list(response.fields)
+    return [line for line in response.fields if line[0].lower() not in gone]
+
+
+# What says something of the representation that a 304 leaves out (RFC 9110 §15.4.5).
+_REPRESENTATION = frozenset(
+    {
+        "allow",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-md5",
+        "content-range",
+        "content-type",
+        "last-modified",
+    }
+)
+_NO_CONTENT = frozenset({204, 304})
+
+
+def stored_fields(response: Response, said: Controls, policy: Policy) -> FieldLines:
+    """The fields that may be stored (§3.1), without those that every reuse makes anew."""
+    gone = not_forwarded(response, policy) | HOP_BY_HOP | {"age", "cache-status", "x-cache"}
+    # A field list says what must not be sent again without asking the origin (§5.2.2.4, §5.2.2.7).
+    for name in ("no-cache", "private"):
+        gone |= set(field_names(said.directives.get(name)) or ())
+    return [line for line in response.fields if line[0].lower() not in gone]
+
+
+# ── Validators ─────────────────────────────────────────────────────────────────────────────────
+
+_GENERATED = '"wsgicache-'
+
+
+def generated_etag(fields: FieldLines, content: bytes) -> str:
+    """A strong entity tag for *content* as *fields* describe it (RFC 9110 §8.8.3)."""
+    digest = blake2b(content, digest_size=12)
+    for name, value in fields:
+        if name.lower().startswith("content-"):
+            digest.update(f"\n{name.lower()}:{value}".encode("latin-1"))
+    return f'{_GENERATED}{digest.hexdigest()}"'
+
+
+def is_generated(etag: str) -> bool:
+    """Whether *etag* was made by a cache like this one, so that the app knows nothing of it."""
+    return etag.startswith(_GENERATED)
+
+
+def app_validators(response: Response) -> tuple[tuple[str, str], ...]:
+    """What makes a request about *response* conditional, as environ items (§4.3.1)."""
+    items: list[tuple[str, str]] = []
+    etag = response.field("etag")
+    if etag is not None and is_entity_tag(etag) and not is_generated(etag):
+        items.append(("HTTP_IF_NONE_MATCH", etag))
+    modified = response.field("last-modified")
+    if modified is not None and parse_date(modified, response.wall) is not None:
+        items.append(("HTTP_IF_MODIFIED_SINCE", modified))
+    return tuple(items)
+
+
+# ── The stored response ────────────────────────────────────────────────────────────────────────
+
+
+def is_complete(response: Response, length: int) -> bool:
+    """Whether a body of *length* bytes that ended by itself is the whole content (§3.3)."""
+    declared = response.field("content-length")
+    if declared is not None and delta_seconds(declared) != length:
+        return False
+    span = content_span(response) if response.code == 206 else None
+    return span is None or span[1] - span[0] + 1 == length
+
+
+def store(
+    response: Response, content: bytes | None, policy: Policy, length: int | None = None
+) -> StoredResponse:
+    """*response* at rest: all that a later request could ask about it, worked out now.
+
+    *content* is None where a store keeps it elsewhere; *length* then says how long it is.
+    """
+    if length is None:
+        length = len(content or b"")
+    said = controls(response, policy)
+    directives = said.directives
+    fields = stored_fields(response, said, policy)
+    span = content_span(response) if response.code == 206 else None
+    etag = response.field("etag")
+    if etag is None and content is not None and response.code == 200 and policy.generate_etags:
+        etag = generated_etag(fields, content)
+        fields.append(("ETag", etag))
+    if response.code not in _NO_CONTENT:
+        fields = [line for line in fields if line[0].lower() != "content-length"]
+        fields.append(("Content-Length", str(length)))
+    modified = response.field("last-modified")
+    modified_at = parse_date(modified, response.wall)
+    date = date_value(response)
+    lifetime = freshness_lifetime(response, said, policy)
+    explicit = explicit_lifetime(response, said) is not None
+    return StoredResponse(
+        status=response.status,
+        fields=fields,
+        not_modified=[line for line in fields if line[0].lower() not in _REPRESENTATION],
+        content=content,
+        length=length,
+        generated_at=response.received_at - corrected_initial_age(response),
+        freshness_lifetime=lifetime,
+        no_cache="no-cache" in directives and directives["no-cache"] is None,
+        # s-maxage incorporates the semantics of proxy-revalidate (§5.2.2.10).
+        must_revalidate=not directives.keys().isdisjoint(
+            ("must-revalidate", "proxy-revalidate", "s-maxage")
+        ),
+        shareable=allows_identified(directives),
+        stale_while_revalidate=stale_window(
+            said, "stale-while-revalidate", policy.stale_while_revalidate if explicit else 0
+        ),
+        stale_if_error=stale_window(said, "stale-if-error", policy.stale_if_error),
+        etag=etag if etag is not None and is_entity_tag(etag) else None,
+        last_modified=modified if modified_at is not None else None,
+        modified_at=date if modified_at is None else modified_at,
+        strong_date=modified_at is not None
+        and "date" in response.lines
+        and date >= modified_at + 1,
+        validators=app_validators(response),
+        cache_status=", ".join([*response.lines.get("cache-status", ()), policy.name]),
+        span=span,
+    )
+
+
+# ── Changes of an entry ────────────────────────────────────────────────────────────────────────
+
+
+def adding(request: Request, response: Response, stored: StoredResponse, policy: Policy) -> Change:
+    """The change that files *stored* under what *request* presented (§4.1).
+
+    It replaces what those values selected before. Where it nominates more fields than the entry
+    knew, what was stored without knowing them goes: it could stand for anything.
+    """
+    named = tuple(map(environ_key, parse_vary(response.lines.get("vary", ())) or ()))
+
+    def change(entry: CacheEntry | None) -> CacheEntry:
+        known = entry or EMPTY
+        if known.emptied_at > request.began:
+            return known
+        nominated = tuple(sorted({*known.nominated, *named}))
+        responses = dict(known.responses) if nominated == known.nominated else {}
+        values = values_of(request, nominated, policy)
+        responses.pop(values, None)
+        responses[values] = stored
+        while len(responses) > policy.max_variants:
+            del responses[next(iter(responses))]
+        return CacheEntry(nominated, responses, known.emptied_at)
+
+    return change
+
+
+def emptied(moment: float) -> Change:
+    """The change that removes every response of an entry (§4.4), and remembers when: a fill that
+    began earlier is not kept."""
+
+    def change(entry: CacheEntry | None) -> CacheEntry:
+        return CacheEntry((), {}, max(moment, (entry or EMPTY).emptied_at))
+
+    return change
+
+
+def dropping(request: Request, policy: Policy) -> Change:
+    """The change that removes what *request* selects, and nothing else."""
+
+    def change(entry: CacheEntry | None) -> CacheEntry | None:
+        if entry is None:
+            return None
+        responses = dict(entry.responses)
+        responses.pop(values_of(request, entry.nominated, policy), None)
+        return entry._replace(responses=responses)
+
+    return change
+
+
+def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> Values:
+    """What selects a response for *request*: what the key leaves implied, then what Vary names."""
+    if not nominated:
+        return request.implied
+    return (
+        *request.implied,
+        *selecting_values(request.environ, nominated, policy.normalize_language),
+    )

@@ -1,0 +1,185 @@
+"""Is it still so? (RFC 9111 §4.3)"""
+
+from __future__ import annotations
+
+import sys
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from wsgicache.rules.fields import delta_seconds, entity_tags
+from wsgicache.rules.model import (
+    CacheEntry,
+    FieldLines,
+    Policy,
+    Request,
+    Response,
+    StoredResponse,
+)
+from wsgicache.rules.storing import Change, adding, is_generated, not_forwarded, values_of
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+
+def validating(request: Request, stored: StoredResponse) -> WSGIEnvironment:
+    """The environ of a request about *stored*: conditional, by what the app gave (§4.3.1).
+
+    The client's own conditions are left out: they are evaluated on the outcome. A range stays, so
+    that nobody asks for the whole who wants a part; the fields that Vary nominates stay as well.
+    """
+    environ = dict(request.environ)
+    environ.pop("HTTP_IF_NONE_MATCH", None)
+    environ.pop("HTTP_IF_MODIFIED_SINCE", None)
+    environ.update(stored.validators)
+    return environ
+
+
+def fetching(request: Request) -> WSGIEnvironment:
+    """The environ of a request about nothing stored: as it came.
+
+    The client's conditions go forward (its 304 is then the client's alone), but for entity tags
+    that the app never gave.
+    """
+    wanted = request.environ.get("HTTP_IF_NONE_MATCH")
+    if wanted is None or not any(map(is_generated, entity_tags(wanted))):
+        return request.environ
+    environ = dict(request.environ)
+    known = [tag for tag in entity_tags(wanted) if not is_generated(tag)]
+    if known:
+        environ["HTTP_IF_NONE_MATCH"] = ", ".join(known)
+    else:
+        del environ["HTTP_IF_NONE_MATCH"]
+    return environ
+
+
+_PERSONAL = frozenset(
+    {
+        "HTTP_AUTHORIZATION",
+        "HTTP_CACHE_CONTROL",
+        "HTTP_COOKIE",
+        "HTTP_IF_MODIFIED_SINCE",
+        "HTTP_IF_NONE_MATCH",
+        "HTTP_IF_RANGE",
+        "HTTP_PRAGMA",
+        "HTTP_PROXY_AUTHORIZATION",
+        "HTTP_RANGE",
+        "HTTP_X_FORWARDED_FOR",
+        "HTTP_X_REAL_IP",
+    }
+)
+_CGI = frozenset(
+    """QUERY_STRING PATH_INFO RAW_URI REQUEST_URI SCRIPT_NAME SERVER_NAME SERVER_PORT
+    SERVER_PROTOCOL SERVER_SOFTWARE GATEWAY_INTERFACE CONTENT_TYPE REMOTE_ADDR REQUEST_SCHEME
+    HTTPS""".split()
+)
+_WSGI = ("version", "url_scheme", "multithread", "multiprocess", "run_once")
+
+
+def background_environ(request: Request, nominated: tuple[str, ...]) -> WSGIEnvironment:
+    """An environ of its own for a validation that outlives *request* (RFC 5861 §3).
+
+    It asks as nobody in particular: credentials, cookies, conditions and addresses stay behind,
+    unless Vary nominates them; so does whatever belongs to the client's connection.
+    """
+    given = request.environ
+    environ: WSGIEnvironment = {
+        key: value
+        for key, value in given.items()
+        if isinstance(value, str)
+        and (key in _CGI or key.startswith("HTTP_"))
+        and (key not in _PERSONAL or key in nominated)
+    }
+    for key in _WSGI:
+        environ[f"wsgi.{key}"] = given[f"wsgi.{key}"]
+    environ["REQUEST_METHOD"] = "GET"
+    environ["wsgi.input"] = BytesIO()
+    environ["wsgi.errors"] = sys.stderr
+    return environ
+
+
+# What a 304 never changes: these describe the content that is stored (§3.2).
+_OF_THE_CONTENT = frozenset(
+    {"content-encoding", "content-length", "content-range", "set-cookie", "set-cookie2"}
+)
+
+
+def freshened(stored: StoredResponse, response: Response, policy: Policy) -> Response | None:
+    """*stored* with the fields of a 304 or HEAD about it (§4.3.4, §3.2); None if not about it.
+
+    * If the new response contains a strong validator, it identifies the stored response that has
+      the same; if none has, nothing is updated.
+    * If it contains a weak validator, the same; and without any, the lone response asked about.
+    """
+    etag = response.field("etag")
+    ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
+    if etag is not None:
+        if etag != ours and (ours is None or not _both_weak(etag, ours)):
+            return None
+    elif ours is None:
+        modified = response.field("last-modified")
+        if modified is not None and modified != stored.last_modified:
+            return None
+    return updated(stored, response, policy)
+
+
+def _both_weak(etag: str, ours: str) -> bool:
+    return etag.startswith("W/") and etag.removeprefix("W/") == ours.removeprefix("W/")
+
+
+def updated(stored: StoredResponse, response: Response, policy: Policy) -> Response:
+    """The stored fields, each replaced where the new response has it (§3.2)."""
+    newer = response.lines.keys() - _OF_THE_CONTENT - not_forwarded(response, policy)
+    if policy.targets and (own := policy.targets[0].lower()) in response.lines:
+        newer.add(own)  # said to us: it counts, though it never leaves
+    fields: FieldLines = [line for line in stored.fields if line[0].lower() not in newer]
+    fields += [line for line in response.fields if line[0].lower() in newer]
+    return Response(
+        stored.status,
+        fields,
+        (),
+        response.requested_at,
+        response.received_at,
+        response.wall,
+    )
+
+
+def matches_head(stored: StoredResponse, response: Response) -> bool:
+    """Whether a HEAD's 200 describes the stored content (§4.3.5): the same validators where it
+    has any, the same length where it gives one."""
+    ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
+    etag, modified = response.field("etag"), response.field("last-modified")
+    length = response.field("content-length")
+    return (
+        (etag is None or etag == ours)
+        and (modified is None or modified == stored.last_modified)
+        and (length is None or delta_seconds(length) == stored.length)
+    )
+
+
+def freshening(
+    request: Request,
+    asked: StoredResponse,
+    response: Response,
+    renewed: StoredResponse,
+    policy: Policy,
+) -> Change:
+    """The change that puts *renewed* in place of the response *asked* about, if that is there."""
+    put = adding(request, response, renewed, policy)
+
+    def change(entry: CacheEntry | None) -> CacheEntry | None:
+        if entry is None:
+            return None
+        current = entry.responses.get(values_of(request, entry.nominated, policy))
+        if current is None or not _same(current, asked):
+            return entry
+        return put(entry)
+
+    return change
+
+
+def _same(one: StoredResponse, other: StoredResponse) -> bool:
+    return one is other or (one.generated_at, one.etag, one.length) == (
+        other.generated_at,
+        other.etag,
+        other.length,
+    )
