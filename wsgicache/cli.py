@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,11 +30,11 @@ from wsgicache.companions import companions
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-POLICIES = {"safe": Policy, "rfc": Policy.rfc}
+POLICIES: dict[str, Callable[[], Policy]] = {"safe": Policy, "rfc": Policy.rfc}
 #: Where the reloader's parent tells its child which socket to serve.
 SOCKET_VARIABLE = "WSGICACHE_RUN_SOCKET"
 #: Frames that a traceback of the user's module begins with and that say nothing about it.
-OUR_FRAMES = (__file__, "importlib")
+OUR_FRAMES = (__file__, importlib.__file__, "<frozen importlib")
 #: Control characters, C0 and C1, would let a path rewrite the terminal.
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 CONTROLS_BUT_LINES = {code: text for code, text in CONTROLS.items() if chr(code) not in "\t\n"}
@@ -158,20 +158,25 @@ def load(target: str) -> WSGIApplication:
     if name.endswith("()"):
         with located(f"calling {target}"):
             found = found()
-    if not callable(found):
+    app: WSGIApplication = found
+    if not callable(app):
         raise Refusal(f"{target} is not a WSGI app: {type(found).__name__!r} cannot be called")
-    try:
-        signature = inspect.signature(found)
-    except (TypeError, ValueError):
-        return found  # a callable that does not tell
+    with suppress(ValueError):  # from callables that do not tell their signature
+        if not accepts_request(inspect.signature(app)):
+            hint = "" if name.endswith("()") else f"; if it makes one, say {target}()"
+            raise Refusal(
+                f"{target} is not a WSGI app: its arguments are not (environ, start_response){hint}"
+            )
+    return app
+
+
+def accepts_request(signature: inspect.Signature) -> bool:
+    """Can it be called with an environ and a start_response?"""
     try:
         signature.bind({}, None)
     except TypeError:
-        made = "" if name.endswith("()") else f"; if it makes one, say {target}()"
-        raise Refusal(
-            f"{target} is not a WSGI app: it takes {signature}, not (environ, start_response){made}"
-        ) from None
-    return found
+        return False
+    return True
 
 
 @contextmanager
@@ -183,7 +188,7 @@ def located(doing: str) -> Iterator[None]:
         raise
     except Exception as error:
         frame = error.__traceback__
-        while frame and any(ours in frame.tb_frame.f_code.co_filename for ours in OUR_FRAMES):
+        while frame and frame.tb_frame.f_code.co_filename.startswith(OUR_FRAMES):
             frame = frame.tb_next
         shown = "".join(traceback.format_exception(error.with_traceback(frame)))
         raise Refusal(f"{doing} raised {type(error).__name__}:\n{shown.rstrip()}") from None

@@ -176,8 +176,9 @@ PAGE = """<!doctype html>
 </style>
 
 <h1>A cache, watched</h1>
-<p>Every button sends a request. The table shows what came back, newest first: <code>hit</code> was
-answered by the cache, <code>fwd=…</code> was asked of the app, and the word behind it says why.</p>
+<p>Every button sends a request. The table below shows what came back, newest first:
+<code>hit</code> was answered by the cache, <code>fwd=…</code> was asked of the app and says why.
+A status of 304 is a short answer too: your browser's own copy is still right.</p>
 
 <section>
 <h2>The stale dropdown</h2>
@@ -204,11 +205,11 @@ as old as it was for the rest of its minute.</p>
 — one URI, one stored response each.</p>
 <p>An image: <button data-uri="/image">all of it</button>
 <button data-uri="/image" data-field="Range: bytes=0-99">its first 100 bytes</button>
-— the app makes whole images only, the cache cuts them.</p>
+— the app makes whole images only; once the cache has one, it cuts it.</p>
 <p>By user: <button data-uri="/user">Fetch /user</button> or <a href="/user">log in there</a>
 — it says <code>private</code> and is never stored.</p>
-<p>Forgotten <code>public</code>: <button data-uri="/news">Fetch /news</button>
-<button id="cookie">Set a cookie first</button>
+<p>Forgotten <code>public</code>: <button id="cookie">Set a cookie</button>
+<button data-uri="/news" data-cache="reload">Fetch /news past your browser's cache</button>
 — it says <code>max-age=60</code> only. Asked for with a cookie, any cookie, also one that another
 app on this host has set, it could be somebody's own: <code>detail=cookie</code>. To allow it, the
 app says <code>public</code> or <code>s-maxage</code>, as the pages above do, or the operator says
@@ -232,16 +233,20 @@ async function ask(uri, options = {}) {
   const response = await fetch(uri, options);
   const content = await response.blob();
   const spent = Math.round(performance.now() - began);
+  const counts = await (await fetch("/counter")).json();
+  // fetch() hides a 304 behind the browser's own copy; its transfer size, by definition 300, tells.
+  const timing = performance.getEntriesByName(response.url).at(-1);
+  const validated = timing?.transferSize == 300 && timing.encodedBodySize > 0;
   const field = Object.entries(options.headers || {}).map(pair => pair.join(": ")).join();
   const status = response.headers.get("Cache-Status") || "none: no cache in front";
   const row = element("log").insertRow(0);
   row.className = status.includes("; hit") ? "hit" : "forward";
-  for (const text of [`${options.method || "GET"} ${uri} ${field}`, response.status, status,
+  for (const text of [`${options.method || "GET"} ${uri} ${field}`,
+                      validated ? 304 : response.status, status,
                       response.headers.get("Age") ?? "", content.size, spent])
     row.insertCell().textContent = text;
-  const counts = await (await fetch("/counter")).json();
   element("counter").textContent = Object.entries(counts)
-    .filter(([name]) => name != "GET /counter").map(pair => pair.join(" × ")).join(", ");
+    .filter(([name]) => name != "GET /counter").map(pair => pair.join("\u00a0×")).join(", ");
   return content;
 }
 
@@ -254,7 +259,8 @@ for (const button of document.querySelectorAll("[data-uri]"))
   button.onclick = () => {
     const [name, value] = (button.dataset.field || "").split(": ");
     if (button.dataset.uri == "/items") fill();
-    else ask(button.dataset.uri, name ? { headers: { [name]: value } } : {});
+    else ask(button.dataset.uri,
+             { cache: button.dataset.cache, headers: name ? { [name]: value } : {} });
   };
 element("cookie").onclick = () => { document.cookie = "theme=dark; path=/; SameSite=Lax"; };
 element("save").onsubmit = async event => {
