@@ -6,12 +6,11 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wsgicache.clock import Clock, SystemClock
-from wsgicache.origin import Exchange, Tee, Write, close
-from wsgicache.rules import conditional, reuse, storing, validation
+from wsgicache.origin import Exchange, Primed, Tee, Write, close
+from wsgicache.rules import conditional, partial, storing, validation
 from wsgicache.rules.keys import Key, same_origin_key, target_key
 from wsgicache.rules.model import (
     NEVER,
@@ -25,6 +24,7 @@ from wsgicache.rules.model import (
     StoredResponse,
 )
 from wsgicache.rules.reading import read
+from wsgicache.rules.reuse import decide, may_stand_in, select
 from wsgicache.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class CacheMiddleware:
         now = self.clock.now()
         try:
             entry = self.store.get(request.key)
-            decision = reuse.decide(request, entry, now, self.policy)
+            decision = decide(request, entry, now, self.policy)
         except Exception:
             self.report("store", "looking up in the store failed: the app answers")
             entry, decision = None, URI_MISS._replace(detail="store-error")
@@ -114,7 +114,7 @@ class CacheMiddleware:
         decision: Decision,
         start_response: StartResponse,
         told: str | None = None,
-        more: FieldLines | None = None,
+        more: Iterable[tuple[str, str]] = (),
     ) -> Iterable[bytes]:
         """Answer from the cache, with Age (§4) and Cache-Status (RFC 9211).
 
@@ -147,18 +147,25 @@ class CacheMiddleware:
                 status = conditional.RANGE_NOT_SATISFIABLE
                 if ranges:
                     status = conditional.PARTIAL_CONTENT
-                    body = (content[ranges[0][0] : ranges[0][1] + 1],)
-        fields = [*fields, ("Age", str(int(age)))]
-        if more:
-            fields += more
-        if self.policy.cache_status:
-            if told is None:
-                told = f"hit; ttl={int(stored.freshness_lifetime - age)}"
-            fields.append(("Cache-Status", f"{stored.cache_status}; {told}"))
-        if self.policy.x_cache:
-            fields.append(("X-Cache", "HIT"))
-        start_response(status, fields)
+                    body = (conditional.cut(stored, content, *ranges[0]),)
+        seconds, lines = stored.aged
+        if told is not None:
+            lines = self.telling(stored, int(age), told)
+        elif seconds != int(age):
+            seconds = int(age)
+            lines = self.telling(stored, seconds, f"hit; ttl={stored.ttl_at(seconds)}")
+            stored.aged = seconds, lines
+        start_response(status, [*fields, *lines, *more])
         return body
+
+    def telling(self, stored: StoredResponse, seconds: int, told: str) -> FieldLines:
+        """What a reuse says beside the stored fields: Age (§5.1), Cache-Status (RFC 9211)."""
+        lines = [("Age", str(seconds))]
+        if self.policy.cache_status:
+            lines.append(("Cache-Status", f"{stored.cache_status}; {told}"))
+        if self.policy.x_cache:
+            lines.append(("X-Cache", "HIT"))
+        return lines
 
     def content(self, stored: StoredResponse) -> bytes | None:
         """The content of *stored* from the store, or None where that is gone or failing."""
@@ -183,9 +190,15 @@ class CacheMiddleware:
     ) -> Iterable[bytes]:
         """Ask the origin: validate what is stored (§4.3), or fetch anew."""
         stored = decision.stored
-        if stored is not None and stored.validators:
+        environ = None
+        if stored is not None and decision.forward == "partial":
+            environ = partial.completing(request, stored)
+            if environ is None:
+                decision = decision._replace(stored=None)
+                stored = None
+        elif stored is not None and stored.validators:
             environ = validation.validating(request, stored)
-        else:
+        if environ is None:
             environ = validation.fetching(request)
         self.warn_of_processes(environ)
         requested_at = self.clock.now()
@@ -209,11 +222,7 @@ class CacheMiddleware:
             body = exchange.call(self.app, environ)
         except Exception:
             now = self.clock.now()
-            if (
-                wrote
-                or stored is None
-                or not reuse.may_stand_in(request, stored, now, None, self.policy)
-            ):
+            if wrote or stored is None or not may_stand_in(request, stored, now, None, self.policy):
                 raise
             self.report("raised", "the app raised: a stale response stands in")
             return self.stand_in(request, decision, "detail=raised", start_response)
@@ -221,6 +230,8 @@ class CacheMiddleware:
             return body if wrote[0] is None else wrote[0].over(body)
         response = received(exchange, body)
         if self.is_for_us(request, decision, response):
+            if decision.forward == "partial":
+                return self.completed(request, decision, response, exchange, start_response)
             self.discard(body)
             if response.code == 304:
                 return self.validated(request, decision, response, start_response)
@@ -236,11 +247,34 @@ class CacheMiddleware:
         stored = decision.stored
         if stored is None:
             return False
+        if decision.forward == "partial":
+            return response.code in (206, 304, 412, 416)
         if response.code == 304:
             return bool(stored.validators)
-        return response.code >= 500 and reuse.may_stand_in(
+        return response.code >= 500 and may_stand_in(
             request, stored, response.received_at, response.code, self.policy
         )
+
+    def completed(
+        self,
+        request: Request,
+        decision: Decision,
+        response: Response,
+        exchange: Exchange,
+        start_response: StartResponse,
+    ) -> Iterable[bytes]:
+        """Answer with a stored part and the rest that the app gave (§3.4), and keep the whole."""
+        stored, body = decision.stored, response.body
+        assert stored is not None
+        content = stored.content if stored.content is not None else self.content(stored)
+        whole = partial.completed(stored, response, self.policy)
+        if whole is None or content is None or exchange.wrote:
+            # They do not fit: ask again, for everything.
+            self.discard(body)
+            return self.forward(request, decision._replace(stored=None), start_response)
+        tee, _ = self.relay(request, decision, whole, exchange, start_response, 206)
+        joined = Primed(body, content)
+        return joined if tee is None else tee.over(joined)
 
     def stand_in(
         self, request: Request, decision: Decision, said: str, start_response: StartResponse
@@ -294,6 +328,7 @@ class CacheMiddleware:
         response: Response,
         exchange: Exchange,
         start_response: StartResponse,
+        fwd_status: int | None = None,
     ) -> tuple[Tee | None, Write]:
         """Pass the head of the origin's response on; a Tee for the body if the rules let us keep it
         (§3). Returns what write() has to use, too."""
@@ -303,11 +338,13 @@ class CacheMiddleware:
         if decision.stored is not None:
             self.supersede(request, decision.stored, response, why_not)
         detail = decision.detail or why_not
-        told = f"fwd={decision.forward}; " + (f"detail={detail}" if detail else "stored")
+        told = f"fwd={decision.forward}; "
+        if fwd_status is not None:
+            told += f"fwd-status={fwd_status}; "
+        told += f"detail={detail}" if detail else "stored"
         write = start_response(response.status, self.outgoing(response, told))
         tee: Tee | None = None
         if why_not is None:
-            keep = partial(self.keep, request, response)
             body = response.body
             if type(body) in (list, tuple) and len(body) == 1:  # type: ignore[arg-type]
                 self.keep_whole(request, response, body[0])  # type: ignore[index]
@@ -316,8 +353,8 @@ class CacheMiddleware:
                 tee = Tee(
                     self.policy.max_content,
                     int(length[0]) if length else None,
-                    keep,
-                    partial(self.update, request.key, storing.dropping(request, self.policy)),
+                    lambda content: self.keep(request, response, content),
+                    lambda: self.update(request.key, storing.dropping(request, self.policy)),
                 )
 
         def send_again(status: str, fields: FieldLines, exc_info: Any = None, /) -> Write:
@@ -360,8 +397,11 @@ class CacheMiddleware:
         if not storing.is_complete(response, len(content)):
             return
         try:
-            stored = storing.store(response, content, self.policy)
-            change = storing.adding(request, response, stored, self.policy)
+            if response.code == 206:
+                change = partial.combining(request, response, content, self.policy)
+            else:
+                stored = storing.store(response, content, self.policy)
+                change = storing.adding(request, response, stored, self.policy)
         except Exception:
             self.report("keep", "a response could not be stored")
             return
@@ -492,9 +532,7 @@ class CacheMiddleware:
             request.began = now if entry is None else max(now, entry.emptied_at)
             stored = None
             if entry is not None:
-                stored = entry.responses.get(
-                    storing.values_of(request, entry.nominated, self.policy)
-                )
+                stored = select(request, entry, self.policy)
             age = 0.0 if stored is None else now - stored.generated_at
             body = self.forward(request, Decision("stale", stored, age), _to_nobody)
             try:

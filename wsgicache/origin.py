@@ -35,6 +35,11 @@ class Exchange:
         self._sink: Write | None = None
 
     @property
+    def wrote(self) -> bool:
+        """Whether the app has used write()."""
+        return self._sink is not None
+
+    @property
     def started(self) -> bool:
         """Whether the app has called start_response."""
         return self.head is not None
@@ -77,13 +82,14 @@ class Exchange:
 
 
 class Primed:
-    """An app body whose first chunks were taken to make the app start."""
+    """An app body some of whose chunks are at hand already: those that were taken to make the app
+    start, or a part of the content that was stored."""
 
     __slots__ = ("_body", "_next", "_pending")
 
-    def __init__(self, body: Iterable[bytes]) -> None:
+    def __init__(self, body: Iterable[bytes], *pending: bytes) -> None:
         self._body = body
-        self._pending: list[bytes] = []
+        self._pending = list(pending)
         self._next: Callable[[], bytes] | None = None
 
     def advance(self, exchange: Exchange) -> None:
@@ -102,7 +108,8 @@ class Primed:
     def __next__(self) -> bytes:
         if self._pending:
             return self._pending.pop()
-        assert self._next is not None
+        if self._next is None:
+            self._next = iter(self._body).__next__
         return self._next()
 
     def close(self) -> None:

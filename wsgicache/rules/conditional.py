@@ -11,6 +11,8 @@ NOT_MODIFIED = "304 Not Modified"
 PARTIAL_CONTENT = "206 Partial Content"
 RANGE_NOT_SATISFIABLE = "416 Range Not Satisfiable"
 
+_OF_THE_PART = frozenset({"content-length", "content-range"})
+
 Ranges = list[tuple[int, int]]
 
 
@@ -38,12 +40,29 @@ def wanted_ranges(request: Request, stored: StoredResponse, policy: Policy) -> R
     """The ranges of *stored* to send, none of them for 416, or None for the whole (9110 §14.2)."""
     presented = request.environ.get
     value = presented("HTTP_RANGE")
-    if value is None or request.method != "GET" or stored.status[:3] != "200":
+    if value is None or request.method != "GET" or stored.status[:3] not in ("200", "206"):
         return None
     condition = presented("HTTP_IF_RANGE")
     if condition is not None and not _same_representation(condition.strip(" \t"), stored):
         return None
-    return parse_ranges(value, stored.length, policy.max_ranges)
+    if stored.span is None:
+        return parse_ranges(value, stored.length, policy.max_ranges)
+    return parse_ranges(value, stored.span[2] or _UNKNOWN_LENGTH, 1)
+
+
+_UNKNOWN_LENGTH = 10**18
+
+
+def covers(request: Request, stored: StoredResponse, policy: Policy) -> bool:
+    """Whether *stored* has all that is asked for: it is the whole, or a part in which the one
+    range of the request lies (§3.3)."""
+    if stored.span is None:
+        return True
+    ranges = wanted_ranges(request, stored, policy)
+    if not ranges:
+        return False
+    ((first, last),) = ranges
+    return stored.span[0] <= first and last <= stored.span[1]
 
 
 def _same_representation(condition: str, stored: StoredResponse) -> bool:
@@ -53,6 +72,12 @@ def _same_representation(condition: str, stored: StoredResponse) -> bool:
     return stored.strong_date and condition == stored.last_modified
 
 
+def cut(stored: StoredResponse, content: bytes, first: int, last: int) -> bytes:
+    """The bytes *first* to *last* of the representation, out of the *content* that is stored."""
+    offset = 0 if stored.span is None else stored.span[0]
+    return content[first - offset : last - offset + 1]
+
+
 def partial_fields(stored: StoredResponse, ranges: Ranges) -> FieldLines:
     """What a 206 with one range, or a 416 with none, says (RFC 9110 §15.3.7, §15.5.17)."""
     if not ranges:
@@ -60,9 +85,10 @@ def partial_fields(stored: StoredResponse, ranges: Ranges) -> FieldLines:
         fields = [line for line in stored.fields if line[0].lower() in kept]
         return [*fields, ("Content-Range", f"bytes */{stored.length}"), ("Content-Length", "0")]
     ((first, last),) = ranges
+    length = stored.length if stored.span is None else stored.span[2] or "*"
     return [
-        *[line for line in stored.fields if line[0].lower() != "content-length"],
-        ("Content-Range", f"bytes {first}-{last}/{stored.length}"),
+        *[line for line in stored.fields if line[0].lower() not in _OF_THE_PART],
+        ("Content-Range", f"bytes {first}-{last}/{length}"),
         ("Content-Length", str(last - first + 1)),
     ]
 

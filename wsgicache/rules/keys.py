@@ -17,12 +17,9 @@ from wsgicache.rules.fields import normal_languages, without_optional_space
 Key = tuple[str, str, str, str]
 """Scheme, host, path (SCRIPT_NAME + PATH_INFO, as WSGI decodes it) and query of a target URI."""
 
-Implied = tuple[str | None, str | None, tuple[str, ...] | None]
-"""What tells requests apart without Vary saying so: where SCRIPT_NAME ends, the raw target where
-the server gives it, and what a proxy forwarded of the original request."""
-
 Values = tuple[object, ...]
-"""What selects one stored response of a key: the implied parts, then the nominated fields."""
+"""What selects one stored response of a key: what a proxy forwarded of the request, then the
+nominated fields, of which some are implied."""
 
 _HOST = re.compile(
     r"(?P<name>[a-z0-9_](?:[a-z0-9_-]|\.(?=[a-z0-9_-]))*\.?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{0,5}))?"
@@ -95,7 +92,7 @@ def same_origin_key(base: Key, reference: str) -> Key | None:
 
 # ── Selecting (§4.1) ───────────────────────────────────────────────────────────────────────────
 
-_EXACT = frozenset({"HTTP_COOKIE", "HTTP_AUTHORIZATION"})
+_EXACT = frozenset({"HTTP_COOKIE", "HTTP_AUTHORIZATION", "SCRIPT_NAME", "RAW_URI", "REQUEST_URI"})
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
-from wsgicache.rules.keys import Implied, Key, Values
+from wsgicache.rules.keys import Key, Values
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -21,15 +21,16 @@ class Request:
     """What the cache needs to know of a request; everything else stays in the environ.
 
     The class holds what is true of a plain request; only one with something to say has attributes
-    of its own beyond the first four.
+    of its own beyond the first three.
     """
 
     environ: WSGIEnvironment
     """As the app will see it: whatever the key leaves out has left the environ too."""
     method: str
     key: Key
-    implied: Implied
 
+    forwarded: tuple[str, ...] | None = None
+    """What a proxy says of the original request."""
     directives: Directives = NO_DIRECTIVES
     identified: bool = False
     """Whether it carries credentials, in a field or in what an outer layer says of its user."""
@@ -43,12 +44,10 @@ class Request:
         environ: WSGIEnvironment,
         method: str,
         key: Key,
-        implied: Implied,
     ) -> None:
         self.environ = environ
         self.method = method
         self.key = key
-        self.implied = implied
 
 
 _STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
@@ -134,9 +133,10 @@ class Response:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(slots=True, eq=False, kw_only=True)
 class StoredResponse:
-    """A response at rest. Understood once, when stored; only compared afterwards."""
+    """A response at rest. Understood once, when stored; only compared afterwards, and replaced
+    rather than changed (but for `aged`; freezing would cost a miss 2 µs)."""
 
     status: str
     """Ready for start_response."""
@@ -172,23 +172,45 @@ class StoredResponse:
     """The environ items that make a request about it conditional: what the app gave (§4.3.1)."""
     cache_status: str
     """How its Cache-Status begins: what caches nearer to the origin said, and our name."""
+    aged: tuple[int, FieldLines] = (-1, [])
+    """PERF: the last age in seconds it was served with, and what its fields then said of that:
+    a page asked for more than once a second has them ready (0.4 of a constant app's cost)."""
     span: tuple[int, int, int | None] | None = None
     """Which bytes of the representation the content is, first, last and complete length, where
     it is not the whole (§3.3)."""
 
+    def ttl_at(self, age: int) -> int:
+        """Whole seconds of freshness left at *age*, negative past its end (RFC 9211 §2.4)."""
+        return int(self.freshness_lifetime) - age
 
-class CacheEntry(NamedTuple):
+
+class CacheEntry:
     """A key's stored responses by their selecting values, the newest last. Never changed, only
     replaced."""
 
-    nominated: tuple[str, ...]
-    """Environ keys of the fields nominated by any response stored here (§4.1)."""
-    responses: dict[Values, StoredResponse]
-    emptied_at: float = NEVER
-    """When it was last invalidated or purged: no fill that began earlier may be kept."""
+    __slots__ = ("emptied_at", "nominated", "responses", "seen")
+
+    def __init__(
+        self,
+        nominated: tuple[str, ...],
+        responses: dict[Values, StoredResponse],
+        emptied_at: float = NEVER,
+    ) -> None:
+        self.nominated = nominated
+        """Environ keys of the fields nominated by any response stored here (§4.1)."""
+        self.responses = responses
+        self.emptied_at = emptied_at
+        """When it was last invalidated or purged: no fill that began earlier may be kept."""
+        self.seen: dict[Values, StoredResponse] = {}
+        """PERF: what values selected as they were presented, so that most are never normalised."""
 
 
-EMPTY = CacheEntry((), {})
+IMPLIED = ("SCRIPT_NAME", "RAW_URI", "REQUEST_URI")
+"""Environ keys that every entry nominates: where the mount point ends, and the raw target, which an
+app may look at and which the decoded path does not tell."""
+
+
+EMPTY = CacheEntry(IMPLIED, {})
 
 
 class Decision(NamedTuple):

@@ -67,10 +67,7 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
     key = target_key(environ)
     if key is None:
         return "target"
-    get = environ.get
-    request = Request(
-        environ, method, key, (get("SCRIPT_NAME"), get("RAW_URI") or get("REQUEST_URI"), None)
-    )
+    request = Request(environ, method, key)
     if not _TELLING.isdisjoint(environ) and (why := _look_closer(request, environ, policy)):
         return why
     if key[1] != environ["HTTP_HOST"]:
@@ -107,8 +104,7 @@ def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> 
     )
     request.conditional = not present.isdisjoint(_CONDITIONS)
     if not present.isdisjoint(_FORWARDED):
-        mount, target, _ = request.implied
-        request.implied = (mount, target, _forwarded(environ))
+        request.forwarded = _forwarded(environ)
     return None
 
 

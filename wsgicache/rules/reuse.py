@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wsgicache.rules.conditional import covers
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.model import (
     UNSATISFIABLE,
@@ -22,7 +23,7 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
     if entry is None or not entry.responses:
         return _forwarded(request, URI_MISS)
     # * request header fields nominated by the stored response match those presented, and
-    stored = entry.responses.get(values_of(request, entry.nominated, policy))
+    stored = select(request, entry, policy)
     if stored is None:
         return _forwarded(request, VARY_MISS)
     age = now - stored.generated_at
@@ -33,13 +34,31 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
     # * the stored response does not contain the no-cache directive, unless validated, and
     if stored.no_cache:
         return _forwarded(request, Decision("stale", stored, age))
+    # A part answers only what lies within it (§3.3).
+    if stored.span is not None and not covers(request, stored, policy):
+        return _forwarded(request, Decision("partial", stored, age))
     # The request may ask for more than the response does, or be content with less (§5.2.1).
     if request.directives:
         return _forwarded(request, _requested(request, stored, age))
     # * the stored response is fresh, or allowed to be served stale, or successfully validated.
     if age < stored.freshness_lifetime:
-        return Decision(None, stored, age)
+        # PERF: what Decision(None, stored, age) makes, for a quarter of its price.
+        return tuple.__new__(Decision, (None, stored, age, False, None))
     return _stale(stored, age)
+
+
+_MOST_SEEN = 64
+
+
+def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredResponse | None:
+    """The stored response whose selecting values match the request's (§4.1)."""
+    presented = (request.forwarded, *map(request.environ.get, entry.nominated))
+    stored = entry.seen.get(presented)
+    if stored is None:
+        stored = entry.responses.get(values_of(request, entry.nominated, policy))
+        if stored is not None and len(entry.seen) < _MOST_SEEN:
+            entry.seen[presented] = stored
+    return stored
 
 
 def _stale(stored: StoredResponse, age: float) -> Decision:

@@ -28,6 +28,7 @@ from wsgicache.rules.freshness import (
 from wsgicache.rules.keys import Values, same_origin_key, selecting_values
 from wsgicache.rules.model import (
     EMPTY,
+    IMPLIED,
     CacheEntry,
     FieldLines,
     Policy,
@@ -367,7 +368,7 @@ def emptied(moment: float) -> Change:
     began earlier is not kept."""
 
     def change(entry: CacheEntry | None) -> CacheEntry:
-        return CacheEntry((), {}, max(moment, (entry or EMPTY).emptied_at))
+        return CacheEntry(IMPLIED, {}, max(moment, (entry or EMPTY).emptied_at))
 
     return change
 
@@ -380,16 +381,14 @@ def dropping(request: Request, policy: Policy) -> Change:
             return None
         responses = dict(entry.responses)
         responses.pop(values_of(request, entry.nominated, policy), None)
-        return entry._replace(responses=responses)
+        return CacheEntry(entry.nominated, responses, entry.emptied_at)
 
     return change
 
 
 def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> Values:
-    """What selects a response for *request*: what the key leaves implied, then what Vary names."""
-    if not nominated:
-        return request.implied
+    """What selects a response for *request*: what is implied, then what Vary names (§4.1)."""
     return (
-        *request.implied,
+        request.forwarded,
         *selecting_values(request.environ, nominated, policy.normalize_language),
     )

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable
 
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import EMPTY, NEVER, CacheEntry, StoredResponse
+from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 
 _NODE_BYTES = 900
 """A node, its key and their places in tables, beside what is counted by length."""
@@ -143,7 +143,7 @@ class MemoryStore:
         # The moment of a purge outlives its entry: a slow fill must not bring back what it took.
         emptied_at = node.entry.emptied_at
         if emptied_at > (NEVER if self._absent is None else self._absent.emptied_at):
-            self._absent = EMPTY._replace(emptied_at=emptied_at)
+            self._absent = CacheEntry(IMPLIED, {}, emptied_at)
 
 
 # A fork while another thread changes a store would leave the child half a change and a lock that

@@ -1,0 +1,133 @@
+"""Parts of a representation, and how they make the whole (RFC 9111 §3.3, §3.4; 9110 §15.3.7.3)
+
+A stored 206 has a *span*: the bytes that its content is. Not implemented: storing what was received
+of a 200 whose body broke off (§3.3 allows it).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wsgicache.rules.model import CacheEntry, Policy, Request, Response, StoredResponse
+from wsgicache.rules.storing import Change, adding, content_span, store, values_of
+from wsgicache.rules.validation import fetching, updated
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+
+def strong_etag(stored: StoredResponse) -> str | None:
+    """The app's strong entity tag of *stored*, by which parts are known to belong together."""
+    for key, value in stored.validators:
+        if key == "HTTP_IF_NONE_MATCH" and not value.startswith("W/"):
+            return value
+    return None
+
+
+def completing(request: Request, stored: StoredResponse) -> WSGIEnvironment | None:
+    """The environ that asks for what a stored prefix lacks (§3.3), or None where it cannot be.
+
+    For a plain GET, where the app gave a strong entity tag: it answers with the rest, or with the
+    whole if the representation has changed (RFC 9110 §13.1.5).
+    """
+    etag = strong_etag(stored)
+    if stored.span is None or stored.span[0] or etag is None:
+        return None
+    if request.method != "GET" or request.conditional:
+        return None
+    rest = {"HTTP_RANGE": f"bytes={stored.span[1] + 1}-", "HTTP_IF_RANGE": etag}
+    return {**fetching(request), **rest}
+
+
+def completed(stored: StoredResponse, response: Response, policy: Policy) -> Response | None:
+    """The whole, as a 200, whose head a 206 with the rest gives (§3.4); None if they do not fit.
+
+    Its content is that of *stored* and then that of *response*; its fields are those of *stored*,
+    updated (§3.2).
+    """
+    span, part = stored.span, content_span(response)
+    if span is None or part is None or response.field("etag") != strong_etag(stored):
+        return None
+    first, last, length = part
+    if length is None or first != span[1] + 1 or last != length - 1:
+        return None
+    if span[2] is not None and span[2] != length:
+        return None
+    renewed = updated(stored, response, policy)
+    gone = ("content-length", "content-range")
+    fields = [line for line in renewed.fields if line[0].lower() not in gone]
+    return Response(
+        "200 OK",
+        [*fields, ("Content-Length", str(length))],
+        (),
+        response.requested_at,
+        response.received_at,
+        response.wall,
+    )
+
+
+def combining(request: Request, response: Response, content: bytes, policy: Policy) -> Change:
+    """The change that files a 206 with its *content*: joined with what is stored of the same
+    representation, as its strong entity tag tells, where they overlap or meet (§3.4); else in its
+    place."""
+
+    span = content_span(response)
+    assert span is not None
+    stored = part_or_whole(response, content, span, policy)
+
+    def change(entry: CacheEntry | None) -> CacheEntry | None:
+        joined = stored
+        if entry is not None:
+            held = entry.responses.get(values_of(request, entry.nominated, policy))
+            if held is not None:
+                joined = _joined(held, response, stored, policy) or stored
+        return adding(request, response, joined, policy)(entry)
+
+    return change
+
+
+def _joined(
+    held: StoredResponse, response: Response, part: StoredResponse, policy: Policy
+) -> StoredResponse | None:
+    """*held* and the newer *part* as one stored response, or None if they are not of one piece."""
+    etag = strong_etag(part)
+    if etag is None or etag != strong_etag(held) or part.span is None:
+        return None
+    if held.content is None or part.content is None:
+        return None  # A store that keeps content elsewhere has each part for itself.
+    if held.span is None:
+        # The whole is there: the part only brings newer fields.
+        return store(updated(held, response, policy), held.content, policy)
+    (first, last, length), (start, end, whole) = held.span, part.span
+    if start > last + 1 or first > end + 1 or (length and whole and length != whole):
+        return None
+    if start <= first:
+        content = part.content + held.content[max(0, end + 1 - first) :]
+    else:
+        content = held.content[: start - first] + part.content
+        content += held.content[len(content) :]
+    if len(content) > policy.max_content:
+        return None
+    span = (min(first, start), max(last, end), whole or length)
+    return part_or_whole(updated(held, response, policy), content, span, policy)
+
+
+def part_or_whole(
+    response: Response,
+    content: bytes,
+    span: tuple[int, int, int | None],
+    policy: Policy,
+) -> StoredResponse:
+    """The *content* of *span* at rest, with the fields of *response*: a 206, or a 200 where that is
+    everything (RFC 9110 §15.3.7.3)."""
+    first, last, length = span
+    gone = ("content-length", "content-range")
+    fields = [line for line in response.fields if line[0].lower() not in gone]
+    status = "200 OK"
+    if length is None or (first, last) != (0, length - 1):
+        status = "206 Partial Content"
+        fields.append(("Content-Range", f"bytes {first}-{last}/{length or '*'}"))
+    renewed = Response(
+        status, fields, (), response.requested_at, response.received_at, response.wall
+    )
+    return store(renewed, content, policy)
