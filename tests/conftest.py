@@ -1,0 +1,56 @@
+"""Fixtures: the stage, with the lint on both sides or, for rows that break the rules, without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.scene import Scene
+from wsgicache import Policy
+
+# One profile for everybody: no deadline, since no test here may depend on the machine's speed.
+settings.register_profile(
+    "normal",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("normal")
+
+MakeScene = Callable[..., Scene]
+
+
+@pytest.fixture
+def make_scene() -> Iterator[MakeScene]:
+    """Scenes with a policy of one's own; at the end all their bodies were closed once."""
+    scenes: list[Scene] = []
+
+    def make(policy: Policy | None = None, **options: Any) -> Scene:
+        scenes.append(Scene(policy, **options))
+        return scenes[-1]
+
+    yield make
+    for scene in scenes:
+        scene.settle()
+        scene.check_closed()
+
+
+@pytest.fixture
+def scene(make_scene: MakeScene) -> Scene:
+    """The safe policy, lint on both sides."""
+    return make_scene()
+
+
+@pytest.fixture
+def rfc_scene(make_scene: MakeScene) -> Scene:
+    """Policy.rfc(), lint on both sides."""
+    return make_scene(Policy.rfc())
+
+
+@pytest.fixture
+def bare_scene(make_scene: MakeScene) -> Scene:
+    """No lint: for what breaks PEP 3333 or HTTP on purpose."""
+    return make_scene(lint=False)

@@ -1,0 +1,1216 @@
+"""The contract of PEP 3333, row by row: what the server and the app may rely on."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import itertools
+import logging
+import sys
+import threading
+import tracemalloc
+import wsgiref.util
+import wsgiref.validate
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.conftest import MakeScene
+from tests.scene import EPOCH, Environ, FakeClock, Reply, Scene, environ_for, exchange, pieces
+from wsgicache import CacheMiddleware, MemoryStore, Policy, SystemClock
+
+FRESH = [("Cache-Control", "max-age=60"), ("Content-Type", "text/plain")]
+STREAM = [("Cache-Control", "no-store"), ("Content-Type", "text/plain")]
+
+WSGI = Callable[[Environ, Any], Iterable[bytes]]
+
+
+class Tracked:
+    """An iterable that is not its own iterator, and counts what is done to it."""
+
+    def __init__(self, chunks: Iterable[bytes], fail: BaseException | None = None) -> None:
+        self.chunks = list(chunks)
+        self.fail = fail
+        self.closes = 0
+        self.iterators = 0
+        self.yielded = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.iterators += 1
+        for chunk in self.chunks:
+            self.yielded += 1
+            yield chunk
+        if self.fail is not None:
+            raise self.fail
+
+    def close(self) -> None:
+        self.closes += 1
+
+
+class Falsy(Tracked):
+    """Empty, and so false: `if body and hasattr(body, "close")` would forget it."""
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+
+def giving(body: Any, headers: list[tuple[str, str]], status: str = "200 OK") -> WSGI:
+    def app(environ: Environ, start_response: Any) -> Any:
+        start_response(status, list(headers))
+        return body() if callable(body) else body
+
+    return app
+
+
+# ── R19: close() exactly once ────────────────────────────────────────────────────────────────────
+
+WAYS = ["to the end", "hung up at once", "hung up after one", "head", "raises"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("chunks", [[], [b""], [b"a"], [b"a", b"b", b"c"]], ids=len)
+@pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
+@pytest.mark.parametrize("kind", [Tracked, Falsy])
+def test_r19_close_is_called_once(
+    bare_scene: Scene,
+    kind: type[Tracked],
+    headers: list[tuple[str, str]],
+    chunks: list[bytes],
+    way: str,
+) -> None:
+    body = kind(chunks, RuntimeError("boom") if way == "raises" else None)
+    bare_scene.wsgi(giving(body, headers))
+    if way == "raises":
+        with pytest.raises(RuntimeError, match="boom"):
+            bare_scene.get("/")
+    elif way == "head":
+        bare_scene.head("/")
+    else:
+        taken = {"to the end": None, "hung up at once": 0, "hung up after one": 1}[way]
+        bare_scene.get("/", take=taken)
+    assert body.closes == 1
+    assert body.iterators <= 1
+
+
+def test_r19_close_when_start_response_fails(bare_scene: Scene) -> None:
+    """The server refuses the head: the body is closed all the same."""
+    body = Tracked([b"a"])
+
+    def lazily(environ: Environ, start_response: Any) -> Any:
+        start_response("200 OK", list(FRESH))
+        return body
+
+    def refusing(status: str, headers: Any, exc_info: Any = None) -> Any:
+        raise OSError("client is gone")
+
+    bare_scene.wsgi(lazily)
+    with pytest.raises(OSError, match="client is gone"):
+        bare_scene.front(environ_for(), refusing)
+    assert body.closes <= 1
+
+
+def test_r19_close_of_a_validation(bare_scene: Scene) -> None:
+    """The 304 that is answered from the store, and the 503 that a stale response stands in for."""
+    bare_scene.wsgi(giving([b"page"], [*FRESH, ("ETag", '"v1"'), ("Cache-Control", "x")]))
+    bare_scene.wsgi(
+        giving([b"page"], [("Cache-Control", "max-age=60, stale-if-error=90"), ("ETag", '"v1"')])
+    )
+    bare_scene.get("/")
+    for status in ("304 Not Modified", "503 Service Unavailable", "200 OK"):
+        bare_scene.after(61)
+        body = Tracked([] if status.startswith("304") else [b"x"])
+        bare_scene.wsgi(giving(body, [("ETag", '"v1"')], status))
+        bare_scene.get("/")
+        assert body.closes == 1, status
+
+
+def test_r19_close_of_a_background_validation(bare_scene: Scene) -> None:
+    swr = [("Cache-Control", "max-age=1, stale-while-revalidate=60")]
+    bare_scene.wsgi(giving([b"old"], swr))
+    bare_scene.get("/")
+    for fail in (None, RuntimeError("boom")):
+        bare_scene.after(5)
+        body = Tracked([b"new"], fail)
+        bare_scene.wsgi(giving(body, swr))
+        bare_scene.get("/")
+        bare_scene.settle()
+        assert body.closes == 1
+
+
+def test_r19_a_failing_close_is_the_servers_to_see(bare_scene: Scene) -> None:
+    for headers in (STREAM, FRESH):
+
+        class Sticky(Tracked):
+            def close(self) -> None:
+                super().close()
+                raise RuntimeError("cannot close")
+
+        body = Sticky([b"a", b"b"])
+        bare_scene.wsgi(giving(body, headers))
+        with pytest.raises(RuntimeError, match="cannot close"):
+            bare_scene.get("/")
+        assert body.closes == 1
+
+
+def opened_and_closed(rounds: int) -> tuple[int, int]:
+    """How many bodies a mix of requests opened and closed."""
+    opened = closed = 0
+
+    class Counted(Tracked):
+        def __init__(self, chunks: Iterable[bytes]) -> None:
+            nonlocal opened
+            super().__init__(chunks)
+            opened += 1
+
+        def close(self) -> None:
+            nonlocal closed
+            closed += 1
+
+    ways = itertools.cycle([FRESH, STREAM, [("Cache-Control", "max-age=60"), ("ETag", '"1"')]])
+    scene = Scene(lint=False)
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        scene.calls.clear()
+        start_response("200 OK", list(next(ways)))
+        return Counted([b"x"] * (len(environ["PATH_INFO"]) % 4))
+
+    scene.wsgi(app)
+    for n in range(rounds):
+        scene.request(("GET", "HEAD", "POST")[n % 3], "/" + "x" * (n % 7), take=n % 5 or None)
+        scene.after(n % 40)
+    return opened, closed
+
+
+def test_r19_as_many_closed_as_opened() -> None:
+    opened, closed = opened_and_closed(1500)
+    assert opened == closed > 500
+
+
+# ── R20: block boundaries ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
+@pytest.mark.parametrize("length", [True, False], ids=["length", "no length"])
+def test_r20_a_chunk_in_is_a_chunk_out(
+    bare_scene: Scene, headers: list[tuple[str, str]], length: bool
+) -> None:
+    chunks = [b"a", b"", b"bb", b"", b"", b"ccc", b""]
+    size = [("Content-Length", "6")] if length else []
+    bare_scene.wsgi(giving(lambda: (c for c in chunks), [*headers, *size]))
+    got = bare_scene.get("/")
+    assert got.chunks == chunks
+    if headers is FRESH:
+        assert bare_scene.get("/").body == b"abbccc"
+
+
+@pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
+def test_r20_a_chunk_leaves_before_the_next_is_asked_for(
+    scene: Scene, headers: list[tuple[str, str]]
+) -> None:
+    log: list[str] = []
+
+    def streaming(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", list(headers))
+        for n in range(5):
+            log.append(f"made {n}")
+            yield b"%d" % n
+
+    scene.wsgi(streaming)
+    exchange(scene.front, environ_for(), each=lambda chunk: log.append(f"sent {int(chunk)}"))
+    assert log == [f"{did} {n}" for n in range(5) for did in ("made", "sent")]
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "multipart/x-mixed-replace; boundary=x"])
+def test_r20_a_thousand_events_go_out_one_by_one(scene: Scene, kind: str) -> None:
+    seen = 0
+
+    def events(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", kind), ("Cache-Control", "max-age=60")])
+        for n in range(1000):
+            assert seen == n, "an event was held back"
+            yield b"data: x\n\n"
+
+    def sent(chunk: bytes) -> None:
+        nonlocal seen
+        seen += 1
+
+    scene.wsgi(events)
+    got = exchange(scene.front, environ_for(), each=sent)
+    assert (seen, got.stored) == (1000, False)
+    seen = 0
+    assert not scene.get("/", take=1).hit
+
+
+# ── R21 to R24: what is never collected ──────────────────────────────────────────────────────────
+
+
+class Chunk(bytes):
+    """Bytes that know how many of them are alive."""
+
+    alive: ClassVar[int] = 0
+    most: ClassVar[int] = 0
+
+    def __new__(cls, *values: Any) -> Chunk:
+        cls.alive += 1
+        cls.most = max(cls.most, cls.alive)
+        return super().__new__(cls, *values)
+
+    def __del__(self) -> None:
+        type(self).alive -= 1
+
+
+@pytest.fixture
+def chunk() -> type[Chunk]:
+    gc.collect()
+    return type("FreshChunk", (Chunk,), {"alive": 0, "most": 0})
+
+
+def endless(headers: list[tuple[str, str]], chunk: type[Chunk], size: int = 1024) -> WSGI:
+    def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", list(headers))
+        while True:
+            yield chunk(b"x" * size)
+
+    return app
+
+
+def swallow(scene: Scene, count: int) -> None:
+    """Take *count* chunks of a response and keep none of them."""
+    body: Any = scene.front(environ_for(), lambda *start: lambda data: None)
+    for _ in itertools.islice(body, count):
+        pass
+    body.close()
+
+
+def test_r21_an_endless_body_is_let_go_at_the_limit(
+    make_scene: MakeScene, chunk: type[Chunk]
+) -> None:
+    scene = make_scene(Policy(max_content=64 * 1024), lint=False)
+    scene.wsgi(endless(FRESH, chunk))
+    swallow(scene, 1000)
+    assert chunk.most <= 64 + 4
+    assert chunk.alive <= 1
+    assert not scene.get("/", take=1).hit
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "Text/Event-Stream; charset=utf-8"])
+def test_r21_an_event_stream_is_never_collected(
+    bare_scene: Scene, chunk: type[Chunk], kind: str
+) -> None:
+    bare_scene.wsgi(endless([("Cache-Control", "max-age=60"), ("Content-Type", kind)], chunk))
+    swallow(bare_scene, 200)
+    assert chunk.most <= 3
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        STREAM,
+        [("Content-Type", "text/plain")],
+        [*FRESH, ("Set-Cookie", "a=1")],
+        [*FRESH, ("Content-Length", str(17 << 20))],
+    ],
+    ids=["no-store", "no freshness", "set-cookie", "longer than the limit"],
+)
+def test_r22_what_is_not_stored_is_not_held(
+    bare_scene: Scene, chunk: type[Chunk], headers: list[tuple[str, str]]
+) -> None:
+    bare_scene.wsgi(endless(headers, chunk))
+    swallow(bare_scene, 300)
+    assert chunk.most <= 3
+
+
+def test_r22_a_large_body_takes_no_memory_when_not_stored(bare_scene: Scene) -> None:
+    size = 1 << 16
+
+    def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", list(STREAM))
+        for _ in range(512):  # 32 MiB
+            yield bytes(size)
+
+    bare_scene.wsgi(app)
+    swallow(bare_scene, 1)
+    tracemalloc.start()
+    try:
+        swallow(bare_scene, 512)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_r23_a_body_over_the_limit_passes_whole(make_scene: MakeScene) -> None:
+    scene = make_scene(Policy(max_content=1000))
+    text = bytes(range(256)) * 8
+    for length in (True, False):
+        for size in (100, 999, 1000, 1001, 2048):
+            scene.app(200, list(pieces(text[:size], 99)), cache_control="max-age=60", length=length)
+            target = f"/{size}{length}"
+            assert scene.get(target).body == text[:size]
+            got = scene.get(target)
+            assert (got.hit, got.body) == (size <= 1000, text[:size])
+
+
+def test_r23_one_piece_over_the_limit(make_scene: MakeScene) -> None:
+    scene = make_scene(Policy(max_content=10), lint=False)
+    scene.wsgi(giving(lambda: [b"x" * 11], FRESH))
+    for _ in range(2):
+        got = scene.get("/")
+        assert (got.hit, len(got.body)) == (False, 11)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("GET", STREAM),
+        ("GET", [("Content-Type", "text/plain")]),
+        ("GET", [*FRESH, ("Set-Cookie", "a=1")]),
+        ("POST", FRESH),
+        ("HEAD", FRESH),
+        ("GET", [*FRESH, ("Content-Length", str(1 << 30))]),
+        ("GET", [("Cache-Control", "max-age=60"), ("Content-Type", "text/event-stream")]),
+    ],
+)
+def test_r24_a_body_that_is_not_stored_is_the_very_same_object(
+    bare_scene: Scene, method: str, headers: list[tuple[str, str]]
+) -> None:
+    class Unread(io.BytesIO):
+        def read(self, *sizes: Any) -> bytes:
+            raise AssertionError("the file was read")
+
+    wrapper = wsgiref.util.FileWrapper(Unread(b"file"))
+    bare_scene.wsgi(giving(wrapper, headers))
+    environ = environ_for(method)
+    environ["wsgi.file_wrapper"] = wsgiref.util.FileWrapper
+    got = bare_scene.front(environ, lambda *start: lambda data: None)
+    assert got is wrapper
+    assert bare_scene.calls[-1].environ["wsgi.file_wrapper"] is wsgiref.util.FileWrapper
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+def test_r24_lists_too(bare_scene: Scene, kind: Callable[[list[bytes]], Any]) -> None:
+    body = kind([b"a", b"b"])
+    bare_scene.wsgi(giving(body, STREAM))
+    assert bare_scene.front(environ_for(), lambda *start: lambda data: None) is body
+
+
+def test_r24_a_file_that_is_stored(bare_scene: Scene) -> None:
+    text = bytes(range(256)) * 100
+    bare_scene.wsgi(giving(lambda: wsgiref.util.FileWrapper(io.BytesIO(text), 1000), FRESH))
+    for hit in (False, True):
+        got = bare_scene.get("/")
+        assert (got.hit, got.body) == (hit, text)
+
+
+# ── R25: write() ─────────────────────────────────────────────────────────────────────────────────
+
+
+def writing(headers: list[tuple[str, str]], late: bool = False) -> WSGI:
+    def eager(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        write = start_response("200 OK", list(headers))
+        write(b"a")
+        write(b"")
+        write(b"b")
+        return [b"c", b"d"]
+
+    def lazy(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        write = start_response("200 OK", list(headers))
+        write(b"a")
+        yield b"b"
+        write(b"c")
+        yield b"d"
+
+    return lazy if late else eager
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before the body", "among the body"])
+@pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
+@pytest.mark.parametrize("length", [True, False], ids=["length", "no length"])
+def test_r25_write(scene: Scene, headers: list[tuple[str, str]], late: bool, length: bool) -> None:
+    size = [("Content-Length", "4")] if length else []
+    scene.wsgi(writing([*headers, *size], late))
+    assert scene.get("/").text == "abcd"
+    got = scene.get("/")
+    assert got.text == "abcd"
+    if headers is STREAM:
+        assert not got.hit
+
+
+def test_r25_write_and_an_empty_body(scene: Scene) -> None:
+    def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", list(FRESH))(b"all")
+        return []
+
+    scene.wsgi(app)
+    for _ in range(2):
+        assert scene.get("/").text == "all"
+
+
+def test_r25_write_on_other_methods(scene: Scene) -> None:
+    scene.wsgi(writing(STREAM))
+    assert scene.post("/").text == "abcd"
+
+
+def test_r25_write_then_an_exception(bare_scene: Scene) -> None:
+    def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", list(FRESH))(b"a")
+        raise RuntimeError("boom")
+
+    bare_scene.wsgi(app)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="boom"):
+            bare_scene.get("/")
+    assert bare_scene.count == 2
+
+
+# ── R26 to R28: start_response ───────────────────────────────────────────────────────────────────
+
+
+def start_twice(where: str, cause: type[BaseException] = ValueError, headers: Any = FRESH) -> WSGI:
+    def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        if where == "lazy":
+            yield b""
+        start_response("200 OK", [*headers, ("X-Try", "1")])
+        if where == "after":
+            yield b"half"
+        try:
+            raise cause("broken")
+        except cause:
+            start_response(
+                "500 Internal Server Error",
+                [("Content-Type", "text/plain"), ("X-Try", "2")],
+                sys.exc_info(),
+            )
+        yield b"error page"
+
+    return app
+
+
+def eager_start_twice(environ: Environ, start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [*FRESH, ("X-Try", "1")])
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        start_response("500 Internal Server Error", [("X-Try", "2")], sys.exc_info())
+    return [b"error page"]
+
+
+@pytest.mark.parametrize(
+    "app",
+    [start_twice("before"), start_twice("lazy"), eager_start_twice],
+    ids=["generator", "after an empty chunk", "eager"],
+)
+def test_r26_an_error_before_the_first_byte_replaces_the_head(bare_scene: Scene, app: WSGI) -> None:
+    bare_scene.wsgi(app)
+    for _ in range(2):
+        got = bare_scene.get("/")
+        assert (got.code, got.text, got.lines("X-Try")) == (500, "error page", ["2"])
+    assert bare_scene.count == 2
+
+
+def test_r26_an_error_after_the_first_byte_is_raised(bare_scene: Scene) -> None:
+    bare_scene.wsgi(start_twice("after"))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="broken"):
+            bare_scene.get("/")
+    assert bare_scene.count == 2
+
+
+def test_r26_an_error_on_a_write_through(bare_scene: Scene) -> None:
+    bare_scene.app(200, "page", cache_control="max-age=60")
+    bare_scene.get("/")
+    bare_scene.wsgi(start_twice("before"))
+    got = bare_scene.post("/")
+    assert (got.code, got.lines("X-Try")) == (500, ["2"])
+
+
+def test_r26_a_second_start_without_exc_info(bare_scene: Scene) -> None:
+    def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", list(FRESH))
+        start_response("200 OK", list(FRESH))
+        return [b"x"]
+
+    bare_scene.wsgi(app)
+    for method in ("GET", "POST"):
+        with pytest.raises(AssertionError):
+            bare_scene.request(method, "/")
+    bare_scene.app(200, "page")
+    assert bare_scene.get("/").text == "page"
+
+
+def test_r27_a_lazy_app_starts_with_its_first_chunk(scene: Scene) -> None:
+    def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", list(FRESH))
+        yield b"lazy"
+
+    scene.wsgi(app)
+    for hit in (False, True):
+        got = scene.get("/")
+        assert (got.hit, got.text) == (hit, "lazy")
+    assert scene.post("/").text == "lazy"
+
+
+def test_r27_started_after_an_empty_chunk(bare_scene: Scene) -> None:
+    def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        yield b""
+        yield b""
+        start_response("200 OK", list(FRESH))
+        yield b"late"
+
+    bare_scene.wsgi(app)
+    for hit in (False, True):
+        heads: list[Any] = []
+
+        def start(*head: Any, heads: list[Any] = heads) -> Any:
+            heads.append(head)
+            return lambda data: None
+
+        body = bare_scene.front(environ_for(), start)
+        text = b"".join(body)
+        getattr(body, "close", lambda: None)()
+        assert (text, heads[0][0]) == (b"late", "200 OK")
+        assert (bare_scene.count == 1) or not hit
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+@pytest.mark.parametrize("body", [[], [b""]], ids=["empty", "an empty chunk"])
+def test_r27_never_started(bare_scene: Scene, method: str, body: list[bytes]) -> None:
+    """As without a cache: the server finds out."""
+    bare_scene.wsgi(lambda environ, start_response: body)
+    for _ in range(2):
+        with pytest.raises(AssertionError):
+            bare_scene.request(method, "/")
+
+
+def raising(where: str, error: BaseException) -> WSGI:
+    class Closing(Tracked):
+        def close(self) -> None:
+            super().close()
+            raise error
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        if where == "before":
+            raise error
+        start_response("200 OK", list(FRESH))
+        if where == "after start":
+            raise error
+        if where == "close":
+            return Closing([b"a", b"b"])
+        return Tracked([b"a"] if where == "body" else [], error)
+
+    return app
+
+
+ERRORS = [RuntimeError, SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError]
+
+
+@pytest.mark.parametrize("where", ["before", "after start", "first chunk", "body", "close"])
+@pytest.mark.parametrize("kind", ERRORS)
+def test_r28_an_exception_leaves_as_it_is(
+    bare_scene: Scene, kind: type[BaseException], where: str
+) -> None:
+    error = kind("boom")
+    bare_scene.wsgi(raising(where, error))
+    for method in ("GET", "POST"):
+        with pytest.raises(kind) as caught:
+            bare_scene.request(method, "/")
+        assert caught.value is error
+        frames = []
+        trace = caught.value.__traceback__
+        while trace:
+            frames.append(trace.tb_frame.f_code.co_name)
+            trace = trace.tb_next
+        assert frames[-1] in ("app", "__iter__", "close")
+    if where != "close":  # a body that was complete may be kept
+        bare_scene.app(200, "whole", cache_control="max-age=60")
+        got = bare_scene.get("/")
+        assert (got.hit, got.text) == (False, "whole")
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_r28_no_stale_answer_for_what_is_no_exception(
+    bare_scene: Scene, kind: type[BaseException]
+) -> None:
+    bare_scene.app(200, "old", cache_control="max-age=60, stale-if-error=600")
+    bare_scene.get("/")
+    bare_scene.after(61)
+    bare_scene.wsgi(raising("before", kind("stop")))
+    with pytest.raises(kind):
+        bare_scene.get("/")
+
+
+@pytest.mark.parametrize("where", ["before", "after start", "first chunk"])
+def test_r28_no_byte_was_sent_so_a_stale_answer_may_stand_in(bare_scene: Scene, where: str) -> None:
+    """A lazy app that dies at its first chunk has said nothing yet; the head waits for it."""
+    bare_scene.app(200, "old", cache_control="max-age=60")
+    bare_scene.get("/")
+    bare_scene.after(61)
+    if where == "first chunk":
+
+        def dying(environ: Environ, start_response: Any) -> Iterator[bytes]:
+            yield bytes(1 // 0)
+
+        bare_scene.wsgi(dying)
+    else:
+        bare_scene.wsgi(raising(where, RuntimeError("boom")))
+    assert bare_scene.get("/").text == "old"
+
+
+def test_r28_bytes_were_sent_so_nothing_stands_in(bare_scene: Scene) -> None:
+    bare_scene.app(200, "old", cache_control="max-age=60")
+    bare_scene.get("/")
+    bare_scene.after(61)
+    bare_scene.wsgi(raising("body", RuntimeError("boom")))
+    with pytest.raises(RuntimeError, match="boom"):
+        bare_scene.get("/")
+
+
+# ── R29, R30: incomplete and odd ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["length", "no length"])
+@pytest.mark.parametrize("cut", range(12))
+def test_r29_a_client_that_hangs_up_leaves_no_half_page(
+    bare_scene: Scene, cut: int, length: bool
+) -> None:
+    scene = bare_scene  # the lint minds the missing bytes
+    whole = [b"%d" % n for n in range(10)]
+    scene.app(200, whole, cache_control="max-age=60", length=length)
+    scene.get("/", take=cut)
+    got = scene.get("/")
+    assert got.body == b"".join(whole)
+    if cut < 10:
+        assert not got.hit
+    if cut > 10:
+        assert got.hit
+
+
+@pytest.mark.parametrize("end", ["short", "long"])
+@pytest.mark.parametrize("shape", ["one", "many", "generator"])
+def test_r30_a_body_that_differs_from_its_length_is_not_stored(
+    bare_scene: Scene, end: str, shape: str
+) -> None:
+    size = 5 if end == "short" else 3
+    bodies: dict[str, Any] = {
+        "one": lambda: [b"abcd"],
+        "many": lambda: [b"ab", b"cd"],
+        "generator": lambda: (c for c in (b"abc", b"d")),
+    }
+    bare_scene.wsgi(giving(bodies[shape], [*FRESH, ("Content-Length", str(size))]))
+    for _ in range(2):
+        got = bare_scene.get("/")
+        assert (got.text, got.hit) == ("abcd", False)
+    assert bare_scene.count == 2
+
+
+ODD_STATUS = [
+    "200", "200OK", "99 Low", "1000 High", "abc", "", "20x Odd", "\u0662\u0660\u0660 OK", "-20 X",
+    "2 00", " 200 OK", "200\tOK", "+20 OK", "2_0 OK", "200 \u00e9t\u00e9", "200 ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ODD_STATUS)
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+def test_r30_an_odd_status_passes_through(bare_scene: Scene, method: str, status: str) -> None:
+    bare_scene.wsgi(giving(lambda: [b"page"], FRESH, status))
+    for _ in range(2):
+        got = bare_scene.request(method, "/")
+        assert (got.status, got.body) == (status, b"page")
+    if not status.startswith(("200 ", "200\t")) and status != "200":
+        assert bare_scene.count == 2
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        tuple(FRESH),
+        [("Cache-Control", "max-age=60"), ["X-List", "pair"]],
+        [("Cache-Control", "max-age=60"), ("X-Tab", "a\tb")],
+        [("Cache-Control", "max-age=60"), ("1x", "digit")],
+        [("Cache-Control", "max-age=60"), ("X-", "dash")],
+        [("Cache-Control", "max-age=60"), ("X_", "underscore")],
+        [("Cache-Control", "max-age=60"), ("", "empty")],
+    ],
+    ids=["tuple", "list pair", "tab", "digit", "dash", "underscore", "no name"],
+)
+def test_r30_odd_headers_pass_through(bare_scene: Scene, headers: Any) -> None:
+    bare_scene.wsgi(giving(lambda: [b"page"], []))
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        start_response("200 OK", headers)
+        return [b"page"]
+
+    bare_scene.wsgi(app)
+    for _ in range(2):
+        got = bare_scene.get("/")
+        assert (got.status, got.text) == ("200 OK", "page")
+        sent = [tuple(line) for line in headers]
+        assert [tuple(line) for line in got.headers if tuple(line) in sent] == sent
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        None,
+        [("Cache-Control",)],
+        [("Cache-Control", "max-age=60", "x")],
+        [("Cache-Control", None)],
+        [(b"Cache-Control", b"max-age=60")],
+        [("Cache-Control", 60)],
+        [None],
+        ["Cache-Control: max-age=60"],
+        [("Content-Length", 4)],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+def test_r30_headers_that_are_none_are_the_servers_to_refuse(method: str, headers: Any) -> None:
+    """They arrive as the app sent them: the server decides, as it would without a cache."""
+    seen: list[Any] = []
+
+    def server(status: str, sent: Any, exc_info: Any = None) -> Any:
+        seen.append(sent)
+        return lambda data: None
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        start_response("200 OK", headers)
+        return [b"page"]
+
+    cache = CacheMiddleware(app)
+    for _ in range(2):
+        body = cache(environ_for(method), server)
+        assert b"".join(body) == b"page"
+    for sent in seen:
+        assert sent is headers or list(sent)[: len(headers)] == headers
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified", "205 Reset Content"])
+def test_r30_a_body_where_none_belongs_is_not_stored(bare_scene: Scene, status: str) -> None:
+    bare_scene.wsgi(giving(lambda: [b"page"], FRESH, status))
+    for _ in range(2):
+        assert bare_scene.get("/").status == status
+    if not status.startswith("205"):
+        assert bare_scene.count == 2
+
+
+def test_r30_an_interim_status_is_not_stored(bare_scene: Scene) -> None:
+    bare_scene.wsgi(giving(list, FRESH, "103 Early Hints"))
+    for _ in range(2):
+        got = bare_scene.get("/")
+        assert got.status == "103 Early Hints"
+    assert bare_scene.count == 2
+
+
+def test_r30_a_body_of_other_things_passes_through(bare_scene: Scene) -> None:
+    """Strings and bytearrays are the server's to refuse; nothing is stored."""
+    for chunks in (["text"], [bytearray(b"x")], [memoryview(b"x")], [b"a", "b"]):
+        bare_scene.wsgi(giving(lambda chunks=chunks: iter(chunks), FRESH))
+        for _ in range(2):
+            seen: list[Any] = []
+            body = bare_scene.front(environ_for(), lambda *start: lambda data: None)
+            with contextlib.suppress(TypeError):
+                seen.extend(body)
+            assert seen in (chunks, chunks[:1], [])
+            getattr(body, "close", lambda: None)()
+    assert bare_scene.count == 8
+
+
+# ── R31 to R33: what leaves, what enters ─────────────────────────────────────────────────────────
+
+
+def test_r31_a_304_of_ours_describes_no_content(scene: Scene) -> None:
+    scene.app(
+        200,
+        "page",
+        etag='"v1"',
+        content_encoding="identity",
+        content_language="en",
+        cache_control="max-age=60",
+    )
+    scene.get("/")
+    for method in ("GET", "HEAD"):
+        got = scene.request(method, "/", if_none_match='"v1"')
+        assert (got.code, got.body) == (304, b"")
+        described = {n for n in got.names if n.startswith("content-")}
+        assert described <= {"content-location"}
+        assert "transfer-encoding" not in got.names
+    assert scene.get("/").header("Content-Type") == "text/plain"
+
+
+def test_wsgiref_validate_round_the_whole(make_scene: MakeScene) -> None:
+    """The validator of the standard library on both sides, once, over the common outcomes."""
+    scene = make_scene(lint=False)
+    inner = wsgiref.validate.validator(scene.cache.app)
+    cache = CacheMiddleware(inner, clock=scene.clock)
+    scene.front = wsgiref.validate.validator(cache)
+    scene.resource("page", cache_control="max-age=60, stale-while-revalidate=5", x_a="1")
+    assert scene.get("/").stored
+    assert scene.get("/").hit
+    assert scene.head("/").hit
+    assert scene.get("/", if_none_match='"v1"').code == 304
+    assert scene.get("/", range="bytes=1-2").text == "ag"
+    assert scene.get("/", range="bytes=0-0,2-2").code == 206
+    assert scene.get("/", range="bytes=9-").code == 416
+    assert scene.get("/", cache_control="only-if-cached").hit
+    assert scene.get("/other", cache_control="only-if-cached").code == 504
+    scene.after(63)
+    assert scene.get("/").hit
+    scene.settle()
+    scene.after(100)
+    assert scene.get("/").verdict["fwd-status"] == 304
+    scene.app(200, "done")
+    assert scene.post("/", body=b"x").fwd == "method"
+    assert scene.get("/").detail == "freshness"
+
+
+def test_r32_a_pass_hands_on_the_very_same_environ(bare_scene: Scene) -> None:
+    seen: list[Environ] = []
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        seen.append(environ)
+        start_response("200 OK", list(FRESH))
+        return [b"x"]
+
+    bare_scene.wsgi(app)
+    for environ in (
+        environ_for("POST", body=b"x"),
+        environ_for("GET", body=b"x"),
+        environ_for("GET", headers=[("X-Original-URL", "/x")]),
+        environ_for("OPTIONS"),
+    ):
+        before = dict(environ)
+        exchange(bare_scene.front, environ)
+        assert seen[-1] is environ
+        assert environ == before
+
+
+def test_r32_a_fill_gives_a_plain_dict_with_everything_in_it(bare_scene: Scene) -> None:
+    seen: list[Environ] = []
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        seen.append(environ)
+        environ["app.left"] = "something"
+        start_response("200 OK", [*FRESH, ("ETag", '"v1"')])
+        return [b"x"]
+
+    bare_scene.wsgi(app)
+    marker = object()
+    for _ in range(2):
+        environ = environ_for("GET", "/", [("X-Any", "1")], changes={"x.custom": marker})
+        sent = dict(environ)
+        exchange(bare_scene.front, environ)
+        assert type(seen[-1]) is dict
+        assert seen[-1]["x.custom"] is marker
+        assert seen[-1]["HTTP_X_ANY"] == "1"
+        ours = {k for k in seen[-1] if k not in sent} - {"app.left", "HTTP_IF_NONE_MATCH"}
+        assert all(k.startswith("wsgicache.") for k in ours), ours
+        assert {k: v for k, v in environ.items() if k != "app.left"} == sent
+        bare_scene.after(61)
+    assert len(seen) == 2
+
+
+MINIMAL: Environ = {"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http"}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize(
+    "absent",
+    [
+        "SERVER_PROTOCOL",
+        "QUERY_STRING",
+        "PATH_INFO",
+        "SCRIPT_NAME",
+        "REMOTE_ADDR",
+        "HTTP_HOST",
+        "SERVER_NAME",
+        "SERVER_PORT",
+        "wsgi.url_scheme",
+        "wsgi.input",
+        "wsgi.errors",
+        "wsgi.multithread",
+        "wsgi.multiprocess",
+        "wsgi.run_once",
+        "wsgi.version",
+        "REQUEST_METHOD",
+    ],
+)
+def test_r33_what_an_environ_may_lack(bare_scene: Scene, method: str, absent: str) -> None:
+    def app(environ: Environ, start_response: Any) -> Any:
+        start_response("200 OK", list(FRESH))
+        return [b"page"]
+
+    cache = CacheMiddleware(app)
+    for _ in range(3):
+        got = exchange(cache, environ_for(method, changes={absent: None}))
+        assert got.status == "200 OK"
+
+
+def test_r33_an_environ_of_two_keys() -> None:
+    cache = CacheMiddleware(giving(lambda: [b"page"], FRESH))
+    for _ in range(3):
+        assert exchange(cache, dict(MINIMAL)).text == "page"
+
+
+@pytest.mark.parametrize("protocol", ["HTTP/1.0", "HTTP/0.9", "", "HTTP/2", "SPDY/3", "INCLUDED"])
+def test_r33_any_protocol(scene: Scene, protocol: str) -> None:
+    scene.app(200, "page", cache_control="max-age=60")
+    for _ in range(2):
+        got = scene.get("/", environ={"SERVER_PROTOCOL": protocol, "HTTP_HOST": None})
+        assert got.text == "page"
+
+
+# ── R34, R35: re-entrancy and threads ────────────────────────────────────────────────────────────
+
+
+def test_r34_an_app_that_calls_itself_through_the_cache(bare_scene: Scene) -> None:
+    depth = 0
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        nonlocal depth
+        depth += 1
+        inner = b""
+        if depth < 4:
+            inner = exchange(bare_scene.front, environ_for()).body
+        start_response("200 OK", list(FRESH))
+        return [b"<" + inner + b">"]
+
+    bare_scene.wsgi(app)
+    answers: list[bytes] = []
+    caller = threading.Thread(target=lambda: answers.append(bare_scene.get("/").body))
+    caller.start()
+    caller.join(20)
+    assert answers == [b"<<<<>>>>"]
+    assert bare_scene.get("/").hit
+
+
+@pytest.mark.parametrize("environ", [{"wsgi.multithread": False}, {"wsgi.run_once": True}], ids=str)
+def test_r35_no_threads_where_the_server_wants_none(scene: Scene, environ: Environ) -> None:
+    """stale-while-revalidate then validates before it answers."""
+    swr = "max-age=60, stale-while-revalidate=60"
+    scene.app(200, "old", cache_control=swr)
+    scene.get("/", environ=environ)
+    scene.app(200, "new", cache_control=swr)
+    scene.after(70)
+    threads = set(threading.enumerate())
+    got = scene.get("/", environ=environ)
+    assert set(threading.enumerate()) <= threads
+    assert got.text == "new"
+    assert {call.thread for call in scene.calls} == {threading.get_ident()}
+
+
+def test_one_warning_tells_of_several_processes(
+    make_scene: MakeScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene = make_scene()
+    scene.app(200, "page", cache_control="max-age=60")
+    for n in range(3):
+        scene.get(f"/{n}", environ={"wsgi.multiprocess": True})
+    told = [r for r in caplog.records if "process" in r.getMessage()]
+    assert len(told) == 1
+    assert told[0].levelno >= logging.WARNING
+
+
+def test_no_warning_with_one_process(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.app(200, "page", cache_control="max-age=60")
+    scene.get("/")
+    assert not caplog.records
+
+
+# ── early hints ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_early_hints_reach_the_server_untouched(bare_scene: Scene) -> None:
+    hints: list[Any] = []
+
+    def early(headers: Any) -> None:
+        hints.append(headers)
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        assert environ["wsgi.early_hints"] is early
+        environ["wsgi.early_hints"]([("Link", "</style.css>; rel=preload")])
+        start_response("200 OK", list(FRESH))
+        return [b"page"]
+
+    bare_scene.wsgi(app)
+    for _ in range(2):
+        got = bare_scene.get("/", environ={"wsgi.early_hints": early})
+        assert got.text == "page"
+        assert "link" not in got.names
+    assert hints == [[("Link", "</style.css>; rel=preload")]]
+
+
+# ── R17: clocks ──────────────────────────────────────────────────────────────────────────────────
+
+STEPS = {"-1h": -3600, "+1h": 3600, "+10y": 315_360_000, "1970": -EPOCH, "leap": 1}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS.keys())
+def test_r17_a_wall_clock_that_steps(make_scene: MakeScene, step: float) -> None:
+    """The age is never negative, and no response is fresh for longer than it said."""
+    scene = make_scene(clock=FakeClock())
+    scene.app(
+        lambda environ: Reply(
+            200, str(scene.count), date=scene.clock.date(), cache_control="max-age=60"
+        )
+    )
+    scene.get("/")
+    scene.after(10)
+    scene.clock.step(step)
+    got = scene.get("/")
+    assert got.code == 200
+    assert got.age is None or 0 <= got.age <= 60
+    passed = 0
+    while scene.get("/").text == "1":
+        scene.after(5)
+        passed += 5
+        assert passed <= 60
+    for _ in range(3):  # and all works on
+        scene.get("/")
+    assert scene.get("/").hit
+
+
+@pytest.mark.parametrize("offset", [6, 3600, 315_360_000])
+def test_r17_a_response_from_the_future(scene: Scene, offset: float) -> None:
+    """An app whose clock is ahead: apparent_age is zero, not negative (§4.2.3)."""
+    scene.app(200, "page", date=scene.clock.date(offset), cache_control="max-age=60")
+    scene.get("/")
+    got = scene.get("/")
+    assert got.age in (0, None)
+    scene.after(61)
+    assert not scene.get("/").hit
+
+
+def test_r17_1970_at_boot() -> None:
+    scene = Scene(clock=FakeClock(0.0))
+    scene.app(200, "page", cache_control="max-age=60")
+    scene.get("/")
+    assert scene.get("/").hit
+    scene.clock.step(EPOCH)
+    assert scene.get("/").code == 200
+
+
+def test_r17_the_systems_clock_never_runs_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    wall, passed = [EPOCH], [100.0]
+    monkeypatch.setattr(time, "time", lambda: wall[0])
+    monkeypatch.setattr(time, "monotonic", lambda: passed[0])
+    clock = SystemClock()
+    before = clock.now()
+    assert abs(before - EPOCH) < 1
+    wall[0] -= 3600
+    passed[0] += 5
+    after = clock.now()
+    assert before <= after
+    assert 4 <= after - before <= 6
+    assert clock.wall() == EPOCH - 3600
+    wall[0] += 7200
+    later = clock.now()
+    assert later >= after
+    assert abs(later - wall[0]) < 10 or later == after
+
+
+# ── R58: the operator's mistakes are told at the start ───────────────────────────────────────────
+
+MISTAKES: list[tuple[str, dict[str, Any]]] = [
+    ("name", {"name": ""}),
+    ("name", {"name": 1}),
+    ("name", {"name": "two words"}),
+    ("name", {"name": "x\r\nInjected: 1"}),
+    ("max_content", {"max_content": -1}),
+    ("max_content", {"max_content": "1M"}),
+    ("max_content", {"max_content": 1.5}),
+    ("max_variants", {"max_variants": 0}),
+    ("max_ranges", {"max_ranges": -1}),
+    ("heuristic_fraction", {"heuristic_fraction": -0.1}),
+    ("heuristic_fraction", {"heuristic_fraction": float("nan")}),
+    ("heuristic_fraction", {"heuristic_fraction": "10%"}),
+    ("store_set_cookie", {"store_set_cookie": "strip"}),
+    ("private_cookies", {"private_cookies": 1}),
+    ("ignore_cookies", {"ignore_cookies": "_ga"}),
+    ("ignore_cookies", {"ignore_cookies": (1,)}),
+    ("error_lifetime", {"error_lifetime": -1}),
+    ("error_lifetime", {"error_lifetime": "ten"}),
+    ("store_partial", {"store_partial": None}),
+    ("targets", {"targets": "Wsgicache-Cache-Control"}),
+    ("targets", {"targets": ("a b",)}),
+    ("targets", {"targets": (1,)}),
+    ("stale_if_raised", {"stale_if_raised": -1}),
+    ("stale_while_revalidate", {"stale_while_revalidate": -1}),
+    ("stale_if_error", {"stale_if_error": "always"}),
+    ("strip", {"strip": "Cache-Tag"}),
+    ("strip", {"strip": ("",)}),
+    ("cache_status", {"cache_status": "yes"}),
+    ("x_cache", {"x_cache": 0}),
+]
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong"), MISTAKES, ids=[f"R58-{o}-{w[o]!r}" for o, w in MISTAKES]
+)
+@pytest.mark.parametrize("make", [Policy, Policy.rfc], ids=["safe", "rfc"])
+def test_r58_a_wrong_option_fails_at_the_start(
+    make: Callable[..., Policy], option: str, wrong: dict[str, Any]
+) -> None:
+    """One sentence that names the option and the value."""
+    with pytest.raises((ValueError, TypeError)) as told:
+        make(**wrong)
+    message = str(told.value)
+    assert option in message
+    values = wrong[option] if isinstance(wrong[option], tuple) else (wrong[option],)
+    assert all(repr(value) in message for value in values)
+    assert "\n" not in message
+
+
+def test_r58_an_unknown_option_fails_at_the_start() -> None:
+    with pytest.raises(TypeError, match="max_contents"):
+        Policy(max_contents=1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Policy("wsgicache")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="max_contents"):
+        Policy.rfc(max_contents=1)
+
+
+def test_r58_a_policy_does_not_change() -> None:
+    policy = Policy()
+    with pytest.raises(AttributeError):
+        policy.max_content = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("size", [0, -1, "64M", 1.5, None, True])
+def test_r58_a_store_of_no_size_fails_at_the_start(size: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="max_bytes"):
+        MemoryStore(max_bytes=size)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"store": object()}, {"policy": object()}, {"clock": object()}, {"policy": Policy}]
+)
+def test_r58_wrong_parts_fail_at_the_start(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TypeError) as told:
+        CacheMiddleware(giving([], FRESH), **wrong)
+    assert next(iter(wrong)) in str(told.value)
+
+
+def test_r58_an_app_that_is_none_fails_at_the_start() -> None:
+    with pytest.raises(TypeError):
+        CacheMiddleware(None)  # type: ignore[arg-type]
+
+
+def test_the_rfc_policy_is_the_safe_one_with_other_values() -> None:
+    assert Policy.rfc() == Policy.rfc()
+    assert Policy.rfc(name="x").name == "x"
+    assert Policy.rfc(heuristic_fraction=0.5).heuristic_fraction == 0.5
+    rfc = Policy.rfc()
+    assert rfc.heuristic_fraction == 0.1
+    assert rfc.store_set_cookie
+    assert not rfc.private_cookies
+    assert rfc.error_lifetime is None
+    assert rfc.store_partial
+    assert rfc.store_post
+    assert rfc.normalize_language
+    assert "CDN-Cache-Control" in rfc.targets
+    assert Policy().error_lifetime == 10
+    assert Policy().stale_if_raised == 10
