@@ -126,7 +126,7 @@ def run(
     if is_running_from_reloader():
         run_with_reloader(serve_reloaded)
         return
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         end_in_order(name)
     with listening(host, port) as listener, companions(commands):
         if reload:

@@ -152,6 +152,7 @@ USER_PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>wsgicache: a page per user</title>
+<link rel="icon" href="data:,">
 <p>This page is for <strong>NAME</strong>.</p>
 <form method="post"><label>Log in as <input name="name"></label> <button>Log in</button></form>
 <p><a href="/">Back</a></p>
@@ -213,7 +214,7 @@ as old as it was for the rest of its minute.</p>
 — it says <code>max-age=60</code> only. Asked for with a cookie, any cookie, also one that another
 app on this host has set, it could be somebody's own: <code>detail=cookie</code>. To allow it, the
 app says <code>public</code> or <code>s-maxage</code>, as the pages above do, or the operator says
-which cookies do not matter: <code>Policy(ignore_cookies=["theme"])</code>.</p>
+which cookies do not matter: <code>Policy(ignore_cookies=("theme",))</code>.</p>
 </section>
 
 <section>

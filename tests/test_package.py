@@ -1,0 +1,102 @@
+"""What is built, what is in it, and what an import brings along."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import wsgicache
+from tests.running import ROOT
+
+NOT_SOURCE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the sdist of this tree and the wheel that is built from it."""
+    source = tmp_path_factory.mktemp("source") / "wsgicache"
+    shutil.copytree(ROOT, source, ignore=NOT_SOURCE)
+    dist = tmp_path_factory.mktemp("dist")
+    line = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(dist), str(source)]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return dist
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    """The wheel."""
+    (wheel,) = built.glob("wsgicache-*-py3-none-any.whl")
+    return wheel
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {"wsgicache"}
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "wsgicache").rglob("*.py")}
+    packed = {name for name in names if ".dist-info/" not in name}
+    assert packed == modules | {"wsgicache/py.typed"}
+    assert any(name.endswith("/LICENSE") for name in names)
+
+
+def test_the_sdist_holds_what_testing_needs(built: Path) -> None:
+    (sdist,) = built.glob("wsgicache-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {"README.rst", "CHANGES.rst", "LICENSE", "setup.cfg", "pyproject.toml"}
+    assert wanted | {"wsgicache/py.typed", "tests/test_package.py"} <= names
+    assert not any(name.endswith((".pyc", ".pyo")) for name in names)
+
+
+def test_the_wheel_runs_from_elsewhere(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    line = [sys.executable, "-W", "error", "-m", "wsgicache", "--version"]
+    done = subprocess.run(line, cwd=tmp_path, env=environ, capture_output=True, text=True)
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert done.stderr == ""
+    said = re.fullmatch(r"python -m wsgicache, version (\S+)\n", done.stdout)
+    assert said
+    assert said[1] == setup["metadata"]["version"]
+
+
+def test_the_public_names_are_flat() -> None:
+    assert {
+        "CacheMiddleware",
+        "Clock",
+        "MemoryStore",
+        "Policy",
+        "Store",
+        "SystemClock",
+    } <= set(wsgicache.__all__)
+    for name in wsgicache.__all__:
+        assert getattr(wsgicache, name).__module__.startswith("wsgicache.")
+
+
+def test_the_import_is_lean() -> None:
+    """Stores and the command line come when they are used."""
+    line = [sys.executable, "-c", "import sys, wsgicache; print(*sys.modules)"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "wsgicache.middleware" in done.stdout.split()
+    assert set(done.stdout.split()).isdisjoint({"click", "pymemcache", "cachelib", "redis"})
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    readme = (ROOT / "README.rst").read_text("utf-8")
+    script = ROOT / ".ci" / "run"
+    if not script.exists():
+        pytest.skip("an sdist has no .ci")
+    (install, test) = re.findall(r'^    (pip install "?\S+"?) && (.+)$', readme, re.MULTILINE)
+    assert (install[0], test[0]) == ("pip install .", 'pip install ".[test]"')
+    assert "\npython -m pytest" in script.read_text("utf-8")
+    assert test[1] == "python -m pytest"
