@@ -5,7 +5,7 @@ app = CacheMiddleware(app)
 
 from wsgicache.clock import Clock, SystemClock
 from wsgicache.middleware import CacheMiddleware
-from wsgicache.rules.model import Policy
+from wsgicache.rules.policy import Policy
 from wsgicache.stores import Listing, SharedStore, Store
 from wsgicache.stores.memory import MemoryStore
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from collections.abc import Callable, Iterable
@@ -10,21 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 from wsgicache.clock import Clock, SystemClock
 from wsgicache.origin import Exchange, Primed, Tee, Write, close
-from wsgicache.rules import conditional, partial, storing, validation
-from wsgicache.rules.keys import Key, same_origin_key, target_key
+from wsgicache.reporting import Reporter, log
+from wsgicache.rules import conditional, entries, partial, storing, validation
+from wsgicache.rules.keys import Key, target_key
 from wsgicache.rules.model import (
-    NEVER,
     URI_MISS,
     CacheEntry,
     Decision,
     FieldLines,
-    Policy,
     Request,
     Response,
     StoredResponse,
 )
+from wsgicache.rules.policy import Policy
 from wsgicache.rules.reading import read
 from wsgicache.rules.reuse import decide, may_stand_in, select
+from wsgicache.rules.telling import refused_fields, relayed_fields, reused_lines
+from wsgicache.rules.validation import invalidated_keys
 from wsgicache.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -32,14 +33,10 @@ if TYPE_CHECKING:
 
     from wsgicache.stores import Store
 
-log = logging.getLogger("wsgicache")
-
 SAFE = frozenset(
     {"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY", "PRI"}
 )
 """Registered methods that change nothing (RFC 9110 §9.2.1, §16.1.1)."""
-
-_SECONDS_BETWEEN_REPORTS = 60.0
 
 
 class CacheMiddleware:
@@ -76,7 +73,7 @@ class CacheMiddleware:
         self.policy = Policy() if policy is None else policy
         self.clock: Clock = SystemClock() if clock is None else clock
         self._validating: set[Key] = set()
-        self._reported: dict[str, float] = {}
+        self.report = Reporter(self.clock)
         self._warned = False
 
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
@@ -123,7 +120,8 @@ class CacheMiddleware:
         """
         stored, age = decision.stored, decision.age
         if stored is None:
-            return self.refuse(start_response)
+            start_response("504 Gateway Timeout", refused_fields(self.policy))
+            return ()
         status, fields = stored.status, stored.fields
         ranges: conditional.Ranges | None = None
         if request.conditional:
@@ -149,23 +147,13 @@ class CacheMiddleware:
                     status = conditional.PARTIAL_CONTENT
                     body = (conditional.cut(stored, content, *ranges[0]),)
         seconds, lines = stored.aged
-        if told is not None:
-            lines = self.telling(stored, int(age), told)
-        elif seconds != int(age):
+        if seconds != int(age) or told is not None:
             seconds = int(age)
-            lines = self.telling(stored, seconds, f"hit; ttl={stored.ttl_at(seconds)}")
-            stored.aged = seconds, lines
+            lines = reused_lines(stored, seconds, told, self.policy)
+            if told is None:
+                stored.aged = seconds, lines
         start_response(status, [*fields, *lines, *more])
         return body
-
-    def telling(self, stored: StoredResponse, seconds: int, told: str) -> FieldLines:
-        """What a reuse says beside the stored fields: Age (§5.1), Cache-Status (RFC 9211)."""
-        lines = [("Age", str(seconds))]
-        if self.policy.cache_status:
-            lines.append(("Cache-Status", f"{stored.cache_status}; {told}"))
-        if self.policy.x_cache:
-            lines.append(("X-Cache", "HIT"))
-        return lines
 
     def content(self, stored: StoredResponse) -> bytes | None:
         """The content of *stored* from the store, or None where that is gone or failing."""
@@ -174,14 +162,6 @@ class CacheMiddleware:
         except Exception:
             self.report("store", "reading content from the store failed: the app answers")
             return None
-
-    def refuse(self, start_response: StartResponse) -> Iterable[bytes]:
-        """Say that nothing stored will do, to a request that forbids more (§5.2.1.7)."""
-        fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "0")]
-        if self.policy.cache_status:
-            fields.append(("Cache-Status", f"{self.policy.name}; detail=only-if-cached"))
-        start_response("504 Gateway Timeout", fields)
-        return ()
 
     # ── 5 forward ──────────────────────────────────────────────────────────────────────────────
 
@@ -310,7 +290,7 @@ class CacheMiddleware:
                 validation.freshening(request, stored, renewed, fresh, self.policy),
             )
         elif why_not not in storing.ABOUT_THE_REQUEST:
-            self.update(request.key, storing.dropping(request, self.policy))
+            self.update(request.key, entries.dropping(request, self.policy))
         told = f"fwd={decision.forward}; fwd-status=304"
         if why_not:
             told += f"; detail={why_not}"
@@ -342,7 +322,7 @@ class CacheMiddleware:
         if fwd_status is not None:
             told += f"fwd-status={fwd_status}; "
         told += f"detail={detail}" if detail else "stored"
-        write = start_response(response.status, self.outgoing(response, told))
+        write = start_response(response.status, relayed_fields(response, told, self.policy))
         tee: Tee | None = None
         if why_not is None:
             body = response.body
@@ -354,14 +334,14 @@ class CacheMiddleware:
                     self.policy.max_content,
                     int(length[0]) if length else None,
                     lambda content: self.keep(request, response, content),
-                    lambda: self.update(request.key, storing.dropping(request, self.policy)),
+                    lambda: self.update(request.key, entries.dropping(request, self.policy)),
                 )
 
         def send_again(status: str, fields: FieldLines, exc_info: Any = None, /) -> Write:
             # An error handler of the app's replaces the head, if it is not too late.
             if tee is not None:
                 tee.give_up()
-            head = self.outgoing(Response(status, fields), f"fwd={decision.forward}")
+            head = relayed_fields(Response(status, fields), f"fwd={decision.forward}", self.policy)
             if exc_info is None:
                 return start_response(status, head)
             return start_response(status, head, exc_info)
@@ -384,7 +364,7 @@ class CacheMiddleware:
                     change = validation.freshening(request, stored, renewed, fresh, self.policy)
                     self.update(request.key, change)
         if why_not and response.code < 500 and why_not not in storing.ABOUT_THE_REQUEST:
-            self.update(request.key, storing.dropping(request, self.policy))
+            self.update(request.key, entries.dropping(request, self.policy))
 
     def keep_whole(self, request: Request, response: Response, content: object) -> None:
         """Keep a body that the app gave in one piece."""
@@ -401,13 +381,13 @@ class CacheMiddleware:
                 change = partial.combining(request, response, content, self.policy)
             else:
                 stored = storing.store(response, content, self.policy)
-                change = storing.adding(request, response, stored, self.policy)
+                change = entries.adding(request, response, stored, self.policy)
         except Exception:
             self.report("keep", "a response could not be stored")
             return
         self.update(request.key, change)
 
-    def update(self, key: Key, change: storing.Change) -> bool:
+    def update(self, key: Key, change: entries.Change) -> bool:
         """Apply *change* in the store; a failing store costs a line in the log."""
         try:
             self.store.update(key, change)
@@ -415,21 +395,6 @@ class CacheMiddleware:
             self.report("store", "writing to the store failed")
             return False
         return True
-
-    def outgoing(self, response: Response, told: str) -> FieldLines:
-        """The fields of the app's response as they leave: hop-by-hop ones and words to this cache
-        taken out, Cache-Status put in."""
-        if not response.code and not response.is_sound():
-            return response.fields
-        fields = storing.forwarded_fields(response, self.policy)
-        if self.policy.cache_status:
-            if "cache-status" in response.lines:
-                fields = [line for line in fields if line[0].lower() != "cache-status"]
-            caches = ", ".join([*response.lines.get("cache-status", ()), self.policy.name])
-            fields.append(("Cache-Status", f"{caches}; {told}"))
-        if self.policy.x_cache:
-            fields.append(("X-Cache", "MISS"))
-        return fields
 
     # ── W write through, and what passes by ────────────────────────────────────────────────────
 
@@ -465,13 +430,8 @@ class CacheMiddleware:
         Returns the moment it is filed under; only fills that began no earlier are kept.
         """
         moment = math.nextafter(self.clock.now(), math.inf)
-        keys = [key]
-        for name in ("location", "content-location"):
-            for reference in response.lines.get(name, ()):
-                if (other := same_origin_key(key, reference)) is not None and other not in keys:
-                    keys.append(other)
-        for one in keys:
-            self.update(one, storing.emptied(moment))
+        for one in invalidated_keys(key, response):
+            self.update(one, entries.emptied(moment))
         return moment
 
     def pass_through(
@@ -487,7 +447,7 @@ class CacheMiddleware:
             response = Response(status, fields)
             if on_response is not None:
                 on_response(response)
-            head = self.outgoing(response, told)
+            head = relayed_fields(response, told, self.policy)
             if exc_info is None:
                 return start_response(status, head)
             return start_response(status, head, exc_info)
@@ -554,13 +514,6 @@ class CacheMiddleware:
             close(body)
         except Exception:
             self.report("close", "the app raised in close() of a body that was not sent")
-
-    def report(self, kind: str, message: str) -> None:
-        """A warning in the log, with the exception at hand; once a minute for each *kind*."""
-        now = self.clock.now()
-        if now - self._reported.get(kind, NEVER) >= _SECONDS_BETWEEN_REPORTS:
-            self._reported[kind] = now
-            log.warning(message, exc_info=True)
 
     def warn_of_processes(self, environ: WSGIEnvironment) -> None:
         """Say once what several processes mean for a memory of each their own."""

@@ -2,18 +2,21 @@
 
 The questions a cache asks, in the order it asks them, and where each is answered:
 
-=============  ==========================================  ===============================
+============== =========================================== ===============================
 module         question                                    sections
-=============  ==========================================  ===============================
+============== =========================================== ===============================
 ``fields``     what does this text say?                    9110 §5, §14.1; 9111 §1.2.2, §5
 ``keys``       which URI, which variant?                   9111 §2, §4.1, §4.4
 ``model``      the nouns                                   design of this package
 ``freshness``  for how long, and how old?                  9111 §4.2; 5861; 9213
+``reading``    what does the request say?                  9111 §3.5, §5.2.1; 9110 §7
 ``reuse``      may we use it?                              9111 §4, §4.2.4, §5.2.1
 ``conditional`` what does it answer?                       9110 §13, §14; 9111 §4.3.2
 ``storing``    may we keep it?                             9111 §3
-``validation`` is it still so?                             9111 §4.3
-=============  ==========================================  ===============================
+``validation`` is it still so?                             9111 §4.3, §4.4
+``partial``    what do parts make?                         9111 §3.3, §3.4
+``telling``    what does the answer say of itself?         9111 §5.1; 9211
+============== =========================================== ===============================
 
 Four markers stand in comments: ``Not applicable:``, ``Not implemented:``, ``Deviation:`` and
 ``PERF:``; section numbers without an RFC's number are those of RFC 9111.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from wsgicache.rules.fields import entity_tags, parse_date, parse_ranges, weak_match
-from wsgicache.rules.model import FieldLines, Policy, Request, StoredResponse
+from wsgicache.rules.dates import parse_date
+from wsgicache.rules.fields import entity_tags, parse_ranges, weak_match
+from wsgicache.rules.model import FieldLines, Request, StoredResponse
+from wsgicache.rules.policy import Policy
 
 NOT_MODIFIED = "304 Not Modified"
 PARTIAL_CONTENT = "206 Partial Content"
@@ -81,7 +83,7 @@ def cut(stored: StoredResponse, content: bytes, first: int, last: int) -> bytes:
 def partial_fields(stored: StoredResponse, ranges: Ranges) -> FieldLines:
     """What a 206 with one range, or a 416 with none, says (RFC 9110 §15.3.7, §15.5.17)."""
     if not ranges:
-        kept = ("date", "cache-control", "vary")
+        kept = ("date", "cache-control", "content-type", "vary")
         fields = [line for line in stored.fields if line[0].lower() in kept]
         return [*fields, ("Content-Range", f"bytes */{stored.length}"), ("Content-Length", "0")]
     ((first, last),) = ranges

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import (
     Directives,
     delta_seconds,
     parse_age,
-    parse_date,
     parse_targeted,
 )
-from wsgicache.rules.model import Policy, Response
+from wsgicache.rules.model import Response
+from wsgicache.rules.policy import Policy
 
 HEURISTICALLY_CACHEABLE = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})
 """Status codes whose responses may be reused without explicit freshness (RFC 9110 §15.1)."""

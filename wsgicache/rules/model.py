@@ -1,11 +1,11 @@
-"""The nouns: request, response, stored response, cache entry, policy, decision."""
+"""The nouns: request, response, stored response, cache entry, decision."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
 from wsgicache.rules.keys import Key, Values
@@ -96,10 +96,12 @@ class Response:
         try:
             self.code = int(status[:3]) if _STATUS.fullmatch(status) else 0
             for name, value in fields:
+                if type(value) is not str:
+                    raise TypeError(value)
                 lines.setdefault(name.lower(), []).append(value)
         except (TypeError, ValueError, AttributeError):
             # What breaks PEP 3333 is for the server to judge; code 0 is never stored.
-            self.code = 0
+            self.code, lines = 0, {}
         self.lines = lines
 
     def field(self, name: str) -> str | None:
@@ -179,10 +181,6 @@ class StoredResponse:
     """Which bytes of the representation the content is, first, last and complete length, where
     it is not the whole (§3.3)."""
 
-    def ttl_at(self, age: int) -> int:
-        """Whole seconds of freshness left at *age*, negative past its end (RFC 9211 §2.4)."""
-        return int(self.freshness_lifetime) - age
-
 
 class CacheEntry:
     """A key's stored responses by their selecting values, the newest last. Never changed, only
@@ -228,118 +226,3 @@ URI_MISS = Decision("uri-miss")
 VARY_MISS = Decision("vary-miss")
 UNSATISFIABLE = Decision(None)
 """only-if-cached and nothing usable: 504 (§5.2.1.7)."""
-
-_CACHE_NAME = re.compile(r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*")
-_TARGET_NAME = re.compile(r"[!#$%&'*+\-.^`|~0-9A-Za-z]+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """The operator's choices: `Policy()` is safe, `Policy.rfc()` does all that RFC 9111 lets a
-    shared cache do. Raises TypeError or ValueError for what makes no sense, at construction."""
-
-    name: str = "wsgicache"
-    """How the cache calls itself in Cache-Status (RFC 9211 §2)."""
-    max_content: int = 16 * 1024 * 1024
-    """Bytes of content above which a response passes through unstored."""
-    max_variants: int = 64
-    """Responses kept for one URI."""
-    max_ranges: int = 16
-    """Ranges in one request above which the whole is sent (RFC 9110 §14.2)."""
-    heuristic_fraction: float = 0.0
-    """Freshness without explicit lifetime, as a part of the age of Last-Modified (§4.2.2)."""
-    store_set_cookie: bool = False
-    """Whether a response with Set-Cookie may be stored."""
-    private_cookies: bool = True
-    """Whether the answer to a request with cookies is private until the app says otherwise."""
-    ignore_cookies: tuple[str, ...] = ()
-    """Patterns (``_ga*``) of cookies that the app never needs: they are taken from its sight."""
-    error_lifetime: int | None = 10
-    """Most seconds that a status of 400 and above stays fresh (404, 410: as they say)."""
-    store_partial: bool = False
-    """Whether 206 responses, and complete ones to range requests, may be stored (§3.3, §3.4)."""
-    store_post: bool = False
-    """Whether the answer to a POST may be stored for GET (RFC 9110 §9.3.3)."""
-    normalize_language: bool = False
-    """Whether the order in Accept-Language means nothing (§4.1)."""
-    targets: tuple[str, ...] = ("Wsgicache-Cache-Control",)
-    """Targeted fields that speak to this cache, the first valid one wins (RFC 9213 §2.2). The
-    first name is our own: it never leaves."""
-    request_directives: bool = True
-    """Whether clients' Cache-Control is heeded (§5.2.1)."""
-    generate_etags: bool = True
-    """Whether a stored 200 without an entity tag gets one, for clients only."""
-    stale_if_raised: int = 10
-    """Seconds past its freshness that a response may stand in for an app that raises (§4.2.4)."""
-    stale_while_revalidate: int = 0
-    """Seconds, where a response with explicit freshness does not say (RFC 5861 §3)."""
-    stale_if_error: int = 0
-    """Seconds, where a response does not say (RFC 5861 §4)."""
-    strip: tuple[str, ...] = ()
-    """Response fields that do not leave."""
-    cache_status: bool = True
-    """Whether responses say what the cache did (RFC 9211)."""
-    x_cache: bool = False
-    """Whether responses say ``X-Cache: HIT`` or ``MISS``."""
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            _checked(field.name, getattr(self, field.name))
-        if _CACHE_NAME.fullmatch(self.name) is None:
-            raise ValueError(
-                f"Policy(name={self.name!r}): a token that begins with a letter is allowed"
-            )
-        if not 0 <= self.heuristic_fraction <= 1:
-            raise ValueError(
-                f"Policy(heuristic_fraction={self.heuristic_fraction!r}): 0.0 to 1.0 is allowed"
-            )
-        for option in ("targets", "strip"):
-            for name in getattr(self, option):
-                if _TARGET_NAME.fullmatch(name) is None:
-                    raise ValueError(f"Policy({option}=…): {name!r} is no field name")
-
-    @classmethod
-    def rfc(cls, **changes: Any) -> Policy:
-        """Everything that RFC 9111 lets a shared cache do, with *changes* as in `Policy`."""
-        permissive: dict[str, Any] = {
-            "heuristic_fraction": 0.1,
-            "store_set_cookie": True,
-            "private_cookies": False,
-            "error_lifetime": None,
-            "store_partial": True,
-            "store_post": True,
-            "normalize_language": True,
-            "targets": ("Wsgicache-Cache-Control", "CDN-Cache-Control"),
-        }
-        return cls(**{**permissive, **changes})
-
-
-_FLAGS = frozenset(
-    "store_set_cookie private_cookies store_partial store_post normalize_language "
-    "request_directives generate_etags cache_status x_cache".split()
-)
-_TEXTS = frozenset({"ignore_cookies", "targets", "strip"})
-_AT_LEAST = {"max_variants": 1, "max_ranges": 1}
-
-
-def _checked(name: str, value: object) -> None:
-    """Raise for a *value* that the option *name* cannot have."""
-    if name == "name":
-        kind, right = "a str", isinstance(value, str)
-    elif name in _FLAGS:
-        kind, right = "True or False", isinstance(value, bool)
-    elif name in _TEXTS:
-        kind = "a tuple of str"
-        right = isinstance(value, tuple) and all(isinstance(text, str) for text in value)
-    elif name == "heuristic_fraction":
-        kind, right = "a number", isinstance(value, int | float) and not isinstance(value, bool)
-    elif name == "error_lifetime" and value is None:
-        return
-    else:
-        kind, right = "a whole number", isinstance(value, int) and not isinstance(value, bool)
-        if right and isinstance(value, int) and value < _AT_LEAST.get(name, 0):
-            raise ValueError(
-                f"Policy({name}={value!r}): {_AT_LEAST.get(name, 0)} or more is allowed"
-            )
-    if not right:
-        raise TypeError(f"Policy({name}={value!r}): {kind} is allowed")

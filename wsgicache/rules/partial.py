@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsgicache.rules.model import CacheEntry, Policy, Request, Response, StoredResponse
-from wsgicache.rules.storing import Change, adding, content_span, store, values_of
+from wsgicache.rules.entries import Change, adding, values_of
+from wsgicache.rules.model import CacheEntry, Request, Response, StoredResponse
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.storing import content_span, store
 from wsgicache.rules.validation import fetching, updated
 
 if TYPE_CHECKING:
@@ -27,16 +29,17 @@ def strong_etag(stored: StoredResponse) -> str | None:
 def completing(request: Request, stored: StoredResponse) -> WSGIEnvironment | None:
     """The environ that asks for what a stored prefix lacks (§3.3), or None where it cannot be.
 
-    For a plain GET, where the app gave a strong entity tag: it answers with the rest, or with the
-    whole if the representation has changed (RFC 9110 §13.1.5).
+    For a plain GET. Where the app gave a strong entity tag, it answers with the rest, or with the
+    whole if the representation has changed (RFC 9110 §13.1.5); where it gave none, only the whole
+    will do, and it is asked for that if it answers with less.
     """
+    if stored.span is None or stored.span[0] or request.method != "GET" or request.conditional:
+        return None
+    environ = {**fetching(request), "HTTP_RANGE": f"bytes={stored.span[1] + 1}-"}
     etag = strong_etag(stored)
-    if stored.span is None or stored.span[0] or etag is None:
-        return None
-    if request.method != "GET" or request.conditional:
-        return None
-    rest = {"HTTP_RANGE": f"bytes={stored.span[1] + 1}-", "HTTP_IF_RANGE": etag}
-    return {**fetching(request), **rest}
+    if etag is not None:
+        environ["HTTP_IF_RANGE"] = etag
+    return environ
 
 
 def completed(stored: StoredResponse, response: Response, policy: Policy) -> Response | None:
@@ -46,7 +49,8 @@ def completed(stored: StoredResponse, response: Response, policy: Policy) -> Res
     updated (§3.2).
     """
     span, part = stored.span, content_span(response)
-    if span is None or part is None or response.field("etag") != strong_etag(stored):
+    etag = strong_etag(stored)
+    if span is None or part is None or etag is None or response.field("etag") != etag:
         return None
     first, last, length = part
     if length is None or first != span[1] + 1 or last != length - 1:

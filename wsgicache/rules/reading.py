@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from wsgicache.rules.fields import Directives, parse_cache_control
 from wsgicache.rules.keys import target_key
-from wsgicache.rules.model import Policy, Request
+from wsgicache.rules.model import Request
+from wsgicache.rules.policy import Policy
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

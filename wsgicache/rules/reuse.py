@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsgicache.rules.conditional import covers
+from wsgicache.rules.entries import values_of
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.model import (
     UNSATISFIABLE,
@@ -10,11 +11,10 @@ from wsgicache.rules.model import (
     VARY_MISS,
     CacheEntry,
     Decision,
-    Policy,
     Request,
     StoredResponse,
 )
-from wsgicache.rules.storing import values_of
+from wsgicache.rules.policy import Policy
 
 
 def decide(request: Request, entry: CacheEntry | None, now: float, policy: Policy) -> Decision:

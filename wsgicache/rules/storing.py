@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import blake2b
 
+from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import (
     Directives,
     delta_seconds,
-    environ_key,
     field_names,
     is_entity_tag,
     parse_content_range,
-    parse_date,
     parse_vary,
 )
 from wsgicache.rules.freshness import (
@@ -25,23 +23,17 @@ from wsgicache.rules.freshness import (
     freshness_lifetime,
     stale_window,
 )
-from wsgicache.rules.keys import Values, same_origin_key, selecting_values
+from wsgicache.rules.keys import same_origin_key
 from wsgicache.rules.model import (
-    EMPTY,
-    IMPLIED,
-    CacheEntry,
     FieldLines,
-    Policy,
     Request,
     Response,
     StoredResponse,
 )
+from wsgicache.rules.policy import Policy
 
 UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 502, 503, 504}
 """Status codes whose caching-related behaviour is implemented here (§3, must-understand)."""
-
-Change = Callable[[CacheEntry | None], CacheEntry | None]
-"""What a store applies to an entry, atomically; pure, so it may run twice."""
 
 
 ABOUT_THE_REQUEST = frozenset({"method", "authorization", "cookie", "range", "request-no-store"})
@@ -274,6 +266,8 @@ def app_validators(response: Response) -> tuple[tuple[str, str], ...]:
 
 def is_complete(response: Response, length: int) -> bool:
     """Whether a body of *length* bytes that ended by itself is the whole content (§3.3)."""
+    if length and response.code in _NO_CONTENT:
+        return False
     declared = response.field("content-length")
     if declared is not None and delta_seconds(declared) != length:
         return False
@@ -333,62 +327,4 @@ def store(
         validators=app_validators(response),
         cache_status=", ".join([*response.lines.get("cache-status", ()), policy.name]),
         span=span,
-    )
-
-
-# ── Changes of an entry ────────────────────────────────────────────────────────────────────────
-
-
-def adding(request: Request, response: Response, stored: StoredResponse, policy: Policy) -> Change:
-    """The change that files *stored* under what *request* presented (§4.1).
-
-    It replaces what those values selected before. Where it nominates more fields than the entry
-    knew, what was stored without knowing them goes: it could stand for anything.
-    """
-    named = tuple(map(environ_key, parse_vary(response.lines.get("vary", ())) or ()))
-
-    def change(entry: CacheEntry | None) -> CacheEntry:
-        known = entry or EMPTY
-        if known.emptied_at > request.began:
-            return known
-        nominated = tuple(sorted({*known.nominated, *named}))
-        responses = dict(known.responses) if nominated == known.nominated else {}
-        values = values_of(request, nominated, policy)
-        responses.pop(values, None)
-        responses[values] = stored
-        while len(responses) > policy.max_variants:
-            del responses[next(iter(responses))]
-        return CacheEntry(nominated, responses, known.emptied_at)
-
-    return change
-
-
-def emptied(moment: float) -> Change:
-    """The change that removes every response of an entry (§4.4), and remembers when: a fill that
-    began earlier is not kept."""
-
-    def change(entry: CacheEntry | None) -> CacheEntry:
-        return CacheEntry(IMPLIED, {}, max(moment, (entry or EMPTY).emptied_at))
-
-    return change
-
-
-def dropping(request: Request, policy: Policy) -> Change:
-    """The change that removes what *request* selects, and nothing else."""
-
-    def change(entry: CacheEntry | None) -> CacheEntry | None:
-        if entry is None:
-            return None
-        responses = dict(entry.responses)
-        responses.pop(values_of(request, entry.nominated, policy), None)
-        return CacheEntry(entry.nominated, responses, entry.emptied_at)
-
-    return change
-
-
-def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> Values:
-    """What selects a response for *request*: what is implied, then what Vary names (§4.1)."""
-    return (
-        request.forwarded,
-        *selecting_values(request.environ, nominated, policy.normalize_language),
     )

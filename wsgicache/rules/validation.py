@@ -6,16 +6,18 @@ import sys
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from wsgicache.rules.entries import Change, adding, values_of
 from wsgicache.rules.fields import delta_seconds, entity_tags
+from wsgicache.rules.keys import Key, same_origin_key
 from wsgicache.rules.model import (
     CacheEntry,
     FieldLines,
-    Policy,
     Request,
     Response,
     StoredResponse,
 )
-from wsgicache.rules.storing import Change, adding, is_generated, not_forwarded, values_of
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.storing import is_generated, not_forwarded
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -183,3 +185,15 @@ def _same(one: StoredResponse, other: StoredResponse) -> bool:
         other.etag,
         other.length,
     )
+
+
+def invalidated_keys(key: Key, response: Response) -> list[Key]:
+    """What the success of an unsafe request makes invalid (§4.4): the target URI, and what Location
+    and Content-Location name of the same origin."""
+    keys = [key]
+    for name in ("location", "content-location"):
+        for reference in response.lines.get(name, ()):
+            other = same_origin_key(key, reference)
+            if other is not None and other not in keys:
+                keys.append(other)
+    return keys

@@ -1,0 +1,27 @@
+"""What goes wrong, in the log: once a minute for each kind, so that no outage floods it."""
+
+from __future__ import annotations
+
+import logging
+
+from wsgicache.clock import Clock
+
+log = logging.getLogger("wsgicache")
+
+_SECONDS_BETWEEN = 60.0
+
+
+class Reporter:
+    """Calls of it are warnings; *clock* tells the minutes apart."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._reported: dict[str, float] = {}
+
+    def __call__(self, kind: str, message: str) -> None:
+        """Log *message* with the exception at hand, but each *kind* once a minute."""
+        now = self._clock.now()
+        last = self._reported.get(kind)
+        if last is None or now - last >= _SECONDS_BETWEEN:
+            self._reported[kind] = now
+            log.warning(message, exc_info=True)

@@ -1,0 +1,68 @@
+"""How an entry changes: responses added, dropped, emptied (RFC 9111 §4.1, §4.4)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wsgicache.rules.fields import environ_key, parse_vary
+from wsgicache.rules.keys import Values, selecting_values
+from wsgicache.rules.model import EMPTY, IMPLIED, CacheEntry, Request, Response, StoredResponse
+from wsgicache.rules.policy import Policy
+
+Change = Callable[[CacheEntry | None], CacheEntry | None]
+"""What a store applies to an entry, atomically; pure, so it may run twice."""
+
+
+def adding(request: Request, response: Response, stored: StoredResponse, policy: Policy) -> Change:
+    """The change that files *stored* under what *request* presented (§4.1).
+
+    It replaces what those values selected before. Where it nominates more fields than the entry
+    knew, what was stored without knowing them goes: it could stand for anything.
+    """
+    named = tuple(map(environ_key, parse_vary(response.lines.get("vary", ())) or ()))
+
+    def change(entry: CacheEntry | None) -> CacheEntry:
+        known = entry or EMPTY
+        if known.emptied_at > request.began:
+            return known
+        nominated = tuple(sorted({*known.nominated, *named}))
+        responses = dict(known.responses) if nominated == known.nominated else {}
+        values = values_of(request, nominated, policy)
+        responses.pop(values, None)
+        responses[values] = stored
+        while len(responses) > policy.max_variants:
+            del responses[next(iter(responses))]
+        return CacheEntry(nominated, responses, known.emptied_at)
+
+    return change
+
+
+def emptied(moment: float) -> Change:
+    """The change that removes every response of an entry (§4.4), and remembers when: a fill that
+    began earlier is not kept."""
+
+    def change(entry: CacheEntry | None) -> CacheEntry:
+        return CacheEntry(IMPLIED, {}, max(moment, (entry or EMPTY).emptied_at))
+
+    return change
+
+
+def dropping(request: Request, policy: Policy) -> Change:
+    """The change that removes what *request* selects, and nothing else."""
+
+    def change(entry: CacheEntry | None) -> CacheEntry | None:
+        if entry is None:
+            return None
+        responses = dict(entry.responses)
+        responses.pop(values_of(request, entry.nominated, policy), None)
+        return CacheEntry(entry.nominated, responses, entry.emptied_at)
+
+    return change
+
+
+def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> Values:
+    """What selects a response for *request*: what is implied, then what Vary names (§4.1)."""
+    return (
+        request.forwarded,
+        *selecting_values(request.environ, nominated, policy.normalize_language),
+    )

@@ -1,0 +1,46 @@
+"""What an answer says of how it came about: Age (RFC 9111 §5.1), Cache-Status (RFC 9211)"""
+
+from __future__ import annotations
+
+from wsgicache.rules.model import FieldLines, Response, StoredResponse
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.storing import forwarded_fields
+
+
+def reused_lines(stored: StoredResponse, age: int, told: str | None, policy: Policy) -> FieldLines:
+    """The lines that a reuse of *stored* at *age* seconds adds to the stored fields.
+
+    *told* is how it was forwarded, or None for a hit (RFC 9211 §2.1).
+    """
+    lines = [("Age", str(age))]
+    if policy.cache_status:
+        if told is None:
+            told = f"hit; ttl={int(stored.freshness_lifetime) - age}"
+        lines.append(("Cache-Status", f"{stored.cache_status}; {told}"))
+    if policy.x_cache:
+        lines.append(("X-Cache", "HIT"))
+    return lines
+
+
+def relayed_fields(response: Response, told: str, policy: Policy) -> FieldLines:
+    """The fields of the app's response as they leave: hop-by-hop ones and words to this cache taken
+    out, Cache-Status put in, after what caches nearer to the app said there."""
+    if not response.code:
+        return response.fields  # for the server to judge
+    fields = forwarded_fields(response, policy)
+    if policy.cache_status:
+        nearer = response.lines.get("cache-status", ())
+        if nearer:
+            fields = [line for line in fields if line[0].lower() != "cache-status"]
+        fields.append(("Cache-Status", f"{', '.join([*nearer, policy.name])}; {told}"))
+    if policy.x_cache:
+        fields.append(("X-Cache", "MISS"))
+    return fields
+
+
+def refused_fields(policy: Policy) -> FieldLines:
+    """The fields of the 504 for only-if-cached (§5.2.1.7)."""
+    fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "0")]
+    if policy.cache_status:
+        fields.append(("Cache-Status", f"{policy.name}; detail=only-if-cached"))
+    return fields
