@@ -1,0 +1,105 @@
+"""The README says what is so: its recipes run, its tables are those of the code."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.running import ROOT, environment
+from wsgicache import Policy
+from wsgicache.rules import reading, storing
+
+README = (ROOT / "README.rst").read_text("utf-8")
+BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.MULTILINE)
+RECIPES = {
+    title: inspect.cleandoc(match[1])
+    for title in ("Plain WSGI", "Flask", "Django", "Bottle")
+    if (match := BLOCK.search(README, README.index(f"**{title}")))
+}
+SETTINGS = """
+import sys
+import types
+import django
+from django.conf import settings
+settings.configure(ROOT_URLCONF="urls", ALLOWED_HOSTS=["*"], SECRET_KEY="x")
+django.setup()
+"""
+URLS = """
+from django.urls import path
+sys.modules["urls"] = types.ModuleType("urls")
+sys.modules["urls"].urlpatterns = [path("items", items)]
+app = application
+"""
+ASKING = """
+from werkzeug.test import Client
+client = Client(app)
+for _ in range(2):
+    response = client.get("/items", buffered=True)
+    print(response.status_code, response.headers["Cache-Status"])
+"""
+
+
+@pytest.mark.parametrize("title", RECIPES)
+def test_a_recipe_gives_a_hit(title: str, tmp_path: Path) -> None:
+    before, after = (SETTINGS, URLS) if title == "Django" else ("", "")
+    script = tmp_path / "recipe.py"
+    script.write_text(before + RECIPES[title] + after + ASKING)
+    line = [sys.executable, "-W", "error", str(script)]
+    done = subprocess.run(line, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == "200 wsgicache; fwd=uri-miss; stored"
+    assert re.fullmatch(r"200 wsgicache; hit; ttl=\d+", second)
+
+
+def test_every_policy_option_has_its_row_with_both_values() -> None:
+    rows = dict(re.findall(r"^``(\w+)``\s+(\S.*)$", README, re.MULTILINE))
+    safe, rfc = Policy(), Policy.rfc()
+    for option in dataclasses.fields(Policy):
+        values = [getattr(safe, option.name), getattr(rfc, option.name)]
+        if option.name == "targets":
+            assert all(f"``{name}``" in README for name in values[1])
+            continue
+        said = rows[option.name].split()
+        assert said[0] == str(values[0]), option.name
+        if values[0] != values[1]:
+            assert said[1] == str(values[1]), option.name
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        storing.refusal,
+        storing._unkeepable_content,
+        reading.read,
+        reading._look_closer,
+    ],
+)
+def test_every_refusal_is_explained(rule: object) -> None:
+    tokens = re.findall(r'return "([a-z-]+)"', inspect.getsource(rule))  # type: ignore[arg-type]
+    assert tokens
+    for token in tokens:
+        assert re.search(rf"^``{token}``\s", README, re.MULTILINE), token
+
+
+def test_every_deviation_is_confessed() -> None:
+    _, section = README.split("\nDeviations\n", 1)
+    section = section.partition("\nHow to contribute\n")[0]
+    for module in (ROOT / "wsgicache").rglob("*.py"):
+        marked = len(re.findall(r"\bDeviation: ", module.read_text("utf-8")))
+        name = f"``{module.relative_to(ROOT / 'wsgicache')}``"
+        assert section.count(name) >= marked, f"{name} has {marked} deviations"
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    (test,) = re.findall(r'^    pip install "\.\[test\]" && (.+)$', README, re.MULTILINE)
+    script = ROOT / ".ci" / "run"
+    if not script.exists():
+        pytest.skip("a source distribution has no .ci")
+    assert script.read_text("utf-8").endswith(f"\n{test}\n")
