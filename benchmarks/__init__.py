@@ -1,0 +1,1 @@
+"""Benchmarks and conformance runs of wsgicache; ``python -m benchmarks --help`` lists them."""

@@ -1,0 +1,20 @@
+"""``python -m benchmarks``: what can be measured, each as a command."""
+
+from __future__ import annotations
+
+import click
+
+from benchmarks.conformance import conformance
+from benchmarks.hit import hit
+
+
+@click.group()
+def main() -> None:
+    """Measure wsgicache on this machine."""
+
+
+main.add_command(conformance)
+main.add_command(hit)
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")
