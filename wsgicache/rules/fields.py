@@ -157,6 +157,16 @@ def parse_targeted(value: str) -> Directives | None:
     return directives
 
 
+def is_structured_list(value: str) -> bool:
+    """Whether *value* is a List of structured fields with a member (RFC 9651 §3.1)."""
+    import http_sf
+
+    try:
+        return bool(http_sf.parse(value.encode("latin-1"), tltype="list"))
+    except Exception:
+        return False
+
+
 # ── Age, Vary, validators, ranges ──────────────────────────────────────────────────────────────
 
 

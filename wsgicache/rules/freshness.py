@@ -86,15 +86,18 @@ def freshness_lifetime(response: Response, said: Controls, policy: Policy) -> fl
     """Seconds that *response* stays fresh, from its generation (§4.2.1)."""
     explicit = explicit_lifetime(response, said)
     lifetime = heuristic_lifetime(response, said, policy) if explicit is None else float(explicit)
-    # Deviation: an error may be the work of one request's odd fields, so other requests see it
-    # for Policy.error_lifetime at most.
-    if (
-        policy.error_lifetime is not None
-        and response.code >= 400
-        and response.code not in (404, 410)
-    ):
+    if is_clipped(response.code, policy):
+        assert policy.error_lifetime is not None
         lifetime = min(lifetime, policy.error_lifetime)
     return lifetime
+
+
+def is_clipped(code: int, policy: Policy) -> bool:
+    """Whether a response with the status *code* is reused for Policy.error_lifetime at most.
+
+    Deviation: an error may be the work of one request's odd fields, and is not to be everybody's.
+    """
+    return policy.error_lifetime is not None and code >= 400 and code not in (404, 410)
 
 
 def date_value(response: Response) -> float:
@@ -112,8 +115,12 @@ def corrected_initial_age(response: Response) -> float:
     return max(apparent_age, corrected_age_value)
 
 
-def stale_window(said: Controls, name: str, default: int) -> float:
+def stale_window(
+    response: Response, said: Controls, name: str, default: int, policy: Policy
+) -> float:
     """Seconds past its freshness that *name* (RFC 5861) lets a response be served."""
+    if is_clipped(response.code, policy):
+        return 0
     if name not in said.directives:
         return default
     return delta_seconds(said.directives[name]) or 0

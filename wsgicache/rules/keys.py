@@ -57,6 +57,7 @@ def target_key(environ: Mapping[str, Any]) -> Key | None:
 
 # Whatever could make a reference mean another origin to somebody else: white space, controls,
 # backslashes, bytes beyond ASCII.
+_HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PLAIN_REFERENCE = re.compile(r"[\x21-\x5b\x5d-\x7e]*")
 
 
@@ -83,8 +84,13 @@ def same_origin_key(base: Key, reference: str) -> Key | None:
         return None
     scheme, host, path, query = base
     try:
-        base_url = f"{scheme}://{host}{quote(path.encode('latin-1'), safe='/')}"
-        key = key_of_url(urljoin(f"{base_url}?{query}" if query else base_url, reference))
+        if _HAS_SCHEME.match(reference):
+            key = key_of_url(reference)
+        elif reference.startswith("//"):
+            key = key_of_url(f"{scheme}:{reference}")
+        else:
+            base_url = f"{scheme}://{host}{quote(path.encode('latin-1'), safe='/')}"
+            key = key_of_url(urljoin(f"{base_url}?{query}" if query else base_url, reference))
     except ValueError:
         return None
     return key if key is not None and key[:2] == base[:2] else None

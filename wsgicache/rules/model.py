@@ -54,7 +54,7 @@ _STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
 _FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _FIELD_NAMES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+\n)*")
 MAX_FIELDS = 65536
-"""Characters of status and fields above which a response is not stored."""
+"""Bytes of fields on the wire above which a response is not stored."""
 
 
 class Response:
@@ -129,7 +129,7 @@ class Response:
         except TypeError:
             return False
         return (
-            len(text) <= MAX_FIELDS
+            len(text) + 4 * len(self.fields) <= MAX_FIELDS
             and _FIELD_TEXT.fullmatch(text) is not None
             and _FIELD_NAMES.fullmatch(names) is not None
         )

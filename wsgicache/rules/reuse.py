@@ -119,8 +119,10 @@ def may_stand_in(
     """
     if stored.must_revalidate or stored.no_cache or stored.span is not None:
         return False
-    # A stored 5xx is no better than a new one.
-    if stored.status[:1] == "5" or (code is not None and code not in STANDING_IN):
+    # A stored error is no better than a new one.
+    if (stored.status[:1] in "45" and stored.status[:3] not in ("404", "410")) or (
+        code is not None and code not in STANDING_IN
+    ):
         return False
     window = stored.stale_if_error
     asked = delta_seconds(request.directives.get("stale-if-error"))

@@ -10,6 +10,7 @@ from wsgicache.rules.fields import (
     delta_seconds,
     field_names,
     is_entity_tag,
+    is_structured_list,
     parse_content_range,
     parse_vary,
 )
@@ -114,8 +115,8 @@ def refusal(
     if not (
         freshness_lifetime(response, said, policy) > 0
         or app_validators(response)
-        or stale_window(said, "stale-while-revalidate", 0)
-        or stale_window(said, "stale-if-error", policy.stale_if_error)
+        or stale_window(response, said, "stale-while-revalidate", 0, policy)
+        or stale_window(response, said, "stale-if-error", policy.stale_if_error, policy)
     ):
         return "freshness"
     return None
@@ -275,6 +276,13 @@ def is_complete(response: Response, length: int) -> bool:
     return span is None or span[1] - span[0] + 1 == length
 
 
+def nearer_caches(response: Response) -> list[str]:
+    """What caches nearer to the app said of *response*, for our word to follow (RFC 9211 §2); what
+    is no list of structured fields would make that unreadable, and is left out."""
+    lines = response.lines.get("cache-status")
+    return lines if lines and is_structured_list(", ".join(lines)) else []
+
+
 def store(
     response: Response, content: bytes | None, policy: Policy, length: int | None = None
 ) -> StoredResponse:
@@ -315,9 +323,15 @@ def store(
         ),
         shareable=allows_identified(directives),
         stale_while_revalidate=stale_window(
-            said, "stale-while-revalidate", policy.stale_while_revalidate if explicit else 0
+            response,
+            said,
+            "stale-while-revalidate",
+            policy.stale_while_revalidate if explicit else 0,
+            policy,
         ),
-        stale_if_error=stale_window(said, "stale-if-error", policy.stale_if_error),
+        stale_if_error=stale_window(
+            response, said, "stale-if-error", policy.stale_if_error, policy
+        ),
         etag=etag if etag is not None and is_entity_tag(etag) else None,
         last_modified=modified if modified_at is not None else None,
         modified_at=date if modified_at is None else modified_at,
@@ -325,6 +339,6 @@ def store(
         and "date" in response.lines
         and date >= modified_at + 1,
         validators=app_validators(response),
-        cache_status=", ".join([*response.lines.get("cache-status", ()), policy.name]),
+        cache_status=", ".join([*nearer_caches(response), policy.name]),
         span=span,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsgicache.rules.model import FieldLines, Response, StoredResponse
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.storing import forwarded_fields
+from wsgicache.rules.storing import forwarded_fields, nearer_caches
 
 
 def reused_lines(stored: StoredResponse, age: int, told: str | None, policy: Policy) -> FieldLines:
@@ -29,8 +29,8 @@ def relayed_fields(response: Response, told: str, policy: Policy) -> FieldLines:
         return response.fields  # for the server to judge
     fields = forwarded_fields(response, policy)
     if policy.cache_status:
-        nearer = response.lines.get("cache-status", ())
-        if nearer:
+        nearer = nearer_caches(response)
+        if "cache-status" in response.lines:
             fields = [line for line in fields if line[0].lower() != "cache-status"]
         fields.append(("Cache-Status", f"{', '.join([*nearer, policy.name])}; {told}"))
     if policy.x_cache:
