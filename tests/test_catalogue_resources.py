@@ -1,0 +1,736 @@
+"""Attacks on memory and time, on invalidation and on clocks; and the operator's mistakes."""
+
+from __future__ import annotations
+
+import gc
+import random
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeScene
+from tests.scene import EPOCH, Environ, FakeClock, Reply, Scene, environ_for, exchange, steps
+from wsgicache import CacheMiddleware, MemoryStore, Policy, SystemClock
+
+FRESH: dict[str, Any] = {"cache_control": "max-age=60"}
+
+
+class Poisoned:
+    """A wsgi.input that must not be touched."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"wsgi.input.{name} was touched")
+
+    def __iter__(self) -> Any:
+        raise AssertionError("wsgi.input was iterated over")
+
+
+def page(size: int, fields: list[tuple[str, str]] | None = None) -> Callable[..., Any]:
+    """An app of constant pages that keeps no record, for runs of many requests."""
+    body = [b"x" * size]
+    head = [("Cache-Control", "max-age=31536000"), *(fields or [])]
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        start_response("200 OK", head)
+        return body
+
+    return app
+
+
+def ask(cache: CacheMiddleware, path: str, **changes: str) -> bool:
+    """Whether a request for *path* is a hit; as few steps round it as can be."""
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "HTTP_HOST": "h",
+        "wsgi.url_scheme": "http",
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        **changes,
+    }
+    told: list[str] = []
+
+    def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
+        told.extend(v for n, v in headers if n == "Cache-Status")
+
+    body = cache(environ, start_response)
+    for _ in body:
+        pass
+    if hasattr(body, "close"):
+        body.close()
+    return "; hit" in told[0]
+
+
+# ── X1: a flood of one-time URLs ─────────────────────────────────────────────────────────────────
+
+
+def hits_under_flood(hot: int, rounds: int, misses: int = 9) -> float:
+    """The hit ratio of *hot* pages, half of the budget, with *misses* random URLs for each hit."""
+    random_ = random.Random(7)
+    cost = room_of(page(2000))
+    cache = CacheMiddleware(page(2000), store=MemoryStore(max_bytes=2 * hot * cost))
+    for n in range(hot):
+        ask(cache, f"/hot/{n}")
+    for n in range(hot):
+        ask(cache, f"/hot/{n}")
+    hits = 0
+    for n in range(rounds):
+        hits += ask(cache, f"/hot/{random_.randrange(hot)}")
+        for m in range(misses):
+            ask(cache, f"/flood/{n}/{m}")
+    return hits / rounds
+
+
+def room_of(app: Callable[..., Any]) -> int:
+    """About how many bytes of the budget one page of *app* takes, found by filling a store."""
+    budget = 1 << 20
+    cache = CacheMiddleware(app, store=MemoryStore(max_bytes=budget))
+    n = 0
+    while n < 100_000:
+        for m in range(n, n + 20):
+            ask(cache, f"/{m:06}")
+        n += 20
+        kept = sum(ask_only(cache, f"/{m:06}") for m in range(n))
+        if kept < n:
+            return budget // kept
+    raise AssertionError("the store is not bounded")
+
+
+def ask_only(cache: CacheMiddleware, path: str) -> bool:
+    """Whether *path* is stored, storing nothing."""
+    return ask(cache, path, HTTP_CACHE_CONTROL="only-if-cached")
+
+
+def test_x1_hot_pages_survive_a_flood() -> None:
+    assert hits_under_flood(hot=100, rounds=600) >= 0.9
+
+
+# ── X2: variants ─────────────────────────────────────────────────────────────────────────────────
+
+
+def kept_variants(agents: int, policy: Policy | None = None) -> tuple[int, bool]:
+    """How many of *agents* variants of one URL are kept, and whether another URL still is."""
+    app = page(10, [("Vary", "User-Agent")])
+    cache = CacheMiddleware(app, policy=policy)
+    ask(cache, "/other")
+    for n in range(agents):
+        ask(cache, "/", HTTP_USER_AGENT=f"agent {n}")
+    kept = 0
+    for n in range(agents):
+        only = {"HTTP_CACHE_CONTROL": "only-if-cached"}
+        kept += ask(cache, "/", HTTP_USER_AGENT=f"agent {n}", **only)
+    return kept, ask(cache, "/other")
+
+
+@pytest.mark.parametrize(("policy", "most"), [(None, 64), (Policy(max_variants=5), 5)])
+def test_x2_variants_of_one_url_are_bounded(policy: Policy | None, most: int) -> None:
+    kept, other = kept_variants(400, policy)
+    assert 1 <= kept <= most
+    assert other
+
+
+def test_x2_the_newest_variant_is_kept() -> None:
+    cache = CacheMiddleware(page(10, [("Vary", "User-Agent")]))
+    for n in range(200):
+        ask(cache, "/", HTTP_USER_AGENT=f"agent {n}")
+        assert ask(cache, "/", HTTP_USER_AGENT=f"agent {n}")
+
+
+def test_x2_a_look_up_does_not_scan_the_variants() -> None:
+    cache = CacheMiddleware(page(10, [("Vary", "User-Agent")]))
+    work = []
+    for n in range(60):
+        ask(cache, "/", HTTP_USER_AGENT=f"agent {n}")
+        ask(cache, "/", HTTP_USER_AGENT="agent 0")
+        work.append(steps(lambda: ask(cache, "/", HTTP_USER_AGENT="agent 0")))
+    assert min(work[-10:]) <= min(work[:2]) + 10
+    assert max(work[-10:]) <= max(work[:2]) + 10
+
+
+# ── X3, X4: memory ───────────────────────────────────────────────────────────────────────────────
+
+
+def growth(app: Callable[..., Any], urls: int, budget: int) -> int:
+    """Bytes that the process holds more after *urls* distinct URLs."""
+    cache = CacheMiddleware(app, store=MemoryStore(max_bytes=budget))
+    ask(cache, "/warm")
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for n in range(urls):
+            ask(cache, f"/{n:09}")
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return held
+
+
+SHAPES: dict[str, tuple[int, int, int, int]] = {  # URLs; content, field lines, bytes of each
+    "1 byte, 2 KiB of fields": (600, 1, 20, 90),
+    "1 byte, bare": (1800, 1, 0, 0),
+    "1 byte, many short fields": (300, 1, 100, 3),
+    "8 KiB": (400, 8192, 2, 20),
+}
+
+
+def fresh_strings(size: int, count: int, length: int) -> Callable[..., Any]:
+    """An app whose every response is made of objects of its own."""
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        serial = environ["PATH_INFO"][1:]
+        fields = [(f"X-{n}-{serial}", (serial + "v" * length)[-length:]) for n in range(count)]
+        start_response("200 OK", [("Cache-Control", "max-age=31536000"), *fields])
+        return [serial.encode().ljust(size, b"x")[:size]]
+
+    return app
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_x3_the_budget_counts_everything(shape: str) -> None:
+    """Fields and overhead too: what Python holds stays within a quarter of the budget."""
+    budget = 1 << 20
+    urls, *sizes = SHAPES[shape]
+    held = growth(fresh_strings(*sizes), urls, budget)
+    assert 0.4 * budget <= held <= 1.25 * budget + (128 << 10)
+
+
+def test_x3_variants_count_too() -> None:
+    budget = 1 << 20
+    cache = CacheMiddleware(page(1000, [("Vary", "X-A")]), store=MemoryStore(max_bytes=budget))
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for n in range(20):
+            for m in range(40):
+                ask(cache, f"/{n}", HTTP_X_A=f"{m}" + "a" * 2000)
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held <= 1.25 * budget + (128 << 10)
+
+
+def test_x3_replacing_a_page_frees_the_old_one() -> None:
+    store = MemoryStore(max_bytes=1 << 20)
+    cache = CacheMiddleware(page(100_000), store=store)
+    for _ in range(30):
+        ask(cache, "/", HTTP_CACHE_CONTROL="no-cache")
+        assert ask(cache, "/")
+    for n in range(8):
+        ask(cache, f"/{n}")
+    assert ask(cache, "/7")
+
+
+def test_x3_a_page_larger_than_the_budget_is_not_kept_and_ousts_nobody() -> None:
+    def app(environ: Environ, start_response: Any) -> Any:
+        start_response("200 OK", [("Cache-Control", "max-age=60")])
+        return [b"x" * (200_000 if environ["PATH_INFO"] == "/large" else 100)]
+
+    cache = CacheMiddleware(app, store=MemoryStore(max_bytes=100_000))
+    ask(cache, "/small")
+    assert ask(cache, "/small")
+    ask(cache, "/large")
+    assert not ask(cache, "/large")
+    assert ask(cache, "/small")
+
+
+def test_x4_nothing_beside_the_store_grows_with_urls() -> None:
+    """Markers, tombstones, statistics: as many URLs again cost nothing more."""
+    held = []
+    for urls in (800, 1600):
+
+        def app(environ: Environ, start_response: Any) -> Any:
+            n = int(environ["PATH_INFO"][1:] or 0) if environ["PATH_INFO"][1:].isdigit() else 0
+            control = ["max-age=60", "no-store", "private", "max-age=60, s-maxage=0"][n % 4]
+            start_response("200 OK", [("Cache-Control", control)])
+            return [b"x"]
+
+        held.append(growth(app, urls, 1 << 18))
+    assert held[1] <= held[0] + (64 << 10)
+
+
+def test_x4_nor_with_posts() -> None:
+    """Each invalidation leaves a mark; the marks are bounded, too."""
+    held = []
+    for urls in (800, 1600):
+        cache = CacheMiddleware(page(1), store=MemoryStore(max_bytes=1 << 18))
+        ask(cache, "/warm", REQUEST_METHOD="POST")
+        gc.collect()
+        tracemalloc.start()
+        try:
+            for n in range(urls):
+                ask(cache, f"/{n:09}", REQUEST_METHOD="POST")
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    assert held[1] <= max(held[0] + (64 << 10), 1.25 * (1 << 18) + (64 << 10))
+
+
+# ── X8, X12 ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "FOO"])
+@pytest.mark.parametrize("length", [None, "", "0", "5", "9" * 30, "x"])
+def test_x8_the_request_body_is_the_apps(method: str, length: str | None) -> None:
+    cache = CacheMiddleware(page(5))
+    for _ in range(2):
+        environ = environ_for(method, changes={"CONTENT_LENGTH": length})
+        environ["wsgi.input"] = poisoned = Poisoned()
+        got = exchange(cache, environ)
+        assert got.code == 200
+        assert environ["wsgi.input"] is poisoned
+
+
+def test_x8_an_upload_reaches_the_app_unread(scene: Scene) -> None:
+    def echo(environ: Environ) -> Reply:
+        return Reply(200, environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+
+    scene.app(echo)
+    assert scene.post("/", body=b"all of it").text == "all of it"
+    assert scene.get("/", body=b"even here").text == "even here"
+
+
+REQUEST_FIELDS = [
+    "Cache-Control",
+    "Pragma",
+    "If-None-Match",
+    "If-Modified-Since",
+    "Range",
+    "If-Range",
+    "Forwarded",
+    "Cookie",
+    "Accept-Language",
+    "Accept-Encoding",
+    "X-Forwarded-Host",
+    "Host",
+]
+HOSTILE = {
+    "digits": lambda n: "max-age=" + "9" * n,
+    "commas": lambda n: "," * n,
+    "spaced commas": lambda n: ", " * (n // 2),
+    "spaces": lambda n: "a" + " " * n + "b",
+    "tabs": lambda n: "a=" + "\t" * n,
+    "quotes": lambda n: '"' * n,
+    "open quotes": lambda n: 'a="' * (n // 3),
+    "backslashes": lambda n: 'a="' + "\\" * n,
+    "escapes": lambda n: 'a="' + '\\"' * (n // 2),
+    "equals": lambda n: "=" * n,
+    "semicolons": lambda n: ";" * n,
+    "members": lambda n: "a=1, " * (n // 5),
+    "cookies": lambda n: "a=1; " * (n // 5),
+    "qualities": lambda n: "en;q=0.1, " * (n // 10),
+    "letters": lambda n: "a" * n,
+}
+
+
+@pytest.mark.parametrize("shape", HOSTILE)
+@pytest.mark.parametrize("name", REQUEST_FIELDS)
+def test_x12_reading_a_request_is_linear(bare_scene: Scene, name: str, shape: str) -> None:
+    """Twice the length is at most twice the steps; and 64 KiB are no exception."""
+    scene = bare_scene
+    make = HOSTILE[shape]
+    scene.app(
+        200,
+        "page",
+        etag='"v1"',
+        vary="Accept-Language, Accept-Encoding",
+        cache_control="public, max-age=60",
+    )
+    scene.get("/")
+
+    def request(n: int) -> None:
+        scene.get("/", environ={"HTTP_" + name.upper().replace("-", "_"): make(n)})
+
+    request(100)
+    work = [steps(partial(request, n)) for n in (1_000, 2_000)]
+    assert work[1] <= 2.2 * work[0] + 1_000
+    request(65_536)
+
+
+RESPONSE_FIELDS = [
+    "Cache-Control",
+    "Vary",
+    "ETag",
+    "Expires",
+    "Date",
+    "Age",
+    "Last-Modified",
+    "Wsgicache-Cache-Control",
+    "Connection",
+    "Cache-Status",
+    "Content-Length",
+    "Set-Cookie",
+]
+
+
+@pytest.mark.parametrize("shape", HOSTILE)
+@pytest.mark.parametrize("name", RESPONSE_FIELDS)
+def test_x12_reading_a_response_is_linear(name: str, shape: str) -> None:
+    make = HOSTILE[shape]
+
+    def cache(n: int) -> Callable[[], object]:
+        def app(environ: Environ, start_response: Any) -> Any:
+            lines = [(name, make(n)), ("X-Cache-Control", "x")]
+            if name != "Cache-Control":
+                lines.append(("Cache-Control", "max-age=60"))
+            start_response("200 OK", lines)
+            return [b"page"]
+
+        made = CacheMiddleware(app)
+
+        def run() -> None:
+            for _ in range(2):
+                body = made(environ_for(), lambda *start: lambda data: None)
+                assert b"".join(body) == b"page"
+                getattr(body, "close", lambda: None)()
+
+        return run
+
+    cache(100)()
+    work = [steps(cache(n)) for n in (1_000, 2_000)]
+    assert work[1] <= 2.2 * work[0] + 1_000
+    cache(65_000)()
+
+
+# ── A7 to A9: who may invalidate ─────────────────────────────────────────────────────────────────
+
+KEEPING = [400, 401, 403, 404, 405, 409, 410, 412, 413, 422, 429, 500, 501, 502, 503, 504, 599]
+DROPPING = [200, 201, 202, 204, 205, 206, 301, 302, 303, 307, 308, 299]
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "FOO"])
+@pytest.mark.parametrize("status", [*KEEPING, *DROPPING])
+def test_a7_only_success_invalidates(scene: Scene, method: str, status: int) -> None:
+    scene.app(200, "page", **FRESH)
+    scene.get("/")
+    scene.app(status, "" if status in (204, 205) else "answer", location="http://example.org/x")
+    scene.request(method, "/")
+    scene.app(200, "new", **FRESH)
+    got = scene.get("/")
+    assert got.text == ("page" if status in KEEPING else "new")
+
+
+def test_a7_one_post_costs_one_call(scene: Scene) -> None:
+    scene.app(200, "page", **FRESH)
+    scene.get("/")
+    scene.post("/")
+    for _ in range(5):
+        scene.get("/")
+    assert scene.count == 3
+
+
+def test_a7_an_app_that_raises_invalidates_nothing(scene: Scene) -> None:
+    scene.app(200, "page", **FRESH)
+    scene.get("/")
+
+    def crash(environ: Environ) -> Reply:
+        raise RuntimeError("no")
+
+    scene.app(crash)
+    with pytest.raises(RuntimeError, match="no"):
+        scene.post("/")
+    assert scene.get("/").hit
+
+
+FOREIGN = [
+    "http://other.example/x",
+    "http://example.org:8080/x",
+    "https://example.org/x",
+    "http://example.org@evil.example/x",
+    "http://evil.example\\@example.org/x",
+    "//evil.example/x",
+    "///evil.example/x",
+    "\\\\evil.example/x",
+    "http:\\\\evil.example\\x",
+    "ftp://example.org/x",
+    "http://example.org.evil.example/x",
+    "http://sub.example.org/x",
+    "javascript:/x",
+    "http:///x",
+]
+OWN = [
+    ("/x", "/x"),
+    ("http://example.org/x", "/x"),
+    ("HTTP://EXAMPLE.ORG/x", "/x"),
+    ("http://example.org:80/x", "/x"),
+    ("//example.org/x", "/x"),
+    ("x", "/x"),
+    ("./x", "/x"),
+    ("../x", "/x"),
+    ("/y/../x", "/x"),
+    ("/x?a=1&b=2", "/x?a=1&b=2"),
+    ("?a=1", "/form?a=1"),
+    ("/x#fragment", "/x"),
+    ("/caf%C3%A9", "/caf%C3%A9"),
+    ("http://example.org", "/"),
+]
+
+
+@pytest.mark.parametrize("name", ["Location", "Content-Location"])
+@pytest.mark.parametrize("url", FOREIGN, ids=[f"A8-{u}" for u in FOREIGN])
+def test_a8_another_origin_is_not_ours_to_name(bare_scene: Scene, name: str, url: str) -> None:
+    """Neither the other origin's pages, nor ours of the same path."""
+    scene = bare_scene
+    scene.app(200, "page", **FRESH)
+    targets: list[Environ] = [
+        {},
+        {"HTTP_HOST": "other.example"},
+        {"HTTP_HOST": "evil.example"},
+        {"HTTP_HOST": "example.org:8080"},
+        {"wsgi.url_scheme": "https"},
+    ]
+    for changes in targets:
+        scene.get("/x", environ=changes)
+    scene.app(201, "made", (name, url))
+    scene.post("/form")
+    for changes in targets:
+        assert scene.get("/x", environ=changes).hit, changes
+
+
+@pytest.mark.parametrize("name", ["Location", "Content-Location"])
+@pytest.mark.parametrize(("url", "target"), OWN, ids=[f"A8-{u}" for u, _ in OWN])
+def test_a8_the_same_origin_is(scene: Scene, name: str, url: str, target: str) -> None:
+    scene.app(200, "page", **FRESH)
+    for path in (target, "/else"):
+        scene.get(path)
+        assert scene.get(path).hit
+    scene.app(201, "made", (name, url))
+    scene.post("/form")
+    scene.app(200, "new", **FRESH)
+    assert scene.get("/else").hit
+    assert not scene.get(target).hit
+
+
+@pytest.mark.parametrize("values", [["/x", "/y"], ["/x, /y"]])
+def test_a8_several_locations(scene: Scene, values: list[str]) -> None:
+    """However it is read, no page of another name is dropped and nothing is raised."""
+    scene.app(200, "page", **FRESH)
+    scene.get("/z")
+    scene.app(201, "made", location=values)
+    assert scene.post("/form").code == 201
+    assert scene.get("/z").hit
+
+
+def test_a8_a_location_is_resolved_against_the_mount(scene: Scene) -> None:
+    scene.app(200, "page", **FRESH)
+    mounted = {"SCRIPT_NAME": "/app"}
+    scene.get("/x", environ=mounted)
+    scene.app(201, "made", location="/app/x")
+    scene.post("/form", environ=mounted)
+    scene.app(200, "new", **FRESH)
+    assert not scene.get("/x", environ=mounted).hit
+
+
+def test_a8_an_error_names_nothing(scene: Scene) -> None:
+    scene.app(200, "page", **FRESH)
+    scene.get("/x")
+    scene.app(400, "no", location="/x")
+    scene.post("/form")
+    assert scene.get("/x").hit
+
+
+def test_a8_a_get_names_nothing(scene: Scene) -> None:
+    scene.app(200, "page", **FRESH)
+    scene.get("/x")
+    scene.app(302, "over there", location="/x", content_location="/x")
+    scene.get("/form")
+    assert scene.get("/x").hit
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("status", [200, 204, 301, 404, 500])
+def test_a9_safe_methods_invalidate_nothing(scene: Scene, method: str, status: int) -> None:
+    scene.app(200, "page", etag='"v1"', **FRESH)
+    scene.get("/", accept="a")
+    scene.app(status, "" if status == 204 else "page", location="/", etag='"v1"')
+    scene.request(
+        method,
+        "/",
+        origin="http://else.example",
+        access_control_request_method="POST",
+        authorization="Basic YQ==",
+    )
+    assert scene.get("/", accept="a").hit
+
+
+# ── R17: clocks ──────────────────────────────────────────────────────────────────────────────────
+
+STEPS = {"-1h": -3600, "+1h": 3600, "+10y": 315_360_000, "1970": -EPOCH, "leap": 1}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS.keys())
+def test_r17_a_wall_clock_that_steps(make_scene: MakeScene, step: float) -> None:
+    """The age is never negative, and no response is fresh for longer than it said."""
+    scene = make_scene(clock=FakeClock())
+    scene.app(
+        lambda environ: Reply(
+            200, str(scene.count), date=scene.clock.date(), cache_control="max-age=60"
+        )
+    )
+    scene.get("/")
+    scene.after(10)
+    scene.clock.step(step)
+    got = scene.get("/")
+    assert got.code == 200
+    assert got.age is None or 0 <= got.age <= 60
+    passed = 0
+    while scene.get("/").text == "1":
+        scene.after(5)
+        passed += 5
+        assert passed <= 60
+    for _ in range(3):  # and all works on
+        scene.get("/")
+    assert scene.get("/").hit
+
+
+@pytest.mark.parametrize("offset", [6, 3600, 315_360_000])
+def test_r17_a_response_from_the_future(scene: Scene, offset: float) -> None:
+    """An app whose clock is ahead: apparent_age is zero, not negative (§4.2.3)."""
+    scene.app(200, "page", date=scene.clock.date(offset), cache_control="max-age=60")
+    scene.get("/")
+    got = scene.get("/")
+    assert got.age in (0, None)
+    scene.after(61)
+    assert not scene.get("/").hit
+
+
+def test_r17_1970_at_boot() -> None:
+    scene = Scene(clock=FakeClock(0.0))
+    scene.app(200, "page", cache_control="max-age=60")
+    scene.get("/")
+    assert scene.get("/").hit
+    scene.clock.step(EPOCH)
+    assert scene.get("/").code == 200
+
+
+def test_r17_the_systems_clock_never_runs_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    wall, passed = [EPOCH], [100.0]
+    monkeypatch.setattr(time, "time", lambda: wall[0])
+    monkeypatch.setattr(time, "monotonic", lambda: passed[0])
+    clock = SystemClock()
+    before = clock.now()
+    assert abs(before - EPOCH) < 1
+    wall[0] -= 3600
+    passed[0] += 5
+    after = clock.now()
+    assert before <= after
+    assert 4 <= after - before <= 6
+    assert clock.wall() == EPOCH - 3600
+    wall[0] += 7200
+    later = clock.now()
+    assert later >= after
+    assert abs(later - wall[0]) < 10 or later == after
+
+
+# ── R58: the operator's mistakes are told at the start ───────────────────────────────────────────
+
+MISTAKES: list[tuple[str, dict[str, Any]]] = [
+    ("name", {"name": ""}),
+    ("name", {"name": 1}),
+    ("name", {"name": "two words"}),
+    ("name", {"name": "x\r\nInjected: 1"}),
+    ("max_content", {"max_content": -1}),
+    ("max_content", {"max_content": "1M"}),
+    ("max_content", {"max_content": 1.5}),
+    ("max_variants", {"max_variants": 0}),
+    ("max_ranges", {"max_ranges": -1}),
+    ("heuristic_fraction", {"heuristic_fraction": -0.1}),
+    ("heuristic_fraction", {"heuristic_fraction": float("nan")}),
+    ("heuristic_fraction", {"heuristic_fraction": "10%"}),
+    ("store_set_cookie", {"store_set_cookie": "strip"}),
+    ("private_cookies", {"private_cookies": 1}),
+    ("ignore_cookies", {"ignore_cookies": "_ga"}),
+    ("ignore_cookies", {"ignore_cookies": (1,)}),
+    ("error_lifetime", {"error_lifetime": -1}),
+    ("error_lifetime", {"error_lifetime": "ten"}),
+    ("store_partial", {"store_partial": None}),
+    ("targets", {"targets": "Wsgicache-Cache-Control"}),
+    ("targets", {"targets": ("a b",)}),
+    ("targets", {"targets": (1,)}),
+    ("stale_if_raised", {"stale_if_raised": -1}),
+    ("stale_while_revalidate", {"stale_while_revalidate": -1}),
+    ("stale_if_error", {"stale_if_error": "always"}),
+    ("strip", {"strip": "Cache-Tag"}),
+    ("strip", {"strip": ("",)}),
+    ("cache_status", {"cache_status": "yes"}),
+    ("x_cache", {"x_cache": 0}),
+]
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong"), MISTAKES, ids=[f"R58-{o}-{w[o]!r}" for o, w in MISTAKES]
+)
+@pytest.mark.parametrize("make", [Policy, Policy.rfc], ids=["safe", "rfc"])
+def test_r58_a_wrong_option_fails_at_the_start(
+    make: Callable[..., Policy], option: str, wrong: dict[str, Any]
+) -> None:
+    """One sentence that names the option and the value."""
+    with pytest.raises((ValueError, TypeError)) as told:
+        make(**wrong)
+    message = str(told.value)
+    assert option in message
+    values = wrong[option] if isinstance(wrong[option], tuple) else (wrong[option],)
+    assert all(repr(value) in message for value in values)
+    assert "\n" not in message
+
+
+def test_r58_an_unknown_option_fails_at_the_start() -> None:
+    with pytest.raises(TypeError, match="max_contents"):
+        Policy(max_contents=1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Policy("wsgicache")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="max_contents"):
+        Policy.rfc(max_contents=1)
+
+
+def test_r58_a_policy_does_not_change() -> None:
+    policy = Policy()
+    with pytest.raises(AttributeError):
+        policy.max_content = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("size", [0, -1, "64M", 1.5, None, True])
+def test_r58_a_store_of_no_size_fails_at_the_start(size: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="max_bytes"):
+        MemoryStore(max_bytes=size)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"store": object()}, {"policy": object()}, {"clock": object()}, {"policy": Policy}]
+)
+def test_r58_wrong_parts_fail_at_the_start(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TypeError) as told:
+        CacheMiddleware(page(1), **wrong)
+    assert next(iter(wrong)) in str(told.value)
+
+
+def test_r58_an_app_that_is_none_fails_at_the_start() -> None:
+    with pytest.raises(TypeError):
+        CacheMiddleware(None)  # type: ignore[arg-type]
+
+
+def test_the_rfc_policy_is_the_safe_one_with_other_values() -> None:
+    assert Policy.rfc() == Policy.rfc()
+    assert Policy.rfc(name="x").name == "x"
+    assert Policy.rfc(heuristic_fraction=0.5).heuristic_fraction == 0.5
+    rfc = Policy.rfc()
+    assert rfc.heuristic_fraction == 0.1
+    assert rfc.store_set_cookie
+    assert not rfc.private_cookies
+    assert rfc.error_lifetime is None
+    assert rfc.store_partial
+    assert rfc.store_post
+    assert rfc.normalize_language
+    assert "CDN-Cache-Control" in rfc.targets
+    assert Policy().error_lifetime == 10
+    assert Policy().stale_if_raised == 10
