@@ -123,12 +123,14 @@ class Tee:
     Complete is a body that ended by itself with as many bytes as *length* says, where that is
     known; one that reaches *length* is kept before its last chunk leaves, so that the client's next
     request finds it, and dropped again if more follows. More than *limit* bytes are let go.
+    *end* is called once, when it is known whether anything was kept: with True if it was too large.
     """
 
     __slots__ = (
         "_body",
         "_chunks",
         "_drop",
+        "_end",
         "_keep",
         "_kept",
         "_length",
@@ -143,6 +145,7 @@ class Tee:
         length: int | None,
         keep: Callable[[bytes], object],
         drop: Callable[[], object],
+        end: Callable[[bool], object],
     ) -> None:
         self._body: Iterable[bytes] = ()
         self._next: Callable[[], bytes] | None = None
@@ -152,6 +155,7 @@ class Tee:
         self._length = length
         self._keep = keep
         self._drop = drop
+        self._end: Callable[[bool], object] | None = end
         self._kept = False
 
     def over(self, body: Iterable[bytes]) -> Tee:
@@ -212,10 +216,21 @@ class Tee:
         chunks, self._chunks = self._chunks, None
         if chunks is not None:
             self._keep(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        self._ended(False)
 
     def give_up(self) -> None:
         """Keep nothing, and hold no bytes any longer."""
         self._chunks = None
+        self._ended(self._size > self._limit)
+
+    def _ended(self, too_large: bool) -> None:
+        end, self._end = self._end, None
+        if end is not None:
+            end(too_large)
+
+    def __del__(self) -> None:
+        # A server that neither reads nor closes a body.
+        self._ended(False)
 
     def close(self) -> None:
         """Close the app's body; what was not complete by now is not kept."""

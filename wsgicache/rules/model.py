@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
 from wsgicache.rules.keys import Key, Values
@@ -38,6 +38,10 @@ class Request:
     """Whether it has a precondition or a range that a cache evaluates (RFC 9110 §13, §14)."""
     began: float = NEVER
     """When it was looked up; what was emptied since is not filled by its response."""
+    collapses: bool = True
+    """Whether it may wait for another request to the same key, and others for it."""
+    flight: Any = None
+    """The flight that it leads, if it does (collapse.Flight): to be landed on every way out."""
 
     def __init__(
         self,
@@ -48,6 +52,12 @@ class Request:
         self.environ = environ
         self.method = method
         self.key = key
+
+    def land(self, outcome: Any, why: str | None = None) -> None:
+        """Tell those who wait how it ended, if it leads a flight; the first word counts."""
+        flight, self.flight = self.flight, None
+        if flight is not None:
+            flight.land(outcome, why)
 
 
 _STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")

@@ -52,6 +52,10 @@ class Policy:
     """Seconds, where a response with explicit freshness does not say (RFC 5861 §3)."""
     stale_if_error: int = 0
     """Seconds, where a response does not say (RFC 5861 §4)."""
+    collapse: bool = True
+    """Whether requests wait for one that is on its way for the same (§4)."""
+    collapse_timeout: float = 5.0
+    """Seconds that a request waits at most before it asks for itself."""
     strip: tuple[str, ...] = ()
     """Response fields that do not leave."""
     cache_status: bool = True
@@ -65,10 +69,6 @@ class Policy:
         if _CACHE_NAME.fullmatch(self.name) is None:
             raise ValueError(
                 f"Policy(name={self.name!r}): a token that begins with a letter is allowed"
-            )
-        if not 0 <= self.heuristic_fraction <= 1:
-            raise ValueError(
-                f"Policy(heuristic_fraction={self.heuristic_fraction!r}): 0.0 to 1.0 is allowed"
             )
         for option in ("targets", "strip"):
             for name in getattr(self, option):
@@ -93,9 +93,10 @@ class Policy:
 
 _FLAGS = frozenset(
     "store_set_cookie private_cookies store_partial store_post normalize_language "
-    "request_directives generate_etags cache_status x_cache".split()
+    "request_directives generate_etags collapse cache_status x_cache".split()
 )
 _TEXTS = frozenset({"ignore_cookies", "targets", "strip"})
+_NUMBERS = {"heuristic_fraction": 1.0, "collapse_timeout": 3600.0}
 _AT_LEAST = {"max_variants": 1, "max_ranges": 1}
 
 
@@ -108,8 +109,10 @@ def _checked(name: str, value: object) -> None:
     elif name in _TEXTS:
         kind = "a tuple of str"
         right = isinstance(value, tuple) and all(isinstance(text, str) for text in value)
-    elif name == "heuristic_fraction":
+    elif name in _NUMBERS:
         kind, right = "a number", isinstance(value, int | float) and not isinstance(value, bool)
+        if right and isinstance(value, int | float) and not 0 <= value <= _NUMBERS[name]:
+            raise ValueError(f"Policy({name}={value!r}): 0 to {_NUMBERS[name]:g} is allowed")
     elif name == "error_lifetime" and value is None:
         return
     else:

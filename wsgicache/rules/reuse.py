@@ -6,6 +6,7 @@ from wsgicache.rules.conditional import covers
 from wsgicache.rules.entries import values_of
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.model import (
+    EMPTY,
     UNSATISFIABLE,
     URI_MISS,
     VARY_MISS,
@@ -104,6 +105,54 @@ def _forwarded(request: Request, decision: Decision) -> Decision:
     if decision.forward is not None and "only-if-cached" in request.directives:
         return UNSATISFIABLE
     return decision
+
+
+def may_collapse(request: Request, decision: Decision, policy: Policy) -> bool:
+    """Whether *request* may wait for another's answer, or others for its own (§4).
+
+    Not where its answer would be for itself alone: with credentials, conditions, ranges or
+    no-store, to HEAD, or for what a stored part lacks.
+    """
+    return (
+        policy.collapse
+        and request.collapses
+        and request.method == "GET"
+        and not request.identified
+        and not request.conditional
+        and decision.forward in _COLLAPSIBLE
+        and "no-store" not in request.directives
+    )
+
+
+_COLLAPSIBLE = frozenset({"uri-miss", "vary-miss", "stale", "request"})
+
+
+def collapse_key(request: Request, entry: CacheEntry | None, policy: Policy) -> tuple[object, ...]:
+    """What requests must have in common to wait for each other: the key, what is known to select,
+    and whether cookies make the answer one's own."""
+    nominated = EMPTY.nominated if entry is None else entry.nominated
+    cookies = policy.private_cookies and "HTTP_COOKIE" in request.environ
+    return (request.key, values_of(request, nominated, policy), cookies)
+
+
+def decide_again(
+    request: Request, entry: CacheEntry | None, now: float, policy: Policy
+) -> Decision:
+    """Decide for a request that has waited: what came meanwhile was asked of the origin, so that
+    directives which only ask for that are met (§5.2.1.1, §5.2.1.4)."""
+    if not request.directives.keys().isdisjoint(_MET_BY_WAITING):
+        request.directives = {
+            name: argument
+            for name, argument in request.directives.items()
+            if name not in _MET_BY_WAITING
+        }
+    decision = decide(request, entry, now, policy)
+    if decision.background:
+        return decision._replace(forward="stale", background=False)
+    return decision
+
+
+_MET_BY_WAITING = frozenset({"no-cache", "max-age"})
 
 
 STANDING_IN = frozenset({500, 502, 503, 504})

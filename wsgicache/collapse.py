@@ -1,0 +1,143 @@
+"""One forward request per key at a time (RFC 9111 §4): who leads, who waits, and for how long.
+
+A flight is a request on its way to the app. Those that come later for the same key wait for it and
+then decide again, each with its own request. What turns out to be nobody else's is remembered, so
+that the next ones do not wait at all.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Hashable
+from enum import Enum
+
+from wsgicache.clock import Clock
+
+REFUSED_SECONDS = 120.0
+"""How long a key is known to have responses that cannot be shared."""
+_MOST_REFUSED = 10_000
+
+
+class Outcome(Enum):
+    """How a flight ended."""
+
+    KEPT = "kept"
+    """There is a response in the store: decide again."""
+    REFUSED = "refused"
+    """Its response cannot be shared: everybody goes on alone."""
+    FAILED = "failed"
+    """There is no response: somebody else should lead."""
+
+
+class Flight:
+    """One request on its way, as those that wait for it know it."""
+
+    __slots__ = ("event", "flights", "key", "outcome", "owner", "took_off")
+
+    def __init__(self, flights: Flights, key: Hashable, owner: int, took_off: float) -> None:
+        self.flights = flights
+        self.key = key
+        self.owner = owner
+        self.took_off = took_off
+        self.outcome: Outcome | None = None
+        self.event: threading.Event | None = None
+
+    def land(self, outcome: Outcome, why: str | None = None) -> None:
+        """End it; *why* its response was refused, if it was, is remembered."""
+        self.flights.land(self, outcome, why)
+
+
+class Flights:
+    """The flights of one cache. *longest* is after how many seconds nobody waits for one."""
+
+    def __init__(self, longest: float, clock: Clock) -> None:
+        self._longest = longest
+        self._clock = clock
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._flying: dict[Hashable, Flight] = {}
+        self._leading: dict[int, int] = {}
+        self._refused: dict[Hashable, tuple[float, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._flying)
+
+    def refused(self, key: Hashable) -> str | None:
+        """Why the last response of *key* could not be shared, if that was not long ago."""
+        known = self._refused.get(key)
+        return known[1] if known is not None and self._clock.now() < known[0] else None
+
+    def board(self, key: Hashable) -> tuple[Flight | None, bool]:
+        """The flight to wait for or, with True, to lead and to `land`; None to go on alone.
+
+        A thread that leads a flight waits for no other: so the app may call itself.
+        """
+        if self.refused(key) is not None:
+            return None, False
+        now = self._clock.now()
+        here = threading.get_ident()
+        with self._lock:
+            flight = self._flying.get(key)
+            if flight is not None and now - flight.took_off <= self._longest:
+                return (None if here in self._leading else flight), False
+            if flight is not None:
+                # Its body was neither read nor closed; nobody waits any longer.
+                self._retire(flight)
+            flight = self._flying[key] = Flight(self, key, here, now)
+            self._leading[here] = self._leading.get(here, 0) + 1
+            return flight, True
+
+    def wait(self, flight: Flight, seconds: float) -> Outcome | None:
+        """How *flight* ended, or None if it has not within *seconds*."""
+        with self._lock:
+            if flight.outcome is not None:
+                return flight.outcome
+            if flight.event is None:
+                flight.event = threading.Event()
+            event = flight.event
+        event.wait(max(0.0, seconds))
+        return flight.outcome
+
+    def land(self, flight: Flight, outcome: Outcome, why: str | None = None) -> None:
+        """End *flight*; *why* its response was refused, if it was, is remembered."""
+        with self._lock:
+            if flight.outcome is not None:
+                return
+            flight.outcome = outcome
+            if self._flying.get(flight.key) is flight:
+                self._retire(flight)
+            if outcome is Outcome.REFUSED:
+                self._refused.pop(flight.key, None)
+                if len(self._refused) >= _MOST_REFUSED:
+                    del self._refused[next(iter(self._refused))]
+                self._refused[flight.key] = (self._clock.now() + REFUSED_SECONDS, why or "refused")
+            elif outcome is Outcome.KEPT:
+                self._refused.pop(flight.key, None)
+            if flight.event is not None:
+                flight.event.set()
+
+    def _retire(self, flight: Flight) -> None:
+        del self._flying[flight.key]
+        left = self._leading.get(flight.owner, 1) - 1
+        if left:
+            self._leading[flight.owner] = left
+        else:
+            self._leading.pop(flight.owner, None)
+
+
+# Whoever led a flight in the parent process is not here to land it.
+_all: weakref.WeakSet[Flights] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for flights in list(_all):
+        flights._begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,257 @@
+"""Forward, relay and keep: one request on its way to the origin, and what becomes of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wsgicache.collapse import Outcome
+from wsgicache.keeping import Keeper
+from wsgicache.origin import Exchange, Primed, Tee, Write, close
+from wsgicache.rules import partial, validation
+from wsgicache.rules.model import Decision, FieldLines, Request, Response
+from wsgicache.rules.reuse import may_stand_in
+from wsgicache.rules.telling import relayed_fields
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Reuse(NamedTuple):
+    """What the origin's answer comes to where a stored response is to be served after all."""
+
+    decision: Decision
+    told: str
+    """For Cache-Status."""
+    more: FieldLines
+    """Fields for this client alone."""
+
+
+_SET_COOKIE = frozenset({"set-cookie", "set-cookie2"})
+
+
+class Forward:
+    """One request forwarded. Nothing is sent to the client before the origin's head was judged."""
+
+    __slots__ = (
+        "app",
+        "decision",
+        "exchange",
+        "keeper",
+        "policy",
+        "relayed",
+        "request",
+        "requested_at",
+        "start_response",
+        "tee",
+    )
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        keeper: Keeper,
+        request: Request,
+        decision: Decision,
+        start_response: StartResponse,
+    ) -> None:
+        self.app = app
+        self.keeper = keeper
+        self.policy = keeper.policy
+        self.request = request
+        self.decision = decision
+        self.start_response = start_response
+        self.exchange = Exchange(self._on_write)
+        self.requested_at = keeper.clock.now()
+        self.relayed = False
+        """Whether the head has gone on to the client."""
+        self.tee: Tee | None = None
+
+    # ── 5 forward ──────────────────────────────────────────────────────────────────────────────
+
+    def ask(self) -> Iterable[bytes] | Reuse:
+        """Ask the origin: validate what is stored (§4.3), or fetch anew.
+
+        Returns the body to send, its head being out, or what to serve from the store. Raises what
+        the app raises where nothing can stand in.
+        """
+        try:
+            body = self.exchange.call(self.app, self._environ())
+        except Exception:
+            if self.relayed or not self._may_stand_in(None):
+                raise
+            self.keeper.report("raised", "the app raised: a stale response stands in")
+            return self._stand_in("detail=raised")
+        if not self.relayed:
+            response = self._received(body)
+            if self._is_for_us(response):
+                return self._use(response)
+            try:
+                self.relay(response)
+            except BaseException:
+                self._discard(body)
+                raise
+        return body if self.tee is None else self.tee.over(body)
+
+    def _environ(self) -> WSGIEnvironment:
+        """The request as the app gets it: about what is stored (§4.3.1), or as it came."""
+        request, stored = self.request, self.decision.stored
+        if stored is not None and self.decision.forward == "partial":
+            completing = partial.completing(request, stored)
+            if completing is not None:
+                return completing
+            self.decision = self.decision._replace(stored=None)
+        elif stored is not None and stored.validators:
+            return validation.validating(request, stored)
+        return validation.fetching(request)
+
+    def _received(self, body: Iterable[bytes] = ()) -> Response:
+        assert self.exchange.head is not None
+        wall, now = self.keeper.clock.wall(), self.keeper.clock.now()
+        return Response(*self.exchange.head, body, self.requested_at, now, wall)
+
+    def _on_write(self, exchange: Exchange) -> Write:
+        """The app writes before its body is there: its head has to be judged now."""
+        response = self._received()
+        if self._is_for_us(response):
+            return lambda data: None
+        write = self.relay(response)
+        return write if self.tee is None else self.tee.writing(write)
+
+    def _is_for_us(self, response: Response) -> bool:
+        """Whether the answer is about what is stored, and not to be passed on: a 304 to our
+        conditions, the rest of a part, or an error for which a stale response may stand in."""
+        stored = self.decision.stored
+        if stored is None:
+            return False
+        if self.decision.forward == "partial":
+            return response.code in (206, 304, 412, 416)
+        if response.code == 304:
+            return bool(stored.validators)
+        return response.code >= 500 and self._may_stand_in(response.code)
+
+    def _may_stand_in(self, code: int | None) -> bool:
+        stored, now = self.decision.stored, self.keeper.clock.now()
+        return stored is not None and may_stand_in(self.request, stored, now, code, self.policy)
+
+    def _use(self, response: Response) -> Iterable[bytes] | Reuse:
+        """What an answer comes to that is about what is stored (§4.3.3)."""
+        if self.decision.forward == "partial":
+            return self._complete(response)
+        self._discard(response.body)
+        if response.code == 304:
+            return self._freshen(response)
+        message = f"the app answered {response.code}: a stale response stands in"
+        self.keeper.report("error", message)
+        return self._stand_in(f"fwd-status={response.code}")
+
+    def _freshen(self, response: Response) -> Iterable[bytes] | Reuse:
+        """Freshen what the app's 304 is about, to answer from it (§4.3.4)."""
+        stored = self.decision.stored
+        assert stored is not None
+        renewed = validation.freshened(stored, response, self.policy)
+        if renewed is None:
+            return self._ask_again()  # It is about nothing we hold.
+        fresh, why_not = self.keeper.freshen(self.request, stored, renewed, response)
+        self.request.land(Outcome.REFUSED if why_not else Outcome.KEPT, why_not)
+        told = f"fwd={self.decision.forward}; fwd-status=304"
+        cookies = [line for line in response.fields if line[0].lower() in _SET_COOKIE]
+        age = self.keeper.clock.now() - fresh.generated_at
+        return Reuse(
+            self.decision._replace(stored=fresh, age=age),
+            f"{told}; detail={why_not}" if why_not else told,
+            cookies,
+        )
+
+    def _complete(self, response: Response) -> Iterable[bytes] | Reuse:
+        """Answer with a stored part and the rest that the app gave (§3.4), and keep the whole."""
+        stored, body = self.decision.stored, response.body
+        assert stored is not None
+        content = self.keeper.content(stored)
+        whole = partial.completed(stored, response, self.policy)
+        if whole is None or content is None or self.exchange.wrote:
+            self._discard(body)
+            return self._ask_again()  # They do not fit.
+        self.relay(whole, "fwd-status=206; ")
+        joined = Primed(body, content)
+        return joined if self.tee is None else self.tee.over(joined)
+
+    def _ask_again(self) -> Iterable[bytes] | Reuse:
+        """Ask for everything, with no condition or range of ours."""
+        decision = self.decision._replace(stored=None)
+        return Forward(self.app, self.keeper, self.request, decision, self.start_response).ask()
+
+    def _stand_in(self, said: str) -> Reuse:
+        """Have what is stale served because the app failed (§4.2.4, RFC 5861 §4)."""
+        assert self.decision.stored is not None
+        self.request.land(Outcome.FAILED)
+        age = self.keeper.clock.now() - self.decision.stored.generated_at
+        told = f"fwd={self.decision.forward}; {said}"
+        return Reuse(self.decision._replace(age=age), told, [])
+
+    def _discard(self, body: Iterable[bytes]) -> None:
+        """Close a body of the app's that nobody will read."""
+        try:
+            close(body)
+        except Exception:
+            self.keeper.report("close", "the app raised in close() of a body that was not sent")
+
+    # ── 6 relay, 7 keep ────────────────────────────────────────────────────────────────────────
+
+    def relay(self, response: Response, said: str = "") -> Write:
+        """Pass the head of the origin's response on; with a Tee for the body if the rules let us
+        keep it (§3). Returns what write() has to use."""
+        request, decision, keeper = self.request, self.decision, self.keeper
+        if request.method == "POST" and 200 <= response.code < 400:
+            request.began = keeper.invalidate(request.key, response)
+        why_not = keeper.refusal(request, response)
+        if decision.stored is not None:
+            keeper.supersede(request, decision.stored, response, why_not)
+        if why_not is not None:
+            failed = response.code >= 500
+            request.land(Outcome.FAILED if failed else Outcome.REFUSED, why_not)
+        detail = decision.detail or why_not
+        told = f"fwd={decision.forward}; {said}" + (f"detail={detail}" if detail else "stored")
+        self.relayed = True
+        write = self.start_response(response.status, relayed_fields(response, told, self.policy))
+        self.exchange.send_again = self._send_again
+        if why_not is None:
+            self._keep(response)
+        return write
+
+    def _send_again(self, status: str, fields: FieldLines, exc_info: Any = None, /) -> Write:
+        """An error handler of the app's replaces the head, if the server still can."""
+        if self.tee is not None:
+            self.tee.give_up()
+        told = f"fwd={self.decision.forward}"
+        head = relayed_fields(Response(status, fields), told, self.policy)
+        if exc_info is None:
+            return self.start_response(status, head)
+        return self.start_response(status, head, exc_info)
+
+    def _keep(self, response: Response) -> None:
+        """Keep *response* at once, where its body is one piece; else have a Tee do it (§3.3)."""
+        request, body = self.request, response.body
+        if isinstance(body, list | tuple) and len(body) == 1:
+            kept = self.keeper.keep(request, response, body[0])
+            request.land(Outcome.KEPT if kept else Outcome.FAILED)
+            return
+        kept = False
+
+        def keep(content: bytes) -> None:
+            nonlocal kept
+            kept = self.keeper.keep(request, response, content)
+
+        def end(too_large: bool) -> None:
+            if too_large:
+                request.land(Outcome.REFUSED, "too-large")
+            else:
+                request.land(Outcome.KEPT if kept else Outcome.FAILED)
+
+        lengths = response.lines.get("content-length")
+        self.tee = Tee(
+            self.policy.max_content,
+            int(lengths[0]) if lengths else None,
+            keep,
+            lambda: self.keeper.drop(request),
+            end,
+        )

@@ -1,0 +1,124 @@
+"""What goes into the store and what comes out of it: the verbs of keeping.
+
+Nothing here raises: a store that fails costs a miss, or a response that is not kept, and a line in
+the log.
+"""
+
+from __future__ import annotations
+
+import math
+
+from wsgicache.clock import Clock
+from wsgicache.reporting import Reporter
+from wsgicache.rules import entries, partial, storing, validation
+from wsgicache.rules.keys import Key
+from wsgicache.rules.model import CacheEntry, Request, Response, StoredResponse
+from wsgicache.rules.policy import Policy
+from wsgicache.stores import Store
+
+
+class Keeper:
+    """One cache's way to its *store*."""
+
+    def __init__(self, store: Store, policy: Policy, clock: Clock, report: Reporter) -> None:
+        self.store = store
+        self.policy = policy
+        self.clock = clock
+        self.report = report
+
+    def entry(self, request: Request) -> CacheEntry | None:
+        """The entry under the key of *request*, or None where there is none or the store fails."""
+        try:
+            return self.store.get(request.key)
+        except Exception:
+            self.report("store", "looking up in the store failed: the app answers")
+            return None
+
+    def content(self, stored: StoredResponse) -> bytes | None:
+        """The content of *stored*, or None where that is gone or the store fails."""
+        if stored.content is not None:
+            return stored.content
+        try:
+            return self.store.content(stored)
+        except Exception:
+            self.report("store", "reading content from the store failed: the app answers")
+            return None
+
+    def refusal(self, request: Request, response: Response) -> str | None:
+        """Why *response* must not be stored, or None if it may (§3)."""
+        try:
+            return storing.refusal(request, response, self.policy)
+        except Exception:
+            self.report("refusal", "a response could not be judged, and is not stored")
+            return "error"
+
+    def keep(self, request: Request, response: Response, content: object) -> bool:
+        """Store *response* with its *content*, if that is complete (§3.3); whether it was."""
+        if not isinstance(content, bytes) or len(content) > self.policy.max_content:
+            return False
+        if not storing.is_complete(response, len(content)):
+            return False
+        try:
+            if response.code == 206:
+                change = partial.combining(request, response, content, self.policy)
+            else:
+                stored = storing.store(response, content, self.policy)
+                change = entries.adding(request, response, stored, self.policy)
+        except Exception:
+            self.report("keep", "a response could not be stored")
+            return False
+        return self.update(request.key, change)
+
+    def supersede(
+        self, request: Request, stored: StoredResponse, response: Response, why_not: str | None
+    ) -> None:
+        """Drop or update what a full response, or one to HEAD, shows to be old (§4.3.3, §4.3.5)."""
+        if request.method == "HEAD" and response.code == 200:
+            if validation.matches_head(stored, response):
+                renewed = validation.updated(stored, response, self.policy)
+                self.freshen(request, stored, renewed, response)
+                return
+            why_not = storing.refusal(request, response, self.policy, method="GET") or "changed"
+        if why_not and response.code < 500 and why_not not in storing.ABOUT_THE_REQUEST:
+            self.drop(request)
+
+    def freshen(
+        self, request: Request, stored: StoredResponse, renewed: Response, response: Response
+    ) -> tuple[StoredResponse, str | None]:
+        """File *renewed*, which *response*, a 304 or to HEAD, made of *stored* (§4.3.4, §4.3.5).
+
+        Returns what to answer from, and why it is not kept, if it is not.
+        """
+        why_not = storing.refusal(request, renewed, self.policy, method="GET")
+        if "set-cookie" in response.lines and not self.policy.store_set_cookie:
+            why_not = why_not or "cookie"  # what else it says may be for one client, too
+        fresh = storing.store(renewed, stored.content, self.policy, stored.length)
+        if why_not is None:
+            change = validation.freshening(request, stored, renewed, fresh, self.policy)
+            self.update(request.key, change)
+        elif why_not not in storing.ABOUT_THE_REQUEST:
+            self.drop(request)
+        return fresh, why_not
+
+    def invalidate(self, key: Key, response: Response) -> float:
+        """Empty *key* and what Location and Content-Location name of its origin (§4.4).
+
+        Returns the moment it is filed under; only fills that began no earlier are kept.
+        """
+        moment = math.nextafter(self.clock.now(), math.inf)
+        for one in validation.invalidated_keys(key, response):
+            self.update(one, entries.emptied(moment))
+        return moment
+
+    def drop(self, request: Request) -> None:
+        """Remove what *request* selects."""
+        self.update(request.key, entries.dropping(request, self.policy))
+
+    def update(self, key: Key, change: entries.Change) -> bool:
+        """Apply *change* in the store; False where that failed."""
+        try:
+            self.store.update(key, change)
+        except Exception:
+            self.report("store", "writing to the store failed")
+            return False
+        return True
