@@ -1,8 +1,8 @@
 """What a request costs in process: through the cache, and the constant application itself.
 
-Every scenario is timed through the same caller, round by round beside the constant application,
-with the garbage collector off. Ratios and differences are taken within a round, so that a machine
-that slows down for a second slows both sides.
+Every scenario is timed through the same caller, each time right after the constant application,
+with the garbage collector off, in processor time. Ratios and differences are those of neighbours,
+so that a machine that slows down for a second slows both sides.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import statistics
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -102,11 +102,11 @@ def call(app: WSGIApplication, base: WSGIEnvironment) -> tuple[str, int]:
 
 
 def timed(app: WSGIApplication, bases: Sequence[WSGIEnvironment]) -> float:
-    """Seconds per request, over one call for each of *bases*."""
-    began = perf_counter()
+    """Processor seconds per request, over one call for each of *bases*; none of them waits."""
+    began = thread_time()
     for base in bases:
         call(app, base)
-    return (perf_counter() - began) / len(bases)
+    return (thread_time() - began) / len(bases)
 
 
 # ── scenarios ─────────────────────────────────────────────────────────────────────────────────
@@ -200,30 +200,30 @@ class Figures(NamedTuple):
 def measure(
     cases: Sequence[Scenario], rounds: int, calls: int, progress: Callable[[int], None]
 ) -> dict[str, Figures]:
-    """Time *cases* in turn, *rounds* times; the first is what the others are compared with."""
-    samples: dict[str, list[float]] = {case.name: [] for case in cases}
+    """Time *cases* in turn, *rounds* times, each right after the first of them."""
+    pairs: dict[str, list[tuple[float, float]]] = {case.name: [] for case in cases}
     collecting = gc.isenabled()
     try:
         for done in range(rounds + 1):
+            gc.collect()
+            gc.disable()
             for case in cases:
-                app, bases = case.prepare(calls)
-                gc.collect()
-                gc.disable()
-                seconds = timed(app, bases)
-                gc.enable()
+                timed(*cases[0].prepare(calls // 5))  # what ran before has cooled the caller
+                before = timed(*cases[0].prepare(calls))
+                seconds = timed(*case.prepare(calls))
                 if done:  # the first round warms up
-                    samples[case.name].append(seconds * 1e6)
+                    pairs[case.name].append((seconds * 1e6, before * 1e6))
+            gc.enable()
             progress(done)
     finally:
         (gc.enable if collecting else gc.disable)()
-    baseline = samples[cases[0].name]
     return {
         name: Figures(
-            spread(sample),
-            spread([one - other for one, other in zip(sample, baseline, strict=True)]),
-            spread([one / other for one, other in zip(sample, baseline, strict=True)]),
+            spread([time for time, _ in sample]),
+            spread([time - before for time, before in sample]),
+            spread([time / before for time, before in sample]),
         )
-        for name, sample in samples.items()
+        for name, sample in pairs.items()
     }
 
 
@@ -245,7 +245,7 @@ def table(figures: dict[str, Figures]) -> list[str]:
 @click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path))
 def hit(quick: bool, output: Path | None) -> None:
     """Time hits, 304s, HEAD, misses and what is not cacheable, in process."""
-    rounds, calls = (7, 300) if quick else (41, 2000)
+    rounds, calls = (9, 200) if quick else (101, 500)
     cases = scenarios()
     for case in cases:
         verify(case)
