@@ -204,6 +204,8 @@ class Forward:
         if request.method == "POST" and 200 <= response.code < 400:
             request.began = keeper.invalidate(request.key, response)
         why_not = keeper.refusal(request, response)
+        if why_not is None and request.too_large:
+            why_not = "too-large"
         if decision.stored is not None:
             keeper.supersede(request, decision.stored, response, why_not)
         if why_not is not None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from wsgicache.background import Background, Runner
 from wsgicache.clock import Clock, SystemClock
 from wsgicache.collapse import Flights, Outcome
 from wsgicache.forward import Forward, Reuse
 from wsgicache.keeping import Keeper
 from wsgicache.origin import Write, close
 from wsgicache.reporting import Reporter, log
-from wsgicache.rules import conditional, validation
-from wsgicache.rules.keys import Key, target_key
+from wsgicache.rules import conditional
+from wsgicache.rules.keys import target_key
 from wsgicache.rules.model import (
     URI_MISS,
-    CacheEntry,
     Decision,
     FieldLines,
     Request,
@@ -50,8 +50,8 @@ class CacheMiddleware:
     """A shared HTTP cache (RFC 9111) in front of a WSGI application.
 
     *store* keeps the entries (default: a `MemoryStore` of its own), *policy* holds the operator's
-    choices (default: the safe `Policy()`), *clock* tells the time. Raises TypeError for what is
-    none of these.
+    choices (default: the safe `Policy()`), *clock* tells the time, *runner* runs the `Job` of a
+    background validation (default: a few threads). Raises TypeError for what is none of these.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class CacheMiddleware:
         store: Store | None = None,
         policy: Policy | None = None,
         clock: Clock | None = None,
+        runner: Runner | None = None,
     ) -> None:
         if not callable(app):
             raise TypeError(f"CacheMiddleware({app!r}): a WSGI application is allowed, a callable")
@@ -75,6 +76,8 @@ class CacheMiddleware:
                     f"CacheMiddleware({option}={value!r}): an object with the methods "
                     f"{', '.join(methods)} is allowed"
                 )
+        if runner is not None and not callable(runner):
+            raise TypeError(f"CacheMiddleware(runner={runner!r}): a callable is allowed")
         self.app = app
         self.store: Store = MemoryStore() if store is None else store
         self.policy = Policy() if policy is None else policy
@@ -82,7 +85,7 @@ class CacheMiddleware:
         self.report = Reporter(self.clock)
         self.keeper = Keeper(self.store, self.policy, self.clock, self.report)
         self.flights = Flights(self.policy.collapse_timeout, self.clock)
-        self._validating: set[Key] = set()
+        self.background = Background(self.validate, runner, self.clock, self.report)
         self._warned = False
 
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
@@ -106,7 +109,9 @@ class CacheMiddleware:
             self.report("store", "looking up in the store failed: the app answers")
             entry, decision = None, URI_MISS._replace(detail="store-error")
         if decision.forward is None:
-            if not decision.background or self.validate_in_background(request, entry, decision):
+            if entry is None or not decision.background:
+                return self.serve(request, decision, start_response)
+            if self.background.start(request, entry, decision) or decision.is_fresh():
                 return self.serve(request, decision, start_response)
             decision = decision._replace(forward="stale", background=False)
         request.began = now if entry is None else max(now, entry.emptied_at)
@@ -198,11 +203,13 @@ class CacheMiddleware:
                 request.flight = flight
                 return decision
             if flight is None:
+                request.too_large = self.flights.refused(key) == "too-large"
                 return decision
             outcome = self.flights.wait(flight, deadline - time.monotonic())
             if outcome is None or outcome is Outcome.REFUSED:
                 return decision
             entry, now = self.keeper.entry(request), self.clock.now()
+            request.began = now if entry is None else max(now, entry.emptied_at)
             decision = decide_again(request, entry, now, self.policy)
             if decision.forward is None:
                 return decision
@@ -258,33 +265,8 @@ class CacheMiddleware:
 
     # ── background validation (RFC 5861 §3) ────────────────────────────────────────────────────
 
-    def validate_in_background(
-        self, request: Request, entry: CacheEntry | None, decision: Decision
-    ) -> bool:
-        """Start a validation, unless one is under way; False where there can be no thread."""
-        environ = request.environ
-        if not environ.get("wsgi.multithread") or environ.get("wsgi.run_once"):
-            return False
-        key = request.key
-        if key in self._validating:
-            return True
-        self._validating.add(key)
-        try:
-            nominated = () if entry is None else entry.nominated
-            own = validation.background_environ(request, nominated)
-            # A daemon, so that it delays no exit; new threads have a context of their own.
-            threading.Thread(
-                target=self.validate, args=(own,), name="wsgicache-validation", daemon=True
-            ).start()
-        except Exception:
-            self._validating.discard(key)
-            self.report("thread", "no background validation: no thread could be started")
-            return False
-        return True
-
     def validate(self, environ: WSGIEnvironment) -> None:
-        """A new walk for nobody: whatever it learns is in the store afterwards."""
-        key = target_key(environ)
+        """A new walk for nobody: whatever it learns is in the store afterwards. Raises nothing."""
         try:
             request = read(environ, "GET", self.policy)
             if isinstance(request, str):
@@ -292,9 +274,7 @@ class CacheMiddleware:
             entry = self.store.get(request.key)
             now = self.clock.now()
             request.began = now if entry is None else max(now, entry.emptied_at)
-            stored = None
-            if entry is not None:
-                stored = select(request, entry, self.policy)
+            stored = None if entry is None else select(request, entry, self.policy)
             age = 0.0 if stored is None else now - stored.generated_at
             body = self.forward(request, Decision("stale", stored, age), _to_nobody)
             try:
@@ -304,9 +284,20 @@ class CacheMiddleware:
                 close(body)
         except Exception:
             self.report("background", "a background validation failed")
-        finally:
-            if key is not None:
-                self._validating.discard(key)
+
+    def refresh(self, url: str, fields: Mapping[str, str] | None = None, mount: str = "") -> None:
+        """Ask the app for *url* with the request *fields* and store what it answers, as a `Job`
+        given to a runner describes it; *mount* is the part of the path before the app's own."""
+        from werkzeug.test import create_environ
+
+        parts = urlsplit(url)
+        environ = create_environ(
+            path=parts.path.removeprefix(mount) or "/",
+            base_url=f"{parts.scheme}://{parts.netloc}{mount}/",
+            query_string=parts.query,
+            headers=dict(fields or {}),
+        )
+        self.validate(environ)
 
     # ── saying so ──────────────────────────────────────────────────────────────────────────────
 

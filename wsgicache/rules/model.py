@@ -40,6 +40,8 @@ class Request:
     """When it was looked up; what was emptied since is not filled by its response."""
     collapses: bool = True
     """Whether it may wait for another request to the same key, and others for it."""
+    too_large: bool = False
+    """Whether its key is known for content that is not kept."""
     flight: Any = None
     """The flight that it leads, if it does (collapse.Flight): to be landed on every way out."""
 
@@ -164,6 +166,8 @@ class StoredResponse:
     """When its age was zero, on this cache's clock: received_at less corrected_initial_age."""
     freshness_lifetime: float
     """Seconds (§4.2.1): the targeted field first (RFC 9213), heuristics last."""
+    refresh_age: float
+    """The age from which a hit has it validated in the background; freshness_lifetime or less."""
     no_cache: bool
     """Needs validation before every use (§5.2.2.4)."""
     must_revalidate: bool
@@ -230,6 +234,10 @@ class Decision(NamedTuple):
     background: bool = False
     """Served stale, to be validated meanwhile (RFC 5861 §3)."""
     detail: str | None = None
+
+    def is_fresh(self) -> bool:
+        """Whether what it serves is fresh (§4.2)."""
+        return self.stored is not None and self.age < self.stored.freshness_lifetime
 
 
 URI_MISS = Decision("uri-miss")

@@ -56,6 +56,10 @@ class Policy:
     """Whether requests wait for one that is on its way for the same (§4)."""
     collapse_timeout: float = 5.0
     """Seconds that a request waits at most before it asks for itself."""
+    refresh_ahead: int = 0
+    """Seconds before the end of its freshness that a hit has a response validated meanwhile."""
+    debug: bool = False
+    """Whether errors must be seen: nothing stale stands in for them."""
     strip: tuple[str, ...] = ()
     """Response fields that do not leave."""
     cache_status: bool = True
@@ -93,7 +97,7 @@ class Policy:
 
 _FLAGS = frozenset(
     "store_set_cookie private_cookies store_partial store_post normalize_language "
-    "request_directives generate_etags collapse cache_status x_cache".split()
+    "request_directives generate_etags collapse debug cache_status x_cache".split()
 )
 _TEXTS = frozenset({"ignore_cookies", "targets", "strip"})
 _NUMBERS = {"heuristic_fraction": 1.0, "collapse_timeout": 3600.0}

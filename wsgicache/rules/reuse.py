@@ -42,10 +42,10 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
     if request.directives:
         return _forwarded(request, _requested(request, stored, age))
     # * the stored response is fresh, or allowed to be served stale, or successfully validated.
-    if age < stored.freshness_lifetime:
+    if age < stored.refresh_age:
         # PERF: what Decision(None, stored, age) makes, for a quarter of its price.
         return tuple.__new__(Decision, (None, stored, age, False, None))
-    return _stale(stored, age)
+    return _ending(stored, age)
 
 
 _MOST_SEEN = 64
@@ -62,8 +62,11 @@ def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredRespons
     return stored
 
 
-def _stale(stored: StoredResponse, age: float) -> Decision:
-    """Serve stale while validating (RFC 5861 §3), or validate first (§4.2.4)."""
+def _ending(stored: StoredResponse, age: float) -> Decision:
+    """Serve while validating, if freshness ends soon (Policy.refresh_ahead) or has ended not long
+    ago (RFC 5861 §3); or validate first (§4.2.4)."""
+    if age < stored.freshness_lifetime:
+        return Decision(None, stored, age, background=True)
     overdue = age - stored.freshness_lifetime
     if not stored.must_revalidate and overdue < stored.stale_while_revalidate:
         return Decision(None, stored, age, background=True)
@@ -97,7 +100,7 @@ def _requested(request: Request, stored: StoredResponse, age: float) -> Decision
     # max-age without max-stale asks for nothing stale (§5.2.1.1).
     if max_age is not None or min_fresh is not None:
         return Decision("stale", stored, age)
-    return _stale(stored, age)
+    return _ending(stored, age)
 
 
 def _forwarded(request: Request, decision: Decision) -> Decision:
@@ -166,7 +169,7 @@ def may_stand_in(
 
     *code* is the status of the app's answer, or None where it raised instead.
     """
-    if stored.must_revalidate or stored.no_cache or stored.span is not None:
+    if policy.debug or stored.must_revalidate or stored.no_cache or stored.span is not None:
         return False
     # A stored error is no better than a new one.
     if (stored.status[:1] in "45" and stored.status[:3] not in ("404", "410")) or (

@@ -316,6 +316,8 @@ def store(
         length=length,
         generated_at=response.received_at - corrected_initial_age(response),
         freshness_lifetime=lifetime,
+        # Never earlier than half-way: a window longer than the life would never close.
+        refresh_age=max(lifetime - policy.refresh_ahead, lifetime / 2),
         no_cache="no-cache" in directives and directives["no-cache"] is None,
         # s-maxage incorporates the semantics of proxy-revalidate (§5.2.2.10).
         must_revalidate=not directives.keys().isdisjoint(

@@ -1,0 +1,186 @@
+"""Validation that nobody waits for (RFC 5861 §3), and refreshing before the end of freshness.
+
+A *runner* is any callable that takes a `Job`: it may call it, where and when it likes, or read what
+it is about and have another process do the work (`CacheMiddleware.refresh`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from wsgicache.clock import Clock
+from wsgicache.reporting import Reporter
+from wsgicache.rules.keys import Key
+from wsgicache.rules.model import CacheEntry, Decision, Request
+from wsgicache.rules.validation import background_environ
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+Runner = Callable[["Job"], object]
+
+
+class Job:
+    """One validation. Calling it does the work here; the attributes say what it is about."""
+
+    method = "GET"
+
+    def __init__(
+        self, request: Request, environ: WSGIEnvironment, run: Callable[[WSGIEnvironment], None]
+    ) -> None:
+        scheme, host, path, query = request.key
+        mount: str = request.environ.get("SCRIPT_NAME", "")
+        self.mount = mount
+        """Where the app is mounted: the beginning of the URL's path that is not its own."""
+        target = quote(path, safe="/", encoding="latin-1", errors="replace")
+        self.url = f"{scheme}://{host}{target}" + (f"?{query}" if query else "")
+        self.fields = {
+            key[5:].replace("_", "-").title(): value
+            for key, value in environ.items()
+            if key.startswith("HTTP_") and key != "HTTP_HOST"
+        }
+        """The request fields that it is asked with: those that selected the stored response."""
+        self._environ = environ
+        self._run = run
+
+    def __call__(self) -> None:
+        """Ask the app and store what it answers. Raises nothing."""
+        self._run(self._environ)
+
+
+_LONGEST = 30.0
+"""Seconds after which a job that has not been heard of may be given out again."""
+_MOST = 10_000
+
+
+class Background:
+    """The validations under way of one cache: one for each key at a time."""
+
+    def __init__(
+        self,
+        validate: Callable[[WSGIEnvironment], None],
+        runner: Runner | None,
+        clock: Clock,
+        report: Reporter,
+    ) -> None:
+        self._validate = validate
+        self._runner: Runner = Threads() if runner is None else runner
+        self._clock = clock
+        self._report = report
+        self._until: dict[Key, float] = {}
+
+    def start(self, request: Request, entry: CacheEntry, decision: Decision) -> bool:
+        """Have what *decision* serves validated, unless that is under way.
+
+        False where it cannot be: there are no threads, or too much is waiting.
+        """
+        environ = request.environ
+        if isinstance(self._runner, Threads) and (
+            not environ.get("wsgi.multithread") or environ.get("wsgi.run_once")
+        ):
+            return False
+        key, now = request.key, self._clock.now()
+        until = self._until.get(key)
+        if until is not None and now < until:
+            return True
+        if len(self._until) >= _MOST:
+            self._until = {key: until for key, until in self._until.items() if now < until}
+            if len(self._until) >= _MOST:
+                return False
+        stored = decision.stored
+        left = 0.0 if stored is None else stored.freshness_lifetime - decision.age
+        self._until[key] = now + max(_LONGEST, left)
+
+        def run(environ: WSGIEnvironment) -> None:
+            try:
+                self._validate(environ)
+            finally:
+                # Before the end of freshness one attempt will do.
+                if left <= 0:
+                    self._until.pop(key, None)
+
+        try:
+            self._runner(Job(request, background_environ(request, entry.nominated), run))
+        except Exception:
+            self._until.pop(key, None)
+            self._report("background", "a background validation could not be started")
+            return False
+        return True
+
+
+class Threads:
+    """The runner that a cache has by itself: a few daemon threads, made when needed.
+
+    At exit they are given *patience* seconds to finish what they are at, and no longer. Calling it
+    raises RuntimeError where too much is *waiting*.
+    """
+
+    def __init__(self, workers: int = 4, waiting: int = 64, patience: float = 1.0) -> None:
+        self._most = workers
+        self._waiting = waiting
+        self._patience = patience
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: deque[Job] = deque()
+        self._workers: set[threading.Thread] = set()
+
+    def __call__(self, job: Job) -> None:
+        with self._lock:
+            if len(self._jobs) >= self._waiting:
+                raise RuntimeError(f"{self._waiting} background validations are waiting already")
+            self._jobs.append(job)
+            if len(self._workers) >= self._most:
+                return
+            # New threads have a context of their own: nothing of this request is in it.
+            worker = threading.Thread(target=self._work, name="wsgicache-validation", daemon=True)
+            self._workers.add(worker)
+        try:
+            worker.start()
+        except RuntimeError:  # no more threads to be had
+            self._workers.discard(worker)
+            raise
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._jobs:
+                    self._workers.discard(threading.current_thread())
+                    return
+                job = self._jobs.popleft()
+            job()
+
+    def stop(self) -> None:
+        """Begin nothing more, and wait a little for what is under way."""
+        deadline = time.monotonic() + self._patience
+        self._jobs.clear()
+        for worker in list(self._workers):
+            worker.join(max(0.0, deadline - time.monotonic()))
+
+
+_all: weakref.WeakSet[Threads] = weakref.WeakSet()
+
+
+def _at_exit() -> None:
+    for threads in list(_all):
+        threads.stop()
+
+
+def _after_fork_in_child() -> None:
+    for threads in list(_all):
+        threads._begin()
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
