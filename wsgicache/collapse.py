@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from enum import Enum
 
 from wsgicache.clock import Clock
@@ -34,7 +34,7 @@ class Outcome(Enum):
 class Flight:
     """One request on its way, as those that wait for it know it."""
 
-    __slots__ = ("event", "flights", "key", "outcome", "owner", "took_off")
+    __slots__ = ("event", "flights", "key", "landed", "outcome", "owner", "took_off")
 
     def __init__(self, flights: Flights, key: Hashable, owner: int, took_off: float) -> None:
         self.flights = flights
@@ -43,10 +43,14 @@ class Flight:
         self.took_off = took_off
         self.outcome: Outcome | None = None
         self.event: threading.Event | None = None
+        self.landed: Callable[[], object] | None = None
+        """What to do at landing, outside any lock: give a lease back."""
 
     def land(self, outcome: Outcome, why: str | None = None) -> None:
         """End it; *why* its response was refused, if it was, is remembered."""
         self.flights.land(self, outcome, why)
+        if self.landed is not None:
+            self.landed()
 
 
 class Flights:

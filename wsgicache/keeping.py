@@ -14,7 +14,7 @@ from wsgicache.rules import entries, partial, storing, validation
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, Request, Response, StoredResponse
 from wsgicache.rules.policy import Policy
-from wsgicache.stores import Store
+from wsgicache.stores import SharedStore, Store
 
 
 class Keeper:
@@ -109,6 +109,14 @@ class Keeper:
         for one in validation.invalidated_keys(key, response):
             self.update(one, entries.emptied(moment))
         return moment
+
+    def release(self, key: Key, token: str) -> None:
+        """Give back a lease on *key*; one that is lost runs out by itself."""
+        if isinstance(self.store, SharedStore):
+            try:
+                self.store.release(key, token)
+            except Exception:
+                self.report("lease", "a lease could not be given back")
 
     def drop(self, request: Request) -> None:
         """Remove what *request* selects."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from wsgicache.background import Background, Runner
 from wsgicache.clock import Clock, SystemClock
@@ -33,6 +34,7 @@ from wsgicache.rules.reuse import (
     select,
 )
 from wsgicache.rules.telling import refused_fields, relayed_fields, reused_lines
+from wsgicache.stores import SharedStore
 from wsgicache.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ SAFE = frozenset(
     {"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY", "PRI"}
 )
 """Registered methods that change nothing (RFC 9110 §9.2.1, §16.1.1)."""
+
+LEASE_SECONDS = 3.0
+"""How long a process may keep others waiting for its answer, alive or dead."""
 
 
 class CacheMiddleware:
@@ -86,6 +91,7 @@ class CacheMiddleware:
         self.keeper = Keeper(self.store, self.policy, self.clock, self.report)
         self.flights = Flights(self.policy.collapse_timeout, self.clock)
         self.background = Background(self.validate, runner, self.clock, self.report)
+        self.shared = self.store if isinstance(self.store, SharedStore) else None
         self._warned = False
 
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
@@ -201,7 +207,7 @@ class CacheMiddleware:
             flight, leads = self.flights.board(key)
             if leads:
                 request.flight = flight
-                return decision
+                return self.elect(request, decision)
             if flight is None:
                 request.too_large = self.flights.refused(key) == "too-large"
                 return decision
@@ -213,6 +219,31 @@ class CacheMiddleware:
             decision = decide_again(request, entry, now, self.policy)
             if decision.forward is None:
                 return decision
+        return decision
+
+    def elect(self, request: Request, decision: Decision) -> Decision:
+        """Lead among the processes that share the store, too; or wait for the one that does, until
+        its answer is there or its lease has run out."""
+        shared = self.shared
+        if shared is None:
+            return decision
+        token, pause = uuid4().hex, 0.01
+        deadline = time.monotonic() + min(self.policy.collapse_timeout, LEASE_SECONDS)
+        try:
+            while not shared.lease(request.key, token, LEASE_SECONDS):
+                if time.monotonic() >= deadline:
+                    return decision
+                time.sleep(pause)
+                pause = min(2 * pause, 0.1)
+                entry, now = self.keeper.entry(request), self.clock.now()
+                again = decide_again(request, entry, now, self.policy)
+                if again.forward is None:
+                    request.land(Outcome.KEPT)
+                    return again
+        except Exception:
+            self.report("lease", "no lease to be had from the store: nobody is waited for")
+            return decision
+        request.flight.landed = lambda: self.keeper.release(request.key, token)
         return decision
 
     # ── W write through, and what passes by ────────────────────────────────────────────────────
