@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wsgicache.rules.fields import environ_key, parse_vary
-from wsgicache.rules.keys import Values, selecting_values
+from wsgicache.rules.keys import Selector, Values, digested, selecting_values
 from wsgicache.rules.model import EMPTY, IMPLIED, CacheEntry, Request, Response, StoredResponse
 from wsgicache.rules.policy import Policy
 
@@ -27,13 +27,14 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
             return known
         nominated = tuple(sorted({*known.nominated, *named}))
         responses = dict(known.responses) if nominated == known.nominated else {}
-        values = values_of(request, nominated, policy)
-        responses.pop(values, None)
-        responses[values] = stored
+        selector = selector_of(request, nominated, known.salt, policy)
+        responses.pop(selector, None)
+        responses[selector] = stored
         while len(responses) > policy.max_variants:
             del responses[next(iter(responses))]
-        return CacheEntry(nominated, responses, known.emptied_at)
+        return CacheEntry(nominated, responses, known.emptied_at, known.salt)
 
+    stored.born = request.born
     return change
 
 
@@ -42,7 +43,8 @@ def emptied(moment: float) -> Change:
     began earlier is not kept."""
 
     def change(entry: CacheEntry | None) -> CacheEntry:
-        return CacheEntry(IMPLIED, {}, max(moment, (entry or EMPTY).emptied_at))
+        known = entry or EMPTY
+        return CacheEntry(IMPLIED, {}, max(moment, known.emptied_at), known.salt)
 
     return change
 
@@ -54,8 +56,8 @@ def dropping(request: Request, policy: Policy) -> Change:
         if entry is None:
             return None
         responses = dict(entry.responses)
-        responses.pop(values_of(request, entry.nominated, policy), None)
-        return CacheEntry(entry.nominated, responses, entry.emptied_at)
+        responses.pop(selector_of(request, entry.nominated, entry.salt, policy), None)
+        return CacheEntry(entry.nominated, responses, entry.emptied_at, entry.salt)
 
     return change
 
@@ -66,3 +68,11 @@ def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> V
         request.forwarded,
         *selecting_values(request.environ, nominated, policy.normalize_language),
     )
+
+
+def selector_of(
+    request: Request, nominated: tuple[str, ...], salt: bytes, policy: Policy
+) -> Selector:
+    """What the response to *request* is filed under in an entry with this *salt*."""
+    values = values_of(request, nominated, policy)
+    return digested(values, salt) if salt else values

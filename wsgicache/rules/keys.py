@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
@@ -20,6 +21,9 @@ Key = tuple[str, str, str, str]
 Values = tuple[object, ...]
 """What selects one stored response of a key: what a proxy forwarded of the request, then the
 nominated fields, of which some are implied."""
+
+Selector = Values | str
+"""What a response is filed under in its entry: those values, or a digest of them."""
 
 _HOST = re.compile(
     r"(?P<name>[a-z0-9_](?:[a-z0-9_-]|\.(?=[a-z0-9_-]))*\.?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{0,5}))?"
@@ -123,3 +127,8 @@ def selecting_values(
         None if (value := presented(key)) is None else _normal(key, value, any_order)
         for key in nominated
     ]
+
+
+def digested(values: Values, salt: bytes) -> str:
+    """*values*, of which some may be secrets, as a digest keyed by *salt*, 64 bytes at most."""
+    return blake2b(ascii(values).encode("ascii"), key=salt, digest_size=16).hexdigest()

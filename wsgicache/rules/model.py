@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
-from wsgicache.rules.keys import Key, Values
+from wsgicache.rules.keys import Key, Selector, Values
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -38,6 +38,8 @@ class Request:
     """Whether it has a precondition or a range that a cache evaluates (RFC 9110 §13, §14)."""
     began: float = NEVER
     """When it was looked up; what was emptied since is not filled by its response."""
+    born: int = 0
+    """The store's generation then; what a later one purges is not filled by its response either."""
     collapses: bool = True
     """Whether it may wait for another request to the same key, and others for it."""
     too_large: bool = False
@@ -194,25 +196,34 @@ class StoredResponse:
     span: tuple[int, int, int | None] | None = None
     """Which bytes of the representation the content is, first, last and complete length, where
     it is not the whole (§3.3)."""
+    groups: tuple[str, ...] = ()
+    """The groups of its origin that it belongs to (RFC 9875), as the app named them."""
+    born: int = 0
+    """The store's generation when it was asked for."""
+    kept: tuple[str, int] | None = None
+    """Where a store keeps content that is not at hand: a name and the bytes of one piece."""
 
 
 class CacheEntry:
     """A key's stored responses by their selecting values, the newest last. Never changed, only
     replaced."""
 
-    __slots__ = ("emptied_at", "nominated", "responses", "seen")
+    __slots__ = ("emptied_at", "nominated", "responses", "salt", "seen")
 
     def __init__(
         self,
         nominated: tuple[str, ...],
-        responses: dict[Values, StoredResponse],
+        responses: dict[Selector, StoredResponse],
         emptied_at: float = NEVER,
+        salt: bytes = b"",
     ) -> None:
         self.nominated = nominated
         """Environ keys of the fields nominated by any response stored here (§4.1)."""
         self.responses = responses
         self.emptied_at = emptied_at
         """When it was last invalidated or purged: no fill that began earlier may be kept."""
+        self.salt = salt
+        """What values are digested with, in stores that others can read; nothing: they are not."""
         self.seen: dict[Values, StoredResponse] = {}
         """PERF: what values selected as they were presented, so that most are never normalised."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wsgicache.rules.entries import Change, adding, values_of
+from wsgicache.rules.entries import Change, adding, selector_of
 from wsgicache.rules.model import CacheEntry, Request, Response, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.storing import content_span, store
@@ -82,7 +82,8 @@ def combining(request: Request, response: Response, content: bytes, policy: Poli
     def change(entry: CacheEntry | None) -> CacheEntry | None:
         joined = stored
         if entry is not None:
-            held = entry.responses.get(values_of(request, entry.nominated, policy))
+            selector = selector_of(request, entry.nominated, entry.salt, policy)
+            held = entry.responses.get(selector)
             if held is not None:
                 joined = _joined(held, response, stored, policy) or stored
         return adding(request, response, joined, policy)(entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsgicache.rules.conditional import covers
-from wsgicache.rules.entries import values_of
+from wsgicache.rules.entries import selector_of, values_of
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.model import (
     EMPTY,
@@ -56,7 +56,8 @@ def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredRespons
     presented = (request.forwarded, *map(request.environ.get, entry.nominated))
     stored = entry.seen.get(presented)
     if stored is None:
-        stored = entry.responses.get(values_of(request, entry.nominated, policy))
+        selector = selector_of(request, entry.nominated, entry.salt, policy)
+        stored = entry.responses.get(selector)
         if stored is not None and len(entry.seen) < _MOST_SEEN:
             entry.seen[presented] = stored
     return stored

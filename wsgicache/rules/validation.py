@@ -6,7 +6,7 @@ import sys
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from wsgicache.rules.entries import Change, adding, values_of
+from wsgicache.rules.entries import Change, adding, selector_of
 from wsgicache.rules.fields import delta_seconds, entity_tags
 from wsgicache.rules.keys import Key, same_origin_key
 from wsgicache.rules.model import (
@@ -171,7 +171,8 @@ def freshening(
     def change(entry: CacheEntry | None) -> CacheEntry | None:
         if entry is None:
             return None
-        current = entry.responses.get(values_of(request, entry.nominated, policy))
+        selector = selector_of(request, entry.nominated, entry.salt, policy)
+        current = entry.responses.get(selector)
         if current is None or not _same(current, asked):
             return entry
         return put(entry)

@@ -26,9 +26,9 @@ _FIELD_BYTES = 170
 def entry_bytes(key: Key, entry: CacheEntry) -> int:
     """Bytes of memory that *entry* takes under *key*, overhead included; rather too many."""
     total = _NODE_BYTES + sum(map(len, key))
-    for values, stored in entry.responses.items():
-        total += _RESPONSE_BYTES + stored.length
-        total += 64 * len(values) + sum(len(value) for value in values if isinstance(value, str))
+    for selector, stored in entry.responses.items():
+        total += _RESPONSE_BYTES + (stored.length if stored.content is not None else 0)
+        total += 64 * len(selector) + sum(len(one) for one in selector if isinstance(one, str))
         for name, value in stored.fields:
             total += _FIELD_BYTES + len(name) + len(value)
     return total
