@@ -183,12 +183,10 @@ HOP_BY_HOP = frozenset(
 )
 """Fields that mean one connection only (§3.1, RFC 9110 §7.6.1)."""
 
-_CONNECTION_FIELDS = HOP_BY_HOP - {"proxy-authenticate", "proxy-authentication-info"}
-
 
 def not_forwarded(response: Response, policy: Policy) -> frozenset[str] | set[str]:
     """Names of the fields in *response* that go no further than here (RFC 9110 §7.6.1)."""
-    names = _CONNECTION_FIELDS & response.lines.keys()
+    names = HOP_BY_HOP & response.lines.keys()
     if "connection" in names:
         names |= set(field_names(response.field("connection")) or ())
     if policy.targets:
@@ -224,7 +222,7 @@ _NO_CONTENT = frozenset({204, 304})
 
 def stored_fields(response: Response, said: Controls, policy: Policy) -> FieldLines:
     """The fields that may be stored (§3.1), without those that every reuse makes anew."""
-    gone = not_forwarded(response, policy) | HOP_BY_HOP | {"age", "cache-status", "x-cache"}
+    gone = not_forwarded(response, policy) | {"age", "cache-status", "x-cache"}
     # A field list says what must not be sent again without asking the origin (§5.2.2.4, §5.2.2.7).
     for name in ("no-cache", "private"):
         gone |= set(field_names(said.directives.get(name)) or ())
