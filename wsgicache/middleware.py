@@ -36,6 +36,7 @@ from wsgicache.rules.reuse import (
 from wsgicache.rules.telling import refused_fields, relayed_fields, reused_lines
 from wsgicache.stores import SharedStore
 from wsgicache.stores.memory import MemoryStore
+from wsgicache.switch import OffFile, off_at_start
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -87,6 +88,9 @@ class CacheMiddleware:
         self.store: Store = MemoryStore() if store is None else store
         self.policy = Policy() if policy is None else policy
         self.clock: Clock = SystemClock() if clock is None else clock
+        self.enabled = not off_at_start()
+        """Set to False, every request passes by the cache until it is True again."""
+        self.off_file = OffFile(self.policy.off_file) if self.policy.off_file else None
         self.report = Reporter(self.clock)
         self.keeper = Keeper(self.store, self.policy, self.clock, self.report)
         self.flights = Flights(self.policy.collapse_timeout, self.clock)
@@ -98,6 +102,10 @@ class CacheMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method = environ.get("REQUEST_METHOD", "")
+        if not self.enabled or (self.off_file is not None and self.off_file.is_there()):
+            # What is changed meanwhile must not come back when the cache does.
+            changes = None if method in SAFE else self.invalidating(environ)
+            return self.pass_through(environ, start_response, "fwd=bypass; detail=off", changes)
         if method != "GET" and method != "HEAD":
             return self.write_through(environ, method, start_response)
         try:

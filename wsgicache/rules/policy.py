@@ -60,6 +60,8 @@ class Policy:
     """Seconds before the end of its freshness that a hit has a response validated meanwhile."""
     debug: bool = False
     """Whether errors must be seen: nothing stale stands in for them."""
+    off_file: str = ""
+    """A path: while there is such a file, every request passes by the cache."""
     strip: tuple[str, ...] = ()
     """Response fields that do not leave."""
     cache_status: bool = True
@@ -106,7 +108,7 @@ _AT_LEAST = {"max_variants": 1, "max_ranges": 1}
 
 def _checked(name: str, value: object) -> None:
     """Raise for a *value* that the option *name* cannot have."""
-    if name == "name":
+    if name in ("name", "off_file"):
         kind, right = "a str", isinstance(value, str)
     elif name in _FLAGS:
         kind, right = "True or False", isinstance(value, bool)

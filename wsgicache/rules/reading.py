@@ -38,6 +38,9 @@ _FORWARDED = (
     "HTTP_X_HOST",
     "HTTP_FORWARDED",
 )
+BYPASS = "wsgicache.bypass"
+"""An environ key of ours: whoever sets it to something true has this request pass by the cache."""
+
 _TELLING = frozenset(
     {
         *_REWRITING,
@@ -53,6 +56,7 @@ _TELLING = frozenset(
         "HTTP_PRAGMA",
         "HTTP_AUTHORIZATION",
         "SSL_CLIENT_VERIFY",
+        BYPASS,
     }
 )
 """Environ keys that make a request more than a plain one. PERF: one question to all of them costs
@@ -81,6 +85,8 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
 def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> str | None:
     """Note what a request with something to say says; or why it must pass by."""
     present = _TELLING.intersection(environ)
+    if environ.get(BYPASS):
+        return "bypass"
     # A body on GET is in no key (RFC 9110 §9.3.1), and must be left to the app.
     if request.method != "POST" and (
         environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in present

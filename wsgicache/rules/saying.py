@@ -1,0 +1,309 @@
+"""What is said of a response by others than itself, and how that becomes its fields.
+
+The words are those of Cache-Control (§5.2), of targeted fields (RFC 9213), of Vary (RFC 9110
+§12.5.5) and of Cache-Groups (RFC 9875). Whoever reads the response afterwards, the rules of this
+cache included, reads fields and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from wsgicache.rules.fields import (
+    NO_DIRECTIVES,
+    TOKEN,
+    Directives,
+    delta_seconds,
+    parse_targeted,
+)
+from wsgicache.rules.model import FieldLines, Response
+
+
+class Said(NamedTuple):
+    """What one control says of one response."""
+
+    directives: Directives = NO_DIRECTIVES
+    """For everybody, in Cache-Control."""
+    here: Directives = NO_DIRECTIVES
+    """For this cache alone, in place of those: in its own targeted field (RFC 9213 §2)."""
+    never: bool = False
+    """To be kept by nobody, and said so that the oldest browser understands."""
+    expires: bool = False
+    """Whether max-age is said in Expires too (§5.3)."""
+    vary: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    only_forbids: bool = False
+    """It takes permissions away, and says nothing where there are none."""
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it has a word in the place of the response's own Cache-Control."""
+        return bool(self.directives or self.here) and not self.only_forbids
+
+
+NEVER = Said(
+    {"no-store": None, "no-cache": None, "must-revalidate": None, "max-age": "0"}, never=True
+)
+NO_STORE = Said({"no-store": None})
+
+_PRIVATE, _NO_STORE, _NEVER = 1, 2, 3
+
+
+def severity(said: Said) -> int:
+    """How much *said* forbids to everybody: 0 is nothing that an earlier word could allow."""
+    if said.never:
+        return _NEVER
+    if "no-store" in said.directives:
+        return _NO_STORE
+    return _PRIVATE if said.directives.get("private", "") is None else 0
+
+
+def forbids_here(said: Said) -> bool:
+    """Whether *said* forbids this cache to store."""
+    words = said.here or said.directives
+    return said.never or "no-store" in words or words.get("private", "") is None
+
+
+def forbidding(said: Said) -> Said | None:
+    """What of *said* forbids storing; None where nothing does."""
+    if said.never:
+        return said._replace(only_forbids=True)
+    if not (severity(said) or forbids_here(said)):
+        return None
+    return Said(_prohibitions(said.directives), _prohibitions(said.here), only_forbids=True)
+
+
+def _prohibitions(directives: Directives) -> Directives:
+    return {
+        name: argument
+        for name, argument in directives.items()
+        if name == "no-store" or (name == "private" and argument is None)
+    }
+
+
+def together(said: Iterable[Said]) -> Said | None:
+    """Several controls of one source as one: of the same directive the last word counts. None
+    where none of them speaks."""
+    speaking = [one for one in said if one.speaks]
+    if len(speaking) < 2:
+        return speaking[0] if speaking else None
+    directives: Directives = {}
+    here: Directives = {}
+    for one in speaking:
+        directives |= one.directives
+        here |= one.here
+    expires = any(one.expires for one in speaking)
+    return Said(directives, here, any(one.never for one in speaking), expires)
+
+
+class Sources(NamedTuple):
+    """Who has spoken of a response beside itself, the first to be heard first."""
+
+    view: Sequence[Said] = ()
+    """Decorators, and what the view said itself."""
+    overriding: Sequence[Sequence[Said]] = ()
+    """Routes that come before the response's own words, each with its controls."""
+    routes: Sequence[Sequence[Said]] = ()
+    """Routes that come after them."""
+    default: Sequence[Said] = ()
+    """For what nobody spoke of."""
+
+
+class Declared(Response):
+    """A response whose fields say what was said of it."""
+
+    __slots__ = ("inherited",)
+
+    inherited: bool
+    """Whether its lifetime is none that itself or its view has given."""
+
+
+def declared(
+    response: Response,
+    said: Sources,
+    targets: Sequence[str],
+    *,
+    https: bool = False,
+    before: str | None = None,
+) -> Response:
+    """*response* with what is *said* of it in its fields.
+
+    A prohibition (no-store, private) counts whoever says it. Apart from that one source is heard:
+    the view, else an overriding route, else the response itself, else a route, else the default.
+    *targets* are the targeted fields that this cache heeds, its own first; *https* says that the
+    client came by TLS. A 304 about a stored response, whose Cache-Control was *before*, says
+    nothing new unless the app does.
+    """
+    own = _own(response, targets)
+    overriding = _first(said.overriding)
+    chosen = together(said.view) or overriding or own
+    declaring = [*said.view, *chain(*said.overriding), *chain(*said.routes)]
+    inherited = chosen is overriding and overriding is not None
+    if chosen is None:
+        chosen = _first(said.routes)
+        if chosen is None:
+            declaring += said.default
+            chosen = together(said.default)
+        if before is not None and chosen is not None and written(chosen.directives) != before:
+            chosen = None
+        inherited = chosen is not None
+    general = _general(chosen, own, declaring)
+    gone, lines = _vary_and_groups(response, declaring)
+    if general is not own and general is not None:
+        gone |= _LIFETIME if chosen is not own or own is None else {"cache-control"}
+        lines += _control_fields(response, general, https)
+    refused = any(map(forbids_here, declaring))
+    if refused or (general is not None and general.never):
+        gone |= {name for name in response.lines if _is_targeted(name)}
+    if general is not None and general.never:
+        gone |= _VALIDATORS
+    elif targets:
+        if chosen is not own:
+            gone |= {targets[0].lower()} & response.lines.keys()
+            refused = refused or (own is not None and forbids_here(own))
+        here: Directives = NO_DIRECTIVES
+        if refused:
+            if general is None or not severity(general):
+                here = NO_STORE.directives
+        elif chosen is not own and chosen is not None:
+            here = chosen.here
+            if not here and any(name.lower() in response.lines for name in targets[1:]):
+                here = chosen.directives  # what an outer cache is told is not for this one
+        if here:
+            lines.append((targets[0], dictionary(here)))
+    if not (gone or lines):
+        return response
+    spoken = Declared(
+        response.status,
+        [line for line in response.fields if line[0].lower() not in gone] + lines,
+        response.body,
+        response.requested_at,
+        response.received_at,
+        response.wall,
+    )
+    spoken.inherited = inherited
+    return spoken
+
+
+def _own(response: Response, targets: Sequence[str]) -> Said | None:
+    """What the response says itself; None where it has no word about caching."""
+    lines = response.lines
+    here: Directives | None = None
+    for name in targets:
+        if (value := response.field(name.lower())) is not None:
+            here = parse_targeted(value)
+            if here is not None:
+                break
+    if here is None and not ("cache-control" in lines or "expires" in lines):
+        if "no-cache" not in (response.field("pragma") or "").lower():
+            return None
+    return Said(response.directives, here or NO_DIRECTIVES)
+
+
+def _first(routes: Iterable[Iterable[Said]]) -> Said | None:
+    return next((one for one in map(together, routes) if one is not None), None)
+
+
+def _general(chosen: Said | None, own: Said | None, declaring: Sequence[Said]) -> Said | None:
+    """What everybody is told: what is *chosen*, or less than that."""
+    worst = max(declaring, key=severity, default=None)
+    level = 0 if worst is None else severity(worst)
+    own_level = 0 if own is None else severity(own)
+    if level >= _NO_STORE and level > own_level:
+        return worst
+    if own_level == _NO_STORE:
+        return own
+    if max(level, own_level) == _PRIVATE and not (chosen is own and own_level):
+        directives = {} if chosen is None else dict(chosen.directives)
+        directives = {n: a for n, a in directives.items() if n not in _SHARED}
+        return (chosen or NO_STORE)._replace(directives={"private": None, **directives})
+    return chosen
+
+
+_SHARED = frozenset({"public", "s-maxage", "private"})
+_LIFETIME = frozenset({"cache-control", "expires", "pragma"})
+_VALIDATORS = frozenset({"age", "etag", "last-modified"})
+_LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
+
+
+def _is_targeted(name: str) -> bool:
+    """Whether the field *name* tells some cache what Cache-Control does not tell others."""
+    return name.endswith("-cache-control") or name in ("surrogate-control", "x-accel-expires")
+
+
+def _control_fields(response: Response, said: Said, https: bool) -> FieldLines:
+    disposition = (response.field("content-disposition") or "").strip(" \t").lower()
+    if said.never and https and disposition.startswith("attachment"):
+        # Internet Explorer 8 and older keep a download before they open it, and by TLS they heed
+        # no-store, no-cache and Pragma in doing so.
+        said = Said({"private": None, "max-age": "0", "must-revalidate": None})
+        return [("Cache-Control", written(said.directives)), ("Expires", _LONG_AGO)]
+    lines = [("Cache-Control", written(said.directives))]
+    if said.never:
+        lines += [("Pragma", "no-cache"), ("Expires", "0")]
+    elif said.expires and said.directives.keys().isdisjoint(("no-store", "no-cache")):
+        from werkzeug.http import http_date
+
+        seconds = delta_seconds(said.directives.get("max-age"))
+        if seconds is not None:
+            lines.append(("Expires", http_date(response.wall + seconds)))
+    return lines
+
+
+def _vary_and_groups(response: Response, said: Sequence[Said]) -> tuple[set[str], FieldLines]:
+    """What Vary and Cache-Groups become: names of the fields that go, lines that come."""
+    gone: set[str] = set()
+    lines: FieldLines = []
+    for name, words in (
+        ("Vary", [word for one in said for word in one.vary]),
+        ("Cache-Groups", [string(group) for one in said for group in one.groups]),
+    ):
+        if not words:
+            continue
+        values = [value for value in response.lines.get(name.lower(), ()) if value.strip(" \t")]
+        if name == "Vary":
+            known = {word.strip(" \t").lower() for v in values for word in v.split(",")}
+            words = [word for word in words if not known & {word.lower(), "*"}]
+            words = list({word.lower(): word for word in words}.values())
+        if words:
+            gone.add(name.lower())
+            lines.append((name, ", ".join([*values, *dict.fromkeys(words)])))
+    return gone, lines
+
+
+# ── Values to text ─────────────────────────────────────────────────────────────────────────────
+
+_IS_TOKEN = re.compile(TOKEN)
+
+
+def written(directives: Directives) -> str:
+    """*directives* as a Cache-Control field value (§5.2)."""
+    return ", ".join(
+        name if argument is None else f"{name}={_argument(name, argument)}"
+        for name, argument in directives.items()
+    )
+
+
+def _argument(name: str, argument: str) -> str:
+    # private and no-cache name fields in a quoted string only (§5.2.2.4, §5.2.2.7).
+    if name in ("private", "no-cache") or _IS_TOKEN.fullmatch(argument) is None:
+        return string(argument)
+    return argument
+
+
+def dictionary(directives: Directives) -> str:
+    """*directives* as a targeted field value, a Dictionary (RFC 9213 §2.1)."""
+    return ", ".join(
+        name
+        if argument is None
+        else f"{name}={argument if delta_seconds(argument) is not None else string(argument)}"
+        for name, argument in directives.items()
+    )
+
+
+def string(text: str) -> str:
+    """*text* as a String of structured fields, and as a quoted string (RFC 9651 §3.3.3)."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,30 @@
+"""Off, at once and without a restart: for whoever suspects the cache."""
+
+from __future__ import annotations
+
+import os
+import time
+
+_SECONDS_BETWEEN_LOOKS = 1.0
+
+
+def off_at_start() -> bool:
+    """Whether the environment variable WSGICACHE says off."""
+    return os.environ.get("WSGICACHE", "").strip().lower() in ("off", "0", "no", "false")
+
+
+class OffFile:
+    """A file that switches the cache off while it exists; looked for once a second at most."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._looked = float("-inf")
+        self._there = False
+
+    def is_there(self) -> bool:
+        """Whether the file was there at the last look."""
+        now = time.monotonic()
+        if now - self._looked >= _SECONDS_BETWEEN_LOOKS:
+            self._looked = now
+            self._there = os.path.exists(self._path)
+        return self._there
