@@ -1,0 +1,84 @@
+"""What things are called in a store that others use too.
+
+A name is the namespace, the version of the record format, the kind of thing and a digest:
+``shop:1e:5f0c…``. What the digest is of stands in the record as well (its *echo*) and is compared
+whenever one is read, so that no collision, old or contrived, answers for another URL.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from typing import NamedTuple
+
+from wsgicache.rules.keys import Key
+
+FORMAT = "1"
+"""The version of everything that is stored. Other versions have other names: none reads, replaces
+or removes what another has stored."""
+
+_NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+KINDS = ("entry", "piece", "group", "state", "lease")
+
+
+class Name(NamedTuple):
+    """What a store calls a thing."""
+
+    text: str
+    """Letters, digits and ``:_.-`` only, 120 characters at most."""
+    echo: bytes
+    """What it is a digest of; stands in the record."""
+
+
+class Names:
+    """The names in one *namespace*: 1 to 64 letters, digits, ``_``, ``.`` and ``-``.
+
+    Raises TypeError or ValueError for anything else.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        if not isinstance(namespace, str):
+            raise TypeError(f"namespace={namespace!r}: a str is allowed")
+        if _NAMESPACE.fullmatch(namespace) is None:
+            raise ValueError(
+                f"namespace={namespace!r}: 1 to 64 letters, digits, '_', '.' and '-' are allowed"
+            )
+        self.namespace = namespace
+        self._kinds = {}
+        for kind in KINDS:
+            beginning = _joined(namespace, kind)
+            # The kind is inside of the digest as well: no URL can be chosen to meet another kind.
+            state = blake2b(beginning, digest_size=20, person=b"wsgicache")
+            self._kinds[kind] = self.prefix(kind), beginning, state
+
+    def prefix(self, kind: str) -> str:
+        """How all names of this *kind* begin."""
+        return f"{self.namespace}:{FORMAT}{kind[0]}:"
+
+    def of(self, kind: str, *parts: str) -> Name:
+        """The name of the thing of this *kind* that *parts* tell apart."""
+        prefix, beginning, state = self._kinds[kind]
+        rest = _joined(*parts)
+        state = state.copy()
+        state.update(rest)
+        return Name(prefix + state.hexdigest(), beginning + rest)
+
+
+def _joined(*parts: str) -> bytes:
+    """*parts*, each after its length: no others make the same bytes."""
+    return "".join([f"{len(part)}:{part}" for part in parts]).encode("utf-8", "surrogatepass")
+
+
+def key_of_echo(echo: bytes) -> Key | None:
+    """The key of the entry whose name has this *echo*, or None where it is none."""
+    parts: list[str] = []
+    try:
+        text = echo.decode("utf-8", "surrogatepass")
+        while text:
+            length, _, text = text.partition(":")
+            parts.append(text[: int(length)])
+            text = text[int(length) :]
+        _, kind, scheme, host, path, query = parts
+    except ValueError:
+        return None
+    return (scheme, host, path, query) if kind == "entry" else None

@@ -1,0 +1,232 @@
+"""Entry ⇄ bytes, for stores outside of this process.
+
+A record is ``wsgicache 1``, a digest of all that follows, two lengths, the echo of its name, a head
+in JSON and the contents, one after the other::
+
+    "wsgicache 1\\n"  digest (20)  len(echo) (4)  len(head) (4)  echo  head  contents
+
+The digest is BLAKE2b, keyed where the store has a secret. Whatever is not exactly that is no
+record: reading one never raises, executes nothing, and makes nothing larger than what was read.
+
+Times stand in records by the wall clock, which other machines have too; *skew* is what it is ahead
+of this cache's clock, in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from hashlib import blake2b
+from hmac import compare_digest
+from struct import Struct
+from typing import Any
+
+from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
+
+MAGIC = b"wsgicache 1\n"
+_DIGEST = 20
+_LENGTHS = Struct(">II")
+_BEFORE_ECHO = len(MAGIC) + _DIGEST + _LENGTHS.size
+
+AHEAD = 5.0
+"""Seconds that another machine's clock may be ahead; what is from later than that is not used."""
+
+# ── Records ────────────────────────────────────────────────────────────────────────────────────
+
+
+def seal(echo: bytes, head: object, contents: Iterable[bytes] = (), secret: bytes = b"") -> bytes:
+    """The record that *head* and *contents* make. Raises ValueError for what JSON cannot say."""
+    text = json.dumps(head, separators=(",", ":"), allow_nan=False).encode("ascii")
+    parts = [_LENGTHS.pack(len(echo), len(text)), echo, text, *contents]
+    digest = blake2b(digest_size=_DIGEST, key=secret)
+    for part in parts:
+        digest.update(part)
+    return b"".join([MAGIC, digest.digest(), *parts])
+
+
+def unseal(record: object, echo: bytes, secret: bytes = b"") -> tuple[Any, int] | None:
+    """The head of *record* and where its contents begin; None if it is not the one of *echo*."""
+    if not isinstance(record, bytes) or not record.startswith(MAGIC):
+        return None
+    body = memoryview(record)[len(MAGIC) + _DIGEST :]
+    if len(record) < _BEFORE_ECHO:
+        return None
+    digest = blake2b(body, digest_size=_DIGEST, key=secret).digest()
+    if not compare_digest(digest, record[len(MAGIC) : len(MAGIC) + _DIGEST]):
+        return None
+    echo_length, head_length = _LENGTHS.unpack_from(body)
+    begin = _BEFORE_ECHO + echo_length
+    contents = begin + head_length
+    if record[_BEFORE_ECHO:begin] != echo or contents > len(record):
+        return None
+    try:
+        return json.loads(record[begin:contents], parse_constant=_no_number), contents
+    except (ValueError, RecursionError):
+        return None
+
+
+def echo_of(record: object) -> bytes | None:
+    """The echo in what looks like a record, of which nothing else is looked at."""
+    if not isinstance(record, bytes) or not record.startswith(MAGIC):
+        return None
+    if len(record) < _BEFORE_ECHO:
+        return None
+    length, _ = _LENGTHS.unpack_from(record, len(MAGIC) + _DIGEST)
+    return record[_BEFORE_ECHO : _BEFORE_ECHO + length]
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(text)
+
+
+# ── Entries ────────────────────────────────────────────────────────────────────────────────────
+
+_NUMBER, _TEXT, _FLAG = (int, float), (str,), (bool,)
+_ALIKE: dict[str, tuple[type, ...]] = {
+    "status": _TEXT,
+    "length": (int,),
+    "freshness_lifetime": _NUMBER,
+    "refresh_age": _NUMBER,
+    "no_cache": _FLAG,
+    "must_revalidate": _FLAG,
+    "shareable": _FLAG,
+    "stale_while_revalidate": _NUMBER,
+    "stale_if_error": _NUMBER,
+    "etag": (str, type(None)),
+    "last_modified": (str, type(None)),
+    "modified_at": _NUMBER,
+    "strong_date": _FLAG,
+    "cache_status": _TEXT,
+    "born": (int,),
+}
+"""What stands in a record as it is, and of which types."""
+
+_FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_STATUS = re.compile(r"[1-5][0-9]{2}(?: .*)?")
+_CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
+_LARGEST = 1e15
+
+
+def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> bytes:
+    """*entry* as a record. Its responses are filed under digests, and each has its content at hand
+    or *kept* elsewhere. Raises ValueError for what JSON cannot say."""
+    contents: list[bytes] = []
+    responses: list[dict[str, Any]] = []
+    for selector, stored in entry.responses.items():
+        said: dict[str, Any] = {name: getattr(stored, name) for name in _ALIKE}
+        said["selector"] = selector
+        said["generated_at"] = stored.generated_at + skew
+        said["fields"] = stored.fields
+        # A line that both have stands there once.
+        places = {id(line): place for place, line in enumerate(stored.fields)}
+        said["not_modified"] = [places.get(id(line), line) for line in stored.not_modified]
+        said["validators"] = stored.validators
+        said["span"] = stored.span
+        said["groups"] = stored.groups
+        said["kept"] = stored.kept
+        if stored.content is not None:
+            said["kept"] = None
+            contents.append(stored.content)
+        responses.append(said)
+    emptied_at = None if entry.emptied_at == NEVER else entry.emptied_at + skew
+    head = {"emptied_at": emptied_at, "nominated": entry.nominated, "responses": responses}
+    return seal(echo, head, contents, secret)
+
+
+def unpack(
+    record: object, echo: bytes, skew: float, now: float, salt: bytes, secret: bytes = b""
+) -> CacheEntry | None:
+    """The entry of *echo* in *record*, on a clock that says *now*; None if it is none.
+
+    What is from a time to come (by more than `AHEAD` seconds) is left out; by less, it is of now.
+    """
+    opened = unseal(record, echo, secret)
+    if opened is None or not isinstance(record, bytes):
+        return None
+    head, offset = opened
+    try:
+        emptied_at = NEVER if head["emptied_at"] is None else _number(head["emptied_at"]) - skew
+        nominated = tuple(head["nominated"])
+        if not set(IMPLIED) <= set(nominated) or not all(isinstance(n, str) for n in nominated):
+            return None
+        responses: dict[Any, StoredResponse] = {}
+        for said in head["responses"]:
+            selector = said.pop("selector")
+            generated_at = _number(said.pop("generated_at")) - skew
+            content = None
+            if said["kept"] is None:
+                content = record[offset : offset + said["length"]]
+                offset += said["length"]
+            stored = _stored(said, content, min(generated_at, now))
+            if generated_at <= now + AHEAD:
+                responses[selector] = stored
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        return None
+    if offset != len(record):
+        return None
+    return CacheEntry(nominated, responses, emptied_at, salt)
+
+
+def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) -> StoredResponse:
+    """What a record says of one response. Raises what wrong types raise, or ValueError."""
+    for name, types in _ALIKE.items():
+        value = said[name]
+        if type(value) not in types:
+            raise ValueError(name)
+        if types is _NUMBER or types == (int,):
+            _number(value)
+    fields = [(name, value) for name, value in said.pop("fields")]
+    validators = tuple([(key, value) for key, value in said.pop("validators")])
+    not_modified = [
+        fields[line] if type(line) is int else (line[0], line[1])
+        for line in said.pop("not_modified")
+    ]
+    groups = tuple(said.pop("groups"))
+    texts = [text for line in fields for text in line]
+    texts += [text for line in not_modified for text in line]
+    texts += [value for _, value in validators]
+    texts += (*groups, said["cache_status"], said["status"])
+    if (
+        _FIELD_TEXT.fullmatch("".join(texts)) is None
+        or _STATUS.fullmatch(said["status"]) is None
+        or not _CONDITIONS.issuperset([key for key, _ in validators])
+        or said["length"] < 0
+        or (content is not None and len(content) != said["length"])
+    ):
+        raise ValueError("no stored response")
+    return StoredResponse(
+        fields=fields,
+        not_modified=not_modified,
+        content=content,
+        generated_at=generated_at,
+        validators=validators,
+        groups=groups,
+        span=_span(said.pop("span")),
+        kept=_kept(said.pop("kept")),
+        **said,
+    )
+
+
+def _number(value: Any) -> float:
+    if type(value) not in _NUMBER or not -_LARGEST < value < _LARGEST:
+        raise ValueError(value)
+    number: float = value
+    return number
+
+
+def _span(value: Any) -> tuple[int, int, int | None] | None:
+    if value is None:
+        return None
+    first, last, length = value
+    _number(first), _number(last), _number(0 if length is None else length)
+    return first, last, length
+
+
+def _kept(value: Any) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    name, size = value
+    if type(name) is not str or type(size) is not int or size < 1:
+        raise ValueError(value)
+    return name, size
