@@ -99,7 +99,8 @@ class Forward:
             completing = partial.completing(request, stored)
             if completing is not None:
                 return completing
-            self.decision = self.decision._replace(stored=None)
+            if request.method == "GET":
+                self.decision = self.decision._replace(stored=None)
         elif stored is not None and stored.validators:
             return validation.validating(request, stored)
         return validation.fetching(request)
@@ -124,7 +125,7 @@ class Forward:
         if stored is None:
             return False
         if self.decision.forward == "partial":
-            return response.code in (206, 304, 412, 416)
+            return self.request.method == "GET" and response.code in (206, 304, 412, 416)
         if response.code == 304:
             return bool(stored.validators)
         return response.code >= 500 and self._may_stand_in(response.code)

@@ -111,7 +111,9 @@ def multipart(
         body += (head.encode("latin-1"), content[first : last + 1])
     body.append(f"\r\n--{boundary}--\r\n".encode())
     fields = [
-        line for line in stored.fields if line[0].lower() not in ("content-length", "content-type")
+        line
+        for line in stored.fields
+        if line[0].lower() not in _OF_THE_PART and line[0].lower() != "content-type"
     ]
     fields.append(("Content-Type", f"multipart/byteranges; boundary={boundary}"))
     fields.append(("Content-Length", str(sum(map(len, body)))))

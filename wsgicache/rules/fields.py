@@ -81,9 +81,15 @@ def _say(directives: Directives, name: str, argument: str | None) -> None:
         both = earlier is not None and argument is not None
         directives[name] = f"{earlier},{argument}" if both else None
     elif name in _SHORTEST:
-        first, second = delta_seconds(earlier), delta_seconds(argument)
-        if first is not None and (second is None or second < first):
-            directives[name] = argument
+        directives[name] = min(earlier, argument, key=lambda said: _seconds(name, said))
+
+
+def _seconds(name: str, argument: str | None) -> int:
+    """What *argument* allows: nothing where it is invalid, but max-stale alone is no limit."""
+    if name == "max-stale" and argument is None:
+        return MAX_DELTA_SECONDS + 1
+    seconds = delta_seconds(argument)
+    return -1 if seconds is None else seconds
 
 
 def field_names(value: str | None) -> tuple[str, ...] | None:

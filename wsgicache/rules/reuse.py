@@ -32,12 +32,12 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
     # by what the app released for all.
     if request.identified and not stored.shareable:
         return _forwarded(request, Decision("request", None, age, detail="authorization"))
-    # * the stored response does not contain the no-cache directive, unless validated, and
-    if stored.no_cache:
-        return _forwarded(request, Decision("stale", stored, age))
     # A part answers only what lies within it (§3.3).
     if stored.span is not None and not covers(request, stored, policy):
         return _forwarded(request, Decision("partial", stored, age))
+    # * the stored response does not contain the no-cache directive, unless validated, and
+    if stored.no_cache:
+        return _forwarded(request, Decision("stale", stored, age))
     # The request may ask for more than the response does, or be content with less (§5.2.1).
     if request.directives:
         return _forwarded(request, _requested(request, stored, age))

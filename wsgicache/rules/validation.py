@@ -117,10 +117,9 @@ def freshened(stored: StoredResponse, response: Response, policy: Policy) -> Res
     if etag is not None:
         if etag != ours and (ours is None or not _both_weak(etag, ours)):
             return None
-    elif ours is None:
-        modified = response.field("last-modified")
-        if modified is not None and modified != stored.last_modified:
-            return None
+    elif response.field("last-modified") not in (None, stored.last_modified):
+        return None
+    # Deviation: one that names no validator at all is taken to be about what our conditions asked.
     return updated(stored, response, policy)
 
 
@@ -131,6 +130,8 @@ def _both_weak(etag: str, ours: str) -> bool:
 def updated(stored: StoredResponse, response: Response, policy: Policy) -> Response:
     """The stored fields, each replaced where the new response has it (§3.2)."""
     newer = response.lines.keys() - _OF_THE_CONTENT - not_forwarded(response, policy)
+    # Without a Date it is dated by its receipt (RFC 9110 §6.6.1): the stored one says nothing more.
+    newer.add("date")
     if policy.targets and (own := policy.targets[0].lower()) in response.lines:
         newer.add(own)  # said to us: it counts, though it never leaves
     fields: FieldLines = [line for line in stored.fields if line[0].lower() not in newer]
@@ -151,10 +152,11 @@ def matches_head(stored: StoredResponse, response: Response) -> bool:
     ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
     etag, modified = response.field("etag"), response.field("last-modified")
     length = response.field("content-length")
+    whole = stored.length if stored.span is None else stored.span[2]
     return (
         (etag is None or etag == ours)
         and (modified is None or modified == stored.last_modified)
-        and (length is None or delta_seconds(length) == stored.length)
+        and (length is None or delta_seconds(length) == whole)
     )
 
 
