@@ -1,0 +1,60 @@
+"""What the rules are asked about, made in one line: requests, responses, stored responses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from werkzeug.http import http_date
+
+from tests.scene import EPOCH, Environ, Field, Reply, environ_for, named_fields
+from wsgicache import Policy
+from wsgicache.rules.model import Request, Response, StoredResponse
+from wsgicache.rules.reading import read
+from wsgicache.rules.storing import store
+
+SAFE, RFC = Policy(), Policy.rfc()
+
+
+def rows(*table: tuple[Any, ...]) -> list[Any]:
+    """A table whose first column is the section: the row's id (in ASCII, as pytest shows it)."""
+    return [pytest.param(*values, id=section.replace("§", "")) for section, *values in table]
+
+
+def date(offset: float = 0) -> str:
+    """The moment of receipt plus *offset* seconds as an HTTP date."""
+    return http_date(EPOCH + offset)
+
+
+def answer(status: int | str = 200, *fields: Field, took: float = 0.0, **named: Any) -> Response:
+    """A response of the app's received at EPOCH, *took* seconds after it was asked for."""
+    reply = Reply(status, b"", *fields, length=False, **named)
+    lines = [*fields, *named_fields(named)]
+    return Response(reply.status, lines, (), EPOCH - took, EPOCH, EPOCH)
+
+
+def asked(
+    method: str = "GET",
+    target: str = "/",
+    *headers: Field,
+    policy: Policy = SAFE,
+    environ: Environ | None = None,
+    **named: Any,
+) -> Request:
+    """A request as `read` understands it."""
+    given = environ_for(method, target, [*headers, *named_fields(named)], changes=environ)
+    request = read(given, method, policy)
+    assert isinstance(request, Request), request
+    return request
+
+
+def kept(
+    content: bytes | None = b"0123456789",
+    status: int | str = 200,
+    *fields: Field,
+    policy: Policy = SAFE,
+    length: int | None = None,
+    **named: Any,
+) -> StoredResponse:
+    """A response at rest, received at EPOCH."""
+    return store(answer(status, *fields, **named), content, policy, length)

@@ -1,0 +1,165 @@
+"""How an entry changes: a row per clause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.rules.messages import RFC, SAFE, answer, asked, kept, rows
+from wsgicache import Policy
+from wsgicache.rules.entries import Change, adding, dropping, emptied, values_of
+from wsgicache.rules.model import IMPLIED, CacheEntry, Request, StoredResponse
+from wsgicache.rules.reuse import select
+
+
+def added(
+    entry: CacheEntry | None, request: Request, policy: Policy = SAFE, **fields: Any
+) -> tuple[CacheEntry, StoredResponse]:
+    """*entry* with one more response, whose fields are *fields*."""
+    stored = kept(**fields)
+    changed = adding(request, answer(200, **fields), stored, policy)(entry)
+    assert changed is not None
+    return changed, stored
+
+
+def test_the_first_response() -> None:
+    entry, stored = added(None, asked(), vary="Accept")
+    assert set(entry.nominated) == {*IMPLIED, "HTTP_ACCEPT"}
+    assert list(entry.responses.values()) == [stored]
+    assert select(asked(), entry, SAFE) is stored
+    assert select(asked(accept="a"), entry, SAFE) is None
+
+
+def test_each_variant_has_its_own() -> None:
+    entry, first = added(None, asked(accept="a"), vary="Accept")
+    entry, second = added(entry, asked(accept="b"), vary="Accept")
+    assert select(asked(accept="a"), entry, SAFE) is first
+    assert select(asked(accept="b"), entry, SAFE) is second
+
+
+def test_a_newer_response_replaces_what_its_values_selected() -> None:
+    entry, _ = added(None, asked(accept="a"), vary="Accept")
+    entry, other = added(entry, asked(accept="b"), vary="Accept")
+    entry, newer = added(entry, asked(accept="a"), vary="Accept")
+    assert select(asked(accept="a"), entry, SAFE) is newer
+    assert list(entry.responses.values()) == [other, newer]  # the newest last
+
+
+def test_another_nominated_field_drops_what_did_not_know_it() -> None:
+    entry, _ = added(None, asked(accept="a"), vary="Accept")
+    entry, newer = added(entry, asked(accept="b", x_other="1"), vary="X-Other")
+    assert list(entry.responses.values()) == [newer]
+    assert set(entry.nominated) == {*IMPLIED, "HTTP_ACCEPT", "HTTP_X_OTHER"}
+
+
+def test_a_response_without_vary_answers_only_its_like() -> None:
+    """§4.1: where some responses to a URI omit Vary, the others are preferred."""
+    entry, first = added(None, asked(accept="a"), vary="Accept")
+    entry, default = added(entry, asked())
+    assert select(asked(accept="a"), entry, SAFE) is first
+    assert select(asked(), entry, SAFE) is default
+    assert select(asked(accept="b"), entry, SAFE) is None
+
+
+def test_the_oldest_variant_makes_room() -> None:
+    policy = Policy(max_variants=2)
+    entry = None
+    for value in "abc":
+        entry, _ = added(entry, asked(accept=value), policy, vary="Accept")
+    assert entry is not None
+    found = [select(asked(accept=value), entry, policy) is not None for value in "abc"]
+    assert found == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("began", "filled"),
+    rows(("§4.4 before", 9.0, False), ("§4.4 at once", 10.0, True), ("§4.4 after", 11.0, True)),
+)
+def test_a_fill_that_began_before_an_invalidation_is_not_kept(began: float, filled: bool) -> None:
+    request = asked()
+    request.began = began
+    entry, _ = added(emptied(10.0)(None), request)
+    assert bool(entry.responses) is filled
+    assert entry.emptied_at == 10.0
+
+
+def test_emptied_remembers_the_latest_moment() -> None:
+    entry, _ = added(None, asked())
+    emptied_twice = emptied(5.0)(emptied(10.0)(entry))
+    assert emptied_twice is not None
+    assert emptied_twice.responses == {}
+    assert emptied_twice.emptied_at == 10.0
+
+
+def test_dropping_takes_one_variant() -> None:
+    entry, _ = added(None, asked(accept="a"), vary="Accept")
+    entry, other = added(entry, asked(accept="b"), vary="Accept")
+    left = dropping(asked(accept="a"), SAFE)(entry)
+    assert left is not None
+    assert list(left.responses.values()) == [other]
+    assert dropping(asked(accept="c"), SAFE)(left) is not None
+    assert dropping(asked(), SAFE)(None) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    rows(
+        ("adding", adding(asked(accept="b"), answer(200, vary="Accept"), kept(), SAFE)),
+        ("emptied", emptied(1.0)),
+        ("dropping", dropping(asked(accept="a"), SAFE)),
+    ),
+)
+def test_a_change_may_run_twice(change: Change) -> None:
+    """It makes a new entry and leaves the old one as it was."""
+    entry, stored = added(None, asked(accept="a"), vary="Accept")
+    once, twice = change(entry), change(entry)
+    assert once is not None
+    assert twice is not None
+    assert (once.nominated, once.responses) == (twice.nominated, twice.responses)
+    assert list(entry.responses.values()) == [stored]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "policy", "same"),
+    rows(
+        ("§4.1 nothing nominated", {"accept": "a"}, {"accept": "b"}, SAFE, True),
+        ("§4.1 nominated", {"x": "a"}, {"x": "b"}, SAFE, False),
+        ("§4.1 absent", {"x": "a"}, {}, SAFE, False),
+        ("§4.1 normalised", {"x": "a,b"}, {"x": "a , b"}, SAFE, True),
+        (
+            "§4.1 languages in order",
+            {"accept_language": "a,b"},
+            {"accept_language": "b,a"},
+            SAFE,
+            False,
+        ),
+        (
+            "§4.1 languages in any order",
+            {"accept_language": "a,b"},
+            {"accept_language": "b,a"},
+            RFC,
+            True,
+        ),
+        ("what a proxy forwarded", {"x_forwarded_host": "a"}, {}, SAFE, False),
+    ),
+)
+def test_values_of(one: dict[str, Any], other: dict[str, Any], policy: Policy, same: bool) -> None:
+    nominated = (*IMPLIED, "HTTP_X", "HTTP_ACCEPT_LANGUAGE")
+    values = [values_of(asked(**headers), nominated, policy) for headers in (one, other)]
+    assert (values[0] == values[1]) is same
+
+
+@pytest.mark.parametrize(
+    "key",
+    rows(
+        ("the mount point", "SCRIPT_NAME"),
+        ("the raw target", "RAW_URI"),
+        ("its other name", "REQUEST_URI"),
+    ),
+)
+def test_what_every_entry_nominates(key: str) -> None:
+    """What the decoded path does not tell."""
+    whole = asked(target="/a/b", environ={key: "/a%2Fb" if key != "SCRIPT_NAME" else ""})
+    cut = asked(target="/a/b", environ={key: "/a/b" if key != "SCRIPT_NAME" else "/a"})
+    assert values_of(whole, IMPLIED, SAFE) != values_of(cut, IMPLIED, SAFE)

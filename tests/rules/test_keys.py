@@ -1,0 +1,171 @@
+"""Which URI, which variant: a row per clause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.rules.messages import rows
+from tests.scene import environ_for
+from wsgicache.rules.keys import (
+    Key,
+    canonical_host,
+    key_of_url,
+    same_origin_key,
+    selecting_values,
+    target_key,
+)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "canonical"),
+    rows(
+        ("9110 §4.2.3 case", "http", "Example.ORG", "example.org"),
+        ("9110 §4.2.3 the default port", "http", "example.org:80", "example.org"),
+        ("9110 §4.2.3 the default port of https", "https", "example.org:443", "example.org"),
+        ("9110 §4.2.3 an empty port", "http", "example.org:", "example.org"),
+        ("9110 §4.2.3 another port", "http", "example.org:443", "example.org:443"),
+        ("9110 §4.2.3 another scheme has none", "ws", "example.org:80", "example.org:80"),
+        ("9110 §7.2 an IPv6 address", "http", "[::1]:8080", "[::1]:8080"),
+        ("9110 §7.2 an IPv4 address", "http", "127.0.0.1", "127.0.0.1"),
+        ("9110 §7.2 a final dot", "http", "example.org.", "example.org."),
+        ("9110 §7.2 absent", "http", None, None),
+        ("9110 §7.2 empty", "http", "", None),
+        ("9110 §7.2 two", "http", "a, b", None),
+        ("9110 §7.2 a path", "http", "example.org/x", None),
+        ("9110 §7.2 a user", "http", "user@example.org", None),
+        ("9110 §7.2 an empty label", "http", "a..b", None),
+        ("9110 §7.2 a port that is none", "http", "a:b", None),
+        ("9110 §7.2 a long port", "http", "a:000080", None),
+        ("9110 §7.2 beyond ASCII", "http", "é.example", None),
+        ("9110 §7.2 as long as a name may be", "http", "a" * 255, "a" * 255),
+        ("9110 §7.2 longer", "http", "a" * 256, None),
+    ),
+)
+def test_canonical_host(scheme: str, host: str | None, canonical: str | None) -> None:
+    assert canonical_host(scheme, host) == canonical
+
+
+@pytest.mark.parametrize(
+    ("target", "changes", "key"),
+    rows(
+        ("§2 the target URI", "/a?b=c", {}, ("http", "example.org", "/a", "b=c")),
+        ("§2 as WSGI decodes it", "/%C3%A9%3F?b", {}, ("http", "example.org", "/\xc3\xa9?", "b")),
+        ("§2 no query is an empty one", "/a?", {}, ("http", "example.org", "/a", "")),
+        ("§2 a mount point", "/b", {"SCRIPT_NAME": "/a"}, ("http", "example.org", "/a/b", "")),
+        ("§2 a mount point alone", "", {"SCRIPT_NAME": "/a"}, ("http", "example.org", "/a", "")),
+        ("§2 the scheme", "/", {"wsgi.url_scheme": "https"}, ("https", "example.org", "/", "")),
+        ("9110 §7.1 no path", "", {}, None),
+        ("9110 §7.1 a star", "*", {"REQUEST_METHOD": "OPTIONS"}, None),
+        ("9110 §7.2 no host", "/", {"HTTP_HOST": None}, None),
+        ("9110 §7.2 a host that is none", "/", {"HTTP_HOST": "a b"}, None),
+        (
+            "3333 keys that may be absent",
+            "/a",
+            {"SCRIPT_NAME": None, "QUERY_STRING": None},
+            ("http", "example.org", "/a", ""),
+        ),
+    ),
+)
+def test_target_key(target: str, changes: dict[str, Any], key: Key | None) -> None:
+    assert target_key(environ_for("GET", target, changes=changes)) == key
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    rows(
+        ("§2 a URL", "http://example.org/a?b", ("http", "example.org", "/a", "b")),
+        ("§2 decoded as WSGI does", "http://a/%C3%A9", ("http", "a", "/\xc3\xa9", "")),
+        ("9110 §4.2.3 normalised", "HTTP://A:80", ("http", "a", "/", "")),
+        ("9110 §7.1 without the fragment", "http://a/b#c", ("http", "a", "/b", "")),
+        ("9110 §4.2 another scheme", "ftp://a/b", None),
+        ("9110 §4.2 no scheme", "/b", None),
+        ("9110 §4.2 no host", "http:///b", None),
+        ("9110 §4.2.4 a user", "http://user@a/b", None),
+        ("3986 §2 white space", "http://a/ b", None),
+        ("3986 §2 a backslash", "http://a\\b/c", None),
+        ("3986 §2 beyond ASCII", "http://a/é", None),
+        ("3986 §3.2.2 an open bracket", "http://[a/b", None),
+    ),
+)
+def test_key_of_url(url: str, key: Key | None) -> None:
+    assert key_of_url(url) == key
+
+
+BASE: Key = ("http", "example.org", "/a/b", "q=1")
+
+
+@pytest.mark.parametrize(
+    ("reference", "path_and_query"),
+    rows(
+        ("§4.4 an absolute path", "/x?y=1", ("/x", "y=1")),
+        ("§4.4 a relative path", "x", ("/a/x", "")),
+        ("§4.4 parent", "../x", ("/x", "")),
+        ("§4.4 a query alone", "?y", ("/a/b", "y")),
+        ("§4.4 nothing: the target itself", "", ("/a/b", "q=1")),
+        ("§4.4 a URL of the same origin", "http://EXAMPLE.org:80/x", ("/x", "")),
+        ("§4.4 of the same scheme and host", "//example.org/x", ("/x", "")),
+        ("§4.4 white space round it", " /x\t", ("/x", "")),
+        ("§4.4 a fragment", "/x#y", ("/x", "")),
+        ("§4.4 another host", "http://elsewhere.example/x", None),
+        ("§4.4 another port", "http://example.org:8080/x", None),
+        ("§4.4 another scheme", "https://example.org/x", None),
+        ("§4.4 another host by two slashes", "//elsewhere.example/x", None),
+        ("§4.4 another host by backslashes", "/\\elsewhere.example/x", None),
+        ("§4.4 no URL", "http://[", None),
+        ("§4.4 beyond ASCII", "/é", None),
+        ("§4.4 a space within", "/x y", None),
+    ),
+)
+def test_same_origin_key(reference: str, path_and_query: tuple[str, str] | None) -> None:
+    expected = None if path_and_query is None else (*BASE[:2], *path_and_query)
+    assert same_origin_key(BASE, reference) == expected
+
+
+def test_a_base_without_a_query() -> None:
+    assert same_origin_key(("http", "a", "/b", ""), "") == ("http", "a", "/b", "")
+
+
+def test_a_base_whose_path_needs_quoting() -> None:
+    assert same_origin_key(("http", "a", "/\xc3\xa9?/b", ""), "x") == (
+        "http",
+        "a",
+        "/\xc3\xa9?/x",
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "one", "other", "same"),
+    rows(
+        ("§4.1 equal", "HTTP_FOO", "1", "1", True),
+        ("§4.1 different", "HTTP_FOO", "1", "2", False),
+        ("§4.1 case", "HTTP_FOO", "a", "A", False),
+        ("§4.1 white space", "HTTP_FOO", "1, 2", " 1,2 ", True),
+        ("§4.1 several lines, as servers join them", "HTTP_FOO", "1, 2", "1,2", True),
+        ("§4.1 order", "HTTP_FOO", "1, 2", "2, 1", False),
+        ("§4.1 absent and absent", "HTTP_FOO", None, None, True),
+        ("§4.1 absent and present", "HTTP_FOO", None, "1", False),
+        ("§4.1 absent and empty", "HTTP_FOO", None, "", False),
+        ("§4.1 cookies compare exactly", "HTTP_COOKIE", "a=1, b", "a=1,b", False),
+        ("§4.1 credentials compare exactly", "HTTP_AUTHORIZATION", "a, b", "a,b", False),
+        ("§4.1 languages in order", "HTTP_ACCEPT_LANGUAGE", "en, de", "en,de", True),
+        ("§4.1 languages out of order", "HTTP_ACCEPT_LANGUAGE", "en, de", "de, en", False),
+        ("§4.1 a long value exactly", "HTTP_FOO", "a" * 9000 + ", b", "a" * 9000 + ",b", False),
+    ),
+)
+def test_selecting_values(key: str, one: str | None, other: str | None, same: bool) -> None:
+    values = [
+        selecting_values({} if value is None else {key: value}, (key,), False)
+        for value in (one, other)
+    ]
+    assert (values[0] == values[1]) is same
+
+
+def test_languages_in_any_order_where_the_policy_says_so() -> None:
+    one, other = (
+        selecting_values({"HTTP_ACCEPT_LANGUAGE": value}, ("HTTP_ACCEPT_LANGUAGE",), True)
+        for value in ("en, de;q=0.5", "DE;q=0.5,en")
+    )
+    assert one == other

@@ -1,0 +1,169 @@
+"""What a request says, as far as a cache can see: a row per clause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.rules.messages import RFC, SAFE, asked, rows
+from tests.scene import Environ, environ_for
+from wsgicache import Policy
+from wsgicache.rules.model import Request
+from wsgicache.rules.reading import read, without_ignored_cookies
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    rows(
+        ("9110 §7.1 no target", {"HTTP_HOST": None}, "target"),
+        ("9110 §9.3.1 a body", {"CONTENT_LENGTH": "4"}, "body"),
+        ("9110 §9.3.1 a body of any length", {"HTTP_TRANSFER_ENCODING": "chunked"}, "body"),
+        ("9110 §8.6 a length that is none", {"CONTENT_LENGTH": "x"}, "body"),
+        ("another URL within", {"HTTP_X_ORIGINAL_URL": "/b"}, "override"),
+        ("another URL within, rewritten", {"HTTP_X_REWRITE_URL": "/b"}, "override"),
+        ("another method within", {"HTTP_X_HTTP_METHOD_OVERRIDE": "PUT"}, "override"),
+        ("another method within, shorter", {"HTTP_X_HTTP_METHOD": "PUT"}, "override"),
+        ("another method within, other", {"HTTP_X_METHOD_OVERRIDE": "PUT"}, "override"),
+        ("§4.3.2 If-Match", {"HTTP_IF_MATCH": '"a"'}, "precondition"),
+        ("§4.3.2 If-Unmodified-Since", {"HTTP_IF_UNMODIFIED_SINCE": "x"}, "precondition"),
+        ("9110 §10.1.1 Expect", {"HTTP_EXPECT": "100-continue"}, "expect"),
+        ("9110 §7.8 Upgrade", {"HTTP_UPGRADE": "websocket"}, "upgrade"),
+    ),
+)
+def test_what_passes_by(changes: Environ, why: str) -> None:
+    assert read(environ_for(changes=changes), "GET", SAFE) == why
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    rows(
+        ("9110 §8.6 no body", "GET", {"CONTENT_LENGTH": "0"}),
+        ("9110 §8.6 an empty length", "GET", {"CONTENT_LENGTH": ""}),
+        ("9110 §9.3.3 a POST has one", "POST", {"CONTENT_LENGTH": "4"}),
+    ),
+)
+def test_what_does_not(method: str, changes: Environ) -> None:
+    assert isinstance(read(environ_for(method, changes=changes), method, RFC), Request)
+
+
+# ── directives (§5.2.1, §5.4) ────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("headers", "directives"),
+    rows(
+        ("§5.2.1 none", {}, {}),
+        ("§5.2.1 Cache-Control", {"cache_control": "max-age=0"}, {"max-age": "0"}),
+        ("§5.4 Pragma alone", {"pragma": "No-Cache"}, {"no-cache": None}),
+        ("§5.4 Pragma in a list", {"pragma": "foo, no-cache"}, {"no-cache": None}),
+        ("§5.4 another Pragma", {"pragma": "foo"}, {}),
+        ("§5.4 Cache-Control beside it", {"pragma": "no-cache", "cache_control": "a"}, {"a": None}),
+        ("§5.4 even an empty one", {"pragma": "no-cache", "cache_control": ""}, {}),
+    ),
+)
+def test_directives(headers: dict[str, Any], directives: dict[str, Any]) -> None:
+    assert asked(**headers).directives == directives
+
+
+def test_directives_that_the_policy_does_not_heed() -> None:
+    deaf = Policy(request_directives=False)
+    assert asked(policy=deaf, cache_control="no-cache, no-store").directives == {}
+
+
+# ── who asks (§3.5), and how ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("changes", "identified"),
+    rows(
+        ("§3.5 nobody", {}, False),
+        ("§3.5 Authorization", {"HTTP_AUTHORIZATION": "Basic YQ=="}, True),
+        ("§3.5 an empty one", {"HTTP_AUTHORIZATION": ""}, True),
+        ("3333 REMOTE_USER", {"REMOTE_USER": "a"}, True),
+        ("3333 an empty REMOTE_USER", {"REMOTE_USER": ""}, False),
+        ("3333 AUTH_TYPE", {"AUTH_TYPE": "Basic"}, True),
+        ("a client certificate", {"SSL_CLIENT_S_DN": "CN=a"}, True),
+        ("a client certificate that was verified", {"SSL_CLIENT_VERIFY": "SUCCESS"}, True),
+        ("no client certificate", {"SSL_CLIENT_VERIFY": "NONE"}, False),
+        ("nothing said of it", {"SSL_CLIENT_VERIFY": ""}, False),
+    ),
+)
+def test_identified(changes: Environ, identified: bool) -> None:
+    assert asked(environ=changes).identified is identified
+
+
+@pytest.mark.parametrize(
+    ("headers", "conditional"),
+    rows(
+        ("9110 §13 none", {}, False),
+        ("9110 §13.1.2 If-None-Match", {"if_none_match": '"a"'}, True),
+        ("9110 §13.1.3 If-Modified-Since", {"if_modified_since": "x"}, True),
+        ("9110 §13.1.5 If-Range", {"if_range": '"a"'}, True),
+        ("9110 §14.2 Range", {"range": "bytes=0-"}, True),
+    ),
+)
+def test_conditional(headers: dict[str, Any], conditional: bool) -> None:
+    assert asked(**headers).conditional is conditional
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    rows(
+        ("X-Forwarded-Host", {"x_forwarded_host": "a"}, {"x_forwarded_host": "b"}, False),
+        ("X-Forwarded-Proto", {"x_forwarded_proto": "https"}, {}, False),
+        ("X-Forwarded-Scheme", {"x_forwarded_scheme": "https"}, {}, False),
+        ("X-Forwarded-Port", {"x_forwarded_port": "1"}, {}, False),
+        ("X-Forwarded-Prefix", {"x_forwarded_prefix": "/a"}, {}, False),
+        ("X-Host", {"x_host": "a"}, {}, False),
+        ("X-Forwarded-For", {"x_forwarded_for": "192.0.2.1"}, {}, True),
+        ("7239 Forwarded host", {"forwarded": "host=a"}, {"forwarded": "host=b"}, False),
+        (
+            "7239 Forwarded proto",
+            {"forwarded": 'for=x;Proto="https"'},
+            {"forwarded": "for=x"},
+            False,
+        ),
+        ("7239 Forwarded for", {"forwarded": "for=a;host=h"}, {"forwarded": "for=b;host=h"}, True),
+    ),
+)
+def test_what_proxies_say_selects(one: dict[str, Any], other: dict[str, Any], same: bool) -> None:
+    assert (asked(**one).forwarded == asked(**other).forwarded) is same
+
+
+# ── what the app will see ────────────────────────────────────────────────────────────────────────
+
+
+def test_a_plain_request_keeps_its_environ() -> None:
+    environ = environ_for()
+    request = read(environ, "GET", SAFE)
+    assert isinstance(request, Request)
+    assert request.environ is environ
+
+
+@pytest.mark.parametrize("host", rows(("§2 case", "Example.ORG"), ("§2 port", "example.org:80")))
+def test_the_host_as_the_key_has_it(host: str) -> None:
+    request = asked(environ={"HTTP_HOST": host})
+    assert request.key[1] == request.environ["HTTP_HOST"] == "example.org"
+
+
+@pytest.mark.parametrize(
+    ("cookies", "left"),
+    rows(
+        ("none of them", "a=1; b=2", "a=1; b=2"),
+        ("some of them", "a=1; _ga=2; b=3", "a=1; b=3"),
+        ("by a pattern", "_ga_x=2;b=3", "b=3"),
+        ("all of them", "_ga=1; _ga_x=2", None),
+        ("a name with white space round it", " _ga =1; b=3", "b=3"),
+        ("case counts", "_GA=1", "_GA=1"),
+    ),
+)
+def test_ignored_cookies(cookies: str, left: str | None) -> None:
+    policy = Policy(ignore_cookies=("_ga", "_ga_*"))
+    assert asked(policy=policy, cookie=cookies).environ.get("HTTP_COOKIE") == left
+
+
+def test_the_servers_environ_keeps_its_cookies() -> None:
+    environ = {"HTTP_COOKIE": "_ga=1"}
+    assert without_ignored_cookies(environ, ("_ga",)) == {}
+    assert environ == {"HTTP_COOKIE": "_ga=1"}

@@ -1,0 +1,460 @@
+"""May it be used: a row per clause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.rules.messages import RFC, SAFE, answer, asked, kept, rows
+from tests.scene import EPOCH
+from wsgicache import Policy
+from wsgicache.rules.entries import adding
+from wsgicache.rules.model import (
+    UNSATISFIABLE,
+    URI_MISS,
+    VARY_MISS,
+    CacheEntry,
+    Decision,
+    StoredResponse,
+)
+from wsgicache.rules.reuse import (
+    collapse_key,
+    decide,
+    decide_again,
+    may_collapse,
+    may_stand_in,
+    select,
+)
+
+
+def entry_of(stored: StoredResponse, vary: str | None = None) -> CacheEntry:
+    """An entry with *stored*, as a plain request filed it."""
+    entry = adding(asked(), answer(200, vary=vary), stored, SAFE)(None)
+    assert entry is not None
+    return entry
+
+
+def decided(
+    after: float,
+    headers: dict[str, Any] | None = None,
+    *,
+    policy: Policy = SAFE,
+    status: int = 200,
+    environ: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Decision:
+    """What is decided *after* some seconds about a stored response with *fields*."""
+    entry = entry_of(kept(b"01234", status, policy=policy, **fields), fields.get("vary"))
+    request = asked(policy=policy, environ=environ, **(headers or {}))
+    return decide(request, entry, EPOCH + after, policy)
+
+
+FRESH: dict[str, Any] = {"cache_control": "max-age=60"}
+
+
+# ── the clauses of §4, in their order ────────────────────────────────────────────────────────────
+
+
+def test_another_uri() -> None:
+    assert decide(asked(), None, EPOCH, SAFE) is URI_MISS
+    assert decide(asked(), CacheEntry((), {}), EPOCH, SAFE) is URI_MISS
+
+
+@pytest.mark.parametrize(
+    ("after", "headers", "fields", "forward"),
+    rows(
+        ("§4 fresh", 59, {}, FRESH, None),
+        ("§4.2 its age is its lifetime", 60, {}, FRESH, "stale"),
+        ("§4.2 stale", 61, {}, FRESH, "stale"),
+        ("§4.2.3 an Age on arrival", 50, {}, {"age": 10, **FRESH}, "stale"),
+        (
+            "§4.1 nominated fields differ",
+            0,
+            {"accept": "a"},
+            {"vary": "Accept", **FRESH},
+            "vary-miss",
+        ),
+        ("§5.2.2.4 no-cache", 0, {}, {"cache_control": "max-age=60, no-cache"}, "stale"),
+        (
+            "§5.2.2.4 no-cache with field names",
+            0,
+            {},
+            {"cache_control": 'max-age=60, no-cache="a"'},
+            None,
+        ),
+        ("§3.5 credentials", 0, {"authorization": "x"}, FRESH, "request"),
+        (
+            "§3.5 credentials and public",
+            0,
+            {"authorization": "x"},
+            {"cache_control": "public, max-age=60"},
+            None,
+        ),
+        (
+            "§3.5 credentials and s-maxage",
+            0,
+            {"authorization": "x"},
+            {"cache_control": "s-maxage=60"},
+            None,
+        ),
+    ),
+)
+def test_decide(
+    after: float, headers: dict[str, Any], fields: dict[str, Any], forward: str | None
+) -> None:
+    assert decided(after, headers, **fields).forward == forward
+
+
+def test_a_decision_carries_the_response_and_its_age() -> None:
+    decision = decided(7, age=3, **FRESH)
+    assert decision.stored is not None
+    assert (decision.age, decision.background, decision.detail) == (10, False, None)
+    assert decision.is_fresh()
+    assert not decided(60, **FRESH).is_fresh()
+    assert not URI_MISS.is_fresh()
+
+
+def test_nothing_stored_is_nominated_for_one_with_credentials() -> None:
+    """What is validated for him would be answered to him."""
+    decision = decided(0, {"authorization": "x"}, **FRESH)
+    assert decision.stored is None
+    assert decision.detail == "authorization"
+
+
+@pytest.mark.parametrize(
+    ("headers", "forward"),
+    rows(
+        ("§3.3 a plain request", {}, "partial"),
+        ("§3.3 a range within", {"range": "bytes=1-2"}, None),
+        ("§3.3 a range beyond", {"range": "bytes=1-7"}, "partial"),
+    ),
+)
+def test_a_part(headers: dict[str, Any], forward: str | None) -> None:
+    part: dict[str, Any] = {"content_range": "bytes 0-4/10", **FRESH}
+    assert decided(0, headers, status=206, policy=RFC, **part).forward == forward
+
+
+@pytest.mark.parametrize(
+    "headers",
+    rows(
+        ("§3.3 a plain request", {}),
+        ("§3.3 a range beyond", {"range": "bytes=1-7"}),
+    ),
+)
+def test_a_part_that_needs_validation_is_no_answer_to_more(headers: dict[str, Any]) -> None:
+    """A 304 about it would leave the cache with less than what was asked for."""
+    part: dict[str, Any] = {
+        "content_range": "bytes 0-4/10",
+        "etag": '"v1"',
+        "cache_control": "no-cache",
+    }
+    assert decided(0, headers, status=206, policy=RFC, **part).forward == "partial"
+    assert decided(0, {"range": "bytes=1-2"}, status=206, policy=RFC, **part).forward == "stale"
+
+
+# ── what the request asks for (§5.2.1) ───────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("after", "wish", "directives", "forward"),
+    rows(
+        ("§5.2.1 unknown", 10, "x", "max-age=60", None),
+        ("§5.2.1.1 max-age, as old", 10, "max-age=10", "max-age=60", None),
+        ("§5.2.1.1 max-age, older", 11, "max-age=10", "max-age=60", "request"),
+        ("§5.2.1.1 max-age=0, just now", 0, "max-age=0", "max-age=60", None),
+        ("§5.2.1.1 max-age=0", 1, "max-age=0", "max-age=60", "request"),
+        ("§5.2.1.1 an invalid max-age", 10, "max-age=x", "max-age=60", None),
+        (
+            "§5.2.1.1 nothing stale",
+            61,
+            "max-age=100",
+            "max-age=60, stale-while-revalidate=30",
+            "stale",
+        ),
+        ("§5.2.1.2 max-stale, any", 9999, "max-stale", "max-age=60", None),
+        ("§5.2.1.2 max-stale, as stale", 70, "max-stale=10", "max-age=60", None),
+        ("§5.2.1.2 max-stale, staler", 71, "max-stale=10", "max-age=60", "stale"),
+        ("§5.2.1.2 an invalid max-stale", 61, "max-stale=x", "max-age=60", "stale"),
+        ("§5.2.1.2 fresh anyway", 59, "max-stale=0", "max-age=60", None),
+        ("§5.2.1.2 with max-age", 70, "max-age=100, max-stale=10", "max-age=60", None),
+        ("§5.2.1.2 with max-age, older", 101, "max-age=100, max-stale", "max-age=60", "request"),
+        ("§5.2.1.2 with max-age, staler", 80, "max-age=100, max-stale=10", "max-age=60", "stale"),
+        (
+            "§4.2.4 not against must-revalidate",
+            61,
+            "max-stale",
+            "max-age=60, must-revalidate",
+            "stale",
+        ),
+        ("§4.2.4 nor proxy-revalidate", 61, "max-stale", "max-age=60, proxy-revalidate", "stale"),
+        ("§4.2.4 nor s-maxage", 61, "max-stale", "s-maxage=60", "stale"),
+        ("§4.2.4 nor no-cache", 0, "max-stale", "no-cache, max-age=60", "stale"),
+        ("§5.2.1.3 min-fresh, as long", 50, "min-fresh=10", "max-age=60", None),
+        ("§5.2.1.3 min-fresh, not so long", 51, "min-fresh=10", "max-age=60", "request"),
+        ("§5.2.1.3 min-fresh, stale", 61, "min-fresh=10", "max-age=60", "stale"),
+        (
+            "§5.2.1.3 min-fresh=0, stale",
+            61,
+            "min-fresh=0",
+            "max-age=60, stale-while-revalidate=30",
+            "stale",
+        ),
+        ("§5.2.1.3 an invalid min-fresh", 59, "min-fresh=x", "max-age=60", None),
+        ("§5.2.1.4 no-cache", 0, "no-cache", "max-age=60", "request"),
+        ("§5.2.1.4 no-cache with an argument", 0, 'no-cache="a"', "max-age=60", "request"),
+        ("§5.2.1.5 no-store says nothing of what is stored", 0, "no-store", "max-age=60", None),
+        ("§5.2.1.6 no-transform", 0, "no-transform", "max-age=60", None),
+        ("§5.2.1.7 only-if-cached", 0, "only-if-cached", "max-age=60", None),
+    ),
+)
+def test_request_directives(after: float, wish: str, directives: str, forward: str | None) -> None:
+    assert decided(after, {"cache_control": wish}, cache_control=directives).forward == forward
+
+
+@pytest.mark.parametrize(
+    ("after", "wish", "directives"),
+    rows(
+        ("§5.2.1.7 stale", 61, "only-if-cached", "max-age=60"),
+        ("§5.2.1.7 too old", 10, "only-if-cached, max-age=5", "max-age=60"),
+        ("§5.2.1.7 to be validated", 0, "only-if-cached", "no-cache, max-age=60"),
+        ("§5.2.1.7 asked to be validated", 0, "only-if-cached, no-cache", "max-age=60"),
+    ),
+)
+def test_only_if_cached_and_nothing_usable(after: float, wish: str, directives: str) -> None:
+    decision = decided(after, {"cache_control": wish}, cache_control=directives)
+    assert decision is UNSATISFIABLE
+
+
+@pytest.mark.parametrize(
+    "decision",
+    rows(
+        ("§5.2.1.7 nothing", decide(asked(cache_control="only-if-cached"), None, EPOCH, SAFE)),
+        (
+            "§5.2.1.7 another variant",
+            decided(0, {"cache_control": "only-if-cached", "accept": "a"}, vary="Accept", **FRESH),
+        ),
+        (
+            "§5.2.1.7 nothing for one with credentials",
+            decided(0, {"cache_control": "only-if-cached", "authorization": "x"}, **FRESH),
+        ),
+        (
+            "§5.2.1.7 not that part",
+            decided(
+                0,
+                {"cache_control": "only-if-cached"},
+                status=206,
+                policy=RFC,
+                content_range="bytes 0-4/10",
+                **FRESH,
+            ),
+        ),
+    ),
+)
+def test_only_if_cached_and_nothing_at_all(decision: Decision) -> None:
+    assert decision is UNSATISFIABLE
+
+
+def test_only_if_cached_may_have_what_is_validated_meanwhile() -> None:
+    said = "max-age=60, stale-while-revalidate=30"
+    decision = decided(70, {"cache_control": "only-if-cached"}, cache_control=said)
+    assert (decision.forward, decision.background) == (None, True)
+
+
+# ── stale, while it is validated (RFC 5861 §3) ───────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("after", "directives", "forward", "background"),
+    rows(
+        ("5861 §3 fresh", 59, "max-age=60, stale-while-revalidate=30", None, False),
+        ("5861 §3 stale", 60, "max-age=60, stale-while-revalidate=30", None, True),
+        ("5861 §3 at the end", 89, "max-age=60, stale-while-revalidate=30", None, True),
+        ("5861 §3 past it", 90, "max-age=60, stale-while-revalidate=30", "stale", False),
+        (
+            "5861 §3 must-revalidate",
+            61,
+            "max-age=60, stale-while-revalidate=30, must-revalidate",
+            "stale",
+            False,
+        ),
+        (
+            "5861 §3 proxy-revalidate",
+            61,
+            "max-age=60, stale-while-revalidate=30, proxy-revalidate",
+            "stale",
+            False,
+        ),
+        ("5861 §3 s-maxage", 61, "s-maxage=60, stale-while-revalidate=30", "stale", False),
+        ("5861 §3 no-cache", 1, "no-cache, max-age=60, stale-while-revalidate=30", "stale", False),
+    ),
+)
+def test_stale_while_revalidate(
+    after: float, directives: str, forward: str | None, background: bool
+) -> None:
+    decision = decided(after, cache_control=directives)
+    assert (decision.forward, decision.background) == (forward, background)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "after", "wish", "background"),
+    rows(
+        ("not yet", 10, 49, None, False),
+        ("from then on", 10, 50, None, True),
+        ("not before half its life", 50, 29, None, False),
+        ("from half its life on", 50, 30, None, True),
+        ("with a directive too", 10, 50, "x", False),
+    ),
+)
+def test_refresh_ahead(ahead: int, after: float, wish: str | None, background: bool) -> None:
+    decision = decided(after, {"cache_control": wish}, policy=Policy(refresh_ahead=ahead), **FRESH)
+    assert (decision.forward, decision.background) == (None, background)
+
+
+# ── stale, because the app failed (§4.2.4, RFC 5861 §4) ──────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("overdue", "code", "fields", "wish", "may"),
+    rows(
+        ("5861 §4 503", 5, 503, "stale-if-error=10", None, True),
+        ("5861 §4 500", 5, 500, "stale-if-error=10", None, True),
+        ("5861 §4 502", 5, 502, "stale-if-error=10", None, True),
+        ("5861 §4 504", 5, 504, "stale-if-error=10", None, True),
+        ("5861 §4 another 5xx", 5, 501, "stale-if-error=10", None, False),
+        ("5861 §4 an error of the client's", 5, 404, "stale-if-error=10", None, False),
+        ("5861 §4 a success", 5, 200, "stale-if-error=10", None, False),
+        ("5861 §4 at the end", 10, 503, "stale-if-error=10", None, False),
+        ("5861 §4 not said", 0, 503, "x", None, False),
+        ("5861 §4 the request says", 5, 503, "x", "stale-if-error=10", True),
+        ("5861 §4 the request says more", 15, 503, "stale-if-error=10", "stale-if-error=20", True),
+        ("5861 §4 the request says less", 5, 503, "stale-if-error=10", "stale-if-error=1", True),
+        ("§4.2.4 raised", 5, None, "x", None, True),
+        ("§4.2.4 raised, at the policy's end", 10, None, "x", None, False),
+        ("§4.2.4 raised, but a longer window", 15, None, "stale-if-error=20", None, True),
+        ("§4.2.4 must-revalidate", 0, None, "must-revalidate, stale-if-error=10", None, False),
+        ("§4.2.4 proxy-revalidate", 0, None, "proxy-revalidate", None, False),
+        ("§4.2.4 s-maxage", 0, None, "s-maxage=60", None, False),
+        ("§4.2.4 no-cache", 0, None, "no-cache", None, False),
+        ("§4.2.4 whatever the request says", 0, 503, "must-revalidate", "stale-if-error=10", False),
+    ),
+)
+def test_may_stand_in(
+    overdue: float, code: int | None, fields: str, wish: str | None, may: bool
+) -> None:
+    stored = kept(cache_control=f"max-age=60, {fields}")
+    request = asked(cache_control=wish)
+    assert may_stand_in(request, stored, EPOCH + 60 + overdue, code, SAFE) is may
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "may"),
+    rows(
+        ("a redirect", 301, {"location": "/"}, True),
+        ("a 404", 404, {}, True),
+        ("a 410", 410, {}, True),
+        ("another error", 403, {}, False),
+        ("an error of the server's", 503, {}, False),
+        ("§3.3 a part", 206, {"content_range": "bytes 0-4/10"}, False),
+    ),
+)
+def test_what_may_stand_in(status: int, fields: dict[str, Any], may: bool) -> None:
+    said = {"cache_control": "max-age=60, stale-if-error=30", **fields}
+    stored = kept(b"01234", status, policy=RFC, **said)
+    for code in (None, 503):
+        assert may_stand_in(asked(policy=RFC), stored, EPOCH + 61, code, RFC) is may
+
+
+def test_nothing_stands_in_while_debugging() -> None:
+    stored = kept(cache_control="max-age=60, stale-if-error=30")
+    assert not may_stand_in(asked(), stored, EPOCH + 61, None, Policy(debug=True))
+
+
+# ── waiting for each other (§4) ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "forward", "may"),
+    rows(
+        ("§4 a miss", "GET", {}, "uri-miss", True),
+        ("§4 another variant", "GET", {}, "vary-miss", True),
+        ("§4 stale", "GET", {}, "stale", True),
+        ("§4 a wish", "GET", {"cache_control": "max-age=0"}, "request", True),
+        ("§4 a part", "GET", {}, "partial", False),
+        ("§4 HEAD", "HEAD", {}, "uri-miss", False),
+        ("§4 credentials", "GET", {"authorization": "x"}, "uri-miss", False),
+        ("§4 a condition", "GET", {"if_none_match": '"a"'}, "uri-miss", False),
+        ("§4 a range", "GET", {"range": "bytes=0-1"}, "uri-miss", False),
+        ("§4 no-store", "GET", {"cache_control": "no-store"}, "uri-miss", False),
+    ),
+)
+def test_may_collapse(method: str, headers: dict[str, Any], forward: str, may: bool) -> None:
+    request = asked(method, **headers)
+    assert may_collapse(request, Decision(forward), SAFE) is may
+    assert not may_collapse(request, Decision(forward), Policy(collapse=False))
+
+
+def test_a_request_that_does_not_collapse() -> None:
+    request = asked()
+    request.collapses = False
+    assert not may_collapse(request, URI_MISS, SAFE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "policy", "same"),
+    rows(
+        ("§4 alike", {}, {"x_other": "1"}, SAFE, True),
+        ("§4.1 what selects", {"accept": "a"}, {"accept": "b"}, SAFE, False),
+        ("§4 cookies make it private", {"cookie": "a=1"}, {}, SAFE, False),
+        ("§4 or do not", {"cookie": "a=1"}, {}, RFC, True),
+    ),
+)
+def test_collapse_key(
+    one: dict[str, Any], other: dict[str, Any], policy: Policy, same: bool
+) -> None:
+    entry = entry_of(kept(), "Accept")
+    keys = [collapse_key(asked(**headers), entry, policy) for headers in (one, other)]
+    assert (keys[0] == keys[1]) is same
+    assert collapse_key(asked(), None, policy) != collapse_key(asked(target="/b"), None, policy)
+
+
+@pytest.mark.parametrize(
+    ("wish", "directives", "forward"),
+    rows(
+        ("§5.2.1.4 no-cache is met", "no-cache", "max-age=60", None),
+        ("§5.2.1.1 max-age is met", "max-age=0", "max-age=60", None),
+        ("§5.2.1.3 min-fresh is not", "min-fresh=90", "max-age=60", "request"),
+        ("§5.2.2.4 no-cache of the response is for all", "no-cache", "no-cache", "stale"),
+        ("5861 §3 stale is stale", "x", "max-age=5, stale-while-revalidate=30", "stale"),
+        ("§4 nothing said", None, "max-age=60", None),
+    ),
+)
+def test_decide_again(wish: str | None, directives: str, forward: str | None) -> None:
+    request = asked(cache_control=wish)
+    decision = decide_again(request, entry_of(kept(cache_control=directives)), EPOCH + 6, SAFE)
+    assert (decision.forward, decision.background) == (forward, False)
+
+
+# ── which one (§4.1) ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_selected_once_is_found_without_normalising() -> None:
+    entry = entry_of(kept(), "Accept")
+    stored = select(asked(), entry, SAFE)
+    assert stored is not None
+    assert list(entry.seen.values()) == [stored]
+    assert select(asked(), entry, SAFE) is stored
+
+
+def test_what_is_remembered_of_that_is_bounded() -> None:
+    vary = answer(200, vary="Accept")
+    entry = adding(asked(accept="a,b"), vary, kept(), SAFE)(None)
+    assert entry is not None
+    for spaces in range(100):
+        assert select(asked(accept="a," + " " * spaces + "b"), entry, SAFE) is not None
+    assert len(entry.seen) == 64
+
+
+def test_another_variant_is_a_vary_miss() -> None:
+    entry = entry_of(kept(**FRESH), "Accept")
+    assert decide(asked(accept="a"), entry, EPOCH, SAFE) is VARY_MISS
