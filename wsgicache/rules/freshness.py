@@ -30,6 +30,12 @@ class Controls(NamedTuple):
 
 def controls(response: Response, policy: Policy) -> Controls:
     """The first valid targeted field of the policy's list, else Cache-Control (RFC 9213 §2.2)."""
+    if response.controls is None:
+        response.controls = _controls(response, policy)
+    return response.controls
+
+
+def _controls(response: Response, policy: Policy) -> Controls:
     for name in policy.targets:
         if (value := response.field(name.lower())) is not None:
             directives = parse_targeted(value)

@@ -79,9 +79,9 @@ class Response:
     """
 
     __slots__ = (
-        "_directives",
         "body",
         "code",
+        "controls",
         "fields",
         "lines",
         "received_at",
@@ -105,7 +105,8 @@ class Response:
         self.requested_at = requested_at
         self.received_at = received_at
         self.wall = wall
-        self._directives: Directives | None = None
+        self.controls: Any = None
+        """What binds this cache, once it was asked for (freshness.Controls)."""
         lines: dict[str, list[str]] = {}
         try:
             self.code = int(status[:3]) if _STATUS.fullmatch(status) else 0
@@ -128,10 +129,8 @@ class Response:
     @property
     def directives(self) -> Directives:
         """The response's Cache-Control."""
-        if self._directives is None:
-            value = self.field("cache-control")
-            self._directives = parse_cache_control(value) if value else NO_DIRECTIVES
-        return self._directives
+        value = self.field("cache-control")
+        return parse_cache_control(value) if value else NO_DIRECTIVES
 
     def is_sound(self) -> bool:
         """Whether status and fields are what PEP 3333 and RFC 9110 §5 allow, and not too large."""

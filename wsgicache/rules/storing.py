@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from wsgicache.rules.dates import parse_date
@@ -24,6 +25,7 @@ from wsgicache.rules.freshness import (
     freshness_lifetime,
     stale_window,
 )
+from wsgicache.rules.groups import groups_of
 from wsgicache.rules.keys import same_origin_key
 from wsgicache.rules.model import (
     FieldLines,
@@ -55,8 +57,8 @@ def refusal(
         request, response, said, policy
     ):
         return "method"
-    # * the response status code is final (and the whole is what WSGI and HTTP allow);
-    if not 200 <= response.code <= 599 or not response.is_sound():
+    # * the response status code is final;
+    if not 200 <= response.code <= 599:
         return "malformed"
     # * if the response status code is 206 or 304, or the must-understand cache directive is
     #   present, the cache understands the response status code;
@@ -100,6 +102,9 @@ def refusal(
         return "range"
     if (unkeepable := _unkeepable_content(response, policy)) is not None:
         return unkeepable
+    # Without all of its groups it could not be purged.
+    if groups_of(response) is None:
+        return "groups"
     # * the response contains at least one of: public, Expires, max-age, s-maxage, or a status
     #   code that is defined as heuristically cacheable;
     if (
@@ -119,7 +124,8 @@ def refusal(
         or stale_window(response, said, "stale-if-error", policy.stale_if_error, policy)
     ):
         return "freshness"
-    return None
+    # Last, since it takes longest: the whole is what WSGI and HTTP allow.
+    return None if response.is_sound() else "malformed"
 
 
 def _is_storable_post(request: Request, response: Response, said: Controls, policy: Policy) -> bool:
@@ -184,16 +190,17 @@ HOP_BY_HOP = frozenset(
 """Fields that mean one connection only (§3.1, RFC 9110 §7.6.1)."""
 
 
-def not_forwarded(response: Response, policy: Policy) -> frozenset[str] | set[str]:
+def not_forwarded(response: Response, policy: Policy) -> frozenset[str]:
     """Names of the fields in *response* that go no further than here (RFC 9110 §7.6.1)."""
-    names = HOP_BY_HOP & response.lines.keys()
-    if "connection" in names:
-        names |= set(field_names(response.field("connection")) or ())
-    if policy.targets:
-        names |= {policy.targets[0].lower()} & response.lines.keys()
-    if policy.strip:
-        names |= {name.lower() for name in policy.strip} & response.lines.keys()
-    return names
+    names = _staying(policy.targets[:1], policy.strip)
+    if names.isdisjoint(response.lines):
+        return frozenset()
+    return names.union(field_names(response.field("connection")) or ())
+
+
+@lru_cache(maxsize=64)
+def _staying(own: tuple[str, ...], strip: tuple[str, ...]) -> frozenset[str]:
+    return HOP_BY_HOP.union(name.lower() for name in (*own, *strip))
 
 
 def forwarded_fields(response: Response, policy: Policy) -> FieldLines:
@@ -225,7 +232,8 @@ def stored_fields(response: Response, said: Controls, policy: Policy) -> FieldLi
     gone = not_forwarded(response, policy) | {"age", "cache-status", "x-cache"}
     # A field list says what must not be sent again without asking the origin (§5.2.2.4, §5.2.2.7).
     for name in ("no-cache", "private"):
-        gone |= set(field_names(said.directives.get(name)) or ())
+        if (listed := said.directives.get(name)) is not None:
+            gone = gone.union(field_names(listed) or ())
     return [line for line in response.fields if line[0].lower() not in gone]
 
 
@@ -341,4 +349,5 @@ def store(
         validators=app_validators(response),
         cache_status=", ".join([*nearer_caches(response), policy.name]),
         span=span,
+        groups=groups_of(response) or (),
     )
