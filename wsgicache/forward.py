@@ -173,7 +173,7 @@ class Forward:
             self._discard(body)
             return self._ask_again()  # They do not fit.
         self.relay(whole, "fwd-status=206; ")
-        joined = Primed(body, content)
+        joined = Primed(body, *reversed(content))
         return joined if self.tee is None else self.tee.over(joined)
 
     def _ask_again(self) -> Iterable[bytes] | Reuse:
@@ -203,7 +203,7 @@ class Forward:
         keep it (§3). Returns what write() has to use."""
         request, decision, keeper = self.request, self.decision, self.keeper
         if request.method == "POST" and 200 <= response.code < 400:
-            request.began = keeper.invalidate(request.key, response)
+            keeper.begin(request, None, keeper.invalidate(request.key, response))
         why_not = keeper.refusal(request, response)
         if why_not is None and request.too_large:
             why_not = "too-large"

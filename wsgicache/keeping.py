@@ -7,14 +7,16 @@ the log.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from wsgicache.clock import Clock
 from wsgicache.reporting import Reporter
 from wsgicache.rules import entries, partial, storing, validation
+from wsgicache.rules.groups import invalidated_groups, origin_of
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, Request, Response, StoredResponse
 from wsgicache.rules.policy import Policy
-from wsgicache.stores import SharedStore, Store
+from wsgicache.stores import Grouping, SharedStore, Store
 
 
 class Keeper:
@@ -34,10 +36,21 @@ class Keeper:
             self.report("store", "looking up in the store failed: the app answers")
             return None
 
-    def content(self, stored: StoredResponse) -> bytes | None:
-        """The content of *stored*, or None where that is gone or the store fails."""
+    def begin(self, request: Request, entry: CacheEntry | None, now: float) -> None:
+        """Note when a fill by *request* begins, and in which generation: what is emptied or purged
+        after that is not filled by it."""
+        request.began = now if entry is None else max(now, entry.emptied_at)
+        if isinstance(self.store, Grouping):
+            try:
+                request.born = self.store.generation(request.key)
+            except Exception:
+                self.report("store", "the store tells no generation: nothing is kept")
+                request.born = -1
+
+    def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
+        """The content of *stored* in pieces, or None where that is gone or the store fails."""
         if stored.content is not None:
-            return stored.content
+            return (stored.content,)
         try:
             return self.store.content(stored)
         except Exception:
@@ -93,6 +106,8 @@ class Keeper:
         if "set-cookie" in response.lines and not self.policy.store_set_cookie:
             why_not = why_not or "cookie"  # what else it says may be for one client, too
         fresh = storing.store(renewed, stored.content, self.policy, stored.length)
+        fresh.kept = stored.kept
+        fresh.groups = fresh.groups or stored.groups  # named by fields that do not leave, perhaps
         if why_not is None:
             change = validation.freshening(request, stored, renewed, fresh, self.policy)
             self.update(request.key, change)
@@ -108,7 +123,21 @@ class Keeper:
         moment = math.nextafter(self.clock.now(), math.inf)
         for one in validation.invalidated_keys(key, response):
             self.update(one, entries.emptied(moment))
+        self.invalidate_groups(key, response, moment)
         return moment
+
+    def invalidate_groups(self, key: Key, response: Response, moment: float) -> None:
+        """End the groups of *key*'s origin that *response* says it invalidates (RFC 9875 §3)."""
+        groups = invalidated_groups(response)
+        if not groups:
+            return
+        origin = origin_of(key)
+        try:
+            if not isinstance(self.store, Grouping):
+                raise TypeError(f"{type(self.store).__name__} knows no groups")
+            self.store.bump([f"{origin} {group}" for group in groups], moment)
+        except Exception:
+            self.report("groups", "groups could not be invalidated")
 
     def release(self, key: Key, token: str) -> None:
         """Give back a lease on *key*; one that is lost runs out by itself."""

@@ -128,7 +128,7 @@ class CacheMiddleware:
             if self.background.start(request, entry, decision) or decision.is_fresh():
                 return self.serve(request, decision, start_response)
             decision = decision._replace(forward="stale", background=False)
-        request.began = now if entry is None else max(now, entry.emptied_at)
+        self.keeper.begin(request, entry, now)
         return self.forward(request, decision, start_response)
 
     # ── 4 serve ────────────────────────────────────────────────────────────────────────────────
@@ -160,20 +160,21 @@ class CacheMiddleware:
         body: Iterable[bytes] = ()
         if request.method == "GET" and fields is stored.fields:
             content = stored.content
-            if content is None and (content := self.keeper.content(stored)) is None:
+            pieces = (content,) if content is not None else self.keeper.content(stored)
+            if pieces is None:
                 # Evicted between the look-up and now: a miss.
                 return self.forward(request, URI_MISS, start_response)
             if ranges is None:
-                body = (content,)
+                body = pieces
             elif len(ranges) > 1:
                 status = conditional.PARTIAL_CONTENT
-                fields, body = conditional.multipart(stored, content, ranges)
+                fields, body = conditional.multipart(stored, b"".join(pieces), ranges)
             else:
                 fields = conditional.partial_fields(stored, ranges)
                 status = conditional.RANGE_NOT_SATISFIABLE
                 if ranges:
                     status = conditional.PARTIAL_CONTENT
-                    body = (conditional.cut(stored, content, *ranges[0]),)
+                    body = (conditional.cut(stored, b"".join(pieces), *ranges[0]),)
         seconds, lines = stored.aged
         if seconds != int(age) or told is not None:
             seconds = int(age)
@@ -223,7 +224,7 @@ class CacheMiddleware:
             if outcome is None or outcome is Outcome.REFUSED:
                 return decision
             entry, now = self.keeper.entry(request), self.clock.now()
-            request.began = now if entry is None else max(now, entry.emptied_at)
+            self.keeper.begin(request, entry, now)
             decision = decide_again(request, entry, now, self.policy)
             if decision.forward is None:
                 return decision
@@ -312,7 +313,7 @@ class CacheMiddleware:
                 return
             entry = self.store.get(request.key)
             now = self.clock.now()
-            request.began = now if entry is None else max(now, entry.emptied_at)
+            self.keeper.begin(request, entry, now)
             stored = None if entry is None else select(request, entry, self.policy)
             age = 0.0 if stored is None else now - stored.generated_at
             body = self.forward(request, Decision("stale", stored, age), _to_nobody)

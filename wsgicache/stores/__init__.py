@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, StoredResponse
+
+Change = Callable[[CacheEntry | None], CacheEntry | None]
+"""What is made of an entry; pure, since it may run more than once."""
+
+
+class StoreError(Exception):
+    """A store did not do what it was asked for; the message names it, and says why."""
 
 
 class Store(Protocol):
@@ -15,25 +22,41 @@ class Store(Protocol):
     def get(self, key: Key) -> CacheEntry | None:
         """The entry under *key*, or None."""
 
-    def content(self, stored: StoredResponse) -> bytes | None:
-        """The content of a response whose entry came without it; None where it is gone."""
+    def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
+        """The content of *stored*, in pieces; None where any of them is gone."""
 
-    def update(self, key: Key, change: Callable[[CacheEntry | None], CacheEntry | None]) -> None:
-        """Replace the entry under *key* by what *change* makes of it, atomically.
+    def update(self, key: Key, change: Change) -> None:
+        """Replace the entry under *key* by what *change* makes of it, atomically; None removes it.
 
-        *change* is pure and may run more than once; None removes the entry.
+        Raises where that cannot be done.
         """
 
 
 @runtime_checkable
-class SharedStore(Store, Protocol):
-    """A store that several processes see: generations purge at once, leases elect one to fill."""
+class Grouping(Store, Protocol):
+    """A store that can purge groups, and everything: by counting generations (rules/groups)."""
 
-    def generations(self, names: tuple[str, ...]) -> tuple[int, ...]:
-        """The current generation of each group in *names*."""
+    def generation(self, key: Key) -> int:
+        """The generation in which a request for *key* that begins now is born."""
 
-    def bump(self, name: str) -> int:
-        """Begin a new generation of *name*: what was born under an older one is gone."""
+    def bump(
+        self,
+        groups: Sequence[str],
+        moment: float,
+        *,
+        soft: bool = False,
+    ) -> None:
+        """Begin a generation at *moment*, on the cache's clock: what was born earlier and belongs
+        to one of *groups* (`rules.groups.names_of`; everything, where none is named) is gone, or
+        stale with *soft*. Raises where that did not reach all that the store holds."""
+
+    def refuse_fills(self) -> None:
+        """Begin a generation, and keep nothing any more that was born earlier and is not stored."""
+
+
+@runtime_checkable
+class SharedStore(Grouping, Protocol):
+    """A store that several processes see; leases elect the one that fills a key."""
 
     def lease(self, key: Key, token: str, seconds: float) -> bool:
         """Whether *token* now holds the right to fill *key*, for at most *seconds*."""
@@ -46,5 +69,5 @@ class SharedStore(Store, Protocol):
 class Listing(Store, Protocol):
     """A store that can tell what it holds."""
 
-    def keys(self, prefix: str) -> list[Key]:
-        """The keys whose path begins with *prefix*."""
+    def keys(self, prefix: Key) -> list[Key]:
+        """The keys with the scheme and host of *prefix* whose path begins with its path."""

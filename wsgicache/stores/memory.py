@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Sequence
 
+from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
+from wsgicache.stores import Change
 
 _NODE_BYTES = 900
 """A node, its key and their places in tables, beside what is counted by length."""
@@ -21,6 +23,8 @@ _RESPONSE_BYTES = 1100
 """A stored response with its selecting values, beside fields and content."""
 _FIELD_BYTES = 170
 """A field line beside its characters: a tuple, two strings, places in two lists."""
+_MOST_GROUPS = 10_000
+"""Purged groups that are remembered one by one."""
 
 
 def entry_bytes(key: Key, entry: CacheEntry) -> int:
@@ -37,12 +41,14 @@ def entry_bytes(key: Key, entry: CacheEntry) -> int:
 class _Node:
     """An entry's place in the queue."""
 
-    __slots__ = ("entry", "key", "newer", "older", "size", "visited")
+    __slots__ = ("entry", "generation", "key", "newer", "older", "size", "visited")
 
-    def __init__(self, key: Key, entry: CacheEntry, size: int) -> None:
+    def __init__(self, key: Key, entry: CacheEntry, size: int, generation: int) -> None:
         self.key = key
         self.entry = entry
         self.size = size
+        self.generation = generation
+        """The one up to which the entry has been reviewed."""
         self.visited = False
         self.older: _Node | None = None
         self.newer: _Node | None = None
@@ -68,6 +74,12 @@ class MemoryStore:
         self._newest: _Node | None = None
         self._hand: _Node | None = None
         self._absent: CacheEntry | None = None
+        self._generation = 0
+        self._everything = ALWAYS
+        self._groups: dict[str, Generation] = {}
+        self._grouped = ALWAYS
+        """For groups of which nothing else is known: the newest that was forgotten."""
+        self._fills = 0
         self._lock = threading.Lock()
         _stores.add(self)
 
@@ -80,19 +92,40 @@ class MemoryStore:
         if node is None:
             return None
         node.visited = True
+        if node.generation != self._generation:
+            return self._review(key)
         return node.entry
 
-    def content(self, stored: StoredResponse) -> bytes | None:
-        """The content of *stored*, which is always at hand."""
-        return stored.content
+    def _review(self, key: Key) -> CacheEntry | None:
+        """The entry under *key* after the latest purges of groups or of everything, which touched
+        no entry themselves."""
+        with self._lock:
+            node = self._nodes.get(key)
+            if node is None:
+                return None
+            entry = reviewed(node.entry, key, self._everything, self._known)
+            node.generation = self._generation
+            if entry is not node.entry:
+                self._replace(node, entry, entry_bytes(key, entry))
+            return entry
 
-    def update(self, key: Key, change: Callable[[CacheEntry | None], CacheEntry | None]) -> None:
+    def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
+        """The content of *stored*, which is always at hand."""
+        return None if stored.content is None else (stored.content,)
+
+    def update(self, key: Key, change: Change) -> None:
         """Replace the entry under *key* by what *change* makes of it, under a lock."""
         with self._lock:
             node = self._nodes.get(key)
-            entry = change(self._absent if node is None else node.entry)
-            if entry is self._absent or (node is not None and entry is node.entry):
+            before = self._absent if node is None else node.entry
+            if before is not None:
+                before = reviewed(before, key, self._everything, self._known)
+            entry = change(before)
+            if entry is before:
                 return
+            if entry is not None:
+                entry = without_late(entry, before, self._fills)
+                entry = reviewed(entry, key, self._everything, self._known)
             size = 0 if entry is None else entry_bytes(key, entry)
             if entry is None or size > self.max_bytes:
                 if node is not None:
@@ -101,13 +134,56 @@ class MemoryStore:
             if node is None:
                 node = self._append(key, entry, size)
             else:
-                self.bytes += size - node.size
-                node.entry, node.size = entry, size
+                self._replace(node, entry, size)
+                node.generation = self._generation
             while self.bytes > self.max_bytes:
                 self._evict(node)
 
+    # ── purging ────────────────────────────────────────────────────────────────────────────────
+
+    def generation(self, key: Key) -> int:
+        """The generation in which a request that begins now is born."""
+        return self._generation
+
+    def bump(self, groups: Sequence[str], moment: float, *, soft: bool = False) -> None:
+        """Begin a generation: *groups*, or everything, born earlier is gone, or stale if *soft*.
+
+        It costs the same however much that is.
+        """
+        with self._lock:
+            number = self._generation + 1
+            if not groups:
+                self._everything = self._everything.begun(number, moment, soft)
+            for group in groups:
+                known = self._groups.pop(group, self._grouped)
+                self._groups[group] = known.begun(number, moment, soft)
+            while len(self._groups) > _MOST_GROUPS:
+                # Rather too much ends than too little.
+                forgotten = self._groups.pop(next(iter(self._groups)))
+                hard = max(forgotten.hard, forgotten.soft, self._grouped.hard)
+                self._grouped = Generation(hard)
+            self._generation = number
+
+    def refuse_fills(self) -> None:
+        """Begin a generation, and keep nothing any more that was born earlier."""
+        with self._lock:
+            self._generation += 1
+            self._fills = self._generation
+
+    def keys(self, prefix: Key) -> list[Key]:
+        """The keys with the scheme and host of *prefix* whose path begins with its path."""
+        with self._lock:
+            keys = list(self._nodes)
+        origin, path = prefix[:2], prefix[2]
+        return [key for key in keys if key[:2] == origin and key[2].startswith(path)]
+
+    def _known(self, groups: Sequence[str]) -> list[Generation]:
+        return [self._groups.get(group, self._grouped) for group in groups]
+
+    # ── places in the queue ────────────────────────────────────────────────────────────────────
+
     def _append(self, key: Key, entry: CacheEntry, size: int) -> _Node:
-        node = self._nodes[key] = _Node(key, entry, size)
+        node = self._nodes[key] = _Node(key, entry, size, self._generation)
         node.older = self._newest
         if self._newest is None:
             self._oldest = node
@@ -116,6 +192,10 @@ class MemoryStore:
         self._newest = node
         self.bytes += size
         return node
+
+    def _replace(self, node: _Node, entry: CacheEntry, size: int) -> None:
+        self.bytes += size - node.size
+        node.entry, node.size = entry, size
 
     def _remove(self, node: _Node) -> None:
         if self._hand is node:

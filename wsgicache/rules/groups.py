@@ -1,0 +1,145 @@
+"""Which responses belong together, and what ends them all at once (RFC 9875).
+
+A store counts *generations*: one begins with every purge of groups or of everything. A response is
+born in the generation of its request, and a purge is known by the generation that it began.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from wsgicache.rules.keys import Key, Selector
+from wsgicache.rules.model import NEVER, CacheEntry, Response, StoredResponse
+
+MOST_GROUPS = 128
+MOST_TEXT = 16_384
+"""Groups of one response, and characters of the fields that name them, above which it is not
+stored: without its groups it could not be purged."""
+
+_LABELS = frozenset({"cache-groups", "cache-tag", "surrogate-key"})
+_COMMAS, _SPACES = re.compile(r"[ \t]*,[ \t]*"), re.compile(r"[ \t]+")
+
+
+def groups_of(response: Response) -> tuple[str, ...] | None:
+    """The groups that *response* says it belongs to; None where there are too many to keep it.
+
+    Cache-Groups is a List of Strings (RFC 9875 §2), and ignored where it is anything else.
+    Cache-Tag has its labels between commas, Surrogate-Key between spaces.
+    """
+    if _LABELS.isdisjoint(response.lines):
+        return ()
+    fields = {name: ", ".join(response.lines[name]) for name in _LABELS if name in response.lines}
+    if sum(map(len, fields.values())) > MOST_TEXT:
+        return None
+    groups = _strings(fields.get("cache-groups", ""))
+    groups += _COMMAS.split(fields.get("cache-tag", "").strip(" \t"))
+    groups += _SPACES.split(" ".join(response.lines.get("surrogate-key", ())).strip(" \t"))
+    found = tuple(dict.fromkeys(filter(None, groups)))
+    return found if len(found) <= MOST_GROUPS else None
+
+
+def invalidated_groups(response: Response) -> tuple[str, ...]:
+    """The groups that the response to an unsafe request says it invalidates (RFC 9875 §3)."""
+    value = response.field("cache-group-invalidation")
+    return tuple(dict.fromkeys(_strings(value))) if value else ()
+
+
+def _strings(value: str) -> list[str]:
+    """The members of a List of Strings (RFC 9651 §3.1, §3.3.3), none where it is not one."""
+    if not value:
+        return []
+    import http_sf
+
+    try:
+        members: Any = http_sf.parse(value.encode("ascii"), tltype="list")
+        return [text if type(text) is str else _no_string(text) for text, _ in members]
+    except (ValueError, TypeError):
+        return []
+
+
+def _no_string(member: object) -> str:
+    raise TypeError(member)
+
+
+def names_of(key: Key, groups: Iterable[str]) -> list[str]:
+    """What stores call the *groups* of a response under *key*: those of its origin, which the app
+    may invalidate (RFC 9875 §2.1), and those of all origins, which only the operator purges."""
+    origin = origin_of(key)
+    return [name for group in groups for name in (f"{origin} {group}", f"* {group}")]
+
+
+def origin_of(key: Key) -> str:
+    """The origin of what is filed under *key* (RFC 9110 §4.3.1)."""
+    return f"{key[0]}://{key[1]}"
+
+
+class Generation(NamedTuple):
+    """How far a purge goes: what was born earlier than *hard* is gone, earlier than *soft* stale
+    since *moment* (on the cache's clock)."""
+
+    hard: int = 0
+    soft: int = 0
+    moment: float = NEVER
+
+    def begun(self, number: int, moment: float, soft: bool) -> Generation:
+        """As it is after another purge, by which generation *number* begins."""
+        return Generation(self.hard, number, moment) if soft else self._replace(hard=number)
+
+
+ALWAYS = Generation()
+
+
+def reviewed(
+    entry: CacheEntry,
+    key: Key,
+    everything: Generation,
+    generations: Callable[[Sequence[str]], Sequence[Generation | None]],
+) -> CacheEntry:
+    """*entry* without what purges of groups, or of *everything*, have ended; itself if that is
+    nothing. *generations* tells those of group names; of None nothing is known, so all is ended."""
+    responses: dict[Selector, StoredResponse] = {}
+    for selector, stored in entry.responses.items():
+        names = names_of(key, stored.groups)
+        known = [everything, *(generations(names) if names else ())]
+        left = _left(stored, known)
+        if left is not None:
+            responses[selector] = left
+    if responses == entry.responses:  # responses are compared by identity
+        return entry
+    return CacheEntry(entry.nominated, responses, entry.emptied_at, entry.salt)
+
+
+def without_late(entry: CacheEntry, before: CacheEntry | None, fills: int) -> CacheEntry:
+    """*entry*, which replaces *before*, without what is new and was born before *fills*."""
+    held = () if before is None else before.responses.values()
+    late = {
+        selector
+        for selector, stored in entry.responses.items()
+        if stored.born < fills and not any(stored is one for one in held)
+    }
+    if not late:
+        return entry
+    left = {selector: one for selector, one in entry.responses.items() if selector not in late}
+    return CacheEntry(entry.nominated, left, entry.emptied_at, entry.salt)
+
+
+def _left(stored: StoredResponse, known: Iterable[Generation | None]) -> StoredResponse | None:
+    """What purges leave of *stored*."""
+    for generation in known:
+        if generation is None or stored.born < generation.hard:
+            return None
+        if stored.born < generation.soft:
+            stored = softened(stored, generation.moment)
+    return stored
+
+
+def softened(stored: StoredResponse, moment: float) -> StoredResponse:
+    """*stored*, stale since *moment*: it may stand in, or be served while it is validated."""
+    lifetime = min(stored.freshness_lifetime, max(0.0, moment - stored.generated_at))
+    if lifetime == stored.freshness_lifetime:
+        return stored
+    refresh_age = min(stored.refresh_age, lifetime)
+    return replace(stored, freshness_lifetime=lifetime, refresh_age=refresh_age, aged=(-1, []))
