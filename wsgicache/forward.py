@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wsgicache.collapse import Outcome
+from wsgicache.controls import Control, Controls
 from wsgicache.keeping import Keeper
 from wsgicache.origin import Exchange, Primed, Tee, Write, close
+from wsgicache.routing import Routes
 from wsgicache.rules import partial, validation
-from wsgicache.rules.model import Decision, FieldLines, Request, Response
+from wsgicache.rules.model import Decision, FieldLines, Request, Response, StoredResponse
 from wsgicache.rules.reuse import may_stand_in
 from wsgicache.rules.telling import relayed_fields
 
@@ -35,13 +37,16 @@ class Forward:
 
     __slots__ = (
         "app",
+        "controls",
         "decision",
         "exchange",
         "keeper",
+        "matching",
         "policy",
         "relayed",
         "request",
         "requested_at",
+        "routes",
         "start_response",
         "tee",
     )
@@ -50,16 +55,20 @@ class Forward:
         self,
         app: WSGIApplication,
         keeper: Keeper,
+        routes: Routes,
         request: Request,
         decision: Decision,
         start_response: StartResponse,
     ) -> None:
         self.app = app
         self.keeper = keeper
+        self.routes = routes
+        self.matching = routes.matching(request.environ)
         self.policy = keeper.policy
         self.request = request
         self.decision = decision
         self.start_response = start_response
+        self.controls = Controls()
         self.exchange = Exchange(self._on_write)
         self.requested_at = keeper.clock.now()
         self.relayed = False
@@ -75,7 +84,8 @@ class Forward:
         the app raises where nothing can stand in.
         """
         try:
-            body = self.exchange.call(self.app, self._environ())
+            environ = self._environ()
+            body = self.controls.during(environ, self.exchange.call, self.app, environ)
         except Exception:
             if self.relayed or not self._may_stand_in(None):
                 raise
@@ -90,7 +100,7 @@ class Forward:
             except BaseException:
                 self._discard(body)
                 raise
-        return body if self.tee is None else self.tee.over(body)
+        return body if self.tee is None else self.tee.over(self.controls.over(environ, body))
 
     def _environ(self) -> WSGIEnvironment:
         """The request as the app gets it: about what is stored (§4.3.1), or as it came."""
@@ -108,7 +118,12 @@ class Forward:
     def _received(self, body: Iterable[bytes] = ()) -> Response:
         assert self.exchange.head is not None
         wall, now = self.keeper.clock.wall(), self.keeper.clock.now()
-        return Response(*self.exchange.head, body, self.requested_at, now, wall)
+        response = Response(*self.exchange.head, body, self.requested_at, now, wall)
+        return self._spoken(response, self.decision.stored)
+
+    def _spoken(self, response: Response, stored: StoredResponse | None = None) -> Response:
+        environ = self.request.environ
+        return self.routes.spoken(response, self.controls, self.matching, environ, stored)
 
     def _on_write(self, exchange: Exchange) -> Write:
         """The app writes before its body is there: its head has to be judged now."""
@@ -149,7 +164,7 @@ class Forward:
         """Freshen what the app's 304 is about, to answer from it (§4.3.4)."""
         stored = self.decision.stored
         assert stored is not None
-        renewed = validation.freshened(stored, response, self.policy)
+        renewed = validation.freshened(stored, response)
         if renewed is None:
             return self._ask_again()  # It is about nothing we hold.
         fresh, why_not = self.keeper.freshen(self.request, stored, renewed, response)
@@ -168,7 +183,7 @@ class Forward:
         stored, body = self.decision.stored, response.body
         assert stored is not None
         content = self.keeper.content(stored)
-        whole = partial.completed(stored, response, self.policy)
+        whole = partial.completed(stored, response)
         if whole is None or content is None or self.exchange.wrote:
             self._discard(body)
             return self._ask_again()  # They do not fit.
@@ -179,7 +194,10 @@ class Forward:
     def _ask_again(self) -> Iterable[bytes] | Reuse:
         """Ask for everything, with no condition or range of ours."""
         decision = self.decision._replace(stored=None)
-        return Forward(self.app, self.keeper, self.request, decision, self.start_response).ask()
+        again = Forward(
+            self.app, self.keeper, self.routes, self.request, decision, self.start_response
+        )
+        return again.ask()
 
     def _stand_in(self, said: str) -> Reuse:
         """Have what is stale served because the app failed (§4.2.4, RFC 5861 §4)."""
@@ -217,16 +235,25 @@ class Forward:
         self.relayed = True
         write = self.start_response(response.status, relayed_fields(response, told, self.policy))
         self.exchange.send_again = self._send_again
+        self.controls.late = self._said_late
         if why_not is None:
             self._keep(response)
         return write
+
+    def _said_late(self, control: Control) -> None:
+        """What is said after the head has gone can but keep the response from being stored."""
+        self.keeper.report("late", f"{control!r} was said after the response had begun")
+        if self.tee is not None and control.forbids():
+            self.tee.give_up()
+            self.keeper.drop(self.request)
 
     def _send_again(self, status: str, fields: FieldLines, exc_info: Any = None, /) -> Write:
         """An error handler of the app's replaces the head, if the server still can."""
         if self.tee is not None:
             self.tee.give_up()
         told = f"fwd={self.decision.forward}"
-        head = relayed_fields(Response(status, fields), told, self.policy)
+        response = Response(status, fields, wall=self.keeper.clock.wall())
+        head = relayed_fields(self._spoken(response), told, self.policy)
         if exc_info is None:
             return self.start_response(status, head)
         return self.start_response(status, head, exc_info)

@@ -16,6 +16,7 @@ from wsgicache.rules.groups import invalidated_groups, origin_of
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, Request, Response, StoredResponse
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.saying import Declared
 from wsgicache.stores import Grouping, SharedStore, Store
 
 
@@ -71,6 +72,8 @@ class Keeper:
             return False
         if not storing.is_complete(response, len(content)):
             return False
+        if not content and isinstance(response, Declared) and response.inherited:
+            return False  # An empty page is a mistake more often than not.
         try:
             if response.code == 206:
                 change = partial.combining(request, response, content, self.policy)
@@ -88,7 +91,7 @@ class Keeper:
         """Drop or update what a full response, or one to HEAD, shows to be old (§4.3.3, §4.3.5)."""
         if request.method == "HEAD" and response.code == 200:
             if validation.matches_head(stored, response):
-                renewed = validation.updated(stored, response, self.policy)
+                renewed = validation.updated(stored, response)
                 self.freshen(request, stored, renewed, response)
                 return
             why_not = storing.refusal(request, response, self.policy, method="GET") or "changed"
@@ -103,15 +106,17 @@ class Keeper:
         Returns what to answer from, and why it is not kept, if it is not.
         """
         why_not = storing.refusal(request, renewed, self.policy, method="GET")
+        personal = why_not in storing.ABOUT_THE_REQUEST
         if "set-cookie" in response.lines and not self.policy.store_set_cookie:
-            why_not = why_not or "cookie"  # what else it says may be for one client, too
+            # What else it says may be for one client, too.
+            why_not, personal = "set-cookie", True
         fresh = storing.store(renewed, stored.content, self.policy, stored.length)
         fresh.kept = stored.kept
         fresh.groups = fresh.groups or stored.groups  # named by fields that do not leave, perhaps
         if why_not is None:
             change = validation.freshening(request, stored, renewed, fresh, self.policy)
             self.update(request.key, change)
-        elif why_not not in storing.ABOUT_THE_REQUEST:
+        elif not personal:
             self.drop(request)
         return fresh, why_not
 

@@ -88,7 +88,7 @@ def test_completed() -> None:
     response = a_206(
         "5-9/10", x_both="2", x_new="2", cache_control="max-age=60", content_length="5"
     )
-    whole = completed(stored, response, RFC)
+    whole = completed(stored, response)
     assert whole is not None
     assert whole.status == "200 OK"
     fields = {
@@ -117,11 +117,11 @@ def test_completed() -> None:
     ),
 )
 def test_what_does_not_complete(stored: StoredResponse, response: Response) -> None:
-    assert completed(stored, response, RFC) is None
+    assert completed(stored, response) is None
 
 
 def test_the_length_may_be_known_from_the_rest() -> None:
-    whole = completed(part("0-4/*"), a_206("5-9/10"), RFC)
+    whole = completed(part("0-4/*"), a_206("5-9/10"))
     assert whole is not None
     assert whole.field("content-length") == "10"
 

@@ -68,7 +68,7 @@ def test_golden_records_are_what_is_written(case: str) -> None:
 
 def test_every_attribute_of_a_stored_response_is_packed() -> None:
     handled = {*packing._ALIKE, "fields", "not_modified", "content", "generated_at", "validators"}
-    handled |= {"span", "groups", "kept"}
+    handled |= {"span", "groups", "kept", "withheld"}
     attributes = {field.name for field in dataclasses.fields(StoredResponse)}
     assert attributes - {"aged"} == handled
 
@@ -89,6 +89,7 @@ RESPONSES = st.builds(
     no_cache=st.booleans(),
     etag=st.none() | FIELD_TEXT,
     groups=st.lists(FIELD_TEXT, max_size=3).map(tuple),
+    withheld=st.lists(st.tuples(FIELD_TEXT, FIELD_TEXT), max_size=2),
     born=st.integers(0, 2**48),
     span=st.none() | st.tuples(st.integers(0, 9), st.integers(10, 20), st.none()),
 )

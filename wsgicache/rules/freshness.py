@@ -30,9 +30,10 @@ class Controls(NamedTuple):
 
 def controls(response: Response, policy: Policy) -> Controls:
     """The first valid targeted field of the policy's list, else Cache-Control (RFC 9213 §2.2)."""
-    if response.controls is None:
-        response.controls = _controls(response, policy)
-    return response.controls
+    said: Controls | None = response.controls
+    if said is None:
+        said = response.controls = _controls(response, policy)
+    return said
 
 
 def _controls(response: Response, policy: Policy) -> Controls:

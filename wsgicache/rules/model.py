@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
@@ -192,6 +192,8 @@ class StoredResponse:
     aged: tuple[int, FieldLines] = (-1, [])
     """PERF: the last age in seconds it was served with, and what its fields then said of that:
     a page asked for more than once a second has them ready (0.4 of a constant app's cost)."""
+    withheld: FieldLines = field(default_factory=list)
+    """Lines that do not leave, but say something to this cache: a 304 need not repeat them."""
     span: tuple[int, int, int | None] | None = None
     """Which bytes of the representation the content is, first, last and complete length, where
     it is not the whole (§3.3)."""

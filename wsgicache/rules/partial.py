@@ -42,7 +42,7 @@ def completing(request: Request, stored: StoredResponse) -> WSGIEnvironment | No
     return environ
 
 
-def completed(stored: StoredResponse, response: Response, policy: Policy) -> Response | None:
+def completed(stored: StoredResponse, response: Response) -> Response | None:
     """The whole, as a 200, whose head a 206 with the rest gives (§3.4); None if they do not fit.
 
     Its content is that of *stored* and then that of *response*; its fields are those of *stored*,
@@ -57,7 +57,7 @@ def completed(stored: StoredResponse, response: Response, policy: Policy) -> Res
         return None
     if span[2] is not None and span[2] != length:
         return None
-    renewed = updated(stored, response, policy)
+    renewed = updated(stored, response)
     gone = ("content-length", "content-range")
     fields = [line for line in renewed.fields if line[0].lower() not in gone]
     return Response(
@@ -102,7 +102,7 @@ def _joined(
         return None  # A store that keeps content elsewhere has each part for itself.
     if held.span is None:
         # The whole is there: the part only brings newer fields.
-        return store(updated(held, response, policy), held.content, policy)
+        return store(updated(held, response), held.content, policy)
     (first, last, length), (start, end, whole) = held.span, part.span
     if start > last + 1 or first > end + 1 or (length and whole and length != whole):
         return None
@@ -114,7 +114,7 @@ def _joined(
     if len(content) > policy.max_content:
         return None
     span = (min(first, start), max(last, end), whole or length)
-    return part_or_whole(updated(held, response, policy), content, span, policy)
+    return part_or_whole(updated(held, response), content, span, policy)
 
 
 def part_or_whole(

@@ -199,8 +199,13 @@ def not_forwarded(response: Response, policy: Policy) -> frozenset[str]:
 
 
 @lru_cache(maxsize=64)
+def _withheld(own: tuple[str, ...], strip: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.lower() for name in (*own, *strip))
+
+
+@lru_cache(maxsize=64)
 def _staying(own: tuple[str, ...], strip: tuple[str, ...]) -> frozenset[str]:
-    return HOP_BY_HOP.union(name.lower() for name in (*own, *strip))
+    return HOP_BY_HOP | _withheld(own, strip)
 
 
 def forwarded_fields(response: Response, policy: Policy) -> FieldLines:
@@ -301,6 +306,7 @@ def store(
     said = controls(response, policy)
     directives = said.directives
     fields = stored_fields(response, said, policy)
+    quiet = _withheld(policy.targets[:1], policy.strip).intersection(response.lines)
     span = content_span(response) if response.code == 206 else None
     etag = response.field("etag")
     if etag is None and content is not None and response.code == 200 and policy.generate_etags:
@@ -348,6 +354,7 @@ def store(
         and date >= modified_at + 1,
         validators=app_validators(response),
         cache_status=", ".join([*nearer_caches(response), policy.name]),
+        withheld=[line for line in response.fields if line[0].lower() in quiet] if quiet else [],
         span=span,
         groups=groups_of(response) or (),
     )

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from wsgicache.rules.entries import Change, adding, selector_of
-from wsgicache.rules.fields import delta_seconds, entity_tags
+from wsgicache.rules.fields import delta_seconds, entity_tags, field_names
 from wsgicache.rules.keys import Key, same_origin_key
 from wsgicache.rules.model import (
     CacheEntry,
@@ -17,7 +17,7 @@ from wsgicache.rules.model import (
     StoredResponse,
 )
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.storing import is_generated, not_forwarded
+from wsgicache.rules.storing import HOP_BY_HOP, is_generated
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -105,7 +105,7 @@ _OF_THE_CONTENT = frozenset(
 )
 
 
-def freshened(stored: StoredResponse, response: Response, policy: Policy) -> Response | None:
+def freshened(stored: StoredResponse, response: Response) -> Response | None:
     """*stored* with the fields of a 304 or HEAD about it (§4.3.4, §3.2); None if not about it.
 
     * If the new response contains a strong validator, it identifies the stored response that has
@@ -120,21 +120,21 @@ def freshened(stored: StoredResponse, response: Response, policy: Policy) -> Res
     elif response.field("last-modified") not in (None, stored.last_modified):
         return None
     # Deviation: one that names no validator at all is taken to be about what our conditions asked.
-    return updated(stored, response, policy)
+    return updated(stored, response)
 
 
 def _both_weak(etag: str, ours: str) -> bool:
     return etag.startswith("W/") and etag.removeprefix("W/") == ours.removeprefix("W/")
 
 
-def updated(stored: StoredResponse, response: Response, policy: Policy) -> Response:
+def updated(stored: StoredResponse, response: Response) -> Response:
     """The stored fields, each replaced where the new response has it (§3.2)."""
-    newer = response.lines.keys() - _OF_THE_CONTENT - not_forwarded(response, policy)
+    newer = response.lines.keys() - _OF_THE_CONTENT - HOP_BY_HOP
+    newer -= set(field_names(response.field("connection")) or ())
     # Without a Date it is dated by its receipt (RFC 9110 §6.6.1): the stored one says nothing more.
-    newer.add("date")
-    if policy.targets and (own := policy.targets[0].lower()) in response.lines:
-        newer.add(own)  # said to us: it counts, though it never leaves
-    fields: FieldLines = [line for line in stored.fields if line[0].lower() not in newer]
+    gone = newer | {"date"}
+    held = [*stored.fields, *stored.withheld]
+    fields: FieldLines = [line for line in held if line[0].lower() not in gone]
     fields += [line for line in response.fields if line[0].lower() in newer]
     return Response(
         stored.status,

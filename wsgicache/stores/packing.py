@@ -125,6 +125,8 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
         said["span"] = stored.span
         said["groups"] = stored.groups
         said["kept"] = stored.kept
+        if stored.withheld:
+            said["withheld"] = stored.withheld
         if stored.content is not None:
             said["kept"] = None
             contents.append(stored.content)
@@ -183,7 +185,9 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         for line in said.pop("not_modified")
     ]
     groups = tuple(said.pop("groups"))
+    withheld = [(name, value) for name, value in said.pop("withheld", ())]
     texts = [text for line in fields for text in line]
+    texts += [text for line in withheld for text in line]
     texts += [text for line in not_modified for text in line]
     texts += [value for _, value in validators]
     texts += (*groups, said["cache_status"], said["status"])
@@ -202,6 +206,7 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         generated_at=generated_at,
         validators=validators,
         groups=groups,
+        withheld=withheld,
         span=_span(said.pop("span")),
         kept=_kept(said.pop("kept")),
         **said,
