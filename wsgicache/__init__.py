@@ -4,18 +4,44 @@ app = CacheMiddleware(app)
 """
 
 from wsgicache.clock import Clock, SystemClock
+from wsgicache.controls import Control, Controls, current
+from wsgicache.decorators import (
+    cache_control,
+    cache_for,
+    cache_groups,
+    cached,
+    json_never_stale,
+    no_cache,
+    vary,
+)
+from wsgicache.flask import easy_setup
 from wsgicache.middleware import CacheMiddleware
+from wsgicache.routes import Route
 from wsgicache.rules.policy import Policy
+from wsgicache.static import StaticVersions
 from wsgicache.stores import Listing, SharedStore, Store
 from wsgicache.stores.memory import MemoryStore
 
 __all__ = [
     "CacheMiddleware",
     "Clock",
+    "Control",
+    "Controls",
     "Listing",
     "MemoryStore",
     "Policy",
+    "Route",
     "SharedStore",
+    "StaticVersions",
     "Store",
     "SystemClock",
+    "cache_control",
+    "cache_for",
+    "cache_groups",
+    "cached",
+    "current",
+    "easy_setup",
+    "json_never_stale",
+    "no_cache",
+    "vary",
 ]

@@ -9,14 +9,16 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from wsgicache.background import Background, Runner
-from wsgicache.clock import Clock, SystemClock
+from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.collapse import Flights, Outcome
+from wsgicache.controls import Controls
 from wsgicache.forward import Forward, Reuse
 from wsgicache.keeping import Keeper
-from wsgicache.origin import Write, close
+from wsgicache.origin import Primed, Write, close
 from wsgicache.reporting import Reporter, log
+from wsgicache.routes import Route
+from wsgicache.routing import Routes
 from wsgicache.rules import conditional
-from wsgicache.rules.keys import target_key
 from wsgicache.rules.model import (
     URI_MISS,
     Decision,
@@ -68,6 +70,7 @@ class CacheMiddleware:
         policy: Policy | None = None,
         clock: Clock | None = None,
         runner: Runner | None = None,
+        routes: Iterable[Route] = (),
     ) -> None:
         if not callable(app):
             raise TypeError(f"CacheMiddleware({app!r}): a WSGI application is allowed, a callable")
@@ -87,7 +90,7 @@ class CacheMiddleware:
         self.app = app
         self.store: Store = MemoryStore() if store is None else store
         self.policy = Policy() if policy is None else policy
-        self.clock: Clock = SystemClock() if clock is None else clock
+        self.clock: Clock = SYSTEM_CLOCK if clock is None else clock
         self.enabled = not off_at_start()
         """Set to False, every request passes by the cache until it is True again."""
         self.off_file = OffFile(self.policy.off_file) if self.policy.off_file else None
@@ -96,6 +99,8 @@ class CacheMiddleware:
         self.flights = Flights(self.policy.collapse_timeout, self.clock)
         self.background = Background(self.validate, runner, self.clock, self.report)
         self.shared = self.store if isinstance(self.store, SharedStore) else None
+        self.routes = Routes(routes, self.policy)
+        self._read = self.routes.read if self.routes.are_early else read
         self._warned = False
 
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
@@ -109,7 +114,7 @@ class CacheMiddleware:
         if method != "GET" and method != "HEAD":
             return self.write_through(environ, method, start_response)
         try:
-            request = read(environ, method, self.policy)
+            request = self._read(environ, method, self.policy)
         except Exception:
             self.report("request", "a request that could not be read passed by the cache")
             request = "request"
@@ -125,7 +130,10 @@ class CacheMiddleware:
         if decision.forward is None:
             if entry is None or not decision.background:
                 return self.serve(request, decision, start_response)
-            if self.background.start(request, entry, decision) or decision.is_fresh():
+            validating = self.routes.lets_nobody_ask(request, entry) and self.background.start(
+                request, entry, decision
+            )
+            if validating or decision.is_fresh():
                 return self.serve(request, decision, start_response)
             decision = decision._replace(forward="stale", background=False)
         self.keeper.begin(request, entry, now)
@@ -198,7 +206,9 @@ class CacheMiddleware:
             decision = again
         self.warn_of_processes(request.environ)
         try:
-            answer = Forward(self.app, self.keeper, request, decision, start_response).ask()
+            answer = Forward(
+                self.app, self.keeper, self.routes, request, decision, start_response
+            ).ask()
         except BaseException:
             request.land(Outcome.FAILED)
             raise
@@ -261,25 +271,27 @@ class CacheMiddleware:
         self, environ: WSGIEnvironment, method: str, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Forward an uncacheable method; a success invalidates what it changed (§4, §4.4)."""
+        if self.routes.are_early and self.routes.matching(environ).early.exempt:
+            return self.pass_through(environ, start_response, "fwd=bypass; detail=exempt")
         if method in SAFE:
             return self.pass_through(environ, start_response, "fwd=method")
         if method == "POST" and self.policy.store_post:
             request = read(environ, method, self.policy)
-            if isinstance(request, Request):
+            if isinstance(request, Request) and request.key == self.routes.key(environ):
                 return self.forward(request, Decision("method"), start_response)
         return self.pass_through(environ, start_response, "fwd=method", self.invalidating(environ))
 
     def invalidating(self, environ: WSGIEnvironment) -> Callable[[Response], None]:
         """What to do when the response to an unsafe request is known (§4.4)."""
 
+        try:
+            key = self.routes.key(environ)
+        except Exception:
+            key = None
+
         def on_response(response: Response) -> None:
-            if 200 <= response.code < 400:
-                try:
-                    key = target_key(environ)
-                except Exception:
-                    return
-                if key is not None:
-                    self.keeper.invalidate(key, response)
+            if key is not None and 200 <= response.code < 400:
+                self.keeper.invalidate(key, response)
 
         return on_response
 
@@ -291,24 +303,41 @@ class CacheMiddleware:
         on_response: Callable[[Response], None] | None = None,
     ) -> Iterable[bytes]:
         """Let the app answer, body and all untouched; only the head is looked at."""
+        matching = self.routes.matching(environ)
+        controls = Controls()
+        environ = matching.early.trimmed(environ)
+        started = False
 
         def start(status: str, fields: FieldLines, exc_info: Any = None, /) -> Write:
-            response = Response(status, fields)
+            nonlocal started
+            started = True
+            response = Response(status, fields, wall=self.clock.wall())
             if on_response is not None:
                 on_response(response)
+            response = self.routes.spoken(response, controls, matching, environ)
             head = relayed_fields(response, told, self.policy)
             if exc_info is None:
                 return start_response(status, head)
             return start_response(status, head, exc_info)
 
-        return self.app(environ, start)
+        body = controls.during(environ, self.app, environ, start)
+        if started or body is None or isinstance(body, list | tuple):
+            return body
+        # A lazy app speaks when it starts.
+        primed = Primed(body)
+        try:
+            controls.during(environ, primed.advance, lambda: started)
+        except BaseException:
+            primed.close()
+            raise
+        return primed
 
     # ── background validation (RFC 5861 §3) ────────────────────────────────────────────────────
 
     def validate(self, environ: WSGIEnvironment) -> None:
         """A new walk for nobody: whatever it learns is in the store afterwards. Raises nothing."""
         try:
-            request = read(environ, "GET", self.policy)
+            request = self._read(environ, "GET", self.policy)
             if isinstance(request, str):
                 return
             entry = self.store.get(request.key)

@@ -55,7 +55,9 @@ class Exchange:
             return body
         primed = Primed(body)
         try:
-            primed.advance(self)
+            primed.advance(lambda: self.started)
+            if self.head is None:
+                raise AssertionError("the app ended without calling start_response()")
         except BaseException:
             primed.close()
             raise
@@ -92,13 +94,11 @@ class Primed:
         self._pending = list(pending)
         self._next: Callable[[], bytes] | None = None
 
-    def advance(self, exchange: Exchange) -> None:
-        """Iterate until *exchange* has its head. Raises AssertionError where it gets none."""
+    def advance(self, started: Callable[[], bool]) -> None:
+        """Iterate until the app has *started*, or ended."""
         rest = iter(self._body)
-        while not exchange.started and (chunk := next(rest, None)) is not None:
+        while not started() and (chunk := next(rest, None)) is not None:
             self._pending.append(chunk)
-        if not exchange.started:
-            raise AssertionError("the app ended without calling start_response()")
         self._pending.reverse()
         self._next = rest.__next__
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
+
+from wsgicache.rules.saying import Speaking
 
 _CACHE_NAME = re.compile(r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*")
 _TARGET_NAME = re.compile(r"[!#$%&'*+\-.^`|~0-9A-Za-z]+")
@@ -62,6 +65,10 @@ class Policy:
     """Whether errors must be seen: nothing stale stands in for them."""
     off_file: str = ""
     """A path: while there is such a file, every request passes by the cache."""
+    default: Speaking | None = None
+    """A control, such as json_never_stale, for responses of whose caching nobody says anything."""
+    exempt: Sequence[str] = ()
+    """Beginnings of paths that are left alone: nothing below them is looked up or stored."""
     strip: tuple[str, ...] = ()
     """Response fields that do not leave."""
     cache_status: bool = True
@@ -70,8 +77,13 @@ class Policy:
     """Whether responses say ``X-Cache: HIT`` or ``MISS``."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.exempt, list):
+            object.__setattr__(self, "exempt", tuple(self.exempt))
         for field in fields(self):
             _checked(field.name, getattr(self, field.name))
+        for prefix in self.exempt:
+            if prefix[:1] != "/":
+                raise ValueError(f"Policy(exempt=…): {prefix!r} does not begin with /")
         if _CACHE_NAME.fullmatch(self.name) is None:
             raise ValueError(
                 f"Policy(name={self.name!r}): a token that begins with a letter is allowed"
@@ -101,7 +113,7 @@ _FLAGS = frozenset(
     "store_set_cookie private_cookies store_partial store_post normalize_language "
     "request_directives generate_etags collapse debug cache_status x_cache".split()
 )
-_TEXTS = frozenset({"ignore_cookies", "targets", "strip"})
+_TEXTS = frozenset({"ignore_cookies", "targets", "exempt", "strip"})
 _NUMBERS = {"heuristic_fraction": 1.0, "collapse_timeout": 3600.0}
 _AT_LEAST = {"max_variants": 1, "max_ranges": 1}
 
@@ -119,6 +131,9 @@ def _checked(name: str, value: object) -> None:
         kind, right = "a number", isinstance(value, int | float) and not isinstance(value, bool)
         if right and isinstance(value, int | float) and not 0 <= value <= _NUMBERS[name]:
             raise ValueError(f"Policy({name}={value!r}): 0 to {_NUMBERS[name]:g} is allowed")
+    elif name == "default":
+        kind = "a control such as json_never_stale"
+        right = value is None or (isinstance(value, Speaking) and not isinstance(value, type))
     elif name == "error_lifetime" and value is None:
         return
     else:

@@ -10,16 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from wsgicache.rules.fields import (
     NO_DIRECTIVES,
     TOKEN,
     Directives,
     delta_seconds,
+    is_structured_list,
     parse_targeted,
 )
 from wsgicache.rules.model import FieldLines, Response
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 
 class Said(NamedTuple):
@@ -42,6 +46,17 @@ class Said(NamedTuple):
     def speaks(self) -> bool:
         """Whether it has a word in the place of the response's own Cache-Control."""
         return bool(self.directives or self.here) and not self.only_forbids
+
+
+@runtime_checkable
+class Speaking(Protocol):
+    """What has something to say of responses: a control."""
+
+    def heard(
+        self, response: Response, environ: WSGIEnvironment, any_status: bool = False
+    ) -> Said | None:
+        """What it says of *response*, None for nothing; *any_status* if its own filter is not to
+        count. Raises nothing."""
 
 
 NEVER = Said(
@@ -143,26 +158,27 @@ def declared(
     declaring = [*said.view, *chain(*said.overriding), *chain(*said.routes)]
     inherited = chosen is overriding and overriding is not None
     if chosen is None:
-        chosen = _first(said.routes)
-        if chosen is None:
-            declaring += said.default
-            chosen = together(said.default)
-        if before is not None and chosen is not None and written(chosen.directives) != before:
+        chosen = _first(said.routes) or together(said.default)
+        if before is None:
+            declaring += said.default if _first(said.routes) is None else ()
+        elif chosen is not None and written(chosen.directives) != before:
             chosen = None
         inherited = chosen is not None
     general = _general(chosen, own, declaring)
     gone, lines = _vary_and_groups(response, declaring)
     if general is not own and general is not None:
-        gone |= _LIFETIME if chosen is not own or own is None else {"cache-control"}
+        kept = chosen is own and severity(general) == _PRIVATE
+        gone |= {"cache-control"} if kept else _LIFETIME
         lines += _control_fields(response, general, https)
     refused = any(map(forbids_here, declaring))
     if refused or (general is not None and general.never):
         gone |= {name for name in response.lines if _is_targeted(name)}
+        gone |= {name.lower() for name in targets}
     if general is not None and general.never:
         gone |= _VALIDATORS
     elif targets:
         if chosen is not own:
-            gone |= {targets[0].lower()} & response.lines.keys()
+            gone.add(targets[0].lower())
             refused = refused or (own is not None and forbids_here(own))
         here: Directives = NO_DIRECTIVES
         if refused:
@@ -174,7 +190,7 @@ def declared(
                 here = chosen.directives  # what an outer cache is told is not for this one
         if here:
             lines.append((targets[0], dictionary(here)))
-    if not (gone or lines):
+    if not lines and gone.isdisjoint(response.lines):
         return response
     spoken = Declared(
         response.status,
@@ -197,9 +213,9 @@ def _own(response: Response, targets: Sequence[str]) -> Said | None:
             here = parse_targeted(value)
             if here is not None:
                 break
-    if here is None and not ("cache-control" in lines or "expires" in lines):
-        if "no-cache" not in (response.field("pragma") or "").lower():
-            return None
+    pragma = (response.field("pragma") or "").lower()
+    if here is None and "no-cache" not in pragma and lines.keys().isdisjoint(_SPEAKING):
+        return None
     return Said(response.directives, here or NO_DIRECTIVES)
 
 
@@ -224,6 +240,7 @@ def _general(chosen: Said | None, own: Said | None, declaring: Sequence[Said]) -
 
 
 _SHARED = frozenset({"public", "s-maxage", "private"})
+_SPEAKING = frozenset({"cache-control", "expires"})
 _LIFETIME = frozenset({"cache-control", "expires", "pragma"})
 _VALIDATORS = frozenset({"age", "etag", "last-modified"})
 _LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
@@ -245,11 +262,11 @@ def _control_fields(response: Response, said: Said, https: bool) -> FieldLines:
     if said.never:
         lines += [("Pragma", "no-cache"), ("Expires", "0")]
     elif said.expires and said.directives.keys().isdisjoint(("no-store", "no-cache")):
-        from werkzeug.http import http_date
+        from email.utils import formatdate
 
         seconds = delta_seconds(said.directives.get("max-age"))
         if seconds is not None:
-            lines.append(("Expires", http_date(response.wall + seconds)))
+            lines.append(("Expires", formatdate(response.wall + seconds, usegmt=True)))
     return lines
 
 
@@ -264,7 +281,9 @@ def _vary_and_groups(response: Response, said: Sequence[Said]) -> tuple[set[str]
         if not words:
             continue
         values = [value for value in response.lines.get(name.lower(), ()) if value.strip(" \t")]
-        if name == "Vary":
+        if name == "Cache-Groups":
+            values = values if is_structured_list(", ".join(values)) else []
+        else:
             known = {word.strip(" \t").lower() for v in values for word in v.split(",")}
             words = [word for word in words if not known & {word.lower(), "*"}]
             words = list({word.lower(): word for word in words}.values())

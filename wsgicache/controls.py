@@ -1,0 +1,235 @@
+"""What the app says of its responses: decorators for views, and words from inside of a view.
+
+    @cache_for(minutes=5)
+    def news(request):
+        current().say(cache_groups("news"))
+        ...
+
+Whatever is said becomes fields of the response before any rule looks at it. Where no cache is in
+front nothing is heard, and nothing is raised. A control is no more than words, so one may be made
+once, given a name, and used on views and in routes alike.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from wsgicache.origin import close
+from wsgicache.rules.model import Response
+from wsgicache.rules.saying import NO_STORE, Said, forbidding
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+log = logging.getLogger("wsgicache")
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=type)
+
+KEY = "wsgicache.controls"
+"""Where an environ has the `Controls` of its request."""
+_CURRENT: ContextVar[Controls | None] = ContextVar(KEY, default=None)
+
+Statuses = frozenset[int]
+_SUCCESSFUL: Statuses = frozenset(range(200, 300))
+_STANDING_FOR_200 = frozenset({206, 304})
+
+
+class Control:
+    """Something said of responses: a decorator for views, and what a `Route` carries.
+
+    For a decorator of one's own, derive from it and have `about` choose among other controls.
+    *statuses* are those it speaks of: None is every successful one (2xx), and every status for
+    what forbids storing. A 206 or 304 is spoken of as the 200 that it stands for.
+    """
+
+    def __init__(self, said: Said = Said(), statuses: Statuses | None = None) -> None:  # noqa: B008
+        self._said = said
+        self.statuses = statuses
+
+    def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
+        """What to say of this *response*, None for nothing; `status`, `code`, `fields` and
+        `field("content-type")` are there to look at. The status filter does not apply to it."""
+        return self
+
+    def heard(
+        self, response: Response, environ: WSGIEnvironment, any_status: bool = False
+    ) -> Said | None:
+        """What is said of *response*, None for nothing; *any_status* where a route has named the
+        statuses. What cannot be told because `about` raises forbids storing."""
+        try:
+            control = self.about(response, environ)
+            if control is None:
+                return None
+            if control is not self:
+                return control.heard(response, environ, any_status)
+        except Exception:
+            log.warning("%r failed: the response is not stored", self, exc_info=True)
+            return NO_STORE
+        code = response.code
+        statuses = self.statuses
+        if statuses is None:
+            statuses = _SUCCESSFUL
+            any_status = any_status or not (self._said.directives or self._said.here)
+        if any_status or code in statuses or (code in _STANDING_FOR_200 and 200 in statuses):
+            return self._said
+        return forbidding(self._said) if self.statuses is None else None
+
+    def forbids(self) -> bool:
+        """Whether it may forbid storing, in some response."""
+        own = type(self).about is not Control.about
+        return own or forbidding(self._said) is not None
+
+    @overload
+    def __call__(self, view: C, /) -> C: ...
+    @overload
+    def __call__(self, view: Callable[P, R], /) -> Callable[P, R]: ...
+    def __call__(self, view: Any, /) -> Any:
+        """Have it said whenever *view* is called. Raises TypeError for what is no view.
+
+        Of a class, its dispatch() or dispatch_request() is decorated, as class-based views have.
+        """
+        if isinstance(view, type):
+            for name in ("dispatch", "dispatch_request"):
+                if (method := getattr(view, name, None)) is not None:
+                    setattr(view, name, self(method))
+                    return view
+            raise TypeError(
+                f"{self!r} on the class {view.__name__}: a class with a method dispatch or "
+                "dispatch_request is allowed; decorate a method of others"
+            )
+        if isinstance(view, staticmethod | classmethod) or not callable(view):
+            raise TypeError(
+                f"{self!r} on {view!r}: a function, a method or a view class is allowed "
+                "(below @staticmethod and @classmethod)"
+            )
+        if inspect.iscoroutinefunction(view):
+
+            @wraps(view)
+            async def saying_async(*args: Any, **kwargs: Any) -> Any:
+                _say(self, args)
+                return await view(*args, **kwargs)
+
+            return saying_async
+
+        @wraps(view)
+        def saying(*args: Any, **kwargs: Any) -> Any:
+            _say(self, args)
+            return view(*args, **kwargs)
+
+        return saying
+
+
+class Controls:
+    """What is said of one response, from when the app is called until its head is known.
+
+    Meanwhile it is what `current` returns, and it is in ``environ["wsgicache.controls"]`` for views
+    that run in another thread.
+    """
+
+    __slots__ = ("late", "said")
+
+    def __init__(self) -> None:
+        self.said: list[Control] = []
+        self.late: Callable[[Control], object] | None = None
+        """Who hears what is said after the head has gone out."""
+
+    def say(self, *controls: Control) -> None:
+        """Say more of this response; the last word counts. Raises TypeError for what is no control.
+
+        Too late for the fields, a word is heard only where it forbids storing.
+        """
+        for control in controls:
+            if not isinstance(control, Control):
+                raise TypeError(f"say({control!r}): a control such as no_cache is allowed")
+            self.said.append(control)
+            if self.late is not None:
+                self.late(control)
+
+    def during(
+        self, environ: WSGIEnvironment, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Call, and meanwhile be what *environ* has and what `current` returns."""
+        outer = environ.get(KEY)
+        environ[KEY] = self
+        token = _CURRENT.set(self)
+        try:
+            return call(*args, **kwargs)
+        finally:
+            _CURRENT.reset(token)
+            if outer is None:
+                environ.pop(KEY, None)
+            else:
+                environ[KEY] = outer
+
+    def over(self, environ: WSGIEnvironment, body: Iterable[bytes]) -> Iterable[bytes]:
+        """*body*, such that what is said while it is made is heard here."""
+        return body if isinstance(body, list | tuple) else _Speaking(self, environ, body)
+
+
+class _Speaking:
+    """A body whose generator may speak."""
+
+    __slots__ = ("_body", "_controls", "_environ", "_next")
+
+    def __init__(self, controls: Controls, environ: WSGIEnvironment, body: Iterable[bytes]) -> None:
+        self._body = body
+        self._controls = controls
+        self._environ = environ
+        self._next: Callable[[], bytes] | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._controls.during(self._environ, self._advance)
+
+    def _advance(self) -> bytes:
+        if self._next is None:
+            self._next = iter(self._body).__next__
+        return self._next()
+
+    def close(self) -> None:
+        close(self._body)
+
+
+def current() -> Controls:
+    """The `Controls` of the request that is being answered; outside of any request, and where no
+    cache is in front, one that nobody listens to."""
+    controls = _CURRENT.get()
+    return Controls() if controls is None else controls
+
+
+def _say(control: Control, args: tuple[object, ...]) -> None:
+    """Say *control* of the request that a view was called for with *args*."""
+    for environ in map(_environ_of, args[:2]):
+        if environ is None:
+            continue
+        if isinstance(own := environ.get(KEY), Controls):
+            own.say(control)
+            return
+        if not control.forbids():
+            return  # a request inside of another's, which no cache listens to
+    controls = _CURRENT.get()
+    if controls is not None:
+        controls.say(control)
+
+
+def _environ_of(arg: object) -> WSGIEnvironment | None:
+    """The environ that *arg* is or has: a WSGI application's, a request's of some framework."""
+    for environ in (arg, _attribute(arg, "environ"), _attribute(arg, "META")):
+        if isinstance(environ, dict) and "REQUEST_METHOD" in environ:
+            return environ
+    return None
+
+
+def _attribute(arg: object, name: str) -> object:
+    try:
+        return getattr(arg, name, None)
+    except Exception:  # a proxy to nothing, say
+        return None

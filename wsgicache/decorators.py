@@ -1,0 +1,262 @@
+"""The controls that come with the cache: what may be stored, by whom, and for how long.
+
+Each is a decorator for views of any framework, goes into a `Route`, and is said from inside of a
+view by ``current().say(…)``. What makes no sense raises TypeError or ValueError where it is
+written, so that it shows when the module is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Never, ParamSpec, TypedDict, TypeVar, Unpack, overload
+
+from wsgicache import arguments
+from wsgicache.arguments import Seconds, Status
+from wsgicache.controls import Control, Statuses
+from wsgicache.rules.fields import Directives
+from wsgicache.rules.model import Response
+from wsgicache.rules.saying import NEVER, Said
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=type)
+
+
+class _Named(Control):
+    """A control that can say how it was written."""
+
+    def __init__(self, name: str, said: Said, statuses: Statuses | None = None) -> None:
+        super().__init__(said, statuses)
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+# ── Never ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class NoCache(_Named):
+    """To be kept by nobody, in words that every browser understands, Internet Explorer included.
+
+    The response says ``no-store, no-cache, must-revalidate, max-age=0``, ``Pragma: no-cache`` and
+    ``Expires: 0``, and has no validators, no Age and no targeted field; a download by TLS says what
+    old browsers can still open. It is said of every status, and nothing takes it back.
+    """
+
+    @overload
+    def __call__(self) -> NoCache: ...
+    @overload
+    def __call__(self, view: C, /) -> C: ...
+    @overload
+    def __call__(self, view: Callable[P, R], /) -> Callable[P, R]: ...
+    def __call__(self, *view: Any) -> Any:
+        return super().__call__(*view) if view else self
+
+
+no_cache = NoCache("no_cache", NEVER)
+"""Never from any cache: ``@no_cache`` or ``no_cache()``."""
+
+
+class _JsonNeverStale(_Named):
+    def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
+        kind = (response.field("content-type") or "").partition(";")[0].strip(" \t").lower()
+        return no_cache if kind.endswith(("/json", "+json")) else None
+
+
+json_never_stale = _JsonNeverStale("json_never_stale", NEVER)
+"""Every JSON response is `no_cache`: for ``Policy(default=json_never_stale)``, where it is said of
+those that say nothing of caching themselves."""
+
+
+# ── Lifetimes ──────────────────────────────────────────────────────────────────────────────────
+
+
+def cache_for(
+    *wrong: Never,
+    weeks: float = 0,
+    days: float = 0,
+    hours: float = 0,
+    minutes: float = 0,
+    seconds: float = 0,
+    milliseconds: float = 0,
+    microseconds: float = 0,
+    status: Status | Iterable[Status] | None = None,
+) -> Control:
+    """Fresh for so long, in every cache that may store it: max-age (§5.2.2.1) and Expires (§5.3).
+
+    The keywords are those of `datetime.timedelta`; *status* says of which responses, 2xx if it is
+    left out. Raises TypeError and ValueError.
+    """
+    arguments.keywords_only("cache_for", wrong, "minutes=5")
+    parts = {
+        "weeks": weeks,
+        "days": days,
+        "hours": hours,
+        "minutes": minutes,
+        "seconds": seconds,
+        "milliseconds": milliseconds,
+        "microseconds": microseconds,
+    }
+    parts = {name: arguments.number("cache_for", name, value) for name, value in parts.items()}
+    written = ", ".join(f"{name}={value!r}" for name, value in parts.items() if value)
+    written = written or "seconds=0"
+    try:
+        lifetime = timedelta(**parts)
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"cache_for({written}): 0 to 2**31 seconds are allowed") from error
+    said = Said({"max-age": arguments.seconds("cache_for", written, lifetime)}, expires=True)
+    return _Named(f"cache_for({written})", said, arguments.statuses("cache_for", status))
+
+
+class CacheControl(TypedDict, total=False):
+    """What `cache_control` takes: the response directives of §5.2.2, RFC 5861 and RFC 8246."""
+
+    max_age: Seconds
+    s_maxage: Seconds
+    stale_while_revalidate: Seconds
+    stale_if_error: Seconds
+    public: bool
+    private: bool | str | Iterable[str]
+    no_cache: bool | str | Iterable[str]
+    no_store: bool
+    no_transform: bool
+    must_revalidate: bool
+    proxy_revalidate: bool
+    must_understand: bool
+    immutable: bool
+    status: Status | Iterable[Status] | None
+
+
+_SECONDS = ("max_age", "s_maxage", "stale_while_revalidate", "stale_if_error")
+_FIELD_LISTS = ("private", "no_cache")
+
+
+def cache_control(*wrong: Never, **directives: Unpack[CacheControl]) -> Control:
+    """These very directives, in Cache-Control.
+
+    Lifetimes are whole seconds or a timedelta; *private* and *no_cache* are True or the names of
+    the fields that they are about; False is as if left out. Raises TypeError for what is no
+    directive or of the wrong type, ValueError for what contradicts itself.
+    """
+    arguments.keywords_only("cache_control", wrong, "max_age=60")
+    arguments.known("cache_control", directives, CacheControl.__annotations__)
+    said: Directives = {}
+    for name, value in directives.items():
+        written, directive = f"{name}={value!r}", name.replace("_", "-")
+        if name in _SECONDS:
+            said[directive] = arguments.seconds("cache_control", written, value)
+        elif isinstance(value, bool):
+            if value:
+                said[directive] = None
+        elif name in _FIELD_LISTS:
+            names = arguments.field_names(f"cache_control({written})", value)
+            said[directive] = ", ".join(names)
+        elif name != "status":
+            arguments.flags("cache_control", **{name: value})
+    if not said:
+        raise TypeError("cache_control(): one directive or more is needed, as in max_age=60")
+    arguments.public_or_private("cache_control", "public" in said, said.get("private", "") is None)
+    written = ", ".join(f"{name}={value!r}" for name, value in directives.items())
+    statuses = arguments.statuses("cache_control", directives.get("status"))
+    return _Named(f"cache_control({written})", Said(said), statuses)
+
+
+def cached(
+    *wrong: Never,
+    client: Seconds | None = None,
+    server: Seconds | None = None,
+    cacheable: bool = True,
+    revalidate: bool = False,
+    private: bool = False,
+    public: bool = False,
+    stale_while_revalidate: Seconds | None = None,
+    stale_if_error: Seconds | None = None,
+    status: Status | Iterable[Status] | None = None,
+    **unknown: Never,
+) -> Control:
+    """A lifetime for browsers and another one for this cache.
+
+    *client* is how long browsers, and caches in front, may reuse it without asking; without it, or
+    with 0, they ask every time. *server* is how long this cache answers them; with 0 it does not,
+    and without it *client* counts here as well. It is said to this cache alone, so it also stores
+    for everybody what is *private* to others, and the answers to requests with cookies.
+
+    ``cacheable=False`` is `no_cache`; *revalidate* has clients ask every time, whatever the age;
+    *private* keeps it out of other shared caches, *public* lets them store answers to requests with
+    credentials. *stale_while_revalidate* and *stale_if_error* are those of RFC 5861, for this
+    cache where *server* is given. Seconds may be timedeltas. Raises TypeError and ValueError.
+    """
+    arguments.keywords_only("cached", wrong, "client=60, server=3600")
+    arguments.known("cached", unknown, _CACHED)
+    flags = {"cacheable": cacheable, "revalidate": revalidate, "private": private, "public": public}
+    arguments.flags("cached", **flags)
+    given = {
+        "client": client,
+        "server": server,
+        "stale_while_revalidate": stale_while_revalidate,
+        "stale_if_error": stale_if_error,
+    }
+    seconds = {
+        name: arguments.seconds("cached", f"{name}={value!r}", value)
+        for name, value in given.items()
+        if value is not None
+    }
+    statuses = arguments.statuses("cached", status)
+    arguments.public_or_private("cached", public, private)
+    if not cacheable:
+        if seconds or revalidate or private or public or statuses:
+            raise ValueError("cached(cacheable=False, …): nothing is allowed beside it")
+        return no_cache
+    if not (seconds or revalidate or private or public):
+        raise TypeError("cached(): one argument or more is needed, as in client=60")
+    asks = seconds.pop("client", "0") == "0"
+    if revalidate and not asks:
+        raise ValueError(f"cached(revalidate=True, client={client!r}): one of them is allowed")
+    directives: Directives = {}
+    if private or public:
+        directives["private" if private else "public"] = None
+    if not asks:
+        directives["max-age"] = str(arguments.seconds("cached", "", client))
+    elif revalidate or client is not None or server is not None:
+        directives["no-cache"] = None
+    lifetime = seconds.pop("server", None)
+    windows = {name.replace("_", "-"): value for name, value in seconds.items()}
+    here: Directives = {}
+    if lifetime == "0":
+        here["no-store"] = None
+    elif lifetime is not None:
+        here |= {"public": None} if public else {}
+        here |= {"max-age": lifetime, **windows}
+    else:
+        directives |= windows
+    said = {n: v for n, v in {**given, **flags, "status": status}.items() if v != _CACHED[n]}
+    written = ", ".join(f"{name}={value!r}" for name, value in said.items())
+    return _Named(f"cached({written})", Said(directives, here), statuses)
+
+
+_CACHED: dict[str, object] = {**(cached.__kwdefaults__ or {})}
+
+
+# ── Vary, groups ───────────────────────────────────────────────────────────────────────────────
+
+
+def vary(*names: str) -> Control:
+    """The response depends on these request fields (RFC 9110 §12.5.5): Vary names them, besides
+    what it names already. Raises TypeError and ValueError."""
+    where = f"vary({', '.join(map(repr, names))})"
+    return _Named(where, Said(vary=arguments.field_names(where, names)))
+
+
+def cache_groups(*names: str) -> Control:
+    """The response belongs to these groups (RFC 9875 §2), by which it can be purged.
+
+    A name is printable ASCII. A response with more than 128 groups, or 16 KiB of them, is not
+    stored at all. Raises TypeError and ValueError.
+    """
+    said = Said(groups=arguments.group_names("cache_groups", names))
+    return _Named(f"cache_groups({', '.join(map(repr, names))})", said)

@@ -1,0 +1,50 @@
+"""A Flask application behind the cache, in one call. Flask itself is not needed to import this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from wsgicache.middleware import CacheMiddleware
+from wsgicache.routes import Route
+from wsgicache.rules.policy import Policy
+
+if TYPE_CHECKING:
+    from wsgicache.stores import Store
+
+
+class FlaskApplication(Protocol):
+    """What is asked of a Flask application."""
+
+    wsgi_app: Any
+    debug: bool
+    extensions: dict[str, Any]
+    logger: Any
+
+
+def easy_setup(
+    app: FlaskApplication,
+    *,
+    store: Store | None = None,
+    policy: Policy | None = None,
+    routes: Iterable[Route] = (),
+) -> CacheMiddleware:
+    """Put a cache in front of the Flask *app*, and return it.
+
+    It is ``app.wsgi_app`` from then on, and ``app.extensions["wsgicache"]``. Nothing is exempt from
+    it, static files included. Under ``app.debug`` it has a memory of its own instead of *store*, so
+    that every start and every reload begins with nothing; the log says so. Errors are seen then.
+    Raises TypeError for what is no Flask application, ValueError for one that has a cache already.
+    """
+    if not callable(getattr(app, "wsgi_app", None)) or not hasattr(app, "extensions"):
+        raise TypeError(f"easy_setup({app!r}): a Flask application is allowed")
+    if "wsgicache" in app.extensions:
+        raise ValueError(f"easy_setup({app!r}): it has a cache, in app.extensions['wsgicache']")
+    if app.debug:
+        store = None
+        policy = Policy(debug=True) if policy is None else policy
+        app.logger.info("wsgicache: app.debug is on, so this start has an empty cache of its own")
+    cache = CacheMiddleware(app.wsgi_app, store=store, policy=policy, routes=routes)
+    app.wsgi_app = cache
+    app.extensions["wsgicache"] = cache
+    return cache

@@ -1,0 +1,255 @@
+"""How routes and the policy's default come to be heard: before the look-up, and of a response."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote_plus
+
+from wsgicache.controls import Controls
+from wsgicache.routes import Route, VaryBy
+from wsgicache.rules.keys import Key, canonical_host, target_key
+from wsgicache.rules.model import CacheEntry, FieldLines, Request, Response, StoredResponse
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.reading import read
+from wsgicache.rules.saying import Said, Sources, Speaking, declared, forbidding
+from wsgicache.rules.validation import background_environ
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+
+class Early(NamedTuple):
+    """What is said of a request before anything is looked up."""
+
+    exempt: bool = False
+    query: frozenset[str] | None = None
+    cookies: tuple[str, ...] | None = None
+    vary_by: VaryBy | None = None
+    collapse: bool = True
+
+    def trimmed(self, environ: WSGIEnvironment) -> WSGIEnvironment:
+        """*environ* as the app shall see it: without the query parameters and the cookies that
+        tell nothing apart."""
+        trimmed = environ
+        if self.query is not None and environ.get("QUERY_STRING"):
+            trimmed = with_query(trimmed, self.query)
+        if self.cookies is not None and "HTTP_COOKIE" in environ:
+            trimmed = with_cookies(trimmed, self.cookies)
+        return trimmed
+
+
+_PLAIN = Early()
+
+
+def with_query(environ: WSGIEnvironment, names: frozenset[str]) -> WSGIEnvironment:
+    """A copy of *environ* with the query parameters of these *names* only, in the raw target too.
+
+    A parameter is what stands between ``&``, whatever an app may find in it besides; names count as
+    they are meant, not as they are encoded.
+    """
+    kept = "&".join(
+        piece
+        for piece in environ["QUERY_STRING"].split("&")
+        if piece and unquote_plus(piece.partition("=")[0]) in names
+    )
+    copy = {**environ, "QUERY_STRING": kept}
+    for key in ("RAW_URI", "REQUEST_URI"):
+        if isinstance(raw := environ.get(key), str):
+            target, mark, _ = raw.partition("?")
+            copy[key] = f"{target}?{kept}" if mark and kept else target
+    return copy
+
+
+def with_cookies(environ: WSGIEnvironment, names: tuple[str, ...]) -> WSGIEnvironment:
+    """A copy of *environ* with the cookies of these *names* only, and in their order."""
+    pairs = [pair.strip(" \t") for pair in environ["HTTP_COOKIE"].split(";")]
+    kept = [p for name in names for p in pairs if p.partition("=")[0].strip(" \t") == name]
+    copy = {**environ, "HTTP_COOKIE": "; ".join(kept)}
+    if not kept:
+        del copy["HTTP_COOKIE"]
+    return copy
+
+
+class Matching(NamedTuple):
+    """What matches a request; with each route, whether only what it forbids is to be heard."""
+
+    early: Early
+    routes: tuple[tuple[Route, bool], ...]
+
+
+# What servers hand on as it comes, and applications may take for another path (PEP 3333 has it
+# decoded): dot segments, empty segments, backslashes, path parameters, control characters.
+_ODD = re.compile(r"\.\.|//|/\.(?:/|\Z)|[\\;\x00-\x1f\x7f]")
+_LONGEST = 1024
+_NOTHING = Matching(_PLAIN, ())
+_VARY_ON_COOKIE = Said(vary=("Cookie",))
+
+
+class Routes:
+    """The routes of one cache, and its policy's default.
+
+    Which match is remembered for what they look at (path, host, method): many cost no more than
+    one. Raises TypeError for what is no route.
+    """
+
+    def __init__(self, routes: Iterable[Route], policy: Policy) -> None:
+        self._routes = tuple(routes)
+        for route in self._routes:
+            if not isinstance(route, Route):
+                raise TypeError(f"CacheMiddleware(routes=[{route!r}]): Routes are allowed")
+        self._policy = policy
+        self._default = policy.default
+        self._exempt = tuple(policy.exempt)
+        self.are_early = bool(policy.exempt) or any(route.is_early for route in self._routes)
+        """Whether anything must be known before the look-up."""
+        self._speak = policy.default is not None or bool(self._routes)
+        self._remembered = lru_cache(2048)(self._match)
+
+    def matching(self, environ: WSGIEnvironment, method: str | None = None) -> Matching:
+        """What matches the request in *environ*, or one to its target with another *method*."""
+        if not (self._routes or self._exempt):
+            return _NOTHING
+        get = environ.get
+        path: str = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
+        match = self._remembered if len(path) <= _LONGEST else self._match
+        method = method or get("REQUEST_METHOD", "")
+        return match(path, get("wsgi.url_scheme", ""), get("HTTP_HOST"), method)
+
+    def _match(self, path: str, scheme: str, host: str | None, method: str) -> Matching:
+        odd, host = _ODD.search(path) is not None, canonical_host(scheme, host)
+        matching = [route for route in self._routes if route.matches(path, host, method)]
+        early = Early(exempt=path.startswith(self._exempt))
+        if method in ("GET", "HEAD") and not early.exempt:
+            for route in reversed(matching):
+                if odd and not route.odd_paths:
+                    continue
+                if route.query is not None:
+                    early = early._replace(query=frozenset(route.query))
+                if route.cookies is not None:
+                    early = early._replace(cookies=route.cookies)
+                if route.vary_by is not None:
+                    early = early._replace(vary_by=route.vary_by)
+                if not route.collapse:
+                    early = early._replace(collapse=False)
+        routes = () if early.exempt else matching
+        return Matching(early, tuple((route, odd and not route.odd_paths) for route in routes))
+
+    # ── Before the look-up ─────────────────────────────────────────────────────────────────────
+
+    def read(self, environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str:
+        """As `reading.read`, and with what routes say of the request."""
+        early = self.matching(environ, method).early
+        if early is _PLAIN or early == _PLAIN:
+            return read(environ, method, policy)
+        if early.exempt:
+            return "exempt"
+        request = read(early.trimmed(environ), method, policy)
+        if isinstance(request, str):
+            return request
+        request.collapses = early.collapse
+        if early.vary_by is not None:
+            value = early.vary_by(request.environ)
+            if not isinstance(value, str):
+                raise TypeError(f"Route(vary_by=…) returned {value!r}: a str is allowed")
+            request.forwarded = (*(request.forwarded or ()), "vary_by", value)
+        return request
+
+    def lets_nobody_ask(self, request: Request, entry: CacheEntry) -> bool:
+        """Whether *request* is told apart by nothing that a background validation lacks."""
+        if not self.are_early:
+            return True
+        vary_by = self.matching(request.environ).early.vary_by
+        if vary_by is None:
+            return True
+        own = background_environ(request, entry.nominated)
+        try:
+            return vary_by(own) == vary_by(request.environ)
+        except Exception:
+            return False
+
+    def key(self, environ: WSGIEnvironment) -> Key | None:
+        """The key under which a GET of the target in *environ* is filed."""
+        if self.are_early:
+            environ = self.matching(environ, "GET").early.trimmed(environ)
+        return target_key(environ)
+
+    # ── Of a response ──────────────────────────────────────────────────────────────────────────
+
+    def spoken(
+        self,
+        response: Response,
+        controls: Controls,
+        matching: Matching,
+        environ: WSGIEnvironment,
+        stored: StoredResponse | None = None,
+    ) -> Response:
+        """*response*, its fields saying what the view, the routes and the default say of it.
+
+        *matching* is what matched the request as it came, *stored* what it was about, if the app
+        was asked to validate that.
+        """
+        if not (controls.said or self._speak) or not response.code:
+            return response
+        about = stored.fields if stored is not None and response.code == 304 else None
+        kind = response.field("content-type") or _joined(about, "content-type")
+        kind = kind.partition(";")[0].strip(" \t").lower()
+        empty = _is_empty(response, environ)
+        overriding: list[list[Said]] = []
+        others: list[list[Said]] = []
+        for route, only_forbids in matching.routes:
+            if not route.hears(response.code, kind):
+                continue
+            any_status = route.statuses is not None
+            said = _heard(route.controls, response, environ, any_status, only_forbids or empty)
+            if route.cookies and not only_forbids:
+                said.append(_VARY_ON_COOKIE)
+            (overriding if route.override else others).append(said)
+        default = () if self._default is None or matching.early.exempt else (self._default,)
+        return declared(
+            response,
+            Sources(
+                _heard(controls.said, response, environ),
+                overriding,
+                others,
+                _heard(default, response, environ, only_forbids=empty),
+            ),
+            self._policy.targets,
+            https=environ["wsgi.url_scheme"] == "https",
+            before=None if about is None else _joined(about, "cache-control"),
+        )
+
+
+def _heard(
+    controls: Iterable[Speaking],
+    response: Response,
+    environ: WSGIEnvironment,
+    any_status: bool = False,
+    only_forbids: bool = False,
+) -> list[Said]:
+    heard: list[Said] = []
+    for control in controls:
+        said = control.heard(response, environ, any_status)
+        if said is not None and only_forbids:
+            said = forbidding(said)
+        if said is not None:
+            heard.append(said)
+    return heard
+
+
+def _is_empty(response: Response, environ: WSGIEnvironment) -> bool:
+    """Whether a success is known to have no content: no lifetime is inherited by that."""
+    if response.code == 204:
+        return True
+    if response.code != 200:
+        return False
+    if response.field("content-length") == "0":
+        return True
+    is_head = environ["REQUEST_METHOD"] == "HEAD"
+    return not is_head and isinstance(response.body, list) and not any(response.body)
+
+
+def _joined(fields: FieldLines | None, name: str) -> str:
+    return ", ".join(value for key, value in fields or () if key.lower() == name)

@@ -1,0 +1,110 @@
+"""Static files under URLs that name their content, so that browsers need never ask again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from wsgicache.controls import Control
+from wsgicache.decorators import cache_control
+from wsgicache.routes import Route
+from wsgicache.rules.dates import parse_date
+from wsgicache.rules.model import Response
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+_FOR_EVER = cache_control(public=True, max_age=31_536_000, immutable=True)
+
+
+class StaticVersions(Control):
+    """Versions of the files in *directory*, which the app serves under *prefix*.
+
+        versions = StaticVersions("static")
+        app = CacheMiddleware(app, routes=[versions.route])
+        versions.url("app.js")  # /static/app.js?v=6f1c…
+
+    A request whose version is that of the file's content is answered ``public, max-age=31536000,
+    immutable`` (RFC 8246); one with another version, or none, as the app says. *prefix* is a path
+    as the URL has it, mount point included. Raises TypeError and ValueError.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], prefix: str = "/static/") -> None:
+        if not isinstance(directory, str | os.PathLike):
+            raise TypeError(f"StaticVersions({directory!r}): the path of a directory is allowed")
+        if not os.path.isdir(directory):
+            raise ValueError(f"StaticVersions({directory!r}): there is no such directory")
+        if not isinstance(prefix, str):
+            raise TypeError(f"StaticVersions(prefix={prefix!r}): a path is allowed")
+        if not (prefix.startswith("/") and prefix.endswith("/")) or "*" in prefix:
+            raise ValueError(
+                f"StaticVersions(prefix={prefix!r}): a path that begins and ends with / is allowed"
+            )
+        super().__init__()
+        self.directory = os.path.abspath(os.fspath(directory))
+        self.prefix = prefix
+        self._known: dict[str, tuple[tuple[int, int], str]] = {}
+
+    @property
+    def route(self) -> Route:
+        """What has the cache, and browsers, believe in the versions."""
+        return Route(f"{self.prefix}*", self, method="GET", override=True)
+
+    def url(self, name: str) -> str:
+        """The URL of the file *name*, with its version if there is such a file."""
+        version = self.version(name)
+        return self.prefix + quote(name) + (f"?v={version}" if version else "")
+
+    def version(self, name: str) -> str | None:
+        """The version of the file *name*; None where there is none. Asked again, it is looked for
+        in the file only if its time or its size has changed."""
+        found = self._stat(name)
+        return None if found is None else self._digest(name, *found)
+
+    def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
+        """For ever, if *response* is the file that the request names, in the version it names."""
+        path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        query: str = environ.get("QUERY_STRING", "")
+        if response.code not in (200, 206, 304) or not query.startswith("v="):
+            return None
+        # A WSGI environ has the path's bytes as Latin-1 (PEP 3333).
+        name = path.encode("latin-1").decode("utf-8", "replace")[len(self.prefix) :]
+        found = self._stat(name)
+        if found is None or query != f"v={self._digest(name, *found)}":
+            return None
+        return _FOR_EVER if _may_be(response, found[1]) else None
+
+    def _stat(self, name: str) -> tuple[str, os.stat_result] | None:
+        from werkzeug.security import safe_join
+
+        file = safe_join(self.directory, name) if "\0" not in name else None
+        try:
+            return None if file is None or not os.path.isfile(file) else (file, os.stat(file))
+        except OSError:
+            return None
+
+    def _digest(self, name: str, file: str, stat: os.stat_result) -> str | None:
+        state = (stat.st_mtime_ns, stat.st_size)
+        known = self._known.get(name)
+        if known is not None and known[0] == state:
+            return known[1]
+        try:
+            with open(file, "rb") as content:
+                digest = hashlib.file_digest(content, "blake2b").hexdigest()[:20]
+        except OSError:
+            return None
+        self._known[name] = (state, digest)
+        return digest
+
+
+def _may_be(response: Response, stat: os.stat_result) -> bool:
+    """Whether nothing in *response* tells that it is not the file as it is now: it may have been
+    opened before that was replaced."""
+    modified = parse_date(response.field("last-modified"), response.wall)
+    if modified is not None and modified != int(stat.st_mtime):
+        return False
+    length = response.field("content-length")
+    whole = response.code == 200 and "content-encoding" not in response.lines
+    return not whole or length is None or length == str(stat.st_size)
