@@ -1,0 +1,20 @@
+"""What the matrix asks of pytest."""
+
+import pytest
+
+# The assertions stand in modules that hold no tests; pytest explains them too.
+pytest.register_assert_rewrite(
+    "tests.servers.process", "tests.servers.scenarios", "tests.servers.site", "tests.servers.wire"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what a site does not play, so that nothing is skipped that cannot be there."""
+    items[:] = [item for item in items if is_played(item)]
+
+
+def is_played(item: pytest.Item) -> bool:
+    from tests.servers.scenarios import played
+
+    params = getattr(item, "callspec", None) and item.callspec.params  # type: ignore[attr-defined]
+    return not params or "scenario" not in params or played(params["scenario"], *params["site"])

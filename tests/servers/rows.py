@@ -1,0 +1,126 @@
+"""The servers of the matrix: a new server is one row here, a new app one in `APPS`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+ENTRY = "tests.servers.entry:application"
+APPS = ("plain", "flask_site", "django_site", "bottle_site")
+REQUIRED = os.environ.get("WSGICACHE_REQUIRE_SERVERS") == "1"
+
+
+class Server(NamedTuple):
+    name: str
+    command: Callable[[int, Path], list[str]]
+    """The command line for a port and a directory to write in; one process, more threads."""
+    needs: str
+    """The module or the program without which it cannot run."""
+    optional: bool = False
+    """It may be absent even where WSGICACHE_REQUIRE_SERVERS=1."""
+    noise: str = r"(?!)"
+    """A regular expression for the alarming lines of its log that it writes for any app."""
+
+    pipelines: bool = True
+    """It answers requests that were sent together; some may close after the first."""
+    closes: bool = True
+    """It closes a body whose reader left, always; to HEAD it sends none that one could leave."""
+    writes: bool = True
+    """Its start_response returns the write() of PEP 3333."""
+
+    def absent(self) -> str | None:
+        """Why it cannot run here, or None."""
+        if importlib.util.find_spec(self.needs) or program(self.needs):
+            return None
+        return f"{self.needs} is not installed"
+
+
+def program(name: str) -> str | None:
+    """Where a program is: beside this Python, or on the path."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else shutil.which(name)
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def gunicorn(*arguments: str) -> Callable[[int, Path], list[str]]:
+    return lambda port, directory: python(
+        *("gunicorn", "--bind", f"127.0.0.1:{port}", "--access-logfile", "-"),
+        *("--worker-tmp-dir", str(directory), *arguments, ENTRY),
+    )
+
+
+def mod_wsgi(port: int, directory: Path) -> list[str]:
+    # Apache wants no root, and nobody may be unable to read this Python: a root by another name.
+    nobody = ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
+    return [
+        *(nobody if os.getuid() == 0 else []),
+        *(program("mod_wsgi-express") or "mod_wsgi-express", "start-server"),
+        *("--port", str(port), "--threads", "4", "--locale", "C.UTF-8", "--chunked-request"),
+        *("--server-root", str(directory / "httpd"), "--python-path", str(ROOT)),
+        *("--log-to-terminal", "--application-type", "module", ENTRY.partition(":")[0]),
+    ]
+
+
+SOCKET_LEFT = r"ResourceWarning: unclosed <socket\.socket"
+
+SERVERS = (
+    Server(
+        "werkzeug",
+        lambda port, _: python("tests.servers.development", str(port)),
+        needs="werkzeug",
+        closes=False,
+    ),
+    Server("gunicorn-sync", gunicorn(), "gunicorn", noise=SOCKET_LEFT),
+    Server("gunicorn-gthread", gunicorn("-k", "gthread", "--threads", "4"), "gunicorn"),
+    Server("gunicorn-gevent", gunicorn("-k", "gevent"), "gevent", noise=SOCKET_LEFT),
+    Server(
+        "waitress",
+        lambda port, _: python("waitress", f"--listen=127.0.0.1:{port}", ENTRY),
+        needs="waitress",
+        noise="Task queue depth",  # all its threads are busy at once
+    ),
+    Server(
+        "cheroot",
+        lambda port, _: python("cheroot", "--bind", f"127.0.0.1:{port}", "--threads", "4", ENTRY),
+        needs="cheroot",
+    ),
+    Server(
+        "granian",
+        lambda port, _: python(
+            *("granian", "--interface", "wsgi", "--port", str(port), "--access-log"),
+            *("--blocking-threads", "4", ENTRY),
+        ),
+        needs="granian",
+        writes=False,
+    ),
+    Server(
+        "uwsgi",
+        lambda port, _: [
+            *(program("uwsgi") or "uwsgi", "--http", f"127.0.0.1:{port}", "--http-keepalive"),
+            *("--http-auto-chunked", "--master", "--need-app", "--die-on-term", "--enable-threads"),
+            *("--threads", "4", "--wsgi", ENTRY),
+        ],
+        needs="uwsgi",
+        # It complains of its user, of clients that leave, and fails at exc_info.
+        noise=r"WARNING: you are running uWSGI as root|OSError: write error"
+        r"|The above exception was(?:(?!The above).)*?uwsgi_spit[^\n]*",
+        pipelines=False,
+        optional=True,
+    ),
+    Server(
+        "mod_wsgi",
+        mod_wsgi,
+        needs="mod_wsgi-express",
+        optional=True,
+        noise="Error Log File|DeprecationWarning: 'locale.getdefaultlocale'",
+    ),
+)
