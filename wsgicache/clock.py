@@ -35,3 +35,7 @@ class SystemClock:
         wall = time.time()
         self._offset = max(self._offset, wall - time.monotonic())
         return wall
+
+
+SYSTEM_CLOCK = SystemClock()
+"""The one that caches and stores have by default: times mean the same to both."""

@@ -86,7 +86,9 @@ class Generation(NamedTuple):
 
     def begun(self, number: int, moment: float, soft: bool) -> Generation:
         """As it is after another purge, by which generation *number* begins."""
-        return Generation(self.hard, number, moment) if soft else self._replace(hard=number)
+        if soft:
+            return Generation(self.hard, max(number, self.soft), moment)
+        return self._replace(hard=max(number, self.hard))
 
 
 ALWAYS = Generation()

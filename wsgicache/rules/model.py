@@ -209,7 +209,7 @@ class CacheEntry:
     """A key's stored responses by their selecting values, the newest last. Never changed, only
     replaced."""
 
-    __slots__ = ("emptied_at", "nominated", "responses", "salt", "seen")
+    __slots__ = ("emptied_at", "nominated", "read_at", "responses", "salt", "seen")
 
     def __init__(
         self,
@@ -225,6 +225,8 @@ class CacheEntry:
         """When it was last invalidated or purged: no fill that began earlier may be kept."""
         self.salt = salt
         """What values are digested with, in stores that others can read; nothing: they are not."""
+        self.read_at = NEVER
+        """When a near cache had it from the shared store."""
         self.seen: dict[Values, StoredResponse] = {}
         """PERF: what values selected as they were presented, so that most are never normalised."""
 

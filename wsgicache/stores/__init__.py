@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, StoredResponse
@@ -71,3 +71,16 @@ class Listing(Store, Protocol):
 
     def keys(self, prefix: Key) -> list[Key]:
         """The keys with the scheme and host of *prefix* whose path begins with its path."""
+
+
+def store_from_url(url: str, **options: Any) -> Store:
+    """The store that *url* names; *options* are those of its class that a URL cannot say.
+
+    ``memory://``, ``memcached://host:port,host:port/namespace`` (``memcacheds`` for TLS,
+    ``memcached:///run/memcached.sock``), ``redis://host:port/0`` (``rediss`` for TLS,
+    ``unix:///run/redis.sock``) and ``file:///directory``; each may end in ``?option=value&…``.
+    Raises ValueError, which does not repeat the password, for anything else.
+    """
+    from wsgicache.stores.urls import opened
+
+    return opened(url, options)

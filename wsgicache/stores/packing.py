@@ -35,7 +35,9 @@ AHEAD = 5.0
 # ── Records ────────────────────────────────────────────────────────────────────────────────────
 
 
-def seal(echo: bytes, head: object, contents: Iterable[bytes] = (), secret: bytes = b"") -> bytes:
+def seal(
+    echo: bytes, head: object, contents: Iterable[bytes | memoryview] = (), secret: bytes = b""
+) -> bytes:
     """The record that *head* and *contents* make. Raises ValueError for what JSON cannot say."""
     text = json.dumps(head, separators=(",", ":"), allow_nan=False).encode("ascii")
     parts = [_LENGTHS.pack(len(echo), len(text)), echo, text, *contents]

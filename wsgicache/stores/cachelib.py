@@ -1,0 +1,243 @@
+"""Any `cachelib.BaseCache` as a store: SimpleCache, FileSystemCache, RedisCache, UWSGICache, …
+
+cachelib pickles what it stores, and unpickles whatever it finds. Here it gets bytes and a
+serializer that leaves them alone, on a copy of the cache: other users of the same object keep
+theirs.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from typing import IO, Any, TypeVar
+
+from cachelib import BaseCache
+
+from wsgicache.clock import Clock
+from wsgicache.stores import StoreError
+from wsgicache.stores.breaker import Breaker
+from wsgicache.stores.packed import PackedStore
+
+T = TypeVar("T")
+
+LIMIT = 32 * 1024 * 1024
+"""Bytes of a value in a cache that has no limit of its own."""
+
+
+class CachelibStore(PackedStore):
+    """Entries in *cache*, a `cachelib.BaseCache`; the options are those of `PackedStore`.
+
+    *limit* is how many bytes one value may have there. Raises TypeError for a cache that cannot be
+    kept from unpickling what it reads: one without a serializer of its own, as MemcachedCache.
+
+    Redis and its like replace entries atomically. Of the others, two processes that change the same
+    entry at the same time may lose one change: that is a miss later on, or, if one of the two is a
+    purge, an entry that survives it.
+    """
+
+    def __init__(
+        self,
+        cache: BaseCache,
+        *,
+        namespace: str = "wsgicache",
+        secret: str | bytes = b"",
+        generation_seconds: float = 1.0,
+        limit: int = LIMIT,
+        clock: Clock | None = None,
+    ) -> None:
+        if not isinstance(cache, BaseCache):
+            raise TypeError(f"CachelibStore({cache!r}): a cachelib.BaseCache is allowed")
+        if getattr(cache, "serializer", None) is None:
+            raise TypeError(
+                f"CachelibStore({type(cache).__name__}): a cache with a serializer is allowed, for "
+                "others unpickle what they read; for memcached there is MemcachedStore"
+            )
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 16_384:
+            raise ValueError(f"CachelibStore(limit={limit!r}): 16384 or more bytes are allowed")
+        plain = copy.copy(cache)
+        plain.serializer = _Plain()  # type: ignore[attr-defined]
+        client = getattr(cache, "_write_client", None)
+        node = _Node(plain, limit) if client is None else _RedisNode(plain, limit, client)
+        super().__init__(
+            [node],
+            lambda name: node,
+            namespace=namespace,
+            secret=secret,
+            generation_seconds=generation_seconds,
+            clock=clock,
+        )
+
+
+class _Plain:
+    """The serializer that does nothing: bytes stay bytes, and nothing else is read.
+
+    FileSystemCache counts its files in one of them, so whole numbers are written in digits.
+    """
+
+    def dumps(self, value: object) -> bytes:
+        return b"#%d" % value if type(value) is int else _bytes(value)
+
+    def loads(self, value: object) -> Any:
+        if type(value) is bytes and value[:1] == b"#" and value[1:].isdigit() and len(value) < 20:
+            return int(value[1:])
+        return value if type(value) is bytes else None
+
+    def dump(self, value: object, file: IO[bytes]) -> None:
+        file.write(self.dumps(value))
+
+    def load(self, file: IO[bytes]) -> Any:
+        return self.loads(file.read())
+
+
+def _bytes(value: object) -> bytes:
+    if type(value) is not bytes:
+        raise TypeError(f"bytes are stored, and not {type(value).__name__}")
+    return value
+
+
+def _is_outage(error: BaseException) -> bool:
+    """Whether *error* is more than the server's answer that it cannot do as told."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return names.isdisjoint(("ResponseError", "StoreError"))
+
+
+class _Node:
+    """A cache that gets and sets. One process changes a value under a lock; of several, the last
+    one wins."""
+
+    def __init__(self, cache: Any, limit: int) -> None:
+        self.name = type(cache).__name__
+        self.limit = limit
+        self._cache = cache
+        self._breaker = Breaker(self.name)
+        self._lock = threading.Lock()
+        _all.add(self)
+
+    def _ask(self, do: Callable[[], T]) -> T:
+        return self._breaker.call(do, _is_outage)
+
+    def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
+        """What is kept under *names*."""
+        if len(names) == 1:
+            return [_found(self._ask(lambda: self._cache.get(names[0])))]
+        return [_found(value) for value in self._ask(lambda: self._cache.get_many(*names))]
+
+    def look(self, name: str) -> tuple[bytes | None, object]:
+        """What is kept under *name*, which is also its version."""
+        value = self.read((name,))[0]
+        return value, value
+
+    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+        """Keep *value* (None: nothing), if what is kept is still *version*."""
+        with self._lock:
+            if self.read((name,))[0] != version:
+                return False
+            if value is None:
+                self.remove(name)
+            else:
+                self.write(name, value, seconds)
+            return True
+
+    def write(self, name: str, value: bytes, seconds: int) -> None:
+        """Keep *value* for at most *seconds*. Raises StoreError where the cache does not."""
+        if len(value) > self.limit:
+            raise StoreError(f"{self.name} takes {self.limit} bytes, and not {len(value)}")
+        if not self._ask(lambda: self._cache.set(name, value, timeout=seconds)):
+            raise StoreError(f"{self.name} did not keep what it was given")
+
+    def remove(self, name: str) -> None:
+        """Keep nothing under *name*."""
+        self._ask(lambda: self._cache.delete(name))
+
+    def listed(self, prefix: str) -> list[str]:
+        """Raises StoreError: such a cache cannot tell."""
+        raise StoreError(f"{self.name} cannot list what it holds")
+
+    def stats(self) -> dict[str, object]:
+        """That it answers."""
+        self._ask(lambda: self._cache.get("wsgicache:stats"))
+        return {}
+
+
+def _found(value: object) -> bytes | None:
+    """A value as it was stored; what others left there is as good as nothing."""
+    return value if type(value) is bytes else None
+
+
+class _RedisNode(_Node):
+    """Redis, or what speaks like it: a script replaces a value, if it is the one that was read."""
+
+    # Records begin with their digest, so their first bytes tell them apart.
+    _VERSION = 32
+    _SWAP = """
+        if redis.call('GETRANGE', KEYS[1], 0, 31) ~= ARGV[1] then return 0 end
+        if ARGV[3] == '' then redis.call('DEL', KEYS[1])
+        else redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
+        return 1
+    """
+
+    def __init__(self, cache: Any, limit: int, client: Any) -> None:
+        super().__init__(cache, limit)
+        options = getattr(getattr(client, "connection_pool", None), "connection_kwargs", {})
+        if options.get("decode_responses"):
+            raise TypeError("CachelibStore(…): a client without decode_responses=True is allowed")
+        self._client = client
+        self._is_cluster = hasattr(client, "mget_nonatomic")
+
+    def _key(self, name: str) -> str:
+        prefix = self._cache.key_prefix or ""
+        return f"{prefix if isinstance(prefix, str) else prefix()}{name}"
+
+    def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
+        """What is kept under *names*, in one round trip but for a cluster."""
+        if self._is_cluster and len(names) > 1:
+            return [value for name in names for value in super(_RedisNode, self).read((name,))]
+        return super().read(names)
+
+    def look(self, name: str) -> tuple[bytes | None, object]:
+        """What is kept under *name*, and how that begins."""
+        value = self.read((name,))[0]
+        return value, None if value is None else value[: self._VERSION]
+
+    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+        """Keep *value* (None: nothing), if what is kept is still *version*."""
+        key = self._key(name)
+        if version is None:
+            if value is None:
+                return True
+            return bool(self._ask(lambda: self._client.set(key, value, ex=seconds, nx=True)))
+        left = b"" if value is None else str(seconds)
+        return bool(
+            self._ask(lambda: self._client.eval(self._SWAP, 1, key, version, value or b"", left))
+        )
+
+    def listed(self, prefix: str) -> list[str]:
+        """The names that begin with *prefix*, out of all keys that the server holds."""
+        begin = self._key("")
+        pattern = "".join(f"\\{one}" if one in "*?[]\\" else one for one in begin + prefix) + "*"
+        found = self._ask(lambda: list(self._client.scan_iter(match=pattern, count=1000)))
+        texts = [key.decode() if isinstance(key, bytes) else key for key in found]
+        return [text[len(begin) :] for text in texts]
+
+    def stats(self) -> dict[str, object]:
+        """What the server says of its memory and its keys."""
+        told = self._ask(lambda: self._client.info())
+        names = ("redis_version", "used_memory", "maxmemory", "evicted_keys", "keyspace_hits")
+        return {name: told[name] for name in (*names, "keyspace_misses") if name in told}
+
+
+# A lock that another thread holds while the process forks is never released in the child.
+_all: weakref.WeakSet[_Node] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for node in list(_all):
+        node._lock = threading.Lock()
+        node._breaker = Breaker(node.name)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

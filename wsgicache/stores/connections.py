@@ -1,0 +1,189 @@
+"""Connections to one memcached server: a pool of pymemcache clients, and how long they may wait.
+
+pymemcache waits for ever, or for each packet anew. Here an operation as a whole has a timeout; and
+when one thread has waited for a while, the others do not wait as long: so a server that hangs costs
+one thread its timeout, and not all of them.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import socket
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+from typing import Any, TypeVar
+
+from pymemcache.client.base import Client
+from pymemcache.exceptions import MemcacheUnexpectedCloseError
+
+T = TypeVar("T")
+
+PATIENCE = 0.1
+"""The part of the timeout that all threads wait for an answer; after it only one does."""
+_RECEIVED = 65_536
+_LARGE = 16_384
+
+
+class Connections:
+    """A pool of copies of *template*; an operation takes *timeout* seconds at most, or a little
+    longer where it goes out in parts. Up to *idle* connections are kept open."""
+
+    def __init__(self, template: Client, timeout: float, idle: int) -> None:
+        self._template = template
+        self._idle: deque[Client] = deque()
+        self._most = idle
+        self._process = os.getpid()
+        self.timeout = timeout
+        self.waiting: object = None
+        """The connection that waits for longer than the others do."""
+
+    def ask(self, do: Callable[[Client], T], *, hurry: bool = False) -> T:
+        """What *do* returns for a client of the pool. Raises what it raises; then the connection
+        is closed, whatever it was. With *hurry* it has half of the time."""
+        client, is_new = self._take()
+        try:
+            try:
+                result = self._try(client, do, hurry)
+            except OSError as error:
+                if is_new or isinstance(error, TimeoutError):
+                    raise
+                # It was open for too long, or the server has been started anew meanwhile.
+                client.close()
+                self.close()
+                client = self._new()
+                result = self._try(client, do, hurry)
+        except BaseException:
+            client.close()
+            raise
+        if len(self._idle) < self._most:
+            self._idle.append(client)
+        else:
+            client.close()
+        return result
+
+    def _try(self, client: Client, do: Callable[[Client], T], hurry: bool) -> T:
+        try:
+            if client.sock is None:
+                client.sock = _Patient(_connected(client, self.timeout), self)
+            client.sock.begin(self.timeout / 2 if hurry else self.timeout)
+            return do(client)
+        except MemcacheUnexpectedCloseError as error:
+            raise ConnectionResetError("the server closed the connection") from error
+        finally:
+            if self.waiting is client.sock:
+                self.waiting = None
+
+    def _take(self) -> tuple[Client, bool]:
+        if self._process != os.getpid():
+            # The parent process goes on using what this one has inherited.
+            self._process = os.getpid()
+            self.close()
+        try:
+            return self._idle.pop(), False
+        except IndexError:
+            return self._new(), True
+
+    def _new(self) -> Client:
+        client = copy.copy(self._template)
+        client.sock = None
+        return client
+
+    def close(self) -> None:
+        """Close what is idle."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _connected(client: Client, timeout: float) -> Any:
+    """A socket to *client*'s server. Raises OSError."""
+    if type(client)._connect is not Client._connect:
+        client._connect()  # a class of the user's own knows how
+        return client.sock
+    sockets = client.socket_module
+    if not isinstance(client.server, tuple):
+        connection = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+        try:
+            connection.settimeout(timeout)
+            connection.connect(client.server)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+    connection = sockets.create_connection(client.server, timeout)
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if client.tls_context is not None:
+            host = client.server[0]
+            return client.tls_context.wrap_socket(connection, server_hostname=host)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class _Patient:
+    """A socket that knows when the operation has to be over."""
+
+    __slots__ = ("_connection", "_ends", "_first", "_pool", "_timeout", "_waits")
+
+    def __init__(self, connection: Any, pool: Connections) -> None:
+        self._connection = connection
+        self._pool = pool
+        self._ends = 0.0
+        self._first = True
+        self._waits = 0.0
+        self._wait(pool.timeout * PATIENCE)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for that long, from now on, before it is a timeout."""
+        if seconds != self._waits:
+            self._waits = seconds
+            self._connection.settimeout(seconds)
+
+    def begin(self, timeout: float) -> None:
+        """An operation begins, and takes *timeout* seconds at most."""
+        self._timeout = timeout
+        self._ends = monotonic() + timeout
+        self._first = True
+        self._wait(self._pool.timeout * PATIENCE)
+
+    def sendall(self, data: bytes) -> None:
+        """Send *data*. What is small is sent at once."""
+        if len(data) <= _LARGE:
+            self._connection.sendall(data)
+            return
+        self._wait(self._timeout)
+        self._connection.sendall(data)
+        self._wait(self._pool.timeout * PATIENCE)
+
+    def recv(self, size: int) -> bytes:
+        """What has come, never mind how much pymemcache thinks should come."""
+        if not self._first:
+            late = monotonic() - self._ends
+            if late > self._timeout:
+                raise TimeoutError("the server takes too long")
+            if late > 0:
+                # Who sends byte by byte is too slow; but not if it was this thread that had to wait
+                # for others, and everything has come meanwhile.
+                self._wait(0.001)
+        self._first = False
+        while True:
+            try:
+                data: bytes = self._connection.recv(_RECEIVED)
+                return data
+            except TimeoutError:
+                if self._pool.waiting is None:
+                    self._pool.waiting = self
+                if self._pool.waiting is not self or monotonic() > self._ends:
+                    raise
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._connection.close()

@@ -1,0 +1,129 @@
+"""Large contents, in pieces: records of their own, under names that are never used again.
+
+They are there before the entry that names them, and are all verified before the first byte of them
+is used: a piece that is lost, replaced or changed makes the content missing, never shorter.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from wsgicache.rules.keys import Selector
+from wsgicache.rules.model import CacheEntry, StoredResponse
+from wsgicache.stores import StoreError
+from wsgicache.stores.naming import Name, Names
+from wsgicache.stores.nodes import Node
+from wsgicache.stores.packing import pack, seal, unseal
+
+INLINE = 64 * 1024
+"""Bytes up to which a content rides in its entry's record."""
+RIDING = 256 * 1024
+"""Bytes of contents in one record, the newest first."""
+_BESIDE = 1024
+"""Bytes of a piece's record beside its content, lavishly."""
+
+Kept = tuple[str, int, int]
+"""Where a content is: its name, the bytes of a piece, and its length."""
+
+
+class Contents:
+    """The contents that a store keeps beside its entries; *route* tells the node for a name."""
+
+    def __init__(self, route: Callable[[str], Node], names: Names, secret: bytes) -> None:
+        self._route = route
+        self._names = names
+        self._secret = secret
+
+    def read(self, kept: Kept) -> Sequence[bytes] | None:
+        """The pieces of a content, or None where not all of them are as they were written."""
+        pieces: list[bytes] = []
+        for name, length in self._pieces(kept):
+            record = self._route(name.text).read((name.text,))[0]
+            opened = unseal(record, name.echo, self._secret)
+            if record is None or opened is None or len(record) - opened[1] != length:
+                return None
+            pieces.append(record[opened[1] :])
+        return pieces
+
+    def write(self, content: bytes, limit: int, seconds: int) -> Kept:
+        """Keep *content*, for at most *seconds*, in pieces whose records have *limit* bytes."""
+        kept = uuid.uuid4().hex, limit - _BESIDE, len(content)
+        place, whole = 0, memoryview(content)
+        for name, length in self._pieces(kept):
+            record = seal(name.echo, None, [whole[place : place + length]], self._secret)
+            self._route(name.text).write(name.text, record, seconds)
+            place += length
+        return kept
+
+    def remove(self, contents: Iterable[Kept]) -> None:
+        """Forget *contents*; what cannot be reached comes to its end by itself."""
+        for kept in contents:
+            for name, _ in self._pieces(kept):
+                with suppress(Exception):
+                    self._route(name.text).remove(name.text)
+
+    def _pieces(self, kept: Kept) -> Iterator[tuple[Name, int]]:
+        """The name and the length of each piece."""
+        name, size, length = kept
+        for number, place in enumerate(range(0, length, size)):
+            piece = self._names.of("piece", name, str(number), str(length))
+            yield piece, min(size, length - place)
+
+
+class Packing:
+    """One entry on its way into a record of *node*: contents that are too large to ride in it are
+    written beside it, once, however often the entry has to be packed."""
+
+    def __init__(self, contents: Contents, node: Node, echo: bytes, secret: bytes) -> None:
+        self._contents = contents
+        self._node = node
+        self._echo = echo
+        self._secret = secret
+        self._written: dict[int, tuple[bytes, Kept]] = {}
+
+    def packed(self, entry: CacheEntry, seconds: int, skew: float) -> tuple[CacheEntry, bytes]:
+        """*entry* as it is kept, and its record; the oldest responses are left out where that would
+        be too large. Raises StoreError where one alone is."""
+        limit = self._node.limit
+        riding = min(RIDING, limit // 2)
+        responses: dict[Selector, StoredResponse] = {}
+        for selector, stored in reversed(entry.responses.items()):
+            content = stored.content
+            if content is not None:
+                if len(content) <= min(INLINE, limit // 4, riding):
+                    riding -= len(content)
+                else:
+                    name, size, _ = self._beside(content, seconds)
+                    stored = replace(stored, content=None, kept=(name, size))
+            responses[selector] = stored
+        while True:
+            newest_last = dict(reversed(responses.items()))
+            made = CacheEntry(entry.nominated, newest_last, entry.emptied_at, entry.salt)
+            record = pack(made, self._echo, skew, self._secret)
+            if len(record) <= limit:
+                return made, record
+            if len(responses) < 2:
+                raise StoreError(
+                    f"{self._node.name} takes {limit} bytes, and a response needs {len(record)}"
+                )
+            responses.popitem()
+
+    def _beside(self, content: bytes, seconds: int) -> Kept:
+        # The content is remembered too, so that its id stays its own.
+        written = self._written.get(id(content))
+        if written is None:
+            kept = self._contents.write(content, self._node.limit, seconds)
+            written = self._written[id(content)] = content, kept
+        return written[1]
+
+
+def kept_in(entry: CacheEntry) -> set[Kept]:
+    """The contents that *entry* has elsewhere."""
+    return {
+        (*stored.kept, stored.length)
+        for stored in entry.responses.values()
+        if stored.content is None and stored.kept is not None
+    }

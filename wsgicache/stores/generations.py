@@ -1,0 +1,178 @@
+"""How a node of a shared store counts generations, and what a process remembers of that.
+
+A node keeps one small record, its *state*: the number of its generation and how far the purges of
+everything go; and one record for each group that was ever named on it. A purge of groups writes
+theirs first and the state last, so whoever sees the new number finds the groups as they are now.
+
+Each node counts for itself: what it holds and what ends that are lost, or out of reach, together.
+A state that was lost begins anew, after everything that was born before; a group that was lost has
+nothing left in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from wsgicache.rules.groups import ALWAYS, Generation
+from wsgicache.stores import StoreError
+from wsgicache.stores.naming import Name, Names
+from wsgicache.stores.nodes import LONGEST, Node, Times
+from wsgicache.stores.packing import seal, unseal
+
+_RENEWED = 24 * 3600.0
+"""Seconds after which a record in use is written again, so that it never comes to its end."""
+_ATTEMPTS = 32
+_MOST_KNOWN = 10_000
+
+
+class State(NamedTuple):
+    """A small record: the number of the node's generation (0 in that of a group), how far purges
+    go, before which generation nothing is kept that comes late, and when it was written."""
+
+    number: int
+    purged: Generation
+    fills: int
+    written: float
+
+
+class Generations:
+    """The generations of one *node*, re-read every *seconds*."""
+
+    def __init__(
+        self, node: Node, names: Names, times: Times, seconds: float, secret: bytes
+    ) -> None:
+        self.node = node
+        self.state: State | None = None
+        """As last read."""
+        self._name = names.of("state")
+        self._names = names
+        self._times = times
+        self._seconds = seconds
+        self._secret = secret
+        self._read_at = float("-inf")
+        self._groups: dict[str, Generation] = {}
+
+    # ── reading ────────────────────────────────────────────────────────────────────────────────
+
+    def read(self, name: str) -> tuple[bytes | None, State]:
+        """What the node keeps under *name*, and its state, which is read along where it is due."""
+        now, state = self._times.now(), self.state
+        if state is not None and now - self._read_at < self._seconds:
+            return self.node.read((name,))[0], state
+        value, record = self.node.read((name, self._name.text))
+        return value, self._learn(self._kept(record), now)
+
+    def current(self, *, anew: bool = False) -> State:
+        """The state of the node: as it is with *anew*, else as it was a moment ago."""
+        now, state = self._times.now(), self.state
+        if state is not None and not anew and now - self._read_at < self._seconds:
+            return state
+        return self._learn(self._kept(self.node.read((self._name.text,))[0]), now)
+
+    def of(self, groups: Sequence[str]) -> list[Generation | None]:
+        """How far purges of *groups* go; None where the node does not know."""
+        # What is read now belongs to the generation of now, even if another begins meanwhile.
+        if len(self._groups) > _MOST_KNOWN:
+            self._groups = {}
+        known = self._groups
+        missing = [group for group in groups if group not in known]
+        if missing:
+            names = [self._names.of("group", group) for group in missing]
+            values = self.node.read([name.text for name in names])
+            for group, name, value in zip(missing, names, values, strict=True):
+                if (state := self._state(value, name)) is not None:
+                    known[group] = state.purged
+        return [known.get(group) for group in groups]
+
+    def name_groups(self, groups: Sequence[str], number: int) -> None:
+        """Make *groups* known to the node: purged before generation *number*, if it knows none."""
+        for group, purged in zip(groups, self.of(groups), strict=True):
+            if purged is None:
+                self._change(self._names.of("group", group), lambda known: known, number)
+
+    # ── purging ────────────────────────────────────────────────────────────────────────────────
+
+    def bump(self, groups: Sequence[str], moment: float, soft: bool) -> None:
+        """Begin a generation: *groups*, or everything, born earlier is gone, or stale if *soft*."""
+
+        def begun(state: State) -> State:
+            number = state.number + 1
+            if not groups:
+                purged = state.purged.begun(number, moment, soft)
+                return state._replace(number=number, purged=purged)
+            for group in groups:
+                name = self._names.of("group", group)
+                self._change(name, lambda known: known.begun(number, moment, soft), number)
+            return state._replace(number=number)
+
+        self._next(begun)
+
+    def refuse_fills(self) -> None:
+        """Begin a generation, and let nothing be kept that was born earlier and is not there."""
+        self._next(lambda state: state._replace(number=state.number + 1, fills=state.number + 1))
+
+    def _next(self, begun: Callable[[State], State]) -> None:
+        for _ in range(_ATTEMPTS):
+            value, version = self.node.look(self._name.text)
+            state = begun(self._state(value, self._name) or self._first())
+            if self.node.swap(self._name.text, self._record(self._name, state), version, LONGEST):
+                self._learn(state, self._times.now())
+                return
+        raise StoreError(f"{self.node.name}: the generation changed too often to begin a new one")
+
+    def _change(self, name: Name, change: Callable[[Generation], Generation], number: int) -> None:
+        """Change how far purges of the group *name* go; where that is not known, up to *number*."""
+        for _ in range(_ATTEMPTS):
+            value, version = self.node.look(name.text)
+            state = self._state(value, name)
+            purged = change(Generation(number) if state is None else state.purged)
+            record = self._record(name, State(0, purged, 0, 0.0))
+            if self.node.swap(name.text, record, version, LONGEST):
+                return
+        raise StoreError(f"{self.node.name}: a group changed too often to purge it")
+
+    # ── records ────────────────────────────────────────────────────────────────────────────────
+
+    def _kept(self, value: bytes | None) -> State:
+        """The state that the node keeps; where it keeps none, one that begins now."""
+        state = self._state(value, self._name)
+        if state is None:
+            self._next(lambda first: first)
+            assert self.state is not None
+            return self.state
+        if self._times.wall() - state.written > _RENEWED:
+            self._next(lambda same: same)
+        return state
+
+    def _first(self) -> State:
+        """A state after all that was: the wall clock counts faster than purges do."""
+        number = int(self._times.wall() * 1000)
+        if self.state is not None:
+            number = max(number, self.state.number + 1)
+        return State(number, Generation(number), number, 0.0)
+
+    def _learn(self, state: State, now: float) -> State:
+        if self.state is None or state.number != self.state.number:
+            self._groups = {}
+        self.state, self._read_at = state, now
+        return state
+
+    def _record(self, name: Name, state: State) -> bytes:
+        """A record of *state*, in which times are those of the wall clock."""
+        hard, soft, moment = state.purged
+        moment = moment + self._times.skew() if soft else 0.0
+        head = [state.number, hard, soft, moment, state.fills, self._times.wall()]
+        return seal(name.echo, head, (), self._secret)
+
+    def _state(self, value: bytes | None, name: Name) -> State | None:
+        """The state in the record of *name*, or None where that is none of ours."""
+        opened = unseal(value, name.echo, self._secret)
+        head: Any = None if opened is None else opened[0]
+        if type(head) is not list or len(head) != 6:
+            return None
+        if not all(type(one) in (int, float) for one in head):
+            return None
+        number, hard, soft, moment, fills, written = head
+        purged = Generation(hard, soft, moment - self._times.skew()) if soft else ALWAYS
+        return State(number, purged._replace(hard=hard), fills, written)

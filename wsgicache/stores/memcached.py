@@ -1,0 +1,203 @@
+"""memcached, one server or many, by pymemcache's clients.
+
+Each server is a node of its own: when one does not answer, what it holds is missing and nothing
+else; no other takes its place, which would bring back old copies when it returns (fail in place).
+"""
+
+from __future__ import annotations
+
+import copy
+import ssl
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+from pymemcache.client.base import Client, PooledClient
+from pymemcache.client.hash import HashClient
+from pymemcache.client.rendezvous import RendezvousHash
+from pymemcache.client.retrying import RetryingClient
+from pymemcache.exceptions import MemcacheClientError, MemcacheServerError
+from pymemcache.serde import LegacyWrappingSerde
+
+from wsgicache.clock import Clock
+from wsgicache.stores import StoreError
+from wsgicache.stores.breaker import Breaker
+from wsgicache.stores.connections import Connections
+from wsgicache.stores.packed import PackedStore
+
+T = TypeVar("T")
+
+Server = str | tuple[str, int]
+
+LIMIT = 1_000_000
+"""Bytes of a value: memcached takes 1 MiB for the item as a whole, if not told otherwise."""
+
+
+class MemcachedStore(PackedStore):
+    """Entries in memcached. *servers* is one, or several: ``"host:port"``, ``(host, port)`` or the
+    path of a UNIX socket; or a client of pymemcache's (Client, PooledClient, HashClient), of which
+    the servers and how to connect to them are taken, and nothing else.
+
+    An operation takes *timeout* seconds at most, and up to *idle* connections to each server are
+    kept open. *tls* is used for connections where given. *limit* is how many bytes a value may
+    have (memcached's ``-I``, less a little). The other options are those of `PackedStore`. Raises
+    TypeError or ValueError for what makes no sense; a server that cannot be reached is none of it.
+    """
+
+    def __init__(
+        self,
+        servers: Server | Sequence[Server] | Any,
+        *,
+        namespace: str = "wsgicache",
+        secret: str | bytes = b"",
+        generation_seconds: float = 1.0,
+        timeout: float = 0.1,
+        idle: int = 64,
+        tls: ssl.SSLContext | None = None,
+        limit: int = LIMIT,
+        clock: Clock | None = None,
+    ) -> None:
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
+            raise ValueError(f"MemcachedStore(timeout={timeout!r}): seconds above 0 are allowed")
+        for option, value, least in (("idle", idle, 1), ("limit", limit, 16_384)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"MemcachedStore({option}={value!r}): {least} or more is allowed")
+        nodes = {}
+        for template in _templates(servers, tls):
+            node = _Node(template, float(timeout), idle, limit)
+            nodes[node.name] = node
+        if len(nodes) == 1:
+            (only,) = nodes.values()
+            route: Callable[[str], _Node] = lambda name: only  # noqa: E731
+        else:
+            chosen = RendezvousHash(sorted(nodes), hash_function=_score).get_node
+            route = lambda name: nodes[chosen(name)]  # noqa: E731
+        super().__init__(
+            list(nodes.values()),
+            route,
+            namespace=namespace,
+            secret=secret,
+            generation_seconds=generation_seconds,
+            clock=clock,
+        )
+
+
+def _score(text: str, seed: int) -> int:
+    # PERF: pymemcache's own, in Python, takes twenty times as long.
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+
+
+def _templates(servers: object, tls: ssl.SSLContext | None) -> list[Client]:
+    """A client for each of *servers*, never to be used itself. Raises TypeError or ValueError."""
+    if isinstance(servers, RetryingClient):
+        servers = servers._client
+    if isinstance(servers, HashClient):
+        found = [one for client in servers.clients.values() for one in _templates(client, tls)]
+    elif isinstance(servers, PooledClient):
+        found = [servers._create_client()]
+    elif isinstance(servers, Client):
+        found = [copy.copy(servers)]
+    elif isinstance(servers, str) or _is_address(servers):
+        found = [_client(servers)]
+    elif isinstance(servers, Sequence):
+        found = [_client(server) for server in servers]
+    else:
+        found = []
+    if not found:
+        raise TypeError(
+            f"MemcachedStore({servers!r}): 'host:port', (host, port), the path of a socket, a list "
+            "of these or a client of pymemcache's is allowed"
+        )
+    for template in found:
+        template.sock = None
+        template.serde = LegacyWrappingSerde(None, None)  # bytes, whatever the flags say
+        template.ignore_exc = False
+        template.default_noreply = False
+        if tls is not None:
+            template.tls_context = tls
+    return found
+
+
+def _is_address(server: object) -> bool:
+    return isinstance(server, tuple) and [type(part) for part in server] == [str, int]
+
+
+def _client(server: object) -> Client:
+    if not (isinstance(server, str) and server) and not _is_address(server):
+        raise TypeError(
+            f"MemcachedStore({server!r}): 'host:port', (host, port) or a path is allowed"
+        )
+    try:
+        return Client(server)
+    except ValueError:
+        raise ValueError(f"MemcachedStore({server!r}): its port is no number") from None
+
+
+def _is_outage(error: BaseException) -> bool:
+    """Whether *error* is more than the server's answer that it cannot do as told."""
+    return not isinstance(error, MemcacheServerError | MemcacheClientError | StoreError)
+
+
+class _Node:
+    """One memcached server."""
+
+    def __init__(self, template: Client, timeout: float, idle: int, limit: int) -> None:
+        server = template.server
+        self.name = server if isinstance(server, str) else f"{server[0]}:{server[1]}"
+        self.limit = limit
+        self._breaker = Breaker(self.name)
+        self._connections = Connections(template, timeout, idle)
+
+    def _ask(self, do: Callable[[Client], T]) -> T:
+        breaker, connections = self._breaker, self._connections
+        hurry = breaker.is_open
+        return breaker.call(lambda: connections.ask(do, hurry=hurry), _is_outage)
+
+    def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
+        """What is kept under *names*, in one round trip."""
+        if len(names) == 1:
+            return [self._ask(lambda client: client.get(names[0]))]
+        found = self._ask(lambda client: client.get_many(names))
+        return [found.get(name) for name in names]
+
+    def look(self, name: str) -> tuple[bytes | None, object]:
+        """What is kept under *name*, and its version."""
+        value: bytes | None
+        value, version = self._ask(lambda client: client.gets(name))
+        return value, version
+
+    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+        """Keep *value* (None: nothing), if what is kept is still *version*."""
+        if version is None:
+            if value is None:
+                return True
+            return bool(self._ask(lambda client: client.add(name, value, seconds)))
+        # What ended before now is nothing; there is no other way to remove just that version.
+        given, ends = (b"", -1) if value is None else (value, seconds)
+        return bool(self._ask(lambda client: client.cas(name, given, version, ends)))
+
+    def write(self, name: str, value: bytes, seconds: int) -> None:
+        """Keep *value* for at most *seconds*. Raises StoreError where the server does not."""
+        if len(value) > self.limit:
+            raise StoreError(f"{self.name} takes {self.limit} bytes, and not {len(value)}")
+        if not self._ask(lambda client: client.set(name, value, seconds)):
+            raise StoreError(f"{self.name} did not keep what it was given")
+
+    def remove(self, name: str) -> None:
+        """Keep nothing under *name*."""
+        self._ask(lambda client: client.delete(name))
+
+    def listed(self, prefix: str) -> list[str]:
+        """Raises StoreError: memcached cannot tell."""
+        raise StoreError(f"{self.name}: memcached cannot list what it holds")
+
+    def stats(self) -> dict[str, object]:
+        """What the server says of its memory and its items."""
+        told = self._ask(lambda client: client.stats())
+        names = "version uptime curr_items bytes limit_maxbytes evictions get_hits get_misses"
+        found = {name: told.get(name.encode()) for name in names.split()}
+        return {
+            name: value.decode() if isinstance(value, bytes) else value
+            for name, value in found.items()
+            if value is not None
+        }

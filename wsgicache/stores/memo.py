@@ -1,0 +1,40 @@
+"""Records that were taken apart already.
+
+A store has to be asked each time, but most of the time it answers what it did before: then the
+entry is at hand, with all that was found out about it since.
+"""
+
+from __future__ import annotations
+
+from wsgicache.rules.model import CacheEntry
+
+MOST = 256
+"""Records that are remembered."""
+LARGEST = 32 * 1024
+"""Bytes of a record that is; its entry takes about as much again."""
+
+
+class Memo:
+    """The last records, and the entries in them under certain *circumstances*: whatever else an
+    entry depends on. It needs no lock: at worst a record is forgotten too early."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[bytes, object, CacheEntry]] = {}
+
+    def get(self, name: str, record: bytes, circumstances: object) -> CacheEntry | None:
+        """The entry in *record*, if that is the last one of *name* and nothing else has changed."""
+        known = self._known.get(name)
+        if known is None or known[0] != record or known[1] != circumstances:
+            return None
+        return known[2]
+
+    def put(self, name: str, record: bytes, circumstances: object, entry: CacheEntry) -> None:
+        """Remember what *record* is."""
+        if len(record) > LARGEST:
+            return
+        self._known[name] = record, circumstances, entry
+        if len(self._known) > MOST:
+            try:
+                self._known.pop(next(iter(self._known)), None)
+            except RuntimeError:  # another thread was at it
+                return

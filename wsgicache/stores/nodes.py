@@ -1,0 +1,70 @@
+"""What a shared store is built on: places that keep bytes, and the time that all of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from wsgicache.clock import Clock
+
+LONGEST = 30 * 24 * 3600
+"""Seconds after which anything is forgotten: memcached takes more for a date, and eviction in
+cachelib's own stores begins with what has no end."""
+
+
+class Node(Protocol):
+    """A place that keeps bytes under names. Any method may raise."""
+
+    name: str
+    """For people."""
+    limit: int
+    """Bytes that one value may have."""
+
+    def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
+        """What is kept under *names*, in one round trip where that can be."""
+
+    def look(self, name: str) -> tuple[bytes | None, object]:
+        """What is kept under *name*, and its version, which is None where there is nothing."""
+
+    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+        """Keep *value* for at most *seconds* (None: keep nothing), if nothing has happened since
+        *version*; whether that was so."""
+
+    def write(self, name: str, value: bytes, seconds: int) -> None:
+        """Keep *value* for at most *seconds*. Raises StoreError where it is not kept."""
+
+    def remove(self, name: str) -> None:
+        """Keep nothing under *name*."""
+
+    def listed(self, prefix: str) -> list[str]:
+        """The names that begin with *prefix*. Raises StoreError where it cannot tell."""
+
+    def stats(self) -> dict[str, object]:
+        """What the node says of itself."""
+
+
+class Times:
+    """The *clock* of a cache, and what the wall clock is ahead of it.
+
+    The difference counts in quarters of a second, and only when it has changed by more than half
+    a second: so a time that is written and read again is the same to the last bit.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._skew = 0.0
+
+    def now(self) -> float:
+        """Seconds by the cache's clock."""
+        return self._clock.now()
+
+    def skew(self) -> float:
+        """Seconds that the wall clock is ahead of it."""
+        skew = self._clock.wall() - self._clock.now()
+        if abs(skew - self._skew) > 0.5:
+            self._skew = round(skew * 4) / 4
+        return self._skew
+
+    def wall(self) -> float:
+        """Seconds by the wall clock."""
+        return self.now() + self.skew()

@@ -1,0 +1,225 @@
+"""The store that processes share, whatever keeps its bytes: entries as records on nodes.
+
+A record is one entry, with the small contents of its responses inside: a hit is one round trip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+
+from wsgicache.clock import SYSTEM_CLOCK, Clock
+from wsgicache.rules.groups import names_of, reviewed, without_late
+from wsgicache.rules.keys import Key
+from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
+from wsgicache.stores import Change, StoreError
+from wsgicache.stores.contents import Contents, Packing, kept_in
+from wsgicache.stores.generations import Generations, State
+from wsgicache.stores.memo import Memo
+from wsgicache.stores.naming import Name, Names, key_of_echo
+from wsgicache.stores.nodes import LONGEST, Node, Times
+from wsgicache.stores.packing import echo_of, seal, unpack, unseal
+
+EMPTIED_SECONDS = 3600
+"""How long the moment of a purge is kept: longer than any fill takes."""
+STALE_SECONDS = 24 * 3600
+"""How long a response is kept once it cannot be served as it is, for it may still be valid."""
+_ATTEMPTS = 16
+
+
+class PackedStore:
+    """Entries on *nodes*, of which *route* tells the one for a name. A `SharedStore`.
+
+    *namespace* keeps caches apart that share a server. With *secret* every record is signed: who
+    can write to the server, but does not know it, cannot make one. Other processes' purges of
+    groups and of everything are seen after *generation_seconds* at the latest.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        route: Callable[[str], Node],
+        *,
+        namespace: str = "wsgicache",
+        secret: str | bytes = b"",
+        generation_seconds: float = 1.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self._names = Names(namespace)
+        self._secret = _digested(secret)
+        if isinstance(generation_seconds, bool) or not isinstance(generation_seconds, int | float):
+            raise TypeError(f"generation_seconds={generation_seconds!r}: a number is allowed")
+        if not 0 <= generation_seconds <= 3600:
+            raise ValueError(f"generation_seconds={generation_seconds!r}: 0 to 3600 is allowed")
+        self._times = Times(SYSTEM_CLOCK if clock is None else clock)
+        self._route = route
+        self._nodes = {
+            node.name: Generations(node, self._names, self._times, generation_seconds, self._secret)
+            for node in nodes
+        }
+        self._contents = Contents(route, self._names, self._secret)
+        self._memo = Memo()
+        self.corrupt = 0
+        """How many records were not what they should be, and counted as missing."""
+
+    # ── entries ────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, key: Key) -> CacheEntry | None:
+        """The entry under *key*, or None. Raises where its node cannot be asked."""
+        name = self._names.of("entry", *key)
+        generations = self._nodes[self._route(name.text).name]
+        record, state = generations.read(name.text)
+        return self._opened(key, name, record, generations, state)
+
+    def _opened(
+        self, key: Key, name: Name, record: bytes | None, generations: Generations, state: State
+    ) -> CacheEntry | None:
+        """The entry in *record*, without what purges have ended that *state* knows of."""
+        if record is None:
+            return None
+        skew = self._times.skew()
+        # PERF: a record that is the same as the last time is not taken apart again: the digest and
+        # the head of a page of 4 KiB cost as much as the round trip.
+        entry = self._memo.get(name.text, record, (skew, state.number))
+        if entry is None:
+            now = self._times.now()
+            found = unpack(record, name.echo, skew, now, self._salt(name), self._secret)
+            if found is None:
+                self.corrupt += 1
+                return None
+            entry = reviewed(found, key, state.purged, generations.of)
+            self._memo.put(name.text, record, (skew, state.number), entry)
+        return entry
+
+    def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
+        """The content of *stored* in pieces; None where it is not there as a whole."""
+        if stored.content is not None:
+            return (stored.content,)
+        return None if stored.kept is None else self._contents.read((*stored.kept, stored.length))
+
+    def update(self, key: Key, change: Change) -> None:
+        """Replace the entry under *key* by what *change* makes of it, unless somebody else changes
+        it meanwhile: then again. Raises where its node cannot be asked, or does not keep it."""
+        name = self._names.of("entry", *key)
+        node = self._route(name.text)
+        generations = self._nodes[node.name]
+        packing = Packing(self._contents, node, name.echo, self._secret)
+        for _ in range(_ATTEMPTS):
+            record, version = node.look(name.text)
+            state = generations.current(anew=True)
+            before = self._opened(key, name, record, generations, state)
+            if before is None:
+                before = CacheEntry(IMPLIED, {}, NEVER, self._salt(name))
+            entry = change(before)
+            if entry is before:
+                return
+            packed, seconds = None, 1
+            if entry is not None:
+                entry = without_late(entry, before, state.fills)
+                for stored in entry.responses.values():
+                    generations.name_groups(names_of(key, stored.groups), stored.born)
+                entry = reviewed(entry, key, state.purged, generations.of)
+                if entry.responses or entry.emptied_at != NEVER:
+                    seconds = seconds_to_keep(entry, self._times.now())
+                    entry, packed = packing.packed(entry, seconds, self._times.skew())
+            if packed is None and version is None:
+                return
+            if node.swap(name.text, packed, version, seconds):
+                left = set() if entry is None or packed is None else kept_in(entry)
+                self._contents.remove(kept_in(before) - left)
+                return
+        raise StoreError(f"{node.name}: an entry changed too often to change it")
+
+    def _salt(self, name: Name) -> bytes:
+        """What selecting values in the entry *name* are digested with: each has its own."""
+        return blake2b(name.echo, key=self._secret, digest_size=32, person=b"selecting").digest()
+
+    # ── purging ────────────────────────────────────────────────────────────────────────────────
+
+    def generation(self, key: Key) -> int:
+        """The generation in which a request for *key* that begins now is born."""
+        name = self._names.of("entry", *key)
+        return self._nodes[self._route(name.text).name].current().number
+
+    def bump(self, groups: Sequence[str], moment: float, *, soft: bool = False) -> None:
+        """Begin a generation on every node: *groups*, or everything, born earlier is gone, or stale
+        if *soft*. Raises StoreError that names the nodes which could not be reached."""
+        self._everywhere(lambda generations: generations.bump(groups, moment, soft))
+
+    def refuse_fills(self) -> None:
+        """Begin a generation on every node, and keep nothing any more that was born earlier and is
+        not there. Raises StoreError that names the nodes which could not be reached."""
+        self._everywhere(Generations.refuse_fills)
+
+    def _everywhere(self, do: Callable[[Generations], None]) -> None:
+        failed: list[str] = []
+        for name, generations in self._nodes.items():
+            try:
+                do(generations)
+            except Exception as error:
+                failed.append(f"{name} ({type(error).__name__}: {error})")
+        if failed:
+            raise StoreError(f"not reached: {', '.join(failed)}")
+
+    # ── leases ─────────────────────────────────────────────────────────────────────────────────
+
+    def lease(self, key: Key, token: str, seconds: float) -> bool:
+        """Whether *token* now holds the right to fill *key*, for at most *seconds*."""
+        name = self._names.of("lease", *key)
+        record = seal(name.echo, token, (), self._secret)
+        return self._route(name.text).swap(name.text, record, None, math.ceil(max(seconds, 1)))
+
+    def release(self, key: Key, token: str) -> None:
+        """Give the lease back, if *token* still holds it."""
+        name = self._names.of("lease", *key)
+        node = self._route(name.text)
+        record, version = node.look(name.text)
+        opened = unseal(record, name.echo, self._secret)
+        if opened is not None and opened[0] == token:
+            node.swap(name.text, None, version, 1)
+
+    # ── looking at it ──────────────────────────────────────────────────────────────────────────
+
+    def keys(self, prefix: Key) -> list[Key]:
+        """The keys with the scheme and host of *prefix* whose path begins with its path. Raises
+        StoreError where a node cannot list what it holds, or be asked."""
+        found: list[Key] = []
+        for generations in self._nodes.values():
+            node = generations.node
+            for name in node.listed(self._names.prefix("entry")):
+                key = key_of_echo(echo_of(node.read((name,))[0]) or b"")
+                if key and key[:2] == prefix[:2] and key[2].startswith(prefix[2]):
+                    found.append(key)
+        return found
+
+    def stats(self) -> dict[str, dict[str, object]]:
+        """What each node says of itself; what it raises, under ``error``."""
+        told: dict[str, dict[str, object]] = {}
+        for name, generations in self._nodes.items():
+            try:
+                told[name] = generations.node.stats()
+                told[name]["generation"] = generations.current(anew=True).number
+            except Exception as error:
+                told[name] = {"error": f"{type(error).__name__}: {error}"}
+        return told
+
+
+def seconds_to_keep(entry: CacheEntry, now: float) -> int:
+    """For how many seconds *entry* can be of use; never more than any store takes (T8)."""
+    until = now + EMPTIED_SECONDS
+    for stored in entry.responses.values():
+        window = max(stored.stale_while_revalidate, stored.stale_if_error)
+        until = max(until, stored.generated_at + stored.freshness_lifetime + window + STALE_SECONDS)
+    return math.ceil(min(until - now, LONGEST))
+
+
+def _digested(secret: str | bytes) -> bytes:
+    """A key for BLAKE2b out of *secret*, or nothing out of nothing."""
+    if not isinstance(secret, str | bytes):
+        raise TypeError("secret=…: a str or bytes is allowed")
+    if isinstance(secret, str):
+        secret = secret.encode("utf-8", "surrogatepass")
+    if 0 < len(secret) < 16:
+        raise ValueError("secret=…: 16 bytes or more are allowed, or none")
+    return blake2b(secret, digest_size=32).digest() if secret else b""

@@ -1,0 +1,107 @@
+"""A near cache: what this process has just read from a shared store, read again from memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wsgicache.clock import SYSTEM_CLOCK, Clock
+from wsgicache.rules.keys import Key
+from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
+from wsgicache.stores import Change, Listing, SharedStore, StoreError
+from wsgicache.stores.memory import MemoryStore
+
+
+class TieredStore:
+    """*near* in front of *shared*: an entry is used for *seconds* before it is read again.
+
+    So a purge or an invalidation by another process is seen that much later; what this process
+    does is seen by it at once. Raises TypeError or ValueError for what makes no sense.
+    """
+
+    def __init__(
+        self,
+        near: MemoryStore,
+        shared: SharedStore,
+        *,
+        seconds: float = 1.0,
+        clock: Clock | None = None,
+    ) -> None:
+        if not isinstance(near, MemoryStore):
+            raise TypeError(f"TieredStore({near!r}, …): a MemoryStore is allowed")
+        if not isinstance(shared, SharedStore):
+            raise TypeError(
+                f"TieredStore(…, {shared!r}): a store that processes share is allowed, as "
+                "MemcachedStore and CachelibStore are"
+            )
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            raise TypeError(f"TieredStore(seconds={seconds!r}): a number is allowed")
+        if not 0 < seconds <= 3600:
+            raise ValueError(f"TieredStore(seconds={seconds!r}): above 0, to 3600, is allowed")
+        self.near = near
+        self.shared = shared
+        self.seconds = seconds
+        self._now = (SYSTEM_CLOCK if clock is None else clock).now
+        self._cleared_at = NEVER
+        self._changes = 0
+
+    def get(self, key: Key) -> CacheEntry | None:
+        """The entry under *key*, as it was not longer ago than `seconds`, or None."""
+        entry, now = self.near.get(key), self._now()
+        if entry is not None and now - self.seconds < entry.read_at > self._cleared_at:
+            return entry
+        changes = self._changes
+        found = self.shared.get(key)
+        if found is not None:
+            found.read_at = now
+
+        def change(known: CacheEntry | None) -> CacheEntry | None:
+            # What was read before a change of this process would outlive it here.
+            return found if self._changes == changes else known
+
+        if found is not None or entry is not None:
+            self.near.update(key, change)
+        return found
+
+    def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
+        """The content of *stored*."""
+        if stored.content is not None:
+            return (stored.content,)
+        return self.shared.content(stored)
+
+    def update(self, key: Key, change: Change) -> None:
+        """Replace the shared entry under *key* by what *change* makes of it."""
+        try:
+            self.shared.update(key, change)
+        finally:
+            self._changes += 1
+            self.near.update(key, lambda entry: None)
+
+    def generation(self, key: Key) -> int:
+        """The generation in which a request for *key* that begins now is born."""
+        return self.shared.generation(key)
+
+    def bump(self, groups: Sequence[str], moment: float, *, soft: bool = False) -> None:
+        """Begin a generation of the shared store, and read everything anew."""
+        try:
+            self.shared.bump(groups, moment, soft=soft)
+        finally:
+            self._cleared_at = self._now()
+
+    def refuse_fills(self) -> None:
+        """Begin a generation of the shared store, and keep nothing that was born earlier."""
+        self.shared.refuse_fills()
+
+    def lease(self, key: Key, token: str, seconds: float) -> bool:
+        """Whether *token* now holds the right to fill *key*, for at most *seconds*."""
+        return self.shared.lease(key, token, seconds)
+
+    def release(self, key: Key, token: str) -> None:
+        """Give the lease back, if *token* still holds it."""
+        self.shared.release(key, token)
+
+    def keys(self, prefix: Key) -> list[Key]:
+        """The keys in the shared store that begin as *prefix*. Raises StoreError if it cannot
+        tell."""
+        if not isinstance(self.shared, Listing):
+            raise StoreError(f"{type(self.shared).__name__} cannot list what it holds")
+        return self.shared.keys(prefix)
