@@ -39,6 +39,9 @@ UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 
 """Status codes whose caching-related behaviour is implemented here (§3, must-understand)."""
 
 
+_NOT_FOR_CACHES = frozenset({428, 429, 431, 511})
+"""Status codes whose responses must not be stored, whatever they say (RFC 6585)."""
+
 ABOUT_THE_REQUEST = frozenset({"method", "authorization", "cookie", "range", "request-no-store"})
 """Refusals that say nothing of what other requests may be answered."""
 
@@ -62,7 +65,7 @@ def refusal(
         return "malformed"
     # * if the response status code is 206 or 304, or the must-understand cache directive is
     #   present, the cache understands the response status code;
-    if response.code == 304:
+    if response.code == 304 or response.code in _NOT_FOR_CACHES:
         return "status"
     if response.code == 206 and (not policy.store_partial or content_span(response) is None):
         return "partial"
