@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.rules.messages import rows
-from wsgicache import Policy
+from wsgicache import Policy, json_never_stale
 
 NAME = "a token that begins with a letter is allowed"
 FLAG = "True or False is allowed"
@@ -50,6 +50,11 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("collapse_timeout", float("inf"), ValueError, "0 to 3600 is allowed"),
     ("collapse_timeout", None, TypeError, "a number is allowed"),
     ("off_file", None, TypeError, "a str is allowed"),
+    ("default", "private", TypeError, "a control such as json_never_stale is allowed"),
+    ("default", object, TypeError, "a control such as json_never_stale is allowed"),
+    ("exempt", "/admin", TypeError, TEXTS),
+    ("exempt", ("/", 1), TypeError, TEXTS),
+    ("exempt", ("/a", "admin"), ValueError, "'admin' does not begin with /"),
     ("ignore_cookies", "_ga*", TypeError, TEXTS),
     ("ignore_cookies", (1,), TypeError, TEXTS),
     ("targets", ["CDN-Cache-Control"], TypeError, TEXTS),
@@ -103,6 +108,9 @@ RIGHT: list[tuple[str, Any]] = [
     *[("heuristic_fraction", value) for value in (0, 1, 0.5)],
     *[("collapse_timeout", value) for value in (0, 0.5, 3600)],
     ("off_file", "cache.off"),
+    ("default", None),
+    ("default", json_never_stale),
+    ("exempt", ("/admin", "/")),
     ("ignore_cookies", ("_ga*", "")),
     ("targets", ()),
     ("targets", ("CDN-Cache-Control",)),
@@ -135,6 +143,10 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
         "normalize_language",
         "targets",
     }
+
+
+def test_exempt_may_be_a_list() -> None:
+    assert Policy(exempt=["/a"]).exempt == ("/a",)
 
 
 def test_a_policy_is_a_value() -> None:

@@ -230,10 +230,7 @@ def test_the_status_stays_and_the_time_is_that_of_the_answer() -> None:
 def aged(stored: dict[str, Any], fields: dict[str, Any]) -> float:
     """The age of a stored response after a 304."""
     response = answer(304, **fields)
-    return (
-        response.received_at
-        - store(updated(kept(**stored), response), b"x", SAFE).generated_at
-    )
+    return response.received_at - store(updated(kept(**stored), response), b"x", SAFE).generated_at
 
 
 @pytest.mark.parametrize(
