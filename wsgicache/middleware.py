@@ -161,7 +161,7 @@ class CacheMiddleware:
         status, fields = stored.status, stored.fields
         ranges: conditional.Ranges | None = None
         if request.conditional:
-            if conditional.not_modified(request, stored, self.clock.wall()):
+            if conditional.not_modified(request, stored, stored.generated_at + age):
                 status, fields = conditional.NOT_MODIFIED, stored.not_modified
             else:
                 ranges = conditional.wanted_ranges(request, stored, self.policy)

@@ -28,12 +28,14 @@ def not_modified(request: Request, stored: StoredResponse, now: float) -> bool:
     if stored.status[:1] != "2":
         return False
     if (wanted := presented("HTTP_IF_NONE_MATCH")) is not None:
+        if wanted == stored.etag:
+            return True
         if wanted.strip(" \t") == "*":
             return True
         etag = stored.etag
         if etag is None:
             return False
-        return wanted == etag or any(weak_match(tag, etag) for tag in entity_tags(wanted))
+        return any(weak_match(tag, etag) for tag in entity_tags(wanted))
     since = parse_date(presented("HTTP_IF_MODIFIED_SINCE"), now)
     return since is not None and stored.modified_at <= since
 

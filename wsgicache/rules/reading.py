@@ -14,21 +14,22 @@ from wsgicache.rules.policy import Policy
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-_REWRITING = (
-    "HTTP_X_ORIGINAL_URL",
-    "HTTP_X_REWRITE_URL",
-    "HTTP_X_HTTP_METHOD_OVERRIDE",
-    "HTTP_X_HTTP_METHOD",
-    "HTTP_X_METHOD_OVERRIDE",
+_REWRITING = frozenset(
+    {
+        "HTTP_X_ORIGINAL_URL",
+        "HTTP_X_REWRITE_URL",
+        "HTTP_X_HTTP_METHOD_OVERRIDE",
+        "HTTP_X_HTTP_METHOD",
+        "HTTP_X_METHOD_OVERRIDE",
+    }
 )
-_ORIGIN_ONLY = ("HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
-_CONDITIONS = (
-    "HTTP_IF_NONE_MATCH",
-    "HTTP_IF_MODIFIED_SINCE",
-    "HTTP_RANGE",
-    "HTTP_IF_RANGE",
+_ORIGIN_ONLY = frozenset({"HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"})
+_CONDITIONS = frozenset(
+    {"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE", "HTTP_IF_RANGE"}
 )
-_USERS = ("REMOTE_USER", "AUTH_TYPE", "SSL_CLIENT_S_DN")
+_DIRECTIVES = frozenset({"HTTP_CACHE_CONTROL", "HTTP_PRAGMA"})
+_USERS = frozenset({"REMOTE_USER", "AUTH_TYPE", "SSL_CLIENT_S_DN"})
+_CREDENTIALS = _USERS | {"HTTP_AUTHORIZATION", "SSL_CLIENT_VERIFY"}
 _FORWARDED = (
     "HTTP_X_FORWARDED_HOST",
     "HTTP_X_FORWARDED_PROTO",
@@ -41,24 +42,12 @@ _FORWARDED = (
 BYPASS = "wsgicache.bypass"
 """An environ key of ours: whoever sets it to something true has this request pass by the cache."""
 
-_TELLING = frozenset(
-    {
-        *_REWRITING,
-        *_ORIGIN_ONLY,
-        *_CONDITIONS,
-        *_USERS,
-        *_FORWARDED,
-        "CONTENT_LENGTH",
-        "HTTP_TRANSFER_ENCODING",
-        "HTTP_EXPECT",
-        "HTTP_UPGRADE",
-        "HTTP_CACHE_CONTROL",
-        "HTTP_PRAGMA",
-        "HTTP_AUTHORIZATION",
-        "SSL_CLIENT_VERIFY",
-        BYPASS,
-    }
+_PASSING = (
+    _REWRITING
+    | _ORIGIN_ONLY
+    | {BYPASS, "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE"}
 )
+_TELLING = _PASSING | _CONDITIONS | _DIRECTIVES | _CREDENTIALS | frozenset(_FORWARDED)
 """Environ keys that make a request more than a plain one. PERF: one question to all of them costs
 a third of asking each."""
 
@@ -85,6 +74,27 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
 def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> str | None:
     """Note what a request with something to say says; or why it must pass by."""
     present = _TELLING.intersection(environ)
+    request.conditional = not present.isdisjoint(_CONDITIONS)
+    if present <= _CONDITIONS:
+        return None  # PERF: a browser that asks whether its copy is good; 1 µs less
+    if not present.isdisjoint(_PASSING) and (why := _passing(request, environ, present)):
+        return why
+    if policy.request_directives and not present.isdisjoint(_DIRECTIVES):
+        request.directives = _directives(environ)
+    # WSGI's other ways of saying who asks count like Authorization: no Vary can name them.
+    if not present.isdisjoint(_CREDENTIALS):
+        request.identified = (
+            "HTTP_AUTHORIZATION" in present
+            or any(environ.get(key) for key in _USERS)
+            or environ.get("SSL_CLIENT_VERIFY", "NONE") not in ("", "NONE")
+        )
+    if not present.isdisjoint(_FORWARDED):
+        request.forwarded = _forwarded(environ)
+    return None
+
+
+def _passing(request: Request, environ: WSGIEnvironment, present: frozenset[str]) -> str | None:
+    """Why the request must pass by, or None."""
     if environ.get(BYPASS):
         return "bypass"
     # A body on GET is in no key (RFC 9110 §9.3.1), and must be left to the app.
@@ -101,17 +111,6 @@ def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> 
         return "expect"
     if "HTTP_UPGRADE" in present:
         return "upgrade"
-    if policy.request_directives:
-        request.directives = _directives(environ)
-    # WSGI's other ways of saying who asks count like Authorization: no Vary can name them.
-    request.identified = (
-        "HTTP_AUTHORIZATION" in present
-        or any(environ.get(key) for key in _USERS)
-        or environ.get("SSL_CLIENT_VERIFY", "NONE") not in ("", "NONE")
-    )
-    request.conditional = not present.isdisjoint(_CONDITIONS)
-    if not present.isdisjoint(_FORWARDED):
-        request.forwarded = _forwarded(environ)
     return None
 
 
