@@ -47,7 +47,11 @@ class Process(NamedTuple):
 
 @contextlib.contextmanager
 def running(
-    command: list[str], port: int, log: Path, environment: Mapping[str, str] | None = None
+    command: list[str],
+    port: int,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    directory: Path = ROOT,
 ) -> Iterator[Process]:
     """The server that *command* starts, from when *port* accepts until the end of the block."""
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
@@ -55,7 +59,7 @@ def running(
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=directory,
             env=variables,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -58,13 +58,19 @@ def gunicorn(*arguments: str) -> Callable[[int, Path], list[str]]:
     )
 
 
+def as_nobody() -> list[str]:
+    """What to put before a command that root must not run: root's rights under another name, since
+    a real nobody may be unable to read this Python."""
+    if os.getuid() != 0:
+        return []
+    return ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
+
+
 def mod_wsgi(port: int, directory: Path) -> list[str]:
-    # Apache wants no root, and nobody may be unable to read this Python: a root by another name.
-    nobody = ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
     return [
-        *(nobody if os.getuid() == 0 else []),
+        *as_nobody(),
         *(program("mod_wsgi-express") or "mod_wsgi-express", "start-server"),
-        *("--port", str(port), "--threads", "4", "--locale", "C.UTF-8", "--chunked-request"),
+        *("--port", str(port), "--threads", "4", "--chunked-request", "--locale", "C.UTF-8"),
         *("--server-root", str(directory / "httpd"), "--python-path", str(ROOT)),
         *("--log-to-terminal", "--application-type", "module", ENTRY.partition(":")[0]),
     ]
@@ -100,6 +106,7 @@ SERVERS = (
             *("--blocking-threads", "4", ENTRY),
         ),
         needs="granian",
+        noise="Configuration allows spawning",  # more threads than cores
         writes=False,
     ),
     Server(

@@ -1,0 +1,1 @@
+waitress-serve --listen=127.0.0.1:8000 --threads=8 myapp:application
