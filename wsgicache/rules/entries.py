@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from wsgicache.rules.fields import environ_key, parse_vary
 from wsgicache.rules.keys import Selector, Values, digested, selecting_values
@@ -47,6 +48,31 @@ def emptied(moment: float) -> Change:
         return CacheEntry(IMPLIED, {}, max(moment, known.emptied_at), known.salt)
 
     return change
+
+
+def softened_all(moment: float) -> Change:
+    """The change that makes every response of an entry stale since *moment*; a fill that began
+    earlier is not kept."""
+
+    def change(entry: CacheEntry | None) -> CacheEntry | None:
+        if entry is None:
+            return CacheEntry(IMPLIED, {}, moment)
+        responses = {
+            selector: softened(stored, moment) for selector, stored in entry.responses.items()
+        }
+        last = max(moment, entry.emptied_at)
+        return CacheEntry(entry.nominated, responses, last, entry.salt)
+
+    return change
+
+
+def softened(stored: StoredResponse, moment: float) -> StoredResponse:
+    """*stored*, stale since *moment*: it may stand in, or be served while it is validated."""
+    lifetime = min(stored.freshness_lifetime, max(0.0, moment - stored.generated_at))
+    if lifetime == stored.freshness_lifetime:
+        return stored
+    refresh_age = min(stored.refresh_age, lifetime)
+    return replace(stored, freshness_lifetime=lifetime, refresh_age=refresh_age, aged=(-1, []))
 
 
 def dropping(request: Request, policy: Policy) -> Change:

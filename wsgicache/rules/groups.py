@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
+from wsgicache.rules.entries import softened
 from wsgicache.rules.keys import Key, Selector
 from wsgicache.rules.model import NEVER, CacheEntry, Response, StoredResponse
 
@@ -136,12 +136,3 @@ def _left(stored: StoredResponse, known: Iterable[Generation | None]) -> StoredR
         if stored.born < generation.soft:
             stored = softened(stored, generation.moment)
     return stored
-
-
-def softened(stored: StoredResponse, moment: float) -> StoredResponse:
-    """*stored*, stale since *moment*: it may stand in, or be served while it is validated."""
-    lifetime = min(stored.freshness_lifetime, max(0.0, moment - stored.generated_at))
-    if lifetime == stored.freshness_lifetime:
-        return stored
-    refresh_age = min(stored.refresh_age, lifetime)
-    return replace(stored, freshness_lifetime=lifetime, refresh_age=refresh_age, aged=(-1, []))

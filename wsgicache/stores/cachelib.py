@@ -20,6 +20,7 @@ from wsgicache.clock import Clock
 from wsgicache.stores import StoreError
 from wsgicache.stores.breaker import Breaker
 from wsgicache.stores.packed import PackedStore
+from wsgicache.stores.packing import MAGIC
 
 T = TypeVar("T")
 
@@ -74,7 +75,8 @@ class CachelibStore(PackedStore):
 class _Plain:
     """The serializer that does nothing: bytes stay bytes, and nothing else is read.
 
-    FileSystemCache counts its files in one of them, so whole numbers are written in digits.
+    Only FileSystemCache has streams. It counts its files in one of them, so whole numbers are
+    written in digits; and what it finds there must be one.
     """
 
     def dumps(self, value: object) -> bytes:
@@ -89,7 +91,8 @@ class _Plain:
         file.write(self.dumps(value))
 
     def load(self, file: IO[bytes]) -> Any:
-        return self.loads(file.read())
+        value = self.loads(file.read())
+        return value if type(value) is int or (value or b"").startswith(MAGIC) else None
 
 
 def _bytes(value: object) -> bytes:

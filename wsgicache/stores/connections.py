@@ -36,9 +36,8 @@ class Connections:
         self._idle: deque[Client] = deque()
         self._most = idle
         self._process = os.getpid()
-        self.timeout = timeout
-        self.waiting: object = None
-        """The connection that waits for longer than the others do."""
+        self._timeout = timeout
+        self._turn = _Turn()
 
     def ask(self, do: Callable[[Client], T], *, hurry: bool = False) -> T:
         """What *do* returns for a client of the pool. Raises what it raises; then the connection
@@ -67,14 +66,15 @@ class Connections:
     def _try(self, client: Client, do: Callable[[Client], T], hurry: bool) -> T:
         try:
             if client.sock is None:
-                client.sock = _Patient(_connected(client, self.timeout), self)
-            client.sock.begin(self.timeout / 2 if hurry else self.timeout)
+                connection = _connected(client, self._timeout)
+                client.sock = _Patient(connection, self._timeout * PATIENCE, self._turn)
+            client.sock.begin(self._timeout / 2 if hurry else self._timeout)
             return do(client)
         except MemcacheUnexpectedCloseError as error:
             raise ConnectionResetError("the server closed the connection") from error
         finally:
-            if self.waiting is client.sock:
-                self.waiting = None
+            if self._turn.waiting is client.sock:
+                self._turn.waiting = None
 
     def _take(self) -> tuple[Client, bool]:
         if self._process != os.getpid():
@@ -128,18 +128,27 @@ def _connected(client: Client, timeout: float) -> Any:
     return connection
 
 
+class _Turn:
+    """Whose turn it is to wait for longer than the others do."""
+
+    __slots__ = ("waiting",)
+
+    def __init__(self) -> None:
+        self.waiting: object = None
+
+
 class _Patient:
-    """A socket that knows when the operation has to be over."""
+    """A socket that knows when the operation has to be over, and how long it may wait before it is
+    its *turn*."""
 
-    __slots__ = ("_connection", "_ends", "_first", "_pool", "_timeout", "_waits")
+    __slots__ = ("_connection", "_ends", "_first", "_patience", "_timeout", "_turn", "_waits")
 
-    def __init__(self, connection: Any, pool: Connections) -> None:
+    def __init__(self, connection: Any, patience: float, turn: _Turn) -> None:
         self._connection = connection
-        self._pool = pool
-        self._ends = 0.0
+        self._patience = patience
+        self._turn = turn
+        self._timeout = self._ends = self._waits = 0.0
         self._first = True
-        self._waits = 0.0
-        self._wait(pool.timeout * PATIENCE)
 
     def _wait(self, seconds: float) -> None:
         """Wait for that long, from now on, before it is a timeout."""
@@ -152,7 +161,7 @@ class _Patient:
         self._timeout = timeout
         self._ends = monotonic() + timeout
         self._first = True
-        self._wait(self._pool.timeout * PATIENCE)
+        self._wait(self._patience)
 
     def sendall(self, data: bytes) -> None:
         """Send *data*. What is small is sent at once."""
@@ -161,7 +170,7 @@ class _Patient:
             return
         self._wait(self._timeout)
         self._connection.sendall(data)
-        self._wait(self._pool.timeout * PATIENCE)
+        self._wait(self._patience)
 
     def recv(self, size: int) -> bytes:
         """What has come, never mind how much pymemcache thinks should come."""
@@ -179,9 +188,9 @@ class _Patient:
                 data: bytes = self._connection.recv(_RECEIVED)
                 return data
             except TimeoutError:
-                if self._pool.waiting is None:
-                    self._pool.waiting = self
-                if self._pool.waiting is not self or monotonic() > self._ends:
+                if self._turn.waiting is None:
+                    self._turn.waiting = self
+                if self._turn.waiting is not self or monotonic() > self._ends:
                     raise
 
     def close(self) -> None:

@@ -1,0 +1,735 @@
+"""What every store has to keep: one suite, run against each of them.
+
+A subclass has a fixture ``make`` that gives a function which opens the store: called twice, it
+opens it as another process would.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import pytest
+
+from tests.rules.messages import SAFE, answer, asked, kept
+from tests.scene import EPOCH, FakeClock
+from tests.stores.samples import told
+from wsgicache import Policy
+from wsgicache.rules.entries import adding, dropping, emptied, softened_all
+from wsgicache.rules.keys import Key
+from wsgicache.rules.model import CacheEntry, Request, StoredResponse
+from wsgicache.rules.reuse import select
+from wsgicache.rules.validation import freshening
+from wsgicache.stores import Listing, SharedStore, StoreError
+
+KEY: Key = ("http", "example.org", "/", "")
+Make = Callable[[], Any]
+
+
+def fill(
+    store: Any,
+    clock: FakeClock,
+    content: bytes = b"hello",
+    *,
+    target: str = "/",
+    headers: tuple[tuple[str, str], ...] = (),
+    policy: Policy = SAFE,
+    **fields: Any,
+) -> Fill:
+    return Fill(store, clock, target, headers, policy, content, **fields)
+
+
+class Fill:
+    """A request on its way: it began when this was made, and is stored by `commit`."""
+
+    def __init__(
+        self,
+        store: Any,
+        clock: FakeClock,
+        target: str,
+        headers: tuple[tuple[str, str], ...],
+        policy: Policy,
+        content: bytes,
+        **fields: Any,
+    ) -> None:
+        self.store = store
+        self.policy = policy
+        self.request: Request = asked("GET", target, *headers)
+        entry = store.get(self.request.key)
+        self.request.began = clock.now() if entry is None else max(clock.now(), entry.emptied_at)
+        self.request.born = store.generation(self.request.key)
+        self.response = answer(200, **{"cache_control": "max-age=60", **fields})
+        self.response.received_at = clock.now()
+        self.response.wall = clock.wall()
+        self.content = content
+
+    def commit(self) -> StoredResponse:
+        from wsgicache.rules.storing import store as stored_response
+
+        stored = stored_response(self.response, self.content, self.policy)
+        change = adding(self.request, self.response, stored, self.policy)
+        self.store.update(self.request.key, change)
+        return stored
+
+
+def found(store: Any, target: str = "/", *headers: tuple[str, str]) -> StoredResponse | None:
+    """What the store has for a request."""
+    request = asked("GET", target, *headers)
+    entry = store.get(request.key)
+    return None if entry is None else select(request, entry, SAFE)
+
+
+def content_of(store: Any, stored: StoredResponse | None) -> bytes | None:
+    if stored is None:
+        return None
+    pieces = store.content(stored)
+    return None if pieces is None else b"".join(pieces)
+
+
+class StoreContract:
+    """Tests that every store passes."""
+
+    is_shared = True
+    """Whether a second store, opened alike, has the same entries."""
+    is_atomic = True
+    """Whether changes by several stores at once are never lost."""
+    lists = False
+    """Whether it can tell what it holds."""
+
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        return FakeClock()
+
+    @pytest.fixture
+    def make(self) -> Make:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, make: Make) -> Any:
+        return make()
+
+    @pytest.fixture
+    def other(self, make: Make, store: Any) -> Any:
+        """The store as another process sees it; itself where there is no other."""
+        return make() if self.is_shared else store
+
+    # ── what goes in comes out ──────────────────────────────────────────────────────────────────
+
+    def test_nothing_is_there(self, store: Any) -> None:
+        assert store.get(KEY) is None
+
+    def test_what_is_stored_is_found(self, store: Any, other: Any, clock: FakeClock) -> None:
+        stored = fill(store, clock, etag='"v1"', cache_tag="a,b", vary="Accept").commit()
+        for one in (store, other):
+            got = found(one)
+            assert got is not None
+            assert (got.status, got.fields, got.not_modified) == (
+                stored.status,
+                stored.fields,
+                stored.not_modified,
+            )
+            assert (got.generated_at, got.freshness_lifetime) == (EPOCH, 60)
+            assert (got.etag, got.validators, got.groups) == (
+                '"v1"',
+                (("HTTP_IF_NONE_MATCH", '"v1"'),),
+                ("a", "b"),
+            )
+            assert content_of(one, got) == b"hello"
+
+    @pytest.mark.parametrize(
+        "size",
+        [0, 1, 4096, 65_536, 65_537, 262_144, 999_000, 1_000_000, 1_048_576, 3_333_333],
+    )
+    def test_contents_of_any_size(
+        self, store: Any, other: Any, clock: FakeClock, size: int
+    ) -> None:
+        content = random.Random(size).randbytes(size)
+        fill(store, clock, content).commit()
+        assert content_of(other, found(other)) == content
+        again = random.Random(size + 1).randbytes(size)
+        fill(store, clock, again).commit()
+        assert content_of(other, found(other)) == again
+
+    def test_each_variant_is_found_by_its_values(
+        self, store: Any, other: Any, clock: FakeClock
+    ) -> None:
+        languages = ("en", "de", "", None, "en, de", "é")
+        for language in languages:
+            headers = () if language is None else (("Accept-Language", language),)
+            content = repr(language).encode()
+            fill(store, clock, content, headers=headers, vary="Accept-Language").commit()
+        for language in languages:
+            headers = () if language is None else (("Accept-Language", language),)
+            assert content_of(other, found(other, "/", *headers)) == repr(language).encode()
+        assert found(other, "/", ("Accept-Language", "fr")) is None
+
+    def test_at_most_so_many_variants(self, store: Any, clock: FakeClock) -> None:
+        policy = Policy(max_variants=3)
+        for number in range(5):
+            headers = (("Accept", str(number)),)
+            fill(store, clock, headers=headers, policy=policy, vary="Accept").commit()
+        got = [found(store, "/", ("Accept", str(number))) is not None for number in range(5)]
+        assert got == [False, False, True, True, True]
+
+    def test_many_large_variants(self, store: Any, other: Any, clock: FakeClock) -> None:
+        """More than rides in one record: the newest do, the others have pieces of their own."""
+        contents = {str(n): random.Random(n).randbytes(60_000) for n in range(8)}
+        for accept, content in contents.items():
+            fill(store, clock, content, headers=(("Accept", accept),), vary="Accept").commit()
+        for accept, content in contents.items():
+            assert content_of(other, found(other, "/", ("Accept", accept))) == content
+
+    @pytest.mark.parametrize(
+        "lifetime",
+        [1, 2_592_000, 2_592_001, 31_536_000, 2**31 - 1, 2**31, 2**32, 10**12, 10**30],
+    )
+    def test_f16_any_lifetime(
+        self, store: Any, other: Any, clock: FakeClock, lifetime: int
+    ) -> None:
+        fill(store, clock, cache_control=f"max-age={lifetime}").commit()
+        got = found(other)
+        assert got is not None
+        assert got.freshness_lifetime == min(lifetime, 2**31)
+
+    def test_f16_no_lifetime(self, store: Any, other: Any, clock: FakeClock) -> None:
+        """It is stored, to be validated, and is stale."""
+        fill(store, clock, cache_control="max-age=0", etag='"v1"').commit()
+        got = found(other)
+        assert got is not None
+        assert got.freshness_lifetime == 0
+
+    def test_k4_urls_that_look_alike(self, store: Any, other: Any, clock: FakeClock) -> None:
+        parts = ["/a", "/a?b", "/a:b", "/A", "/a/", "/a\xe9", "/ae\xcc\x81", "/a\r\n", "/0:"]
+        queries = ["", "b", "b=1", ":", "0:", "::vary", "a" * 40, "\xe2\x84\xaa", "K"]
+        keys: list[Key] = [("http", "example.org", p, q) for p, q in product(parts, queries)]
+        keys += [("https", "example.org", "/a", ""), ("http", "example.or", "g/a", "")]
+        keys += [("http", "example.org:80", "/a", ""), ("http", "example.org:8", "0/a", "")]
+        request, response = asked(), answer(cache_control="max-age=60")
+        request.born = store.generation(KEY)
+        request.began = clock.now()
+        for number, key in enumerate(keys):
+            request.born = store.generation(key)
+            stored = kept(str(number).encode())
+            store.update(key, adding(request, response, stored, SAFE))
+        for number, key in enumerate(keys):
+            entry = other.get(key)
+            assert entry is not None, key
+            assert content_of(other, select(request, entry, SAFE)) == str(number).encode()
+
+    # ── changes ─────────────────────────────────────────────────────────────────────────────────
+
+    def test_a_change_sees_what_is_there(self, store: Any, other: Any, clock: FakeClock) -> None:
+        fill(store, clock).commit()
+        seen: list[Any] = []
+
+        def change(entry: CacheEntry | None) -> CacheEntry | None:
+            seen.append(entry)
+            return entry
+
+        other.update(KEY, change)
+        assert told(seen[-1])[3] == told(store.get(KEY))[3]
+
+    def test_nothing_takes_an_entry_away(self, store: Any, other: Any, clock: FakeClock) -> None:
+        fill(store, clock, b"x" * 100_000).commit()
+        store.update(KEY, lambda entry: None)
+        assert found(store) is found(other) is None
+
+    def test_dropping_takes_one_variant(self, store: Any, other: Any, clock: FakeClock) -> None:
+        for accept in ("a", "b"):
+            fill(store, clock, headers=(("Accept", accept),), vary="Accept").commit()
+        store.update(KEY, dropping(asked("GET", "/", ("Accept", "a")), SAFE))
+        assert found(other, "/", ("Accept", "a")) is None
+        assert found(other, "/", ("Accept", "b")) is not None
+        store.update(KEY, dropping(asked("GET", "/", ("Accept", "b")), SAFE))
+        assert found(other, "/", ("Accept", "b")) is None
+
+    def test_dropping_what_is_not_there(self, store: Any) -> None:
+        store.update(KEY, dropping(asked(), SAFE))
+        assert store.get(KEY) is None or not store.get(KEY).responses
+
+    def test_a_change_that_raises_changes_nothing(self, store: Any, clock: FakeClock) -> None:
+        fill(store, clock).commit()
+
+        def change(entry: CacheEntry | None) -> CacheEntry | None:
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            store.update(KEY, change)
+        assert found(store) is not None
+
+    def test_changes_at_once_are_all_made(self, make: Make, clock: FakeClock) -> None:
+        """Twelve threads, with three stores where that is atomic, file a variant each."""
+        stores = [make() for _ in range(3 if self.is_shared and self.is_atomic else 1)]
+        fills = [
+            fill(
+                stores[number % len(stores)],
+                clock,
+                str(number).encode(),
+                headers=(("Accept", str(number)),),
+                vary="Accept",
+            )
+            for number in range(12)
+        ]
+        barrier = threading.Barrier(len(fills))
+        errors: list[Exception] = []
+
+        def commit(one: Fill) -> None:
+            barrier.wait()
+            try:
+                one.commit()
+            except Exception as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=commit, args=(one,)) for one in fills]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not errors
+        for number in range(12):
+            got = found(stores[0], "/", ("Accept", str(number)))
+            assert content_of(stores[0], got) == str(number).encode()
+
+    # ── purging one URL ─────────────────────────────────────────────────────────────────────────
+
+    def test_an_emptied_entry_has_nothing(self, store: Any, other: Any, clock: FakeClock) -> None:
+        for accept in ("a", "b"):
+            content = b"x" * 100_000
+            fill(store, clock, content, headers=(("Accept", accept),), vary="Accept").commit()
+        store.update(KEY, emptied(clock.now() + 1))
+        for one in (store, other):
+            assert found(one, "/", ("Accept", "a")) is None
+
+    def test_a10_a_fill_from_before_is_not_kept(
+        self, store: Any, other: Any, clock: FakeClock
+    ) -> None:
+        slow = fill(other, clock, b"old")
+        clock.advance(1)
+        store.update(KEY, emptied(clock.now()))
+        clock.advance(1)
+        slow.commit()
+        assert found(store) is found(other) is None
+        fill(other, clock, b"new").commit()
+        assert content_of(store, found(store)) == b"new"
+
+    def test_a10_a_fill_at_the_same_moment_but_after_is_kept(
+        self, store: Any, other: Any, clock: FakeClock
+    ) -> None:
+        fill(store, clock, b"old").commit()
+        store.update(KEY, emptied(clock.now() + 0.0001))
+        fill(other, clock, b"new").commit()
+        assert content_of(store, found(store)) == b"new"
+
+    def test_a10_a_304_brings_nothing_back(self, store: Any, other: Any, clock: FakeClock) -> None:
+        fill(store, clock, b"old", etag='"v1"').commit()
+        late = fill(other, clock, b"", etag='"v1"')
+        asked_about = found(other)
+        assert asked_about is not None
+        clock.advance(1)
+        store.update(KEY, emptied(clock.now()))
+        renewed = kept(None, etag='"v1"', cache_control="max-age=60", length=3)
+        change = freshening(late.request, asked_about, late.response, renewed, SAFE)
+        other.update(KEY, change)
+        assert found(store) is found(other) is None
+
+    def test_a_304_keeps_the_content(self, store: Any, other: Any, clock: FakeClock) -> None:
+        content = b"x" * 100_000
+        fill(store, clock, content, etag='"v1"').commit()
+        clock.advance(100)
+        held = found(other)
+        assert held is not None
+        validation = fill(other, clock, b"", etag='"v1"')
+        renewed = kept(held.content, etag='"v1"', cache_control="max-age=90", length=len(content))
+        renewed.kept = held.kept
+        other.update(KEY, freshening(validation.request, held, validation.response, renewed, SAFE))
+        got = found(store)
+        assert got is not None
+        assert got.freshness_lifetime == 90
+        assert content_of(store, got) == content
+
+    def test_a_softened_entry_is_stale(self, store: Any, other: Any, clock: FakeClock) -> None:
+        slow = fill(other, clock, b"older")
+        fill(store, clock, b"old").commit()
+        clock.advance(5)
+        store.update(KEY, softened_all(clock.now()))
+        got = found(other)
+        assert got is not None
+        assert got.freshness_lifetime == 5
+        slow.commit()
+        assert content_of(store, found(store)) == b"old"
+        fill(other, clock, b"new").commit()
+        assert content_of(store, found(store)) == b"new"
+
+    # ── purging groups and everything ───────────────────────────────────────────────────────────
+
+    @pytest.fixture
+    def three(self, store: Any, clock: FakeClock) -> Any:
+        """Three pages: one in groups a and b, one in b, one in none; and one of another host."""
+        fill(store, clock, b"ab", target="/ab", cache_groups='"a", "b"').commit()
+        fill(store, clock, b"b", target="/b", cache_tag="b").commit()
+        fill(store, clock, b"none", target="/none").commit()
+        return store
+
+    @staticmethod
+    def pages(store: Any) -> list[str]:
+        return [target for target in ("/ab", "/b", "/none") if found(store, target) is not None]
+
+    @pytest.mark.parametrize(
+        ("groups", "left"),
+        [
+            (["* a"], ["/b", "/none"]),
+            (["http://example.org a"], ["/b", "/none"]),
+            (["* b"], ["/none"]),
+            (["* a", "* b"], ["/none"]),
+            (["* c"], ["/ab", "/b", "/none"]),
+            (["https://example.org a", "http://example.com b"], ["/ab", "/b", "/none"]),
+            ([], []),
+        ],
+        ids=repr,
+    )
+    def test_f15_a_purge_of_groups_is_seen_at_once(
+        self, three: Any, other: Any, clock: FakeClock, groups: list[str], left: list[str]
+    ) -> None:
+        assert self.pages(three) == self.pages(other) == ["/ab", "/b", "/none"]
+        three.bump(groups, clock.now())
+        assert self.pages(three) == left
+        clock.advance(1)
+        assert self.pages(other) == left
+
+    def test_a10_a_purge_of_groups_catches_fills_under_way(
+        self, store: Any, other: Any, clock: FakeClock
+    ) -> None:
+        slow = [
+            fill(one, clock, target=target, cache_tag=tag)
+            for one, target, tag in ((store, "/1", "a"), (other, "/2", "a"), (other, "/3", "b"))
+        ]
+        clock.advance(0.5)
+        store.bump(["* a"], clock.now())
+        for one in slow:
+            one.commit()
+        clock.advance(1)
+        for one in (store, other):
+            assert [found(one, target) is not None for target in ("/1", "/2", "/3")] == [
+                False,
+                False,
+                True,
+            ]
+        fill(other, clock, target="/2", cache_tag="a").commit()
+        assert found(store, "/2") is not None
+
+    def test_a10_a_purge_of_everything_catches_fills_under_way(
+        self, store: Any, other: Any, clock: FakeClock
+    ) -> None:
+        slow = [fill(store, clock, target="/1"), fill(other, clock, target="/2")]
+        clock.advance(0.5)
+        store.bump([], clock.now())
+        for one in slow:
+            one.commit()
+        clock.advance(1)
+        assert all(found(one, t) is None for one in (store, other) for t in ("/1", "/2"))
+        fill(other, clock, target="/2").commit()
+        assert found(store, "/2") is not None
+
+    def test_a10_fills_under_way_may_be_refused_alone(
+        self, store: Any, other: Any, clock: FakeClock
+    ) -> None:
+        fill(store, clock, target="/0").commit()
+        slow = [fill(store, clock, target="/1"), fill(other, clock, target="/2")]
+        store.refuse_fills()
+        for one in slow:
+            one.commit()
+        clock.advance(1)
+        assert [found(other, target) is not None for target in ("/0", "/1", "/2")] == [
+            True,
+            False,
+            False,
+        ]
+        fill(other, clock, target="/2").commit()
+        assert found(store, "/2") is not None
+
+    @pytest.mark.parametrize("groups", [["* a"], []], ids=repr)
+    def test_a_soft_purge_makes_stale(
+        self, store: Any, other: Any, clock: FakeClock, groups: list[str]
+    ) -> None:
+        fill(store, clock, cache_tag="a").commit()
+        clock.advance(7)
+        store.bump(groups, clock.now(), soft=True)
+        clock.advance(2)
+        for one in (store, other):
+            got = found(one)
+            assert got is not None
+            assert got.freshness_lifetime == 7
+        fill(other, clock, b"new", cache_tag="a").commit()
+        got = found(store)
+        assert got is not None
+        assert got.freshness_lifetime == 60
+
+    def test_a_hard_purge_after_a_soft_one(self, store: Any, other: Any, clock: FakeClock) -> None:
+        fill(store, clock, cache_tag="a").commit()
+        store.bump(["* a"], clock.now(), soft=True)
+        assert found(store) is not None
+        store.bump(["* a"], clock.now())
+        assert found(store) is None
+        clock.advance(1)
+        assert found(other) is None
+
+    def test_many_purges(self, store: Any, clock: FakeClock) -> None:
+        for number in range(40):
+            fill(store, clock, str(number).encode(), cache_tag=f"t{number % 3}, all").commit()
+            assert content_of(store, found(store)) == str(number).encode()
+            store.bump([f"* t{number % 3}"], clock.now())
+            assert found(store) is None
+
+    def test_f15_purges_while_others_read(self, make: Make, clock: FakeClock) -> None:
+        """After a purge has returned, nothing older than it is read in this process."""
+        store = make()
+        newest = 0
+        wrong: list[tuple[int, int]] = []
+        done = threading.Event()
+
+        def read() -> None:
+            while not done.is_set():
+                least = newest
+                got = content_of(store, found(store))
+                if got is not None and int(got) < least:
+                    wrong.append((int(got), least))
+
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(1, 60):
+                fill(store, clock, str(number - 1).encode(), cache_tag="a").commit()
+                if number % 3 == 0:
+                    store.bump([], clock.now())
+                elif number % 3 == 1:
+                    store.bump(["* a"], clock.now())
+                else:
+                    clock.advance(0.001)
+                    store.update(KEY, emptied(clock.now()))
+                newest = number
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+        assert not wrong
+
+    # ── what only some can ──────────────────────────────────────────────────────────────────────
+
+    def test_keys(self, store: Any, other: Any, clock: FakeClock) -> None:
+        assert isinstance(store, Listing)
+        targets = ["/blog/", "/blog/1", "/blog/2?page=3", "/blogs", "/about"]
+        for target in targets:
+            fill(store, clock, target=target).commit()
+        if not self.lists:
+            with pytest.raises(StoreError, match="cannot list"):
+                other.keys(("http", "example.org", "/blog/", ""))
+            return
+        keys = other.keys(("http", "example.org", "/blog/", ""))
+        assert sorted(key[2:] for key in keys) == [
+            ("/blog/", ""),
+            ("/blog/1", ""),
+            ("/blog/2", "page=3"),
+        ]
+        assert other.keys(("https", "example.org", "/blog/", "")) == []
+        assert len(other.keys(("http", "example.org", "/", ""))) == 5
+
+
+class SharedContract(StoreContract):
+    """What stores keep besides that processes share."""
+
+    @pytest.fixture
+    def others(self, make: Make) -> Callable[[], dict[str, bytes]]:
+        """All that the backend holds under this store's names, as bytes."""
+        raise NotImplementedError
+
+    def test_it_is_shared(self, store: Any) -> None:
+        assert isinstance(store, SharedStore)
+
+    def test_r41_one_token_holds_a_lease(self, store: Any, other: Any) -> None:
+        assert store.lease(KEY, "one", 3)
+        assert not other.lease(KEY, "two", 3)
+        assert not store.lease(KEY, "one", 3)
+        other.release(KEY, "two")
+        assert not other.lease(KEY, "two", 3)
+        store.release(KEY, "one")
+        assert other.lease(KEY, "two", 3)
+        assert store.lease(("http", "example.org", "/", "x"), "one", 3)
+
+    def test_r41_a_lease_ends_by_itself(self, store: Any, other: Any) -> None:
+        from tests.running import eventually
+
+        assert store.lease(KEY, "one", 1)
+        eventually(lambda: other.lease(KEY, "two", 3), "the lease has not come to its end")
+        store.release(KEY, "one")
+        assert not store.lease(KEY, "one", 3)
+
+    def test_t7_namespaces_know_nothing_of_each_other(
+        self, make: Callable[..., Any], clock: FakeClock
+    ) -> None:
+        one, other = make(), make(namespace="another")
+        fill(one, clock, b"mine").commit()
+        fill(other, clock, b"theirs").commit()
+        assert content_of(one, found(one)) == b"mine"
+        one.bump([], clock.now())
+        clock.advance(2)
+        assert found(one) is None
+        assert content_of(other, found(other)) == b"theirs"
+
+    def test_t4_only_who_knows_the_secret_is_believed(
+        self, make: Callable[..., Any], clock: FakeClock
+    ) -> None:
+        one, same, none = make(secret="x" * 16), make(secret="x" * 16), make()
+        other = make(secret="y" * 16)
+        fill(one, clock, b"x" * 100_000).commit()
+        assert content_of(same, found(same)) == b"x" * 100_000
+        assert found(other) is found(none) is None
+        assert other.corrupt == none.corrupt == 1
+
+    def test_the_generation_is_read_once_a_second(
+        self, store: Any, other: Any, clock: FakeClock
+    ) -> None:
+        """What another process purges is seen then, and not before."""
+        fill(store, clock).commit()
+        assert found(other) is not None
+        clock.advance(0.4)
+        store.bump([], clock.now())
+        assert found(store) is None
+        assert found(other) is not None
+        clock.advance(0.6)
+        assert found(other) is None
+
+    def test_the_generation_may_be_read_each_time(
+        self, make: Callable[..., Any], store: Any, clock: FakeClock
+    ) -> None:
+        other = make(generation_seconds=0)
+        fill(store, clock, cache_tag="a").commit()
+        assert found(other) is not None
+        store.bump(["* a"], clock.now())
+        assert found(other) is None
+
+    def test_t10_no_secret_of_a_request_is_stored(
+        self, store: Any, clock: FakeClock, others: Callable[[], dict[str, bytes]]
+    ) -> None:
+        headers = (("Cookie", "sid=c0ffee"), ("Authorization", "Basic c0ffee"))
+        fill(
+            store,
+            clock,
+            headers=headers,
+            vary="Cookie, Authorization",
+            cache_control="public, max-age=60",
+        ).commit()
+        assert found(store, "/", *headers) is not None
+        held = others()
+        assert any(b"max-age=60" in value for value in held.values())
+        assert not any(b"c0ffee" in value for value in held.values())
+
+    def test_f3_names_are_plain(
+        self, store: Any, clock: FakeClock, others: Callable[[], dict[str, bytes]]
+    ) -> None:
+        import re
+
+        fill(store, clock, b"x" * 100_000, target="/%0d%0a%00?\x7f", cache_tag="\xe9 b").commit()
+        store.lease(KEY, "t", 3)
+        names = list(others())
+        assert len(names) >= 5
+        assert [name for name in names if not re.fullmatch("[A-Za-z0-9:_.-]{1,200}", name)] == []
+
+    @pytest.mark.parametrize("where", [0, 1, 2, 3])
+    def test_r10_a_piece_that_is_gone_makes_a_miss(
+        self, store: Any, clock: FakeClock, others: Any, tamper: Any, where: int
+    ) -> None:
+        fill(store, clock, random.Random(1).randbytes(3_500_000), target="/large").commit()
+        fill(store, clock, random.Random(2).randbytes(3_500_000), target="/other").commit()
+        got = found(store, "/large")
+        assert got is not None
+        assert got.kept is not None
+        names = [name for name in others() if ":1p:" in name]
+        if where >= len(names):
+            pytest.skip("there are not so many pieces")
+        kept_before = dict(others())
+        # Gone, shorter, from another content, and another piece of the same.
+        for value in (None, kept_before[names[where]][:-1], *kept_before.values()):
+            if value == kept_before[names[where]]:
+                continue
+            tamper(names[where], value)
+            contents = [content_of(store, found(store, t)) for t in ("/large", "/other")]
+            assert contents.count(None) == 1
+            tamper(names[where], kept_before[names[where]])
+        assert content_of(store, got) == random.Random(1).randbytes(3_500_000)
+
+    def test_replaced_pieces_are_removed(
+        self, store: Any, clock: FakeClock, others: Callable[[], dict[str, bytes]]
+    ) -> None:
+        def pieces() -> set[str]:
+            return {name for name in others() if ":1p:" in name}
+
+        fill(store, clock, b"x" * 2_500_000).commit()
+        first = pieces()
+        fill(store, clock, b"y" * 2_500_000).commit()
+        second = pieces()
+        assert len(first) == len(second)
+        assert first.isdisjoint(second)
+        store.update(KEY, emptied(clock.now() + 1))
+        assert pieces() == set()
+
+    @pytest.mark.parametrize("junk", [b"", b"x", b"!\x80\x04.", b"wsgicache 1\n" + bytes(100)])
+    def test_r12_what_others_leave_there_is_a_miss_and_is_replaced(
+        self, store: Any, clock: FakeClock, others: Any, tamper: Any, junk: bytes
+    ) -> None:
+        fill(store, clock, b"old", cache_tag="a").commit()
+        for name in others():
+            tamper(name, junk)
+        clock.advance(2)
+        assert found(store) is None
+        fill(store, clock, b"new", cache_tag="a").commit()
+        assert content_of(store, found(store)) == b"new"
+
+    @pytest.mark.parametrize("kind", [":1g:", ":1s:", ":1e:"])
+    def test_records_that_are_evicted_bring_nothing_back(
+        self, store: Any, clock: FakeClock, others: Any, tamper: Any, kind: str
+    ) -> None:
+        """A generation that was lost counts as begun, not as never."""
+        fill(store, clock, b"old", cache_tag="a").commit()
+        old = others()
+        clock.advance(1)
+        store.bump(["* a"], clock.now())
+        fill(store, clock, b"new", cache_tag="a").commit()
+        for name, value in old.items():
+            if ":1e:" in name:
+                tamper(name, value)
+        for name in others():
+            if kind in name:
+                tamper(name, None)
+        clock.advance(1)
+        assert content_of(store, found(store)) != b"old"
+        fill(store, clock, b"newer", cache_tag="a").commit()
+        assert content_of(store, found(store)) == b"newer"
+
+    def test_a_day_renews_the_generation(
+        self, store: Any, other: Any, clock: FakeClock, others: Any
+    ) -> None:
+        """It has an end, since eviction begins with what has none; in use it never comes."""
+        number = store.generation(KEY)
+        state = {name: value for name, value in others().items() if ":1s:" in name}
+        clock.advance(25 * 3600)
+        assert other.generation(KEY) == number
+        after = {name: value for name, value in others().items() if ":1s:" in name}
+        assert state.keys() == after.keys()
+        assert state != after
+
+    def test_r17_clocks_that_are_set(self, store: Any, other: Any, clock: FakeClock) -> None:
+        fill(store, clock).commit()
+        for step in (-3600, 3600, 7200, 10 * 365 * 86400):
+            clock.step(step)
+            got = found(other)
+            if got is not None:
+                assert clock.now() >= got.generated_at
+            fill(store, clock, b"again").commit()
+            assert content_of(other, found(other)) == b"again"
+            store.update(KEY, emptied(clock.now() + 0.001))
+            assert found(other) is None
+            clock.advance(1)
