@@ -13,6 +13,7 @@ from wsgicache.routing import Routes
 from wsgicache.rules import partial, validation
 from wsgicache.rules.model import Decision, FieldLines, Request, Response, StoredResponse
 from wsgicache.rules.reuse import may_stand_in
+from wsgicache.rules.saying import Declared
 from wsgicache.rules.telling import relayed_fields
 
 if TYPE_CHECKING:
@@ -164,6 +165,9 @@ class Forward:
         """Freshen what the app's 304 is about, to answer from it (§4.3.4)."""
         stored = self.decision.stored
         assert stored is not None
+        if isinstance(response, Declared) and response.refused:
+            self.keeper.drop(self.request)
+            return self._ask_again()  # What was stored is not to be used any more.
         renewed = validation.freshened(stored, response)
         if renewed is None:
             return self._ask_again()  # It is about nothing we hold.

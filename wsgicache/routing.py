@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 from wsgicache.controls import Controls
 from wsgicache.routes import Route, VaryBy
 from wsgicache.rules.keys import Key, canonical_host, target_key
-from wsgicache.rules.model import CacheEntry, FieldLines, Request, Response, StoredResponse
+from wsgicache.rules.model import CacheEntry, Request, Response, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.reading import read
 from wsgicache.rules.saying import Said, Sources, Speaking, declared, forbidding
@@ -193,8 +193,9 @@ class Routes:
         """
         if not (controls.said or self._speak) or not response.code:
             return response
-        about = stored.fields if stored is not None and response.code == 304 else None
-        kind = response.field("content-type") or _joined(about, "content-type")
+        kind = response.field("content-type") or ""
+        if stored is not None and response.code == 304:
+            kind = next((v for n, v in stored.fields if n.lower() == "content-type"), kind)
         kind = kind.partition(";")[0].strip(" \t").lower()
         empty = _is_empty(response, environ)
         overriding: list[list[Said]] = []
@@ -218,7 +219,7 @@ class Routes:
             ),
             self._policy.targets,
             https=environ["wsgi.url_scheme"] == "https",
-            before=None if about is None else _joined(about, "cache-control"),
+            about=stored,
         )
 
 
@@ -249,7 +250,3 @@ def _is_empty(response: Response, environ: WSGIEnvironment) -> bool:
         return True
     is_head = environ["REQUEST_METHOD"] == "HEAD"
     return not is_head and isinstance(response.body, list) and not any(response.body)
-
-
-def _joined(fields: FieldLines | None, name: str) -> str:
-    return ", ".join(value for key, value in fields or () if key.lower() == name)

@@ -7,20 +7,19 @@ cache included, reads fields and nothing else.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from wsgicache.rules.fields import (
     NO_DIRECTIVES,
-    TOKEN,
     Directives,
     delta_seconds,
     is_structured_list,
     parse_targeted,
 )
-from wsgicache.rules.model import FieldLines, Response
+from wsgicache.rules.model import FieldLines, Response, StoredResponse
+from wsgicache.rules.writing import dictionary, string, written
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -130,10 +129,12 @@ class Sources(NamedTuple):
 class Declared(Response):
     """A response whose fields say what was said of it."""
 
-    __slots__ = ("inherited",)
+    __slots__ = ("inherited", "refused")
 
     inherited: bool
     """Whether its lifetime is none that itself or its view has given."""
+    refused: bool
+    """Whether this cache was forbidden to store it."""
 
 
 def declared(
@@ -142,15 +143,15 @@ def declared(
     targets: Sequence[str],
     *,
     https: bool = False,
-    before: str | None = None,
+    about: StoredResponse | None = None,
 ) -> Response:
     """*response* with what is *said* of it in its fields.
 
     A prohibition (no-store, private) counts whoever says it. Apart from that one source is heard:
     the view, else an overriding route, else the response itself, else a route, else the default.
     *targets* are the targeted fields that this cache heeds, its own first; *https* says that the
-    client came by TLS. A 304 about a stored response, whose Cache-Control was *before*, says
-    nothing new unless the app does.
+    client came by TLS. *about* is the stored response that the request was about: a 304 says
+    nothing new of that unless the app or its view does.
     """
     own = _own(response, targets)
     overriding = _first(said.overriding)
@@ -158,11 +159,11 @@ def declared(
     declaring = [*said.view, *chain(*said.overriding), *chain(*said.routes)]
     inherited = chosen is overriding and overriding is not None
     if chosen is None:
-        chosen = _first(said.routes) or together(said.default)
-        if before is None:
-            declaring += said.default if _first(said.routes) is None else ()
-        elif chosen is not None and written(chosen.directives) != before:
-            chosen = None
+        if about is None or response.code != 304:
+            chosen = _first(said.routes)
+            if chosen is None:
+                declaring += said.default
+                chosen = together(said.default)
         inherited = chosen is not None
     general = _general(chosen, own, declaring)
     gone, lines = _vary_and_groups(response, declaring)
@@ -170,26 +171,21 @@ def declared(
         kept = chosen is own and severity(general) == _PRIVATE
         gone |= {"cache-control"} if kept else _LIFETIME
         lines += _control_fields(response, general, https)
+        gone |= _VALIDATORS if general.never else set()
     refused = any(map(forbids_here, declaring))
-    if refused or (general is not None and general.never):
+    if refused:
         gone |= {name for name in response.lines if _is_targeted(name)}
         gone |= {name.lower() for name in targets}
-    if general is not None and general.never:
-        gone |= _VALIDATORS
-    elif targets:
-        if chosen is not own:
-            gone.add(targets[0].lower())
-            refused = refused or (own is not None and forbids_here(own))
-        here: Directives = NO_DIRECTIVES
-        if refused:
-            if general is None or not severity(general):
-                here = NO_STORE.directives
-        elif chosen is not own and chosen is not None:
-            here = chosen.here
-            if not here and any(name.lower() in response.lines for name in targets[1:]):
-                here = chosen.directives  # what an outer cache is told is not for this one
-        if here:
-            lines.append((targets[0], dictionary(here)))
+    if targets and chosen is not own:
+        gone.add(targets[0].lower())
+        refused = refused or (own is not None and forbids_here(own))
+    here: str | None = None
+    if refused:
+        here = None if general is not None and severity(general) else "no-store"
+    elif chosen is not None and chosen is not own:
+        here = dictionary(chosen.here) or _instead(chosen, response, targets[1:], about)
+    if targets and here is not None:
+        lines.append((targets[0], here))
     if not lines and gone.isdisjoint(response.lines):
         return response
     spoken = Declared(
@@ -200,7 +196,7 @@ def declared(
         response.received_at,
         response.wall,
     )
-    spoken.inherited = inherited
+    spoken.inherited, spoken.refused = inherited, refused
     return spoken
 
 
@@ -237,6 +233,16 @@ def _general(chosen: Said | None, own: Said | None, declaring: Sequence[Said]) -
         directives = {n: a for n, a in directives.items() if n not in _SHARED}
         return (chosen or NO_STORE)._replace(directives={"private": None, **directives})
     return chosen
+
+
+def _instead(
+    chosen: Said, response: Response, others: Sequence[str], about: StoredResponse | None
+) -> str | None:
+    """What this cache is told where it would hear what was meant for others, or said earlier."""
+    held = {line[0].lower() for line in about.fields} if about is not None else set()
+    if any(name.lower() in response.lines or name.lower() in held for name in others):
+        return dictionary(chosen.directives)
+    return "" if about is not None and about.withheld else None
 
 
 _SHARED = frozenset({"public", "s-maxage", "private"})
@@ -291,38 +297,3 @@ def _vary_and_groups(response: Response, said: Sequence[Said]) -> tuple[set[str]
             gone.add(name.lower())
             lines.append((name, ", ".join([*values, *dict.fromkeys(words)])))
     return gone, lines
-
-
-# ── Values to text ─────────────────────────────────────────────────────────────────────────────
-
-_IS_TOKEN = re.compile(TOKEN)
-
-
-def written(directives: Directives) -> str:
-    """*directives* as a Cache-Control field value (§5.2)."""
-    return ", ".join(
-        name if argument is None else f"{name}={_argument(name, argument)}"
-        for name, argument in directives.items()
-    )
-
-
-def _argument(name: str, argument: str) -> str:
-    # private and no-cache name fields in a quoted string only (§5.2.2.4, §5.2.2.7).
-    if name in ("private", "no-cache") or _IS_TOKEN.fullmatch(argument) is None:
-        return string(argument)
-    return argument
-
-
-def dictionary(directives: Directives) -> str:
-    """*directives* as a targeted field value, a Dictionary (RFC 9213 §2.1)."""
-    return ", ".join(
-        name
-        if argument is None
-        else f"{name}={argument if delta_seconds(argument) is not None else string(argument)}"
-        for name, argument in directives.items()
-    )
-
-
-def string(text: str) -> str:
-    """*text* as a String of structured fields, and as a quoted string (RFC 9651 §3.3.3)."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
