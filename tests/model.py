@@ -1,0 +1,419 @@
+"""A naive cache to compare with: a list of what was said, and RFC 9111 read to it clause by clause.
+
+It stores everything it may and evicts nothing, so whatever the real cache reuses, the model must
+allow. What a request asks and an app answers comes in parts (directives as pairs), never as text:
+the model has no parser that could be wrong in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+Directives = tuple[tuple[str, str | None], ...]
+
+MAX = 2**31
+HEURISTIC = {200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501}  # RFC 9110 §15.1
+UNDERSTOOD = {200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 500, 501, 503}
+UNSAFE = {"POST", "PUT", "DELETE", "PATCH"}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the two policies differ in."""
+
+    private_cookies: bool = True
+    store_set_cookie: bool = False
+    error_lifetime: int | None = 10
+    heuristic_fraction: float = 0.0
+    stale_if_raised: int = 10
+
+
+SAFE = Rules()
+RFC = Rules(
+    private_cookies=False, store_set_cookie=True, error_lifetime=None, heuristic_fraction=0.1
+)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request."""
+
+    method: str
+    target: str
+    fields: dict[str, str] = field(default_factory=dict)  # by lower-case name
+    directives: Directives = ()
+    remote_user: str | None = None
+
+    @property
+    def identified(self) -> bool:
+        return "authorization" in self.fields or bool(self.remote_user)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response of the app."""
+
+    serial: int
+    status: int
+    directives: Directives = ()
+    targeted: Directives | None = None  # our own targeted field, RFC 9213
+    vary: tuple[str, ...] = ()
+    etag: str | None = None
+    last_modified: float | None = None
+    expires: float | None = None
+    date: float | None = None
+    age: int = 0
+    set_cookie: bool = False
+    content: bytes = b""
+    requested_at: float = 0.0
+    received_at: float = 0.0
+    date_is_old: bool = False  # a 304 without Date leaves the stored one
+
+    def updated_by(self, newer: Answer) -> Answer:
+        """§3.2: each field that *newer* has replaces ours; Age is never kept."""
+        return replace(
+            self,
+            serial=newer.serial,
+            directives=newer.directives or self.directives,
+            targeted=self.targeted if newer.targeted is None else newer.targeted,
+            vary=newer.vary or self.vary,
+            etag=newer.etag or self.etag,
+            last_modified=(
+                self.last_modified if newer.last_modified is None else newer.last_modified
+            ),
+            expires=self.expires if newer.expires is None else newer.expires,
+            date=self.date if newer.date is None else newer.date,
+            age=newer.age,
+            requested_at=newer.requested_at,
+            received_at=newer.received_at,
+            date_is_old=newer.date is None,
+        )
+
+    @property
+    def ruling(self) -> Directives:
+        """The directives that count: RFC 9213 §2.2."""
+        return self.directives if self.targeted is None else self.targeted
+
+    def says(self, *names: str) -> bool:
+        return any(name in names for name, _ in self.ruling)
+
+    def smallest(self, name: str) -> int | None:
+        """The smallest argument of directive *name*; one that is no number counts as 0."""
+        found = [
+            min(int(argument), MAX) if argument and argument.isdigit() else 0
+            for member, argument in self.ruling
+            if member == name
+        ]
+        return min(found) if found else None
+
+
+@dataclass
+class Record:
+    """An answer in the list. 304s may have renewed its fields: the newest *said* counts."""
+
+    ask: Ask
+    answer: Answer
+    said: dict[int, Answer]  # by the serial of the answer that gave the fields
+    asks: list[Ask]  # the request that caused it, and those that validated it
+    told_stored: bool = False
+    certain: bool = False  # nothing has happened to its URI since
+    generated: str | None = None  # an entity tag that only the cache gave
+
+
+# ── §3: may it be stored? ────────────────────────────────────────────────────────────────────────
+
+
+def may_store(ask: Ask, answer: Answer, rules: Rules) -> bool:
+    """RFC 9111 §3 for a shared cache, and what the safe policy forbids besides."""
+    # * the request method is understood by the cache;
+    if ask.method != "GET":
+        return False
+    # * the response status code is final;
+    if answer.status < 200:
+        return False
+    # * if the response status code is 206 or 304, or the must-understand cache directive is
+    #   present: the cache understands the response status code;
+    if answer.status in (206, 304):
+        return False
+    understands = answer.says("must-understand") and answer.status in UNDERSTOOD
+    if answer.says("must-understand") and answer.status not in UNDERSTOOD:
+        return False
+    # * the no-store cache directive is not present in the response;
+    if answer.says("no-store") and not understands:
+        return False
+    # (§5.2.1.5: nor in the request)
+    if any(name == "no-store" for name, _ in ask.directives):
+        return False
+    # * if the cache is shared: the private response directive is either not present or allows …;
+    if answer.says("private"):
+        return False
+    # * if the cache is shared: the Authorization header field is not present in the request or a
+    #   response directive is present that explicitly allows shared caching (§3.5);
+    if ask.identified and not answer.says("public", "s-maxage", "must-revalidate"):
+        return False
+    # * the response contains at least one of …
+    if not (
+        answer.says("public", "max-age", "s-maxage")
+        or (answer.expires is not None and answer.targeted is None)
+        or answer.status in HEURISTIC
+    ):
+        return False
+    # What the safe policy adds: nothing with a cookie in it, in either direction.
+    if answer.set_cookie and not rules.store_set_cookie:
+        return False
+    if rules.private_cookies:
+        shared = (
+            answer.says("public", "s-maxage")
+            or "cookie" in answer.vary
+            or answer.targeted is not None
+        )
+        if "cookie" in ask.fields and not shared:
+            return False
+        if "range" in ask.fields:
+            return False
+    return True
+
+
+# ── §4.2: freshness ──────────────────────────────────────────────────────────────────────────────
+
+
+def freshness_lifetime(answer: Answer, rules: Rules) -> float:
+    """§4.2.1, the first match; §4.2.2."""
+    lifetime: float
+    if (s_maxage := answer.smallest("s-maxage")) is not None:
+        lifetime = s_maxage
+    elif (max_age := answer.smallest("max-age")) is not None:
+        lifetime = max_age
+    elif answer.expires is not None and answer.targeted is None:
+        date = answer.received_at if answer.date is None else answer.date
+        lifetime = max(0.0, answer.expires - date)
+    elif answer.last_modified is not None and (answer.status in HEURISTIC or answer.says("public")):
+        date = answer.received_at if answer.date is None else answer.date
+        lifetime = rules.heuristic_fraction * max(0.0, date - answer.last_modified)
+    else:
+        lifetime = 0
+    clipped = answer.status >= 400 and answer.status not in (404, 410)
+    if clipped and rules.error_lifetime is not None:
+        lifetime = min(lifetime, rules.error_lifetime)
+    return lifetime
+
+
+def current_age(answer: Answer, now: float) -> float:
+    """§4.2.3, in its own names."""
+    date_value = answer.date
+    if date_value is None or answer.date_is_old:
+        date_value = answer.received_at
+    apparent_age = max(0.0, answer.received_at - date_value)
+    response_delay = answer.received_at - answer.requested_at
+    corrected_age_value = answer.age + response_delay
+    corrected_initial_age = max(apparent_age, corrected_age_value)
+    resident_time = now - answer.received_at
+    return corrected_initial_age + resident_time
+
+
+# ── §4: may it be reused? ────────────────────────────────────────────────────────────────────────
+
+
+def matches(record: Record, said: Answer, ask: Ask) -> bool:
+    """§4.1; X-Forwarded-Host counts as if every response named it."""
+    if "*" in said.vary:
+        return False
+    nominated = {*said.vary, "x-forwarded-host"}
+    return any(
+        all(ask.fields.get(name) == original.fields.get(name) for name in nominated)
+        for original in record.asks
+    )
+
+
+def selectable(record: Record, said: Answer, ask: Ask) -> bool:
+    """All of §4 but the last requirement: to be fresh, allowed stale, or validated."""
+    # * the presented target URI and that of the stored response match, and
+    if ask.target != record.ask.target:
+        return False
+    # * the request method associated with the stored response allows it, and
+    if ask.method not in ("GET", "HEAD"):
+        return False
+    # * request header fields nominated by the stored response match those presented
+    if not matches(record, said, ask):
+        return False
+    # §3.5, and for requests of the identified as well as for responses to them.
+    shared = said.says("public", "s-maxage", "must-revalidate")
+    return shared or not any(a.identified for a in (ask, record.ask))
+
+
+def may_be_stale(
+    said: Answer, ask: Ask, rules: Rules, staleness: float, status: int | None, raised: bool
+) -> bool:
+    """§4.2.4, and RFC 5861. *status* is the error that the app answered, if it did."""
+    if said.says("no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"):
+        return False
+    window = -1.0
+    for name, argument in ask.directives:
+        if name == "max-stale":
+            window = max(window, float(argument) if argument else float(MAX))
+    error = status is not None and status >= 500
+    clipped = said.status >= 400 and said.status not in (404, 410)
+    if not (clipped and rules.error_lifetime is not None):
+        window = max(window, said.smallest("stale-while-revalidate") or -1)
+        if error or raised:
+            window = max(window, said.smallest("stale-if-error") or -1)
+    if raised:
+        window = max(window, rules.stale_if_raised)
+    return staleness <= window
+
+
+def may_reuse(
+    record: Record,
+    said: Answer,
+    ask: Ask,
+    now: float,
+    rules: Rules,
+    *,
+    validated: bool = False,
+    status: int | None = None,
+    raised: bool = False,
+) -> bool:
+    """Whether *record* with the fields of *said* may answer *ask* (§4)."""
+    if not may_store(record.ask, record.answer, rules) or not selectable(record, said, ask):
+        return False
+    if validated:
+        return True
+    if not may_store(Ask("GET", record.ask.target), said, rules):
+        return False
+    # * the stored response does not contain the no-cache directive, unless validated, and
+    if said.says("no-cache"):
+        return False
+    age = current_age(said, now)
+    lifetime = freshness_lifetime(said, rules)
+    failed = raised or (status is not None and status >= 500)
+    # §5.2.1: what the client asked for, unless the origin is out of reach.
+    for name, argument in () if failed else ask.directives:
+        if name == "no-cache":
+            return False
+        if name == "max-age" and age > int(argument or 0):
+            return False
+        if name == "min-fresh" and lifetime - age < int(argument or 0):
+            return False
+    # * fresh, or allowed to be served stale
+    if lifetime > age:
+        return True
+    return may_be_stale(said, ask, rules, age - lifetime, status, raised)
+
+
+# ── the list ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Model:
+    """All that was ever said."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.records: list[Record] = []
+
+    def of(self, target: str) -> list[Record]:
+        return [record for record in self.records if record.ask.target == target]
+
+    def touched(self, target: str) -> None:
+        """The app was asked about *target*: nothing is certain any more but what is told."""
+        for record in self.of(target):
+            record.certain = False
+
+    def received(self, ask: Ask, answer: Answer, told_stored: bool) -> None:
+        """A full response to GET came from the app."""
+        self.touched(ask.target)
+        record = Record(ask, answer, {answer.serial: answer}, [ask], told_stored, told_stored)
+        self.records.append(record)
+
+    def identified_by(self, ask: Ask, answer: Answer) -> list[Record]:
+        """§4.3.4: the stored responses that a 304 may be about.
+
+        Of several with the same weak validator only the most recent is; which one that is depends
+        on what the cache chose to store, so the model names them all.
+        """
+        initial = [
+            record
+            for record in self.of(ask.target)
+            if may_store(record.ask, record.answer, self.rules)
+            and any(selectable(record, said, ask) for said in record.said.values())
+        ]
+        if answer.etag is not None and not answer.etag.startswith("W/"):
+            return [r for r in initial if r.answer.etag == answer.etag]
+        if answer.etag is not None:
+            return [r for r in initial if weak(r.answer.etag) == weak(answer.etag)]
+        if answer.last_modified is not None:
+            return [r for r in initial if r.answer.last_modified == answer.last_modified]
+        return [r for r in initial if r.answer.etag is None and r.answer.last_modified is None]
+
+    def validated(self, ask: Ask, answer: Answer) -> None:
+        """A 304 came: its fields replace those of the responses that it is about (§3.2)."""
+        self.touched(ask.target)
+        about = self.identified_by(ask, answer)
+        strong = answer.etag is not None and not answer.etag.startswith("W/")
+        get = replace(ask, method="GET")
+        for record in about:
+            forms = [said.updated_by(answer) for said in record.said.values()]
+            renewed = forms[-1]
+            if not may_store(Ask("GET", ask.target), renewed, self.rules):
+                record.said = {answer.serial: renewed}
+                continue
+            kept = may_store(get, replace(renewed, set_cookie=answer.set_cookie), self.rules)
+            if kept:
+                record.asks.append(get)
+            if kept and (strong or len(about) == 1):
+                record.said = {answer.serial: renewed}
+            else:
+                # It is the request that forbids to keep it, or another response that was meant:
+                # both forms may be met with.
+                record.said[answer.serial] = renewed
+
+    def headed(self, ask: Ask, answer: Answer) -> None:
+        """A 200 to HEAD came (§4.3.5): it may have renewed what it fits."""
+        self.touched(ask.target)
+        for record in self.identified_by(ask, answer):
+            newest = list(record.said.values())[-1]
+            record.said[answer.serial] = newest.updated_by(answer)
+
+    def invalidated(self, target: str) -> None:
+        """§4.4."""
+        self.records = [record for record in self.records if record.ask.target != target]
+
+    def superseded(self, record: Record, ask: Ask) -> bool:
+        """§4: of several suitable responses the most recent must be used.
+
+        Among responses with the same Vary, that is: §4.1 prefers those that have one. And a cache
+        may put more into its key than a response asks for (§2): what others of its URI nominated.
+        """
+        newer = self.records[self.records.index(record) + 1 :]
+        nominated = {
+            name for r in self.of(ask.target) for said in r.said.values() for name in said.vary
+        }
+        return any(
+            other.told_stored
+            and other.ask.target == record.ask.target
+            and other.certain
+            and other.answer.vary == record.answer.vary
+            and all(other.ask.fields.get(name) == ask.fields.get(name) for name in nominated)
+            and any(selectable(other, said, ask) for said in other.said.values())
+            for other in newer
+        )
+
+    def must_hit(self, ask: Ask, now: float) -> Record | None:
+        """The response that a cache worth its memory reuses for *ask*, if there is one."""
+        if ask.method not in ("GET", "HEAD") or ask.directives or ask.identified:
+            return None
+        of = self.of(ask.target)
+        if len({said.vary for record in of for said in record.said.values()}) > 1:
+            return None  # the choice among them is not ours to make
+        for record in reversed(of):
+            if not record.certain:
+                continue
+            said = record.answer
+            if not may_reuse(record, said, ask, now, self.rules):
+                return None
+            fresh = freshness_lifetime(said, self.rules) > current_age(said, now)
+            return record if fresh else None
+        return None
+
+
+def weak(tag: str | None) -> str | None:
+    return None if tag is None else tag.removeprefix("W/")
