@@ -15,10 +15,12 @@ from wsgicache.controls import Controls
 from wsgicache.forward import Forward, Reuse
 from wsgicache.keeping import Keeper
 from wsgicache.origin import Primed, Write, close
+from wsgicache.purge import Purging, answer_purge, checked_token
 from wsgicache.reporting import Reporter, log
 from wsgicache.routes import Route
 from wsgicache.routing import Routes
 from wsgicache.rules import conditional
+from wsgicache.rules.keys import Key
 from wsgicache.rules.model import (
     URI_MISS,
     Decision,
@@ -54,12 +56,14 @@ LEASE_SECONDS = 3.0
 """How long a process may keep others waiting for its answer, alive or dead."""
 
 
-class CacheMiddleware:
+class CacheMiddleware(Purging):
     """A shared HTTP cache (RFC 9111) in front of a WSGI application.
 
     *store* keeps the entries (default: a `MemoryStore` of its own), *policy* holds the operator's
     choices (default: the safe `Policy()`), *clock* tells the time, *runner* runs the `Job` of a
-    background validation (default: a few threads). Raises TypeError for what is none of these.
+    background validation (default: a few threads). With *purge_token*, whoever has it may purge
+    by the method PURGE (`purge.answer_purge`). Raises TypeError or ValueError for what is none of
+    these.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class CacheMiddleware:
         clock: Clock | None = None,
         runner: Runner | None = None,
         routes: Iterable[Route] = (),
+        purge_token: str | None = None,
     ) -> None:
         if not callable(app):
             raise TypeError(f"CacheMiddleware({app!r}): a WSGI application is allowed, a callable")
@@ -94,6 +99,7 @@ class CacheMiddleware:
         self.enabled = not off_at_start()
         """Set to False, every request passes by the cache until it is True again."""
         self.off_file = OffFile(self.policy.off_file) if self.policy.off_file else None
+        self._purge_token = checked_token(purge_token)
         self.report = Reporter(self.clock)
         self.keeper = Keeper(self.store, self.policy, self.clock, self.report)
         self.flights = Flights(self.policy.collapse_timeout, self.clock)
@@ -108,6 +114,8 @@ class CacheMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method = environ.get("REQUEST_METHOD", "")
         if not self.enabled or (self.off_file is not None and self.off_file.is_there()):
+            if method == "PURGE" and self._purge_token is not None:
+                return self.write_through(environ, method, start_response)
             # What is changed meanwhile must not come back when the cache does.
             changes = None if method in SAFE else self.invalidating(environ)
             return self.pass_through(environ, start_response, "fwd=bypass; detail=off", changes)
@@ -221,11 +229,15 @@ class CacheMiddleware:
         than the policy says."""
         deadline = time.monotonic() + self.policy.collapse_timeout
         for _ in range(2):
-            entry = self.keeper.entry(request)
-            key = collapse_key(request, entry, self.policy)
+            key = collapse_key(request, self.policy)
             flight, leads = self.flights.board(key)
             if leads:
                 request.flight = flight
+                if self.flights.landed_since(key, request.began):
+                    again = self.decide_again(request)
+                    if again.forward is None:
+                        request.land(Outcome.KEPT)
+                        return again
                 return self.elect(request, decision)
             if flight is None:
                 request.too_large = self.flights.refused(key) == "too-large"
@@ -233,12 +245,17 @@ class CacheMiddleware:
             outcome = self.flights.wait(flight, deadline - time.monotonic())
             if outcome is None or outcome is Outcome.REFUSED:
                 return decision
-            entry, now = self.keeper.entry(request), self.clock.now()
-            self.keeper.begin(request, entry, now)
-            decision = decide_again(request, entry, now, self.policy)
+            decision = self.decide_again(request, outcome)
             if decision.forward is None:
                 return decision
         return decision
+
+    def decide_again(self, request: Request, outcome: Outcome = Outcome.KEPT) -> Decision:
+        """Look up and decide anew, for a request that has waited for what had that *outcome*."""
+        now = self.clock.now()
+        entry = self.keeper.entry(request)
+        self.keeper.begin(request, entry, now)
+        return decide_again(request, entry, now, self.policy, outcome is Outcome.KEPT)
 
     def elect(self, request: Request, decision: Decision) -> Decision:
         """Lead among the processes that share the store, too; or wait for the one that does, until
@@ -254,8 +271,7 @@ class CacheMiddleware:
                     return decision
                 time.sleep(pause)
                 pause = min(2 * pause, 0.1)
-                entry, now = self.keeper.entry(request), self.clock.now()
-                again = decide_again(request, entry, now, self.policy)
+                again = self.decide_again(request)
                 if again.forward is None:
                     request.land(Outcome.KEPT)
                     return again
@@ -275,6 +291,8 @@ class CacheMiddleware:
             return self.pass_through(environ, start_response, "fwd=bypass; detail=exempt")
         if method in SAFE:
             return self.pass_through(environ, start_response, "fwd=method")
+        if method == "PURGE" and self._purge_token is not None:
+            return answer_purge(self, self._purge_token, self.report, environ, start_response)
         if method == "POST" and self.policy.store_post:
             request = read(environ, method, self.policy)
             if isinstance(request, Request) and request.key == self.routes.key(environ):
@@ -367,6 +385,14 @@ class CacheMiddleware:
             headers=dict(fields or {}),
         )
         self.validate(environ)
+
+    # ── purging (the verbs are those of `Purging`) ─────────────────────────────────────────────
+
+    def filed_under(self, key: Key) -> Key:
+        """The key under which a GET of the target *key* is filed, as routes have it."""
+        scheme, host, path, query = key
+        target = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
+        return self.routes.key({**target, "PATH_INFO": path, "QUERY_STRING": query}) or key
 
     # ── saying so ──────────────────────────────────────────────────────────────────────────────
 

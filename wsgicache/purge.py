@@ -1,0 +1,210 @@
+"""Purging: by URL, by group, by prefix, or everything; from the app, the command line, over HTTP.
+
+A purge is complete when the call returns, but for processes that read a shared store's generation
+once a second, or have a near cache. What it could not reach makes it raise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from hmac import compare_digest
+from typing import TYPE_CHECKING, NamedTuple
+
+from wsgicache.clock import Clock
+from wsgicache.rules import entries
+from wsgicache.rules.groups import origin_of
+from wsgicache.rules.keys import Key, key_of_url, target_key
+from wsgicache.rules.model import CacheEntry
+from wsgicache.stores import Grouping, Listing, Store, StoreError
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+SHORTEST_TOKEN = 16
+
+
+class Purged(NamedTuple):
+    """What a purge did."""
+
+    what: tuple[str, ...]
+    """URLs, or names of groups; nothing stands for everything."""
+    responses: int | None
+    """How many stored responses that took or made stale. None where it is not counted: groups and
+    everything are purged without looking for what belongs to them."""
+    soft: bool
+
+
+class Purging:
+    """The purges of what is in *store*, by the time of *clock*."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+
+    def filed_under(self, key: Key) -> Key:
+        """The key under which the responses to requests for *key* are filed."""
+        return key
+
+    def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
+        """Purge all that is stored for the absolute *url*, and for its twin with the other scheme
+        if *both_schemes*. With *soft* it is stale, and may still stand in or be served while it is
+        validated. Raises ValueError for what is no http(s) URL, and what the store raises."""
+        return self.purge_key(_key(url), soft=soft, both_schemes=both_schemes)
+
+    def purge_key(self, key: Key, *, soft: bool = False, both_schemes: bool = False) -> Purged:
+        """As `purge`, for what requests for *key* are answered with."""
+        keys = [self.filed_under(key)]
+        if both_schemes:
+            scheme, host, path, query = key
+            twin = "https" if scheme == "http" else "http"
+            keys.append(self.filed_under((twin, host, path, query)))
+        return self._purge(keys, soft)
+
+    def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
+        """Purge all responses that belong to any of *groups* (RFC 9875; Cache-Tag, Surrogate-Key),
+        of all origins or of this one (``https://example.org``). Raises ValueError where there is
+        none, StoreError where the store knows no groups, and what it raises."""
+        for group in groups:
+            if not isinstance(group, str) or not group:
+                raise ValueError(f"purge_groups({group!r}): the name of a group is allowed")
+        if not groups:
+            raise ValueError("purge_groups(): the name of a group is needed")
+        where = "*" if origin is None else origin_of(_key(origin))
+        self._bump([f"{where} {group}" for group in groups], soft)
+        return Purged(groups, None, soft)
+
+    def purge_all(self, *, soft: bool = False) -> Purged:
+        """Purge everything. Raises StoreError where the store cannot, and what it raises."""
+        self._bump([], soft)
+        return Purged((), None, soft)
+
+    def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:
+        """Purge all stored URLs that begin with *url*, which has scheme, host and path. Raises
+        ValueError for anything else, StoreError where the store cannot list what it holds."""
+        prefix, store = _key(url), self.store
+        if prefix[3]:
+            raise ValueError(f"purge_prefix({url!r}): a URL without a query is allowed")
+        if not isinstance(store, Listing):
+            raise StoreError(f"{type(store).__name__} cannot list what it holds")
+        keys = dict.fromkeys(store.keys(prefix))
+        if isinstance(store, Grouping):
+            # What is asked for now and not stored yet has no entry that could be emptied.
+            store.refuse_fills()
+            keys.update(dict.fromkeys(store.keys(prefix)))
+        return self._purge(keys, soft)
+
+    def _purge(self, keys: Iterable[Key], soft: bool) -> Purged:
+        moment = math.nextafter(self.clock.now(), math.inf)
+        done = entries.softened_all(moment) if soft else entries.emptied(moment)
+        urls: list[str] = []
+        failed: list[str] = []
+        total = found = 0
+
+        def counting(entry: CacheEntry | None) -> CacheEntry | None:
+            nonlocal found
+            found = 0 if entry is None else len(entry.responses)
+            return done(entry)
+
+        for key in keys:
+            url = _url(key)
+            try:
+                self.store.update(key, counting)
+            except Exception as error:
+                failed.append(f"{url} ({type(error).__name__}: {error})")
+            else:
+                urls.append(url)
+                total += found
+        if failed:
+            raise StoreError(f"not purged: {', '.join(failed)}")
+        return Purged(tuple(urls), total, soft)
+
+    def _bump(self, groups: list[str], soft: bool) -> None:
+        if not isinstance(self.store, Grouping):
+            raise StoreError(f"{type(self.store).__name__} purges single URLs only")
+        self.store.bump(groups, self.clock.now(), soft=soft)
+
+
+def _key(url: str) -> Key:
+    """The key of an absolute *url*, in any notation that people use. Raises ValueError."""
+    from werkzeug.urls import iri_to_uri
+
+    try:
+        key = key_of_url(iri_to_uri(url))
+    except (ValueError, TypeError, AttributeError):
+        key = None
+    if key is None:
+        raise ValueError(f"{url!r} is no URL that could be cached: http://host/path is allowed")
+    return key
+
+
+def _url(key: Key) -> str:
+    from urllib.parse import quote
+
+    scheme, host, path, query = key
+    path = quote(path, safe="/:@!$&'()*+,;=~-._", encoding="latin-1", errors="replace")
+    return f"{scheme}://{host}{path}" + (f"?{query}" if query else "")
+
+
+# ── Over HTTP ──────────────────────────────────────────────────────────────────────────────────
+
+
+def checked_token(token: object) -> str | None:
+    """*token*, if it is one that PURGE may be protected by. Raises TypeError or ValueError, which
+    do not repeat it."""
+    if token is None:
+        return None
+    if not isinstance(token, str):
+        raise TypeError("CacheMiddleware(purge_token=…): a str is allowed")
+    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
+        raise ValueError(
+            f"CacheMiddleware(purge_token=…): {SHORTEST_TOKEN} or more printable ASCII characters "
+            "are allowed"
+        )
+    return token
+
+
+def answer_purge(
+    purging: Purging,
+    token: str,
+    report: Callable[[str, str], None],
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+) -> list[bytes]:
+    """Answer a PURGE request: the target URI is purged for who has the *token*.
+
+    It stands in ``Authorization: Bearer …`` and nowhere else. ``Wsgicache-Purge: soft`` makes
+    stale, ``both-schemes`` purges the URI's twin too.
+    """
+    status, text = _purged(purging, token, report, environ)
+    content = f"{text}\n".encode("utf-8", "replace")
+    fields = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(content))),
+        ("Cache-Control", "no-store"),
+    ]
+    start_response(status, fields)
+    return [content]
+
+
+def _purged(
+    purging: Purging, token: str, report: Callable[[str, str], None], environ: WSGIEnvironment
+) -> tuple[str, str]:
+    presented = str(environ.get("HTTP_AUTHORIZATION", ""))
+    scheme, _, given = presented.partition(" ")
+    given_bytes = given.strip(" ").encode("utf-8", "replace")
+    if not compare_digest(given_bytes, token.encode()) or scheme.lower() != "bearer":
+        return "403 Forbidden", "PURGE needs the token"
+    try:
+        key = target_key(environ)
+    except Exception:
+        key = None
+    if key is None:
+        return "400 Bad Request", "this target is never cached"
+    words = {word.strip(" \t") for word in environ.get("HTTP_WSGICACHE_PURGE", "").split(",")}
+    try:
+        done = purging.purge_key(key, soft="soft" in words, both_schemes="both-schemes" in words)
+    except Exception as error:
+        report("purge", "a purge over HTTP failed")
+        return "502 Bad Gateway", str(error)
+    return "200 OK", f"purged {done.responses} responses"
