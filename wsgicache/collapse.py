@@ -18,6 +18,7 @@ from wsgicache.clock import Clock
 REFUSED_SECONDS = 120.0
 """How long a key is known to have responses that cannot be shared."""
 _MOST_REFUSED = 10_000
+_MOST_LANDED = 1_000
 
 
 class Outcome(Enum):
@@ -67,6 +68,7 @@ class Flights:
         self._flying: dict[Hashable, Flight] = {}
         self._leading: dict[int, int] = {}
         self._refused: dict[Hashable, tuple[float, str]] = {}
+        self._landed: dict[Hashable, float] = {}
 
     def __len__(self) -> int:
         return len(self._flying)
@@ -96,6 +98,11 @@ class Flights:
             self._leading[here] = self._leading.get(here, 0) + 1
             return flight, True
 
+    def landed_since(self, key: Hashable, moment: float) -> bool:
+        """Whether a flight of *key* has filled the store after *moment*: whoever looked before that
+        and boards now would ask for what is there."""
+        return self._landed.get(key, moment) > moment
+
     def wait(self, flight: Flight, seconds: float) -> Outcome | None:
         """How *flight* ended, or None if it has not within *seconds*."""
         with self._lock:
@@ -122,6 +129,10 @@ class Flights:
                 self._refused[flight.key] = (self._clock.now() + REFUSED_SECONDS, why or "refused")
             elif outcome is Outcome.KEPT:
                 self._refused.pop(flight.key, None)
+                self._landed.pop(flight.key, None)
+                if len(self._landed) >= _MOST_LANDED:
+                    del self._landed[next(iter(self._landed))]
+                self._landed[flight.key] = self._clock.now()
             if flight.event is not None:
                 flight.event.set()
 

@@ -14,7 +14,7 @@ from wsgicache.reporting import Reporter
 from wsgicache.rules import entries, partial, storing, validation
 from wsgicache.rules.groups import invalidated_groups, origin_of
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import CacheEntry, Request, Response, StoredResponse
+from wsgicache.rules.model import IMPLIED, CacheEntry, Request, Response, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.saying import Declared
 from wsgicache.stores import Grouping, SharedStore, Store
@@ -28,6 +28,7 @@ class Keeper:
         self.policy = policy
         self.clock = clock
         self.report = report
+        self._grouping = store if isinstance(store, Grouping) else None
 
     def entry(self, request: Request) -> CacheEntry | None:
         """The entry under the key of *request*, or None where there is none or the store fails."""
@@ -40,10 +41,12 @@ class Keeper:
     def begin(self, request: Request, entry: CacheEntry | None, now: float) -> None:
         """Note when a fill by *request* begins, and in which generation: what is emptied or purged
         after that is not filled by it."""
-        request.began = now if entry is None else max(now, entry.emptied_at)
-        if isinstance(self.store, Grouping):
+        request.began, request.nominated = now, IMPLIED
+        if entry is not None:
+            request.began, request.nominated = max(now, entry.emptied_at), entry.nominated
+        if self._grouping is not None:
             try:
-                request.born = self.store.generation(request.key)
+                request.born = self._grouping.generation(request.key)
             except Exception:
                 self.report("store", "the store tells no generation: nothing is kept")
                 request.born = -1
@@ -89,6 +92,9 @@ class Keeper:
         self, request: Request, stored: StoredResponse, response: Response, why_not: str | None
     ) -> None:
         """Drop or update what a full response, or one to HEAD, shows to be old (§4.3.3, §4.3.5)."""
+        if isinstance(response, Declared) and response.refused and response.code < 500:
+            self.drop(request)
+            return
         if request.method == "HEAD" and response.code == 200:
             if validation.matches_head(stored, response):
                 renewed = validation.updated(stored, response)

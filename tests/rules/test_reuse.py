@@ -412,10 +412,12 @@ def test_a_request_that_does_not_collapse() -> None:
 def test_collapse_key(
     one: dict[str, Any], other: dict[str, Any], policy: Policy, same: bool
 ) -> None:
-    entry = entry_of(kept(), "Accept")
-    keys = [collapse_key(asked(**headers), entry, policy) for headers in (one, other)]
+    requests = [asked(**headers) for headers in (one, other)]
+    for request in requests:
+        request.nominated = entry_of(kept(), "Accept").nominated
+    keys = [collapse_key(request, policy) for request in requests]
     assert (keys[0] == keys[1]) is same
-    assert collapse_key(asked(), None, policy) != collapse_key(asked(target="/b"), None, policy)
+    assert collapse_key(asked(), policy) != collapse_key(asked(target="/b"), policy)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ class Request:
     """Whether it carries credentials, in a field or in what an outer layer says of its user."""
     conditional: bool = False
     """Whether it has a precondition or a range that a cache evaluates (RFC 9110 §13, §14)."""
+    nominated: tuple[str, ...] = ()
+    """What selects among the responses to its key, as far as was known when it was looked up."""
     began: float = NEVER
     """When it was looked up; what was emptied since is not filled by its response."""
     born: int = 0

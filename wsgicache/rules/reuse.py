@@ -6,7 +6,6 @@ from wsgicache.rules.conditional import covers
 from wsgicache.rules.entries import selector_of, values_of
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.model import (
-    EMPTY,
     UNSATISFIABLE,
     URI_MISS,
     VARY_MISS,
@@ -131,20 +130,19 @@ def may_collapse(request: Request, decision: Decision, policy: Policy) -> bool:
 _COLLAPSIBLE = frozenset({"uri-miss", "vary-miss", "stale", "request"})
 
 
-def collapse_key(request: Request, entry: CacheEntry | None, policy: Policy) -> tuple[object, ...]:
+def collapse_key(request: Request, policy: Policy) -> tuple[object, ...]:
     """What requests must have in common to wait for each other: the key, what is known to select,
     and whether cookies make the answer one's own."""
-    nominated = EMPTY.nominated if entry is None else entry.nominated
     cookies = policy.private_cookies and "HTTP_COOKIE" in request.environ
-    return (request.key, values_of(request, nominated, policy), cookies)
+    return (request.key, values_of(request, request.nominated, policy), cookies)
 
 
 def decide_again(
-    request: Request, entry: CacheEntry | None, now: float, policy: Policy
+    request: Request, entry: CacheEntry | None, now: float, policy: Policy, asked: bool = True
 ) -> Decision:
-    """Decide for a request that has waited: what came meanwhile was asked of the origin, so that
-    directives which only ask for that are met (§5.2.1.1, §5.2.1.4)."""
-    if not request.directives.keys().isdisjoint(_MET_BY_WAITING):
+    """Decide for a request that has waited. Where the origin was *asked* meanwhile and what it said
+    is stored, directives that only want that are met (§5.2.1.1, §5.2.1.4)."""
+    if asked and not request.directives.keys().isdisjoint(_MET_BY_WAITING):
         request.directives = {
             name: argument
             for name, argument in request.directives.items()
@@ -184,4 +182,5 @@ def may_stand_in(
     if code is None:
         # An app that raises is an origin out of reach (§4.2.4).
         window = max(window, policy.stale_if_raised)
-    return now - stored.generated_at - stored.freshness_lifetime < window
+    # Nor does it where nothing lets it, fresh as it may be for those who do not ask for more.
+    return window > 0 and now - stored.generated_at - stored.freshness_lifetime < window
