@@ -1,0 +1,305 @@
+"""The house stands: imports only go down, the rules are pure, and what the comments cite exists."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "wsgicache"
+SUITE = ROOT.parent / "shared" / "conformance" / "suite.json"
+
+FLOORS = """
+    rules.dates rules.fields
+    rules.keys rules.writing
+    rules.model
+    rules.saying
+    rules.policy
+    rules.conditional rules.entries rules.freshness rules.reading
+    rules.groups rules.reuse
+    rules.storing
+    rules.telling rules.validation
+    rules.partial
+    arguments clock companions demo origin stores switch
+    collapse controls reporting stores.breaker stores.connections stores.memory stores.naming
+        stores.nodes stores.packing stores.memo
+    background decorators keeping routes stores.contents stores.generations stores.urls
+    purge routing static stores.packed stores.tiered
+    forward stores.cachelib stores.memcached stores.redis
+    middleware
+    flask
+    wsgicache
+    cli
+    __main__
+"""
+"""From the bottom up, one to a line (a deeper line goes on): a module knows those on lower floors.
+The front door is `wsgicache`; below `arguments` everything is pure."""
+
+PLACES = {
+    name: floor
+    for floor, names in enumerate(re.split(r"\n {4}(?=\S)", FLOORS.rstrip())[1:])
+    for name in names.split()
+}
+USED = {
+    ("stores", "stores.urls"),
+    ("stores.urls", "stores.cachelib"),
+    ("stores.urls", "stores.memcached"),
+}
+"""Who imports whom only when used, and may so look up."""
+
+PURE = set(
+    """__future__ collections.abc dataclasses datetime email.utils fnmatch functools hashlib http_sf
+    io itertools re sys typing urllib.parse uuid wsgiref.types""".split()
+)
+"""What the rules may import beside each other: nothing that tells the time, logs or reads."""
+IMPURE = re.compile(r"\b(?:datetime\.(?:now|utcnow|today)|date\.today|open|print|input)\(")
+UNSAFE = re.compile(r"\b(?:pickle|marshal|eval|exec|yaml|shelve|dill|jsonpickle)\b")
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package, by its name within it."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        found[name or "wsgicache"] = path
+    return found
+
+
+MODULES = modules()
+RULES = [name for name in MODULES if name.startswith("rules")]
+
+
+@cache
+def imports(module: str) -> list[tuple[str, bool]]:
+    """What *module* imports, by full name, and whether only when something of it is used."""
+    tree = ast.parse(MODULES[module].read_text("utf-8"))
+    outside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    found: list[tuple[str, bool]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, id(node) in outside) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module} imports relatively"
+            inner = {within(f"{node.module}.{alias.name}") for alias in node.names}
+            for name in inner if inner <= MODULES.keys() else {node.module or ""}:
+                full = name if name == node.module else f"wsgicache.{name}"
+                found.append((full, id(node) in outside))
+    return found
+
+
+def within(name: str) -> str:
+    """A full name as the package knows it: the front door, or what follows the dot."""
+    return name if name == "wsgicache" else name.removeprefix("wsgicache.")
+
+
+# ── imports only go down ─────────────────────────────────────────────────────────────────────────
+
+
+def test_every_module_has_a_place() -> None:
+    packages = {"rules"}  # a docstring, and nothing else
+    assert sorted(MODULES.keys() - PLACES.keys() - packages) == []
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name in PLACES])
+def test_imports_only_go_down(module: str) -> None:
+    up = [
+        name
+        for full, when_used in imports(module)
+        if full.partition(".")[0] == "wsgicache"
+        and PLACES.get(name := within(full), 99) >= PLACES[module]
+        and not (when_used and (module, name) in USED)
+    ]
+    assert up == [], f"{module} looks up"
+
+
+@pytest.mark.parametrize(("module", "other"), sorted(USED))
+def test_what_is_imported_when_used(module: str, other: str) -> None:
+    assert (f"wsgicache.{other}", True) in imports(module)
+
+
+# ── the rules are pure ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("module", RULES)
+def test_rules_import_no_time_and_no_input_or_output(module: str) -> None:
+    foreign = {full for full, _ in imports(module) if not full.startswith("wsgicache.rules.")}
+    assert foreign - PURE == set()
+
+
+@pytest.mark.parametrize("module", RULES)
+def test_rules_ask_for_no_time_and_no_input_or_output(module: str) -> None:
+    assert IMPURE.findall(MODULES[module].read_text("utf-8")) == []
+
+
+def test_rules_load_nothing_else() -> None:
+    """In an interpreter of their own."""
+    names = [f"wsgicache.rules.{name.partition('.')[2]}" for name in RULES if "." in name]
+    script = (
+        "import importlib, re, sys, types\n"
+        "package = types.ModuleType('wsgicache')\n"
+        f"package.__path__ = [{str(PACKAGE)!r}]\n"
+        "sys.modules['wsgicache'] = package\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(*sorted(loaded & {'logging', 'threading', 'werkzeug', 'socket', 'cachelib'}))\n"
+        "print(*[name for name in sys.modules if re.match(r'wsgicache\\.(?!rules)', name)])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, [], "")
+
+
+# ── what the comments cite ───────────────────────────────────────────────────────────────────────
+
+SECTIONS = {
+    "9111": """
+        1 1.1 1.2 1.2.1 1.2.2 2 3 3.1 3.2 3.3 3.4 3.5 4 4.1 4.2 4.2.1 4.2.2 4.2.3 4.2.4 4.3 4.3.1
+        4.3.2 4.3.3 4.3.4 4.3.5 4.4 5 5.1 5.2 5.2.1 5.2.1.1 5.2.1.2 5.2.1.3 5.2.1.4 5.2.1.5 5.2.1.6
+        5.2.1.7 5.2.2 5.2.2.1 5.2.2.2 5.2.2.3 5.2.2.4 5.2.2.5 5.2.2.6 5.2.2.7 5.2.2.8 5.2.2.9
+        5.2.2.10 5.2.3 5.2.4 5.3 5.4 5.5 6 7 7.1 7.2 7.3 8 8.1 8.2 8.3 9 9.1 9.2""",
+    "9110": """
+        1 1.1 1.2 1.3 1.4 2 2.1 2.2 2.3 2.4 2.5 3 3.1 3.2 3.3 3.4 3.5 3.6 3.7 3.8 3.9 4 4.1 4.2
+        4.2.1 4.2.2 4.2.3 4.2.4 4.2.5 4.3 4.3.1 4.3.2 4.3.3 4.3.4 4.3.5 5 5.1 5.2 5.3 5.4 5.5 5.6
+        5.6.1 5.6.1.1 5.6.1.2 5.6.2 5.6.3 5.6.4 5.6.5 5.6.6 5.6.7 6 6.1 6.2 6.3 6.4 6.4.1 6.4.2 6.5
+        6.5.1 6.5.2 6.6 6.6.1 6.6.2 7 7.1 7.2 7.3 7.3.1 7.3.2 7.3.3 7.4 7.5 7.6 7.6.1 7.6.2 7.6.3
+        7.7 7.8 8 8.1 8.2 8.3 8.3.1 8.3.2 8.3.3 8.4 8.4.1 8.4.1.1 8.4.1.2 8.4.1.3 8.5 8.5.1 8.6 8.7
+        8.8 8.8.1 8.8.2 8.8.2.1 8.8.2.2 8.8.3 8.8.3.1 8.8.3.2 8.8.3.3 9 9.1 9.2 9.2.1 9.2.2 9.2.3
+        9.3 9.3.1 9.3.2 9.3.3 9.3.4 9.3.5 9.3.6 9.3.7 9.3.8 10 10.1 10.1.1 10.1.2 10.1.3 10.1.4
+        10.1.5 10.2 10.2.1 10.2.2 10.2.3 10.2.4 11 11.1 11.2 11.3 11.4 11.5 11.6 11.6.1 11.6.2
+        11.6.3 11.7 11.7.1 11.7.2 11.7.3 12 12.1 12.2 12.3 12.4 12.4.1 12.4.2 12.4.3 12.5 12.5.1
+        12.5.2 12.5.3 12.5.4 12.5.5 13 13.1 13.1.1 13.1.2 13.1.3 13.1.4 13.1.5 13.2 13.2.1 13.2.2
+        14 14.1 14.1.1 14.1.2 14.2 14.3 14.4 14.5 14.6 15 15.1 15.2 15.2.1 15.2.2 15.3 15.3.1
+        15.3.2 15.3.3 15.3.4 15.3.5 15.3.6 15.3.7 15.3.7.1 15.3.7.2 15.3.7.3 15.4 15.4.1 15.4.2
+        15.4.3 15.4.4 15.4.5 15.4.6 15.4.7 15.4.8 15.4.9 15.5 15.5.1 15.5.2 15.5.3 15.5.4 15.5.5
+        15.5.6 15.5.7 15.5.8 15.5.9 15.5.10 15.5.11 15.5.12 15.5.13 15.5.14 15.5.15 15.5.16 15.5.17
+        15.5.18 15.5.19 15.5.20 15.5.21 15.5.22 15.6 15.6.1 15.6.2 15.6.3 15.6.4 15.6.5 15.6.6 16
+        16.1 16.1.1 16.1.2 16.2 16.2.1 16.2.2 16.3 16.3.1 16.3.2 16.3.2.1 16.3.2.2 16.4 16.4.1
+        16.4.2 16.5 16.5.1 16.5.2 16.6 16.6.1 16.6.2 16.7 17 17.1 17.2 17.3 17.4 17.5 17.6 17.7
+        17.8 17.9 17.10 17.11 17.12 17.13 17.14 17.15 17.16 17.16.1 17.16.2 17.16.3 17.16.4 18 18.1
+        18.2 18.3 18.4 18.5 18.6 18.7 18.8 18.9 18.10 19 19.1 19.2""",
+    "9112": "1 2 2.1 2.2 2.3 3 3.1 3.2 3.3 4 5 5.1 5.2 6 6.1 6.2 6.3 7 7.1 7.2 7.3 7.4 8 9 10 11",
+    "9211": "1 1.1 2 2.1 2.2 2.3 2.4 2.5 2.6 2.7 2.8 3 4 5 6",
+    "9213": "1 1.1 2 2.1 2.2 2.3 2.4 3 3.1 4 5",
+    "9651": "1 2 3 3.1 3.1.1 3.1.2 3.2 3.3 3.3.1 3.3.2 3.3.3 3.3.4 3.3.5 3.3.6 3.3.7 3.3.8 4",
+    "9875": "1 1.1 2 2.1 2.2 2.2.1 3 4 4.1 5",
+    "5861": "1 2 3 3.1 4 4.1 5 6",
+    "6585": "1 2 3 4 5 6 7 8",
+    "8246": "1 1.1 2 2.1 2.2 3 4",
+}  # fmt: skip
+CITED = re.compile(r"(?:\b([0-9]{4})\s+(?:#\s*)?)?§([0-9]+(?:\.[0-9]+)*)|§")
+
+
+def citations(text: str) -> Iterator[tuple[str, str]]:
+    """What *text* cites: the number of the RFC, and a section of it.
+
+    A number holds for the sections that follow it in a list; 9111 goes without saying.
+    """
+    rfc, end = "9111", -1
+    for found in CITED.finditer(text):
+        listed = re.fullmatch(r"(?:,| and| or|/)\s*(?:#\s*)?", text[end : found.start()])
+        rfc = found[1] or (rfc if listed else "9111")
+        end = found.end()
+        yield rfc, found[2] or "nothing"
+
+
+def test_citations_are_read() -> None:
+    text = "§3 (RFC 9110 §13, §14; 9111 §4.3.2). RFC 5861\n# §3\n# and §4, then §5. A § alone"
+    assert list(citations(text)) == [
+        ("9111", "3"),
+        ("9110", "13"),
+        ("9110", "14"),
+        ("9111", "4.3.2"),
+        ("5861", "3"),
+        ("9111", "4"),
+        ("9111", "5"),
+        ("9111", "nothing"),
+    ]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_is_cited_exists(module: str) -> None:
+    cited = set(citations(MODULES[module].read_text("utf-8")))
+    assert {
+        (rfc, section) for rfc, section in cited if section not in SECTIONS.get(rfc, "").split()
+    } == set()
+
+
+@pytest.mark.parametrize("rfc", ["9110", "9111"])
+def test_the_sections_are_those_of_the_text(rfc: str) -> None:
+    """Their numbers stand at the beginnings of lines, in order."""
+    path = SUITE.parent.parent / "rfc" / f"rfc{rfc}.txt"
+    if not path.exists():
+        pytest.skip("the texts are not here")
+    text = path.read_text("utf-8")
+    listed = SECTIONS[rfc].split()
+    headed = re.findall(r"^([0-9]+(?:\.[0-9]+)*)\. (?=\S)", text, flags=re.MULTILINE)
+    assert [section for section in listed if section not in headed] == []
+    numbers = [tuple(map(int, section.split("."))) for section in listed]
+    assert numbers == sorted(numbers)
+
+
+# ── what is nowhere ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_can_execute_what_it_reads(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text("utf-8"))
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {full.partition(".")[0] for full, _ in imports(module)}
+    assert [name for name in sorted(names) if UNSAFE.fullmatch(name)] == []
+
+
+@pytest.mark.skipif(not SUITE.exists(), reason="the suite's data is not here")
+def test_no_rule_knows_a_test_of_the_suite() -> None:
+    """A rule that does is none. One test is named after a directive alone."""
+    named = {test["id"] for group in json.loads(SUITE.read_bytes()) for test in group["tests"]}
+    said = {
+        word
+        for path in MODULES.values()
+        for word in re.findall(r"[\w=-]+", path.read_text("utf-8"))
+    }
+    assert (named - {"stale-while-revalidate"}) & said == set()
+
+
+def tracked() -> list[Path]:
+    """The files of this tree: those that git knows, or all of a source distribution."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout")
+    line = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, check=True)
+    return [ROOT / name for name in done.stdout.decode().split("\0") if name]
+
+
+TOP = {
+    *"wsgicache tests benchmarks setup.cfg pyproject.toml README.rst CHANGES.rst LICENSE".split(),
+    "MANIFEST.in",
+}
+
+
+def test_the_top_of_the_tree() -> None:
+    """What is there begins with a dot or has a place."""
+    top = {path.relative_to(ROOT).parts[0] for path in tracked()}
+    assert {name for name in top if not name.startswith(".")} <= TOP
+
+
+def test_no_path_of_one_machine() -> None:
+    machine = re.compile(rb"(?<![\w.:/~$}])/(?:home|root|work|Users|farm)/")
+    found = [
+        str(path.relative_to(ROOT))
+        for path in tracked()
+        if path.is_file() and machine.search(path.read_bytes())
+    ]
+    assert found == []
