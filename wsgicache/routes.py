@@ -144,6 +144,10 @@ class Route:
                 return False
         return self._path.matches(path)
 
+    def is_at(self, path: str) -> bool:
+        """Whether it is about *path* on some host, for some method."""
+        return self._path.matches(path)
+
     def hears(self, code: int, kind: str) -> bool:
         """Whether it is about responses with the status *code* and the media type *kind*."""
         if self.statuses is not None and code not in self.statuses:
