@@ -11,6 +11,7 @@ from wsgicache.keeping import Keeper
 from wsgicache.origin import Exchange, Primed, Tee, Write, close
 from wsgicache.routing import Routes
 from wsgicache.rules import partial, validation
+from wsgicache.rules.freshness import answers_others
 from wsgicache.rules.model import Decision, FieldLines, Request, Response, StoredResponse
 from wsgicache.rules.reuse import may_stand_in
 from wsgicache.rules.saying import Declared
@@ -172,6 +173,8 @@ class Forward:
         if renewed is None:
             return self._ask_again()  # It is about nothing we hold.
         fresh, why_not = self.keeper.freshen(self.request, stored, renewed, response)
+        if why_not is None and not answers_others(renewed, self.policy):
+            self.request.land(Outcome.REFUSED, "validation")
         self.request.land(Outcome.REFUSED if why_not else Outcome.KEPT, why_not)
         told = f"fwd={self.decision.forward}; fwd-status=304"
         cookies = [line for line in response.fields if line[0].lower() in _SET_COOKIE]
@@ -265,6 +268,8 @@ class Forward:
     def _keep(self, response: Response) -> None:
         """Keep *response* at once, where its body is one piece; else have a Tee do it (§3.3)."""
         request, body = self.request, response.body
+        if not answers_others(response, self.policy):
+            request.land(Outcome.REFUSED, "validation")
         if isinstance(body, list | tuple) and len(body) == 1:
             kept = self.keeper.keep(request, response, body[0])
             request.land(Outcome.KEPT if kept else Outcome.FAILED)

@@ -122,6 +122,17 @@ def corrected_initial_age(response: Response) -> float:
     return max(apparent_age, corrected_age_value)
 
 
+def answers_others(response: Response, policy: Policy) -> bool:
+    """Whether *response*, once it is stored, may answer requests without being asked about: it is
+    not there for its validators only (§4, §5.2.2.4)."""
+    said = controls(response, policy)
+    if said.directives.get("no-cache", "") is None:
+        return False
+    window = stale_window(response, said, "stale-while-revalidate", 0, policy)
+    lifetime = freshness_lifetime(response, said, policy)
+    return lifetime + window > corrected_initial_age(response)
+
+
 def stale_window(
     response: Response, said: Controls, name: str, default: int, policy: Policy
 ) -> float:
