@@ -41,6 +41,7 @@ class Forward:
         "app",
         "controls",
         "decision",
+        "environ",
         "exchange",
         "keeper",
         "matching",
@@ -67,6 +68,10 @@ class Forward:
         self.routes = routes
         self.matching = routes.matching(request.environ)
         self.policy = keeper.policy
+        # Apps and what is around them change the environ that they get, and may; the rules go on
+        # with what was asked of this cache.
+        self.environ = request.environ
+        request.environ = dict(self.environ)
         self.request = request
         self.decision = decision
         self.start_response = start_response
@@ -115,7 +120,8 @@ class Forward:
                 self.decision = self.decision._replace(stored=None)
         elif stored is not None and stored.validators:
             return validation.validating(request, stored)
-        return validation.fetching(request)
+        environ = validation.fetching(request)
+        return self.environ if environ is request.environ else environ
 
     def _received(self, body: Iterable[bytes] = ()) -> Response:
         assert self.exchange.head is not None
