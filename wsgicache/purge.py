@@ -95,8 +95,11 @@ class Purging:
         return self._purge(keys, soft)
 
     def _purge(self, keys: Iterable[Key], soft: bool) -> Purged:
-        moment = math.nextafter(self.clock.now(), math.inf)
-        done = entries.softened_all(moment) if soft else entries.emptied(moment)
+        now = self.clock.now()
+        # A fill that begins after this may do so at the same moment.
+        done = entries.emptied(math.nextafter(now, math.inf))
+        if soft:
+            done = entries.softened_all(now)
         urls: list[str] = []
         failed: list[str] = []
         total = found = 0

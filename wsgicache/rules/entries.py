@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -50,18 +51,16 @@ def emptied(moment: float) -> Change:
     return change
 
 
-def softened_all(moment: float) -> Change:
-    """The change that makes every response of an entry stale since *moment*; a fill that began
-    earlier is not kept."""
+def softened_all(now: float) -> Change:
+    """The change that makes every response of an entry stale since *now*; a fill that has begun by
+    then is not kept."""
+    moment = math.nextafter(now, math.inf)
 
-    def change(entry: CacheEntry | None) -> CacheEntry | None:
-        if entry is None:
-            return CacheEntry(IMPLIED, {}, moment)
-        responses = {
-            selector: softened(stored, moment) for selector, stored in entry.responses.items()
-        }
-        last = max(moment, entry.emptied_at)
-        return CacheEntry(entry.nominated, responses, last, entry.salt)
+    def change(entry: CacheEntry | None) -> CacheEntry:
+        known = entry or EMPTY
+        responses = {selector: softened(one, now) for selector, one in known.responses.items()}
+        last = max(moment, known.emptied_at)
+        return CacheEntry(known.nominated, responses, last, known.salt)
 
     return change
 

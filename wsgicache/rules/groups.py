@@ -116,16 +116,21 @@ def reviewed(
 
 def without_late(entry: CacheEntry, before: CacheEntry | None, fills: int) -> CacheEntry:
     """*entry*, which replaces *before*, without what is new and was born before *fills*."""
-    held = () if before is None else before.responses.values()
+    held = set() if before is None else {_told_by(one) for one in before.responses.values()}
     late = {
         selector
         for selector, stored in entry.responses.items()
-        if stored.born < fills and not any(stored is one for one in held)
+        if stored.born < fills and _told_by(stored) not in held
     }
     if not late:
         return entry
     left = {selector: one for selector, one in entry.responses.items() if selector not in late}
     return CacheEntry(entry.nominated, left, entry.emptied_at, entry.salt)
+
+
+def _told_by(stored: StoredResponse) -> tuple[object, ...]:
+    """What tells one fill's response from another's, and stays when that is made stale."""
+    return stored.born, stored.generated_at, stored.etag, stored.length
 
 
 def _left(stored: StoredResponse, known: Iterable[Generation | None]) -> StoredResponse | None:
