@@ -32,7 +32,6 @@ Environ = dict[str, Any]
 App = Callable[[Environ, Any], Iterable[bytes]]
 
 THREADS = 8
-REQUESTS = {"flask": 5_000, "django": 2_500, "django-saving-every-request": 2_500}
 FRESH = {"Cache-Control": "max-age=60"}
 PUBLIC = {"Cache-Control": "public, max-age=60"}
 TOKENS = {"alice": "token-of-alice", "bob": "token-of-bob"}
@@ -389,14 +388,23 @@ class Mixture:
                 person.client.post("/shared")
 
 
-@pytest.mark.parametrize(("app", "requests"), REQUESTS.items(), indirect=["app"])
-def test_two_users_and_a_stranger_in_threads(app: App, requests: int) -> None:
+@pytest.mark.parametrize(
+    ("app", "requests", "own_page"),
+    [
+        ("flask", 5_000, "/name"),
+        ("django", 5_000, "/name"),
+        # Here every page of a session comes with a cookie, so that none is stored.
+        ("django-saving-every-request", 2_000, None),
+    ],
+    indirect=["app"],
+)
+def test_two_users_and_a_stranger_in_threads(app: App, requests: int, own_page: str | None) -> None:
     mixture = Mixture(app)
     mixture.run(requests)
     for cookie, given_to in mixture.cookies.items():
         assert len(given_to) == 1, cookie
     assert mixture.hits["/shared"] > 0
-    assert mixture.hits["/name"] > 0
+    assert own_page is None or mixture.hits[own_page] > 0
     assert not mixture.hits["/visits"]
     assert not mixture.hits["/late-public"]
 
