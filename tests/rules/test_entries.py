@@ -7,8 +7,18 @@ from typing import Any
 import pytest
 
 from tests.rules.messages import RFC, SAFE, answer, asked, kept, rows
+from tests.scene import EPOCH
 from wsgicache import Policy
-from wsgicache.rules.entries import Change, adding, dropping, emptied, values_of
+from wsgicache.rules.entries import (
+    Change,
+    adding,
+    dropping,
+    emptied,
+    selector_of,
+    softened,
+    softened_all,
+    values_of,
+)
 from wsgicache.rules.model import IMPLIED, CacheEntry, Request, StoredResponse
 from wsgicache.rules.reuse import select
 
@@ -163,3 +173,41 @@ def test_what_every_entry_nominates(key: str) -> None:
     whole = asked(target="/a/b", environ={key: "/a%2Fb" if key != "SCRIPT_NAME" else ""})
     cut = asked(target="/a/b", environ={key: "/a/b" if key != "SCRIPT_NAME" else "/a"})
     assert values_of(whole, IMPLIED, SAFE) != values_of(cut, IMPLIED, SAFE)
+
+
+def test_a_soft_invalidation_makes_every_response_stale() -> None:
+    fresh, stale = kept(cache_control="max-age=60"), kept(cache_control="max-age=5")
+    entry = adding(asked(accept="a"), answer(200, vary="Accept"), fresh, SAFE)(None)
+    entry = adding(asked(accept="b"), answer(200, vary="Accept"), stale, SAFE)(entry)
+    softer = softened_all(EPOCH + 10)(entry)
+    assert softer is not None
+    assert softer.emptied_at > EPOCH + 10
+    first, second = softer.responses.values()
+    assert (first.freshness_lifetime, first.refresh_age, first.content) == (10, 10, fresh.content)
+    assert second is stale
+    assert fresh.freshness_lifetime == 60
+
+
+def test_a_soft_invalidation_of_nothing_keeps_late_fills_out() -> None:
+    softer = softened_all(EPOCH)(None)
+    assert softer is not None
+    request = asked()
+    request.began = EPOCH
+    assert adding(request, answer(200), kept(), SAFE)(softer) is softer
+
+
+def test_an_age_is_never_below_zero() -> None:
+    stored = kept(cache_control="max-age=60")
+    assert softened(stored, EPOCH - 10).freshness_lifetime == 0
+
+
+@pytest.mark.parametrize("salt", [b"", b"salt"], ids=["plain", "salted"])
+def test_an_entry_may_file_by_digests(salt: bytes) -> None:
+    """What selects may be a secret that a store is not to hold."""
+    nominated = (*IMPLIED, "HTTP_COOKIE")
+    one, same, other = (
+        selector_of(asked(cookie=cookie), nominated, salt, RFC) for cookie in ("a=1", "a=1", "a=2")
+    )
+    assert (one == same, one == other) == (True, False)
+    assert ("a=1" in str(one)) is not bool(salt)
+    assert one != selector_of(asked(cookie="a=1"), nominated, b"other", RFC)

@@ -12,6 +12,7 @@ from wsgicache import Policy
 from wsgicache.rules.freshness import (
     HEURISTICALLY_CACHEABLE,
     Controls,
+    answers_others,
     controls,
     corrected_initial_age,
     date_value,
@@ -282,3 +283,27 @@ def test_stale_windows(
     stored = kept(b"", status, policy=EAGER, **fields)
     assert stored.stale_while_revalidate == while_revalidating
     assert stored.stale_if_error == on_error
+
+
+@pytest.mark.parametrize(
+    ("fields", "answers"),
+    rows(
+        ("§4 fresh", {"cache_control": "max-age=60"}, True),
+        ("§4 stale", {"cache_control": "max-age=0"}, False),
+        ("§4 stale by its Age", {"cache_control": "max-age=60", "age": 60}, False),
+        (
+            "5861 §3 stale, but served",
+            {"cache_control": "max-age=0, stale-while-revalidate=5"},
+            True,
+        ),
+        (
+            "5861 §3 not so long",
+            {"cache_control": "max-age=0, stale-while-revalidate=5", "age": 5},
+            False,
+        ),
+        ("§5.2.2.4 no-cache", {"cache_control": "max-age=60, no-cache"}, False),
+        ("§5.2.2.4 no-cache with field names", {"cache_control": 'max-age=60, no-cache="a"'}, True),
+    ),
+)
+def test_answers_others(fields: dict[str, Any], answers: bool) -> None:
+    assert answers_others(answer(200, **fields), SAFE) is answers

@@ -115,6 +115,9 @@ BASE: Key = ("http", "example.org", "/a/b", "q=1")
         ("§4.4 another host by backslashes", "/\\elsewhere.example/x", None),
         ("§4.4 no URL", "http://[", None),
         ("§4.4 beyond ASCII", "/é", None),
+        ("§4.4 a host that is none", "//[/x", None),
+        ("§4.4 an empty host", "http:///x", None),
+        ("§4.4 two slashes in the path", "/x//[y", ("/x//[y", "")),
         ("§4.4 a space within", "/x y", None),
     ),
 )
@@ -125,6 +128,11 @@ def test_same_origin_key(reference: str, path_and_query: tuple[str, str] | None)
 
 def test_a_base_without_a_query() -> None:
     assert same_origin_key(("http", "a", "/b", ""), "") == ("http", "a", "/b", "")
+
+
+def test_a_base_that_no_server_gives() -> None:
+    """A path of characters where WSGI has bytes."""
+    assert same_origin_key(("http", "a", "/€", ""), "x") is None
 
 
 def test_a_base_whose_path_needs_quoting() -> None:

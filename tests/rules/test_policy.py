@@ -152,9 +152,8 @@ def test_exempt_may_be_a_list() -> None:
 def test_a_policy_is_a_value() -> None:
     assert Policy() == Policy()
     assert hash(Policy.rfc()) == hash(Policy.rfc())
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Policy().name = "x"  # type: ignore[misc]
+    make: Any = Policy
     with pytest.raises(TypeError, match="positional"):
-        Policy("x")  # type: ignore[call-arg]
+        make("x")
     with pytest.raises(TypeError, match="max_contents"):
         Policy.rfc(max_contents=1)

@@ -1,0 +1,166 @@
+"""Which responses belong together, and what ends them all at once: a row per clause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.rules.messages import SAFE, answer, asked, kept, rows
+from tests.scene import EPOCH
+from wsgicache.rules.entries import adding
+from wsgicache.rules.groups import (
+    ALWAYS,
+    MOST_GROUPS,
+    MOST_TEXT,
+    Generation,
+    groups_of,
+    invalidated_groups,
+    names_of,
+    reviewed,
+    without_late,
+)
+from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
+
+
+@pytest.mark.parametrize(
+    ("fields", "groups"),
+    rows(
+        ("9875 §2 none", {}, ()),
+        ("9875 §2 one", {"cache_groups": '"a"'}, ("a",)),
+        ("9875 §2 several", {"cache_groups": '"a", "b c"'}, ("a", "b c")),
+        ("9875 §2 several lines", {"cache_groups": ['"a"', '"b"']}, ("a", "b")),
+        ("9875 §2 each once", {"cache_groups": '"a", "b", "a"'}, ("a", "b")),
+        ("9875 §2 case counts", {"cache_groups": '"a", "A"'}, ("a", "A")),
+        ("9875 §2 parameters", {"cache_groups": '"a";x=1'}, ("a",)),
+        ("9875 §2 an empty one", {"cache_groups": '"", "a"'}, ("a",)),
+        ("9875 §2 a token", {"cache_groups": '"a", b'}, ()),
+        ("9875 §2 an inner list", {"cache_groups": '("a" "b")'}, ()),
+        ("9875 §2 no list", {"cache_groups": '"a'}, ()),
+        ("9875 §2 empty", {"cache_groups": ""}, ()),
+        ("9875 §2 beyond ASCII", {"cache_groups": '"é"'}, ()),
+        ("a tag", {"cache_tag": "a, b ,c"}, ("a", "b", "c")),
+        ("tags on several lines", {"cache_tag": ["a", "b"]}, ("a", "b")),
+        ("empty tags", {"cache_tag": " ,, a,"}, ("a",)),
+        ("a key", {"surrogate_key": "a  b\tc "}, ("a", "b", "c")),
+        ("keys on several lines", {"surrogate_key": ["a", "b"]}, ("a", "b")),
+        (
+            "all of them",
+            {"cache_groups": '"a"', "cache_tag": "b", "surrogate_key": "c a"},
+            ("a", "b", "c"),
+        ),
+        (
+            "as many as are kept",
+            {"surrogate_key": " ".join(map(str, range(MOST_GROUPS)))},
+            tuple(map(str, range(MOST_GROUPS))),
+        ),
+        ("more than are kept", {"surrogate_key": " ".join(map(str, range(MOST_GROUPS + 1)))}, None),
+        ("longer than is read", {"cache_tag": "a" * (MOST_TEXT + 1)}, None),
+    ),
+)
+def test_groups_of(fields: dict[str, Any], groups: tuple[str, ...] | None) -> None:
+    response = answer(200, **fields)
+    assert groups_of(response) == groups
+    assert kept(**fields).groups == (groups or ())
+
+
+@pytest.mark.parametrize(
+    ("fields", "groups"),
+    rows(
+        ("9875 §3 none", {}, ()),
+        ("9875 §3 several", {"cache_group_invalidation": '"a", "b", "a"'}, ("a", "b")),
+        ("9875 §3 no strings", {"cache_group_invalidation": "a"}, ()),
+        ("9875 §3 empty", {"cache_group_invalidation": ""}, ()),
+    ),
+)
+def test_invalidated_groups(fields: dict[str, Any], groups: tuple[str, ...]) -> None:
+    assert invalidated_groups(answer(200, **fields)) == groups
+
+
+def test_a_group_is_that_of_its_origin() -> None:
+    """RFC 9875 §2.1; by a star the operator means all of them."""
+    here = names_of(("http", "a", "/x", "q"), ["g"])
+    assert here == names_of(("http", "a", "/y", ""), ["g"]) == ["http://a g", "* g"]
+    assert names_of(("https", "a", "/x", ""), ["g"]) == ["https://a g", "* g"]
+
+
+# ── generations ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_purge_begins_a_generation() -> None:
+    generation = ALWAYS.begun(5, EPOCH, soft=False)
+    assert generation == Generation(5, 0, NEVER)
+    assert generation.begun(7, EPOCH, soft=True) == Generation(5, 7, EPOCH)
+    assert (
+        generation.begun(3, EPOCH, soft=False) == generation
+    )  # of an earlier purge nothing is new
+
+
+def entry_with(*responses: StoredResponse) -> CacheEntry:
+    """An entry with a variant for each response."""
+    entry: CacheEntry | None = None
+    for number, stored in enumerate(responses):
+        request = asked(accept=str(number))
+        request.born = stored.born
+        entry = adding(request, answer(200, vary="Accept"), stored, SAFE)(entry)
+    assert entry is not None
+    return entry
+
+
+def born(generation: int, *groups: str) -> StoredResponse:
+    stored = kept(cache_control="max-age=60", surrogate_key=" ".join(groups) or None)
+    stored.born = generation
+    return stored
+
+
+KEY = ("http", "a", "/", "")
+
+
+def review(
+    entry: CacheEntry, everything: Generation = ALWAYS, **purged: Generation | None
+) -> CacheEntry:
+    """*entry* after purges of everything and of groups."""
+
+    def generations(names: Sequence[str]) -> list[Generation | None]:
+        return [purged.get(name.removeprefix("http://a "), ALWAYS) for name in names]
+
+    return reviewed(entry, KEY, everything, generations)
+
+
+def test_what_no_purge_ended_stays_as_it_is() -> None:
+    entry = entry_with(born(3), born(5, "g"))
+    assert review(entry) is entry
+    assert review(entry, Generation(3), g=Generation(5), other=Generation(9)) is entry
+
+
+def test_a_purge_ends_what_was_born_before() -> None:
+    old, young = born(3, "g"), born(5, "g")
+    entry = entry_with(old, young)
+    assert list(review(entry, g=Generation(4)).responses.values()) == [young]
+    assert list(review(entry, Generation(4)).responses.values()) == [young]
+    assert review(entry, Generation(6)).responses == {}
+
+
+def test_a_group_of_which_nothing_is_known_is_ended() -> None:
+    other = born(3)
+    assert list(review(entry_with(born(3, "g"), other), g=None).responses.values()) == [other]
+
+
+def test_a_soft_purge_makes_stale() -> None:
+    entry = entry_with(born(3, "g"))
+    (stored,) = review(entry, g=Generation(0, 4, EPOCH + 10)).responses.values()
+    assert (stored.freshness_lifetime, stored.refresh_age, stored.born) == (10, 10, 3)
+    assert review(entry, g=Generation(0, 3, EPOCH + 10)) is entry
+    assert review(entry, g=Generation(0, 4, EPOCH + 60)) is entry  # it was stale already
+
+
+def test_without_late() -> None:
+    """What was asked for before a purge and comes after it is not kept; what was there stays."""
+    old = born(3)
+    before = entry_with(old)
+    late = entry_with(old, born(4))
+    assert list(without_late(late, before, 5).responses.values()) == [old]
+    assert without_late(late, before, 4) is late
+    assert without_late(late, late, 5) is late
+    assert without_late(late, None, 5).responses == {}
