@@ -25,6 +25,7 @@ from werkzeug._reloader import run_with_reloader  # run_simple would bind the po
 from werkzeug.serving import LISTEN_QUEUE, WSGIRequestHandler, is_running_from_reloader, make_server
 
 from wsgicache import CacheMiddleware, Policy
+from wsgicache.cli_store import commands
 from wsgicache.companions import companions
 
 if TYPE_CHECKING:
@@ -135,6 +136,10 @@ def run(
             run_with_reloader(serve_reloaded)
         else:
             serve(listener.fileno())
+
+
+for command in commands:
+    main.add_command(command)
 
 
 def load(target: str) -> WSGIApplication:

@@ -50,7 +50,7 @@ class Purging:
         """Purge all that is stored for the absolute *url*, and for its twin with the other scheme
         if *both_schemes*. With *soft* it is stale, and may still stand in or be served while it is
         validated. Raises ValueError for what is no http(s) URL, and what the store raises."""
-        return self.purge_key(_key(url), soft=soft, both_schemes=both_schemes)
+        return self.purge_key(key_of(url), soft=soft, both_schemes=both_schemes)
 
     def purge_key(self, key: Key, *, soft: bool = False, both_schemes: bool = False) -> Purged:
         """As `purge`, for what requests for *key* are answered with."""
@@ -70,7 +70,7 @@ class Purging:
                 raise ValueError(f"purge_groups({group!r}): the name of a group is allowed")
         if not groups:
             raise ValueError("purge_groups(): the name of a group is needed")
-        where = "*" if origin is None else origin_of(_key(origin))
+        where = "*" if origin is None else origin_of(key_of(origin))
         self._bump([f"{where} {group}" for group in groups], soft)
         return Purged(groups, None, soft)
 
@@ -82,7 +82,7 @@ class Purging:
     def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:
         """Purge all stored URLs that begin with *url*, which has scheme, host and path. Raises
         ValueError for anything else, StoreError where the store cannot list what it holds."""
-        prefix, store = _key(url), self.store
+        prefix, store = key_of(url), self.store
         if prefix[3]:
             raise ValueError(f"purge_prefix({url!r}): a URL without a query is allowed")
         if not isinstance(store, Listing):
@@ -114,7 +114,8 @@ class Purging:
             try:
                 self.store.update(key, counting)
             except Exception as error:
-                failed.append(f"{url} ({type(error).__name__}: {error})")
+                why = "" if isinstance(error, StoreError) else f"{type(error).__name__}: "
+                failed.append(f"{url} ({why}{error})")
             else:
                 urls.append(url)
                 total += found
@@ -128,7 +129,7 @@ class Purging:
         self.store.bump(groups, self.clock.now(), soft=soft)
 
 
-def _key(url: str) -> Key:
+def key_of(url: str) -> Key:
     """The key of an absolute *url*, in any notation that people use. Raises ValueError."""
     from werkzeug.urls import iri_to_uri
 

@@ -36,7 +36,7 @@ class Breaker:
         return self.failures >= FAILURES
 
     def call(self, do: Callable[[], T], is_outage: Callable[[BaseException], bool]) -> T:
-        """What *do* returns. Raises what it raises, or StoreError where it is not called.
+        """What *do* returns. Raises StoreError for what it raises, and where it is not called.
 
         *is_outage* tells whether an exception means that the server does not answer; others say
         that it did.
@@ -50,7 +50,9 @@ class Breaker:
                 self._failed()
             else:
                 self.failures = 0
-            raise
+            if isinstance(error, StoreError) or not isinstance(error, Exception):
+                raise
+            raise StoreError(f"{self.name}: {type(error).__name__}: {error}") from error
         if self.failures:
             self.failures = 0
         return result

@@ -154,13 +154,13 @@ class PackedStore:
 
     def _everywhere(self, do: Callable[[Generations], None]) -> None:
         failed: list[str] = []
-        for name, generations in self._nodes.items():
+        for generations in self._nodes.values():
             try:
                 do(generations)
-            except Exception as error:
-                failed.append(f"{name} ({type(error).__name__}: {error})")
+            except StoreError as error:
+                failed.append(str(error))
         if failed:
-            raise StoreError(f"not reached: {', '.join(failed)}")
+            raise StoreError(f"not reached: {'; '.join(failed)}")
 
     # ── leases ─────────────────────────────────────────────────────────────────────────────────
 
@@ -200,8 +200,8 @@ class PackedStore:
             try:
                 told[name] = generations.node.stats()
                 told[name]["generation"] = generations.current(anew=True).number
-            except Exception as error:
-                told[name] = {"error": f"{type(error).__name__}: {error}"}
+            except StoreError as error:
+                told[name] = {"error": str(error)}
         return told
 
 
