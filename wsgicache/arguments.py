@@ -32,7 +32,7 @@ def keywords_only(function: str, wrong: tuple[object, ...], example: str) -> Non
 def known(function: str, names: Iterable[str], allowed: Iterable[str]) -> None:
     """Raise TypeError where one of *names* is not *allowed*."""
     for name in names:
-        if name in _BEFORE_THE_LOOK_UP:
+        if name in _BEFORE_THE_LOOK_UP - set(allowed):
             raise TypeError(
                 f"{function}({name}=…): that must be known before the view is called, so it is "
                 f"allowed in a Route: Route(path, {name}=…)"

@@ -86,6 +86,7 @@ def cache_for(
     milliseconds: float = 0,
     microseconds: float = 0,
     status: Status | Iterable[Status] | None = None,
+    **unknown: Never,
 ) -> Control:
     """Fresh for so long, in every cache that may store it: max-age (§5.2.2.1) and Expires (§5.3).
 
@@ -93,6 +94,7 @@ def cache_for(
     left out. Raises TypeError and ValueError.
     """
     arguments.keywords_only("cache_for", wrong, "minutes=5")
+    arguments.known("cache_for", unknown, cache_for.__kwdefaults__ or ())
     parts = {
         "weeks": weeks,
         "days": days,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Never
 
 from wsgicache import arguments
 from wsgicache.arguments import Status
@@ -84,7 +84,9 @@ class Route:
         cookies: Iterable[str] | None = None,
         vary_by: VaryBy | None = None,
         collapse: bool = True,
+        **unknown: Never,
     ) -> None:
+        arguments.known("Route", unknown, Route.__init__.__kwdefaults__ or ())
         if isinstance(path, Control):
             controls = (path, *controls)
             path = "*"

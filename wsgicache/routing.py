@@ -109,6 +109,8 @@ class Routes:
     """
 
     def __init__(self, routes: Iterable[Route], policy: Policy) -> None:
+        if not isinstance(routes, Iterable):
+            raise TypeError(f"CacheMiddleware(routes={routes!r}): Routes are allowed, several")
         self._routes = tuple(routes)
         for route in self._routes:
             if not isinstance(route, Route):

@@ -1,0 +1,1196 @@
+"""What the app says: every word, who wins, and that nothing is said of anybody else's response."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import MakeScene
+from tests.declaring import NEVER, StartResponse, view, with_routes
+from tests.scene import Environ, Reply, Scene, environ_for, exchange
+from wsgicache import (
+    CacheMiddleware,
+    Control,
+    Controls,
+    Policy,
+    Route,
+    cache_control,
+    cache_for,
+    cache_groups,
+    cached,
+    current,
+    json_never_stale,
+    no_cache,
+    vary,
+)
+from wsgicache.rules.model import Response
+
+# ── Words ────────────────────────────────────────────────────────────────────────────────────────
+
+EXPIRES = "Tue, 14 Nov 2023 22:18:20 GMT"  # five minutes after the scene begins
+WORDS: dict[str, tuple[Control, dict[str, str | None], str | None]] = {
+    "no_cache": (no_cache, dict(NEVER), None),
+    "no_cache()": (no_cache(), dict(NEVER), None),
+    "not cacheable": (cached(cacheable=False), dict(NEVER), None),
+    "cache_for": (
+        cache_for(minutes=5),
+        {"Cache-Control": "max-age=300", "Expires": EXPIRES, "Pragma": None},
+        "hit; ttl=300",
+    ),
+    "cache_for, added up": (
+        cache_for(weeks=1, days=1, hours=1, minutes=1, seconds=1, milliseconds=999),
+        {"Cache-Control": "max-age=694861"},
+        "hit; ttl=694861",
+    ),
+    "cache_for nothing": (cache_for(seconds=0), {"Cache-Control": "max-age=0"}, None),
+    "max_age": (
+        cache_control(max_age=60),
+        {"Cache-Control": "max-age=60", "Expires": None},
+        "hit; ttl=60",
+    ),
+    "all directives": (
+        cache_control(
+            max_age=timedelta(minutes=1),
+            s_maxage=90,
+            public=True,
+            no_transform=True,
+            must_revalidate=True,
+            proxy_revalidate=True,
+            stale_while_revalidate=5,
+            stale_if_error=6,
+            immutable=True,
+        ),
+        {
+            "Cache-Control": "max-age=60, s-maxage=90, public, no-transform, must-revalidate, "
+            "proxy-revalidate, stale-while-revalidate=5, stale-if-error=6, immutable"
+        },
+        "hit; ttl=90",
+    ),
+    "must_understand": (
+        cache_control(must_understand=True, no_store=True, max_age=9),
+        {"Cache-Control": "must-understand, no-store, max-age=9"},
+        "hit; ttl=9",
+    ),
+    "no_store": (cache_control(no_store=True), {"Cache-Control": "no-store"}, None),
+    "False is left out": (
+        cache_control(max_age=9, public=False, private=False),
+        {"Cache-Control": "max-age=9"},
+        "hit; ttl=9",
+    ),
+    "private": (
+        cache_control(private=True, max_age=9),
+        {"Cache-Control": "private, max-age=9"},
+        None,
+    ),
+    "private fields": (
+        cache_control(private="X-User", max_age=9),
+        {"Cache-Control": 'private="X-User", max-age=9'},
+        "hit; ttl=9",
+    ),
+    "no_cache fields": (
+        cache_control(no_cache=("X-User", "X-Cart"), max_age=9),
+        {"Cache-Control": 'no-cache="X-User, X-Cart", max-age=9'},
+        "hit; ttl=9",
+    ),
+    "client": (cached(client=60), {"Cache-Control": "max-age=60"}, "hit; ttl=60"),
+    "client, public": (
+        cached(client=60, public=True),
+        {"Cache-Control": "public, max-age=60"},
+        "hit; ttl=60",
+    ),
+    "client, private": (
+        cached(client=60, private=True),
+        {"Cache-Control": "private, max-age=60"},
+        None,
+    ),
+    "client, not here": (cached(client=60, server=0), {"Cache-Control": "max-age=60"}, None),
+    "server": (cached(server=60), {"Cache-Control": "no-cache"}, "hit; ttl=60"),
+    "client and server": (
+        cached(client=5, server=timedelta(minutes=1)),
+        {"Cache-Control": "max-age=5"},
+        "hit; ttl=60",
+    ),
+    "server, private to others": (
+        cached(client=5, server=60, private=True),
+        {"Cache-Control": "private, max-age=5"},
+        "hit; ttl=60",
+    ),
+    "server, windows": (
+        cached(server=60, stale_while_revalidate=5, stale_if_error=6),
+        {"Cache-Control": "no-cache"},
+        "hit; ttl=60",
+    ),
+    "client, windows": (
+        cached(client=60, stale_while_revalidate=5),
+        {"Cache-Control": "max-age=60, stale-while-revalidate=5"},
+        "hit; ttl=60",
+    ),
+    "revalidate": (
+        cached(revalidate=True, public=True),
+        {"Cache-Control": "public, no-cache"},
+        None,
+    ),
+    "vary": (vary("Accept", "Cookie"), {"Vary": "Accept, Cookie", "Cache-Control": None}, None),
+    "groups": (
+        cache_groups("news", 'a "b"\\', "news"),
+        {"Cache-Groups": '"news", "a \\"b\\"\\\\"'},
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_each_word(scene: Scene, word: str) -> None:
+    control, fields, outcome = WORDS[word]
+    scene.wsgi(view(None, control))
+    got = scene.get()
+    assert {name: got.header(name) for name in fields} == fields
+    assert got.header("Wsgicache-Cache-Control") is None
+    again = scene.get()
+    assert again.hit == (outcome is not None)
+    if outcome is not None:
+        assert again.cache_status == f"wsgicache; {outcome}"
+        assert {name: again.header(name) for name in fields} == fields
+        assert again.header("Wsgicache-Cache-Control") is None
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (("GET", {}), 200),
+        (("GET", {}), 404),
+        (("GET", {}), 500),
+        (("HEAD", {}), 200),
+        (("POST", {"body": b"x"}), 201),
+        (("DELETE", {}), 204),
+        (("OPTIONS", {}), 200),
+        (("GET", {"body": b"x"}), 200),
+        (("GET", {"x_original_url": "/y"}), 200),
+        (("GET", {"environ": {"HTTP_HOST": "no host"}}), 200),
+        (("GET", {"cookie": "a=1", "authorization": "Basic QTpC"}), 200),
+    ],
+    ids=lambda row: re.sub(r"\W+", " ", str(row)),
+)
+def test_never_reaches_the_browser_however_the_cache_is_passed(
+    bare_scene: Scene, request_line: tuple[str, Any], status: int
+) -> None:
+    reply = Reply(
+        status,
+        "" if status == 204 else "page",
+        etag='"1"',
+        last_modified=bare_scene.clock.date(-9),
+        cache_control="public, max-age=60",
+        cdn_cache_control="max-age=600",
+        surrogate_control="max-age=600",
+        wsgicache_cache_control="max-age=600",
+        x_accel_expires="600",
+        age="3",
+        expires=bare_scene.clock.date(60),
+        pragma="x",
+    )
+    bare_scene.wsgi(view(reply, no_cache))
+    method, sent = request_line
+    for _ in range(2):
+        got = bare_scene.request(method, "/", **sent)
+        assert not got.hit
+        assert not got.stored
+        assert {name: got.header(name) for name in NEVER} == NEVER
+        assert got.names.isdisjoint(
+            {"etag", "last-modified", "age", "cdn-cache-control", "surrogate-control"}
+            | {"wsgicache-cache-control", "x-accel-expires"}
+        )
+    assert bare_scene.count == 2
+
+
+ATTACHED = {
+    "Cache-Control": "private, max-age=0, must-revalidate",
+    "Expires": "Thu, 01 Jan 1970 00:00:00 GMT",
+    "Pragma": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "disposition", "expected"),
+    [
+        ("https", "attachment; filename=report.xls", ATTACHED),
+        ("https", "Attachment", ATTACHED),
+        ("https", "inline", NEVER),
+        ("https", None, NEVER),
+        ("http", "attachment; filename=report.xls", NEVER),
+    ],
+)
+def test_a_download_that_old_browsers_can_open(
+    scene: Scene, scheme: str, disposition: str | None, expected: dict[str, str | None]
+) -> None:
+    reply = Reply(200, "x", content_disposition=disposition, etag='"1"')
+    scene.wsgi(view(reply, no_cache))
+    for _ in range(2):
+        got = scene.get(environ={"wsgi.url_scheme": scheme})
+        assert {name: got.header(name) for name in expected} == expected
+        assert got.header("ETag") is None
+        assert not got.stored
+        assert not got.hit
+
+
+# ── Who wins ─────────────────────────────────────────────────────────────────────────────────────
+
+# view, overriding route, the response's own, route, default; and Cache-Control, lifetime here
+VIEW, OVER, ROUTE, DEFAULT = (cache_control(max_age=n) for n in (1, 2, 4, 5))
+WINNERS: list[tuple[Any, Any, str | None, Any, Any, str | None, int | None]] = [
+    (VIEW, OVER, "max-age=3", ROUTE, DEFAULT, "max-age=1", 1),
+    (None, OVER, "max-age=3", ROUTE, DEFAULT, "max-age=2", 2),
+    (None, None, "max-age=3", ROUTE, DEFAULT, "max-age=3", 3),
+    (None, None, None, ROUTE, DEFAULT, "max-age=4", 4),
+    (None, None, None, None, DEFAULT, "max-age=5", 5),
+    (None, None, None, None, None, None, None),
+    (VIEW, None, "no-cache", None, None, "max-age=1", 1),
+    (None, OVER, "no-cache", None, None, "max-age=2", 2),
+    (None, None, "no-cache", ROUTE, DEFAULT, "no-cache", None),
+    (None, None, "", ROUTE, DEFAULT, "", None),
+    # the whole of one source, not directives of several
+    (
+        VIEW,
+        cache_control(public=True),
+        "s-maxage=9",
+        cache_control(s_maxage=9),
+        None,
+        "max-age=1",
+        1,
+    ),
+    # what forbids beats what allows, whoever says it
+    (no_cache, OVER, "max-age=3", ROUTE, DEFAULT, NEVER["Cache-Control"], None),
+    (VIEW, no_cache, "max-age=3", ROUTE, DEFAULT, NEVER["Cache-Control"], None),
+    (VIEW, OVER, "no-store", ROUTE, DEFAULT, "no-store", None),
+    (VIEW, OVER, "max-age=3", no_cache, DEFAULT, NEVER["Cache-Control"], None),
+    (None, None, "max-age=3", no_cache, None, NEVER["Cache-Control"], None),
+    (VIEW, cache_control(no_store=True), "max-age=3", None, None, "no-store", None),
+    (VIEW, None, "private, max-age=3", None, None, "private, max-age=1", None),
+    (VIEW, None, "PRIVATE", None, None, "private, max-age=1", None),
+    (cache_control(public=True, s_maxage=7), None, "private", None, None, "private", None),
+    (cached(server=60), None, "private, max-age=3", None, None, "private, no-cache", None),
+    (cached(server=60), None, "no-store", None, None, "no-store", None),
+    (
+        cached(client=3, server=60),
+        None,
+        None,
+        cache_control(private=True),
+        None,
+        "private, max-age=3",
+        None,
+    ),
+    (None, None, "public, s-maxage=3", cache_control(private=True), None, "private", None),
+    (None, None, "max-age=3", cached(client=9, server=0), None, "max-age=3", None),
+    (None, OVER, None, cache_control(private=True), None, "private, max-age=2", None),
+    # but the default speaks only where nobody else does
+    (VIEW, None, None, None, no_cache, "max-age=1", 1),
+    (None, None, "max-age=3", None, no_cache, "max-age=3", 3),
+    (None, None, None, ROUTE, no_cache, "max-age=4", 4),
+    (None, None, None, None, no_cache, NEVER["Cache-Control"], None),
+    # a field list is no prohibition
+    (VIEW, None, 'private="X-A"', None, None, "max-age=1", 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("by_view", "by_override", "own", "by_route", "by_default", "said", "lifetime"),
+    WINNERS,
+    ids=["|".join(str(part) for part in row[:5]) for row in WINNERS],
+)
+def test_who_wins(
+    make_scene: MakeScene,
+    by_view: Any,
+    by_override: Any,
+    own: str | None,
+    by_route: Any,
+    by_default: Any,
+    said: str | None,
+    lifetime: int | None,
+) -> None:
+    scene = make_scene(Policy(default=by_default))
+    routes = [Route(by_override, override=True)] if by_override else []
+    routes += [Route(by_route)] if by_route else []
+    with_routes(scene, *routes)
+    scene.wsgi(view(Reply(200, "x", cache_control=own), *([by_view] if by_view else [])))
+    got = scene.get()
+    assert got.header("Cache-Control") == said
+    again = scene.get()
+    if lifetime is None:
+        assert not again.hit
+    else:
+        assert again.verdict.get("ttl") == lifetime
+
+
+@pytest.mark.parametrize(
+    ("own", "is_said"),
+    [
+        ({"expires": "0"}, True),
+        ({"pragma": "no-cache"}, True),
+        ({"pragma": "other"}, False),
+        ({"wsgicache_cache_control": "max-age=3"}, True),
+        ({"wsgicache_cache_control": "?!"}, False),
+        ({"cdn_cache_control": "max-age=3"}, False),
+        ({"vary": "Accept"}, False),
+    ],
+    ids=str,
+)
+def test_what_counts_as_the_responses_own_words(
+    make_scene: MakeScene, own: Any, is_said: bool
+) -> None:
+    scene = make_scene(Policy(default=cache_for(seconds=9)))
+    scene.app(200, "x", **own)
+    got = scene.get()
+    assert (got.header("Cache-Control") == "max-age=9") != is_said
+
+
+def test_a_response_of_which_nothing_is_said_is_not_touched(make_scene: MakeScene) -> None:
+    scene = with_routes(make_scene(Policy(default=no_cache)), Route("/other", no_cache))
+    fields = [("cache-CONTROL", ' max-age=9,,X="y" '), ("Pragma", "x"), ("VARY", "b , A")]
+    scene.app(200, "x", *fields)
+    assert scene.get().headers[:3] == fields
+
+
+def test_several_decorators_add_up_and_the_nearest_counts(scene: Scene) -> None:
+    scene.wsgi(view(None, cache_for(minutes=5), cache_control(public=True), cache_for(minutes=3)))
+    got = scene.get()
+    assert got.header("Cache-Control") == "max-age=180, public"
+    assert got.header("Expires") == scene.clock.date(180)
+
+
+def test_the_view_itself_has_the_last_word(scene: Scene) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        current().say(cache_control(max_age=7))
+        assert environ["wsgicache.controls"] is current()
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "1")])
+        return [b"x"]
+
+    scene.wsgi(cache_for(minutes=5)(app))
+    assert scene.get().header("Cache-Control") == "max-age=7"
+
+
+def test_vary_and_groups_add_up_from_everywhere(scene: Scene) -> None:
+    with_routes(
+        scene,
+        Route("/", vary("Accept"), cache_groups("one")),
+        Route("/*", cache_groups("two"), override=False),
+    )
+    reply = Reply(
+        200, "x", vary=["accept , X-A", "X-B"], cache_groups='"own"', cache_control="max-age=9"
+    )
+    scene.wsgi(view(reply, vary("x-a", "X-C"), cache_groups("three", "one")))
+    got = scene.get()
+    assert got.lines("Vary") == ["accept , X-A, X-B, X-C"]
+    assert got.lines("Cache-Groups") == ['"own", "three", "one", "two"']
+    assert scene.get().hit
+
+
+@pytest.mark.parametrize("own", ["*", "Accept, *"])
+def test_a_star_in_vary_stays(scene: Scene, own: str) -> None:
+    scene.wsgi(view(Reply(200, "x", vary=own), vary("X-A"), cache_for(minutes=1)))
+    got = scene.get()
+    assert got.lines("Vary") == [own]
+    assert got.detail == "vary"
+
+
+def test_a_broken_list_of_groups_does_not_break_ours(scene: Scene) -> None:
+    scene.wsgi(view(Reply(200, "x", cache_groups='"broken'), cache_groups("ours")))
+    assert scene.get().lines("Cache-Groups") == ['"ours"']
+
+
+# ── Statuses ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("control", "status", "said"),
+    [
+        (cache_for(minutes=5), 200, "max-age=300"),
+        (cache_for(minutes=5), 201, "max-age=300"),
+        (cache_for(minutes=5), 206, "max-age=300"),
+        (cache_for(minutes=5), 304, "max-age=300"),
+        (cache_for(minutes=5), 301, None),
+        (cache_for(minutes=5), 404, None),
+        (cache_for(minutes=5), 500, None),
+        (cache_for(minutes=5, status=404), 404, "max-age=300"),
+        (cache_for(minutes=5, status=404), 200, None),
+        (cache_for(minutes=5, status=200), 201, None),
+        (cache_for(minutes=5, status=200), 304, "max-age=300"),
+        (cache_for(minutes=5, status=("2xx", 404)), 404, "max-age=300"),
+        (cache_for(minutes=5, status="any"), 500, "max-age=300"),
+        (cached(client=5), 404, None),
+        (cached(cacheable=False), 500, NEVER["Cache-Control"]),
+        (cache_control(private=True, max_age=9), 404, "private"),
+        (cache_control(no_store=True), 500, "no-store"),
+        (cache_control(no_store=True, status=200), 500, None),
+        (json_never_stale, 404, None),
+    ],
+    ids=str,
+)
+def test_an_error_page_inherits_no_lifetime(
+    scene: Scene, control: Control, status: int, said: str | None
+) -> None:
+    scene.wsgi(view(Reply(status, "" if status == 304 else "x"), control))
+    assert scene.get().header("Cache-Control") == said
+
+
+def test_a_restriction_of_an_error_page_leaves_what_it_says_itself(scene: Scene) -> None:
+    reply = Reply(404, "x", cache_control="max-age=3")
+    scene.wsgi(view(reply, cache_control(private=True, max_age=900)))
+    assert scene.get().header("Cache-Control") == "private, max-age=3"
+
+
+# ── JSON ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("kind", "never"),
+    [
+        ("application/json", True),
+        ("Application/JSON; charset=utf-8", True),
+        ("application/problem+json", True),
+        ("text/json", True),
+        ("text/html", False),
+        ("application/javascript", False),
+        ("application/json-patch", False),
+        ("", False),
+    ],
+)
+def test_json_is_never_stale(make_scene: MakeScene, kind: str, never: bool) -> None:
+    scene = make_scene(Policy(default=json_never_stale), lint=False)
+    scene.app(200, "[]", content_type=kind, etag='"1"')
+    for method in ("GET", "HEAD", "POST"):
+        got = scene.request(method)
+        assert (got.header("Cache-Control") == NEVER["Cache-Control"]) == never
+        assert (got.header("ETag") is None) == never
+    scene.app(200, "[]", content_type=kind, cache_control="max-age=9")
+    assert scene.get().stored
+    assert scene.get().hit
+
+
+# ── Words of one's own ───────────────────────────────────────────────────────────────────────────
+
+
+class ShortWhenSmall(Control):
+    """A control that looks at the response."""
+
+    def about(self, response: Response, environ: Environ) -> Control | None:
+        if environ.get("QUERY_STRING") == "quiet":
+            return None
+        small = len(response.field("content-length") or "") < 2
+        return cache_for(seconds=1) if small else cache_for(minutes=1)
+
+
+def test_a_decorator_of_ones_own(scene: Scene) -> None:
+    scene.wsgi(view(Reply(200, "x"), ShortWhenSmall()))
+    assert scene.get("/").header("Cache-Control") == "max-age=1"
+    assert scene.get("/?quiet").header("Cache-Control") is None
+    scene.wsgi(view(Reply(200, "x" * 10), ShortWhenSmall()))
+    assert scene.get("/long").header("Cache-Control") == "max-age=60"
+
+
+class Broken(Control):
+    def about(self, response: Response, environ: Environ) -> Control | None:
+        raise RuntimeError("broken on purpose")
+
+
+def test_one_that_raises_keeps_the_response_from_being_stored(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.wsgi(view(Reply(200, "x", cache_control="max-age=60"), Broken()))
+    got = scene.get()
+    assert (got.code, got.header("Cache-Control")) == (200, "no-store")
+    assert not scene.get().hit
+    assert "broken on purpose" in caplog.text
+
+
+# ── Nobody else's response ───────────────────────────────────────────────────────────────────────
+
+
+def test_without_a_cache_nothing_happens() -> None:
+    app = view(None, no_cache, cache_for(minutes=1), vary("Accept"), cache_groups("a"))
+    got = exchange(app, environ_for())
+    assert {name.lower() for name, _ in got.headers} == {"content-type", "content-length"}
+
+
+def test_outside_of_any_request_nothing_is_raised() -> None:
+    @no_cache
+    def function(number: int, *, more: str) -> str:
+        current().say(cache_for(minutes=1))
+        return more * number
+
+    assert function(2, more="x") == "xx"
+    assert current().said == []
+
+
+def test_after_the_call_nothing_is_left(scene: Scene) -> None:
+    seen: list[Any] = []
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        seen.append((environ["wsgicache.controls"], current()))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"x"]
+
+    scene.wsgi(app)
+    for method in ("GET", "POST"):
+        environ = environ_for(method)
+        exchange(scene.front, environ)
+        in_environ, in_context = seen.pop()
+        assert in_environ is in_context
+        assert isinstance(in_environ, Controls)
+        assert current() is not in_context
+        assert "wsgicache.controls" not in environ
+
+
+def test_an_app_that_raises_leaves_nothing_either(scene: Scene) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        current().say(no_cache)
+        raise RuntimeError("on purpose")
+
+    scene.wsgi(app)
+    for method in ("GET", "POST"):
+        environ = environ_for(method)
+        with pytest.raises(RuntimeError, match="on purpose"):
+            exchange(scene.front, environ)
+        assert current().said == []
+        assert "wsgicache.controls" not in environ
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_lazy_app_is_heard(scene: Scene, method: str) -> None:
+    """It begins when its first chunk is asked for."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        current().say(cache_control(max_age=7))
+        environ["wsgicache.controls"].say(vary("Accept"))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"a"
+        yield b"b"
+
+    scene.wsgi(app)
+    got = scene.request(method)
+    assert (got.header("Cache-Control"), got.header("Vary"), got.text) == (
+        "max-age=7",
+        "Accept",
+        "ab",
+    )
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_lazy_app_that_raises_before_it_starts_is_closed(scene: Scene, method: str) -> None:
+    closed: list[bool] = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            raise RuntimeError("on purpose")
+
+        def close(self) -> None:
+            closed.append(True)
+
+    bare = CacheMiddleware(lambda environ, start_response: Body())
+    with pytest.raises(RuntimeError, match="on purpose"):
+        exchange(bare, environ_for(method))
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("by", ["environ", "context"])
+@pytest.mark.parametrize(
+    ("late", "kept"), [(no_cache, False), (ShortWhenSmall(), False), (cache_for(days=9), True)]
+)
+def test_what_is_said_late_is_heard_where_it_forbids(
+    scene: Scene, by: str, late: Control, kept: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Cache-Control", "max-age=60")])
+        yield b"a"
+        (current() if by == "context" else environ["wsgicache.controls"]).say(late)
+        yield b"b"
+
+    scene.wsgi(app)
+    first = scene.get()
+    assert (first.text, first.header("Cache-Control")) == ("ab", "max-age=60")
+    assert "after the response had begun" in caplog.text
+    assert scene.get().hit == kept
+
+
+def test_what_is_said_late_drops_what_was_kept_before_its_end(scene: Scene) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        fields = [("Content-Type", "text/plain"), ("Content-Length", "2")]
+        start_response("200 OK", [*fields, ("Cache-Control", "max-age=60")])
+        yield b"a"
+        yield b"b"
+        current().say(no_cache)
+
+    scene.wsgi(app)
+    assert scene.get().text == "ab"
+    assert not scene.get().hit
+
+
+def test_a_late_word_where_nothing_is_stored(scene: Scene) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"a"
+        current().say(no_cache)
+        yield b"b"
+
+    scene.wsgi(app)
+    assert scene.get().text == "ab"
+    assert scene.post().text == "ab"
+
+
+@pytest.mark.parametrize("how", ["environ", "decorated", "context"])
+def test_a_view_in_another_thread(scene: Scene, how: str) -> None:
+    """The environ goes along; the context only where somebody copies it."""
+
+    @cache_control(max_age=7)
+    def decorated(environ: Environ) -> None:
+        pass
+
+    def work(environ: Environ) -> None:
+        if how == "decorated":
+            decorated(environ)
+        elif how == "environ":
+            environ["wsgicache.controls"].say(cache_control(max_age=7))
+        else:
+            current().say(cache_control(max_age=7))
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        context = contextvars.copy_context() if how == "context" else contextvars.Context()
+        thread = threading.Thread(target=context.run, args=(work, environ))
+        thread.start()
+        thread.join()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"x"]
+
+    scene.wsgi(app)
+    assert scene.get().header("Cache-Control") == "max-age=7"
+
+
+def test_two_caches_stacked_each_hear_their_own(make_scene: MakeScene) -> None:
+    """The inner one turns what the view says into fields; the outer one reads those."""
+    scene = make_scene(Policy(name="outer"))
+    heard: list[Controls] = []
+
+    @cached(client=5, server=60)
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        heard.append(current())
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"x"]
+
+    inner = CacheMiddleware(app, clock=scene.clock, policy=Policy(name="inner"))
+
+    @vary("Accept")
+    def between(environ: Environ, start_response: StartResponse) -> Any:
+        mine = environ["wsgicache.controls"]
+        body = inner(environ, start_response)
+        assert environ["wsgicache.controls"] is mine is current()
+        return body
+
+    scene.wsgi(between)
+    got = scene.get()
+    assert (got.header("Cache-Control"), got.header("Vary")) == ("max-age=5", "Accept")
+    scene.after(6)
+    assert scene.get().header("Cache-Status") == "inner; hit; ttl=54, outer; fwd=stale; stored"
+    assert len(heard) == 1
+    assert [str(control) for control in heard[0].said] == ["cached(client=5, server=60)"]
+
+
+@pytest.mark.parametrize("behind", ["its own cache", "no cache"])
+def test_a_request_inside_of_a_request(scene: Scene, behind: str) -> None:
+    """What the inner view allows is not said of the outer one's response."""
+    inner: Any = view(None, cache_for(days=1), cache_groups("inner"))
+    if behind == "its own cache":
+        inner = CacheMiddleware(inner)
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        assert exchange(inner, environ_for(target="/inner")).code == 200
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"x"]
+
+    scene.wsgi(cache_control(max_age=7)(app))
+    got = scene.get()
+    assert (got.header("Cache-Control"), got.header("Cache-Groups")) == ("max-age=7", None)
+
+
+def test_what_an_uncached_inner_view_forbids_is_heard(scene: Scene) -> None:
+    inner = view(None, no_cache)
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        exchange(inner, environ_for(target="/inner"))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"x"]
+
+    scene.wsgi(cache_control(max_age=7)(app))
+    assert scene.get().header("Cache-Control") == NEVER["Cache-Control"]
+
+
+def test_concurrent_requests_do_not_hear_each_other(scene: Scene) -> None:
+    """All views are inside at the same time before any of them answers."""
+    count = 8
+    barrier = threading.Barrier(count, timeout=30)
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        number = int(environ["QUERY_STRING"])
+        current().say(cache_control(max_age=number))
+        barrier.wait()
+        current().say(cache_groups(f"g{number}"))
+        barrier.wait()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"x"]
+
+    cache = CacheMiddleware(app)
+    got: dict[int, Any] = {}
+
+    def ask(number: int) -> None:
+        got[number] = exchange(cache, environ_for(target=f"/?{number}"))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(1, count + 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in range(1, count + 1):
+        assert got[number].lines("Cache-Control") == [f"max-age={number}"]
+        assert got[number].lines("Cache-Groups") == [f'"g{number}"']
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"wsgicache_cache_control": "max-age=60"},
+        {"wsgicache_controls": "max-age=60"},
+        {"cdn_cache_control": "max-age=60"},
+        {"surrogate_control": "max-age=60"},
+        {"cache_groups": '"a"'},
+        {"vary": "*"},
+    ],
+    ids=str,
+)
+def test_c18_a_request_says_nothing_of_the_response(scene: Scene, forged: Any) -> None:
+    scene.app(200, "x")
+    got = scene.get(**forged)
+    assert got.detail == "freshness"
+    assert got.names.isdisjoint({"cache-control", "wsgicache-cache-control", "vary"})
+    assert not scene.get(**forged).hit
+
+
+def test_c18_a_broken_word_to_us_is_ignored_and_does_not_leave(scene: Scene) -> None:
+    scene.app(200, "x", cache_control="max-age=9", wsgicache_cache_control="max-age='60'")
+    got = scene.get()
+    assert got.header("Wsgicache-Cache-Control") is None
+    assert scene.get().verdict["ttl"] == 9
+
+
+def test_c4_vary_on_cookie_keeps_users_apart(scene: Scene) -> None:
+    def page(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ.get("HTTP_COOKIE", "nobody").encode()]
+
+    scene.wsgi(vary("Cookie")(cache_for(minutes=5)(page)))
+    for _ in range(2):
+        for user in ("user=alice", "user=bob", "user=alice; x=1", "USER=alice"):
+            assert scene.get(cookie=user).text == user
+    assert scene.count == 4
+    assert scene.get().text == "nobody"
+
+
+def test_without_words_for_all_an_answer_to_cookies_is_ones_own(scene: Scene) -> None:
+    """What is said to this cache alone is a word for all (as `public` is)."""
+    scene.wsgi(view(None, cache_for(minutes=5)))
+    assert scene.get("/a", cookie="x=1").detail == "cookie"
+    scene.wsgi(view(None, cached(client=5, server=5)))
+    assert scene.get("/b", cookie="x=1").stored
+    scene.wsgi(view(None, cached(client=5, public=True)))
+    assert scene.get("/c", cookie="x=1").stored
+
+
+@pytest.mark.parametrize(("public", "hit"), [(True, True), (False, False)])
+def test_a_server_lifetime_and_credentials(scene: Scene, public: bool, hit: bool) -> None:
+    scene.wsgi(view(None, cached(server=60, public=public)))
+    scene.get()
+    assert scene.get(authorization="Basic QTpC").hit == hit
+
+
+# ── 304 and HEAD ─────────────────────────────────────────────────────────────────────────────────
+
+
+def tagged(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    """A page with an entity tag, and a 304 to those who have it."""
+    known = environ.get("HTTP_IF_NONE_MATCH") == '"1"'
+    fields = [("ETag", '"1"')] if known else [("ETag", '"1"'), ("Content-Type", "text/plain")]
+    start_response("304 Not Modified" if known else "200 OK", fields)
+    return [] if known or environ["REQUEST_METHOD"] == "HEAD" else [b"page"]
+
+
+@pytest.mark.parametrize("by", ["view", "route", "override", "default", "kind"])
+def test_a_304_renews_what_was_said(make_scene: MakeScene, by: str) -> None:
+    words = cached(client=5, server=60)
+    scene = make_scene(Policy(default=words if by == "default" else None))
+    if by == "kind":
+        with_routes(scene, Route(words, content_type="text/plain"))
+    elif by in ("route", "override"):
+        with_routes(scene, Route(words, override=by == "override"))
+    scene.wsgi(words(tagged) if by == "view" else tagged)
+    for _ in range(3):
+        assert scene.get().header("Cache-Control") == "max-age=5"
+        assert scene.get().verdict["ttl"] == 60
+        scene.after(61)
+        got = scene.get()
+        assert got.cache_status == "wsgicache; fwd=stale; fwd-status=304"
+        assert got.text == "page"
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "first",
+    [cached(client=5, server=60), cache_control(max_age=60), cached(server=60, public=True)],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "then",
+    [
+        no_cache,
+        cache_control(no_store=True),
+        cache_control(private=True),
+        cached(client=9, server=0),
+    ],
+    ids=str,
+)
+def test_a_prohibition_ends_what_was_allowed_before(
+    make_scene: MakeScene, policy: Policy, method: str, first: Control, then: Control
+) -> None:
+    scene = make_scene(policy)
+    words = [first]
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        current().say(words[-1])
+        return tagged(environ, start_response)
+
+    scene.wsgi(app)
+    scene.get()
+    assert scene.get().hit
+    words.append(then)
+    scene.after(61)
+    got = scene.request(method)
+    assert got.code == 200
+    assert not got.hit
+    assert then is not no_cache or got.header("Cache-Control") == NEVER["Cache-Control"]
+    assert not scene.get().hit
+    assert not scene.get().hit
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
+def test_a_shorter_word_replaces_the_one_to_us(make_scene: MakeScene, policy: Policy) -> None:
+    scene = make_scene(policy)
+    words = [cached(client=5, server=60)]
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        current().say(words[-1])
+        return tagged(environ, start_response)
+
+    scene.wsgi(app)
+    scene.get()
+    words.append(cache_control(max_age=7))
+    scene.after(61)
+    assert scene.get().cache_status == "wsgicache; fwd=stale; fwd-status=304"
+    assert scene.get().verdict["ttl"] == 7
+
+
+def test_a_default_that_forbids_is_not_said_of_a_304(make_scene: MakeScene) -> None:
+    """The 304 says nothing new of a response that has its own words."""
+    scene = make_scene(Policy(default=json_never_stale))
+    said: list[Any] = [("Cache-Control", "max-age=9"), ("Content-Type", "application/json")]
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        known = "HTTP_IF_NONE_MATCH" in environ
+        start_response("304 X" if known else "200 OK", [("ETag", '"1"'), *([] if known else said)])
+        return [] if known else [b"[]"]
+
+    scene.wsgi(app)
+    scene.get()
+    scene.after(10)
+    assert scene.get().cache_status == "wsgicache; fwd=stale; fwd-status=304"
+    assert scene.get().hit
+
+
+def test_words_to_an_outer_cache_do_not_stand_in_for_the_views(make_scene: MakeScene) -> None:
+    """In Policy.rfc() CDN-Cache-Control is heeded, and a view's word comes before it."""
+    scene = make_scene(Policy.rfc())
+    scene.wsgi(view(Reply(200, "x", cdn_cache_control="max-age=600"), cache_control(max_age=7)))
+    got = scene.get()
+    assert got.header("CDN-Cache-Control") == "max-age=600"
+    assert scene.get().verdict["ttl"] == 7
+
+
+# ── Errors, and error handlers ───────────────────────────────────────────────────────────────────
+
+
+def test_an_error_handler_that_starts_anew_has_no_lifetime(scene: Scene) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        fields = [("Content-Type", "text/plain")]
+        start_response("200 OK", fields)
+        try:
+            raise RuntimeError("on purpose")
+        except RuntimeError as error:
+            start_response("500 Internal Server Error", fields, (type(error), error, None))
+        return [b"sorry"]
+
+    scene.wsgi(cache_for(minutes=5)(app))
+    for method in ("GET", "POST"):
+        got = scene.request(method)
+        assert (got.code, got.header("Cache-Control")) == (500, None)
+
+
+def test_an_error_handler_after_the_first_chunk_keeps_the_prohibition(bare_scene: Scene) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        fields = [("Content-Type", "text/plain")]
+        start_response("200 OK", fields)
+        yield b""
+        try:
+            raise RuntimeError("on purpose")
+        except RuntimeError as error:
+            start_response("500 Internal Server Error", fields, (type(error), error, None))
+        yield b"sorry"
+
+    bare_scene.wsgi(no_cache(app))
+    got = bare_scene.get()
+    assert (got.code, got.header("Cache-Control")) == (500, NEVER["Cache-Control"])
+
+
+def test_a_head_that_breaks_the_rules_is_left_to_the_server(bare_scene: Scene) -> None:
+    heads: list[tuple[str, Any]] = [("200", 5), ("odd", []), ("200 OK", [("X", 1)])]
+    for head in heads:
+        answer: Any = head
+
+        def app(environ: Environ, start_response: StartResponse, answer: Any = answer) -> Any:
+            start_response(*answer)
+            return []
+
+        bare_scene.wsgi(no_cache(app))
+        sent = Mock()
+        bare_scene.cache(environ_for("POST"), sent)
+        sent.assert_called_once_with(*head)
+
+
+# ── Groups ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("names", "stored"),
+    [
+        ([f"g{number}" for number in range(128)], True),
+        ([f"g{number}" for number in range(129)], False),
+        (["x" * 8000, "y" * 8000], True),
+        (["x" * 8200, "y" * 8200], False),
+    ],
+    ids=["128", "129", "16 KB", "more than 16 KiB"],
+)
+def test_x10_too_many_groups_are_not_stored(scene: Scene, names: list[str], stored: bool) -> None:
+    """Without its groups a response could not be purged."""
+    scene.wsgi(view(None, cache_for(minutes=1), cache_groups(*names)))
+    assert scene.get().stored == stored
+    assert scene.get().hit == stored
+
+
+@given(
+    st.lists(
+        st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1),
+        min_size=1,
+        max_size=9,
+    )
+)
+@settings(max_examples=50)
+def test_x10_no_name_breaks_the_list(names: list[str]) -> None:
+    import http_sf
+
+    scene = Scene()
+    scene.wsgi(view(None, cache_groups(*names)))
+    value = scene.get().header("Cache-Groups") or ""
+    members: Any = http_sf.parse(value.encode("ascii"), tltype="list")
+    assert [str(text) for text, _ in members] == list(dict.fromkeys(names))
+
+
+# ── Views of all kinds ───────────────────────────────────────────────────────────────────────────
+
+
+def test_a_decorated_function_is_what_it_was() -> None:
+    @no_cache
+    @cache_for(minutes=1)
+    def function(number: int, *, more: str = "x") -> str:
+        """What it does."""
+        return more * number
+
+    assert function.__name__ == "function"
+    assert function.__doc__ == "What it does."
+    assert str(inspect.signature(function)) == "(number: 'int', *, more: 'str' = 'x') -> 'str'"
+
+
+def test_methods_and_classes(scene: Scene) -> None:
+    class View:
+        @cache_control(max_age=7)
+        def one(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"x"]
+
+        @staticmethod
+        @cache_control(max_age=8)
+        def two(environ: Environ, start_response: StartResponse) -> list[bytes]:
+            return View().one(environ, start_response)
+
+        @classmethod
+        @cache_control(max_age=9)
+        def three(cls, environ: Environ, start_response: StartResponse) -> list[bytes]:
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"x"]
+
+    for app, said in ((View().one, 7), (View.two, 7), (View.three, 9)):
+        scene.wsgi(app)
+        assert scene.get(f"/{said}{app}").header("Cache-Control") == f"max-age={said}"
+
+
+@pytest.mark.parametrize("name", ["dispatch", "dispatch_request"])
+def test_a_class_of_views_is_decorated_where_it_dispatches(scene: Scene, name: str) -> None:
+    Base: Any = type("Base", (), {name: lambda self: b"x"})
+    View: Any = type("View", (Base,), {})
+    decorated = no_cache(View)
+    assert decorated is View
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        body = getattr(View() if environ["PATH_INFO"] == "/view" else Base(), name)()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [body]
+
+    scene.wsgi(app)
+    assert scene.get("/view").header("Pragma") == "no-cache"
+    assert scene.get("/base").header("Pragma") is None
+
+
+def test_a_coroutine_function_stays_one(scene: Scene) -> None:
+    @cache_control(max_age=7)
+    async def page() -> bytes:
+        return b"x"
+
+    assert inspect.iscoroutinefunction(page)
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        body = asyncio.run(page())
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [body]
+
+    scene.wsgi(app)
+    assert scene.get().header("Cache-Control") == "max-age=7"
+
+
+class Unbound:
+    """A proxy to nothing, as frameworks have them."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("working outside of request context")
+
+
+class OfSomeFramework:
+    def __init__(self, environ: Environ, name: str) -> None:
+        setattr(self, name, environ)
+
+
+@pytest.mark.parametrize("name", ["environ", "META"])
+def test_a_request_object_tells_whose_it_is(scene: Scene, name: str) -> None:
+    @cache_control(max_age=7)
+    def page(unbound: Any, request: Any) -> bytes:
+        return b"x"
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        # A request of nobody's: what is allowed to it is not said of this response.
+        page(Unbound(), OfSomeFramework(environ_for(), name))
+        if environ["PATH_INFO"] == "/own":
+            page(Unbound(), OfSomeFramework(environ, name))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"x"]
+
+    scene.wsgi(app)
+    assert scene.get("/own").header("Cache-Control") == "max-age=7"
+    assert scene.get("/other").header("Cache-Control") is None
+
+
+# ── Whatever is said together ────────────────────────────────────────────────────────────────────
+
+ALLOWING = [
+    cache_for(minutes=1),
+    cached(server=60),
+    cached(client=9, server=60, private=True),
+    vary("X"),
+]
+FORBIDDING = [
+    no_cache,
+    cache_control(no_store=True),
+    cache_control(private=True, max_age=60),
+    cached(client=60, private=True),
+    cached(client=60, server=0),
+    Broken(),
+]
+said = st.lists(st.sampled_from(ALLOWING), max_size=2)
+OWN_WORDS: list[Any] = [
+    {},
+    {"cache_control": "public, max-age=9"},
+    {"wsgicache_cache_control": "max-age=9"},
+]
+FORBIDDING_OWN: list[Any] = [{"cache_control": "no-store"}, {"cache_control": "private, max-age=9"}]
+
+
+@given(
+    said,
+    said,
+    said,
+    st.sampled_from(OWN_WORDS),
+    st.sampled_from(
+        [("view", c) for c in FORBIDDING]
+        + [("over", c) for c in FORBIDDING]
+        + [("route", c) for c in FORBIDDING]
+        + [("own", w) for w in FORBIDDING_OWN]
+    ),
+    st.integers(0, 2),
+    st.sampled_from([Policy(), Policy.rfc()]),
+)
+@settings(max_examples=150)
+def test_a_prohibition_beats_every_permission(
+    by_view: list[Control],
+    by_override: list[Control],
+    by_route: list[Control],
+    own: dict[str, Any],
+    forbidden: tuple[str, Any],
+    position: int,
+    policy: Policy,
+) -> None:
+    logging.disable(logging.WARNING)
+    places = {"view": by_view, "over": by_override, "route": by_route}
+    where, what = forbidden
+    if where == "own":
+        own = what
+        # What the response says to this cache itself is its own affair.
+        places = {
+            name: [one for one in said if one is not ALLOWING[2]] for name, said in places.items()
+        }
+    else:
+        places[where] = [*places[where][:position], what, *places[where][position:]]
+    scene = Scene(policy)
+    routes = [Route("/", *places["over"], override=True)] if places["over"] else []
+    routes += [Route("/", *places["route"])] if places["route"] else []
+    with_routes(scene, *routes)
+    scene.wsgi(view(Reply(200, "x", **own), *places["view"]))
+    try:
+        for _ in range(2):
+            got = scene.get()
+            assert not got.stored
+            assert not got.hit
+    finally:
+        logging.disable(logging.NOTSET)
