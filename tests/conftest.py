@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,10 +12,12 @@ from hypothesis import HealthCheck, settings
 from tests.scene import Scene
 from wsgicache import Policy
 
-# One profile for everybody: no deadline, since no test here may depend on the machine's speed.
+# One profile for everybody: no deadline, since no test here may depend on the machine's speed; and
+# the same examples every time, but for the long runs, which look for new ones.
 settings.register_profile(
     "normal",
     deadline=None,
+    derandomize="WSGICACHE_EXAMPLES" not in os.environ,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

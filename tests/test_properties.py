@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import re
 import string
 import subprocess
@@ -54,11 +55,16 @@ PARSERS: dict[str, Callable[[str], object]] = {
 each_parser = pytest.mark.parametrize("parse", PARSERS.values(), ids=PARSERS.keys())
 
 
+def examples(normally: int) -> settings:
+    """That many examples, or as many as the long run asks for."""
+    return settings(max_examples=int(os.environ.get("WSGICACHE_EXAMPLES", normally)))
+
+
 # ── P1 to P3: parsers ────────────────────────────────────────────────────────────────────────────
 
 
 @each_parser
-@settings(max_examples=150)
+@examples(150)
 @given(text=any_text)
 def test_p1_parsers_are_total_and_say_the_same_twice(
     parse: Callable[[str], object], text: str
@@ -109,6 +115,7 @@ def test_p1_parsers_are_linear(parse: Callable[[str], object], shape: Callable[[
     parse(shape(65_536))
 
 
+@examples(100)
 @given(text=any_text | st.from_regex(r"[0-9]{1,30}", fullmatch=True))
 @example(text="9" * 5000)
 @example(text="0" * 5000 + "1")
@@ -128,6 +135,7 @@ def test_p2_seconds_are_ascii_digits(text: str) -> None:
         assert found is None
 
 
+@examples(100)
 @given(text=any_text)
 def test_p2_an_age_is_seconds(text: str) -> None:
     assert fields.parse_age(text) in range(2**31 + 1)
@@ -136,6 +144,7 @@ def test_p2_an_age_is_seconds(text: str) -> None:
 UNICODE_SPACE = "\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0"
 
 
+@examples(100)
 @given(space=st.text(st.sampled_from(UNICODE_SPACE), min_size=1, max_size=3), left=st.booleans())
 def test_p3_only_space_and_tab_are_space(space: str, left: bool) -> None:
     def padded(text: str) -> str:
@@ -156,6 +165,7 @@ def test_p3_only_space_and_tab_are_space(space: str, left: bool) -> None:
     )
 
 
+@examples(100)
 @given(line_end=st.sampled_from(["\n", "\r", "\r\n", "\x00", "\x85", "\u2028"]))
 def test_p3_nothing_matches_up_to_a_line_end(line_end: str) -> None:
     assert keys.canonical_host("http", "h" + line_end) is None
@@ -169,6 +179,7 @@ def test_p3_nothing_matches_up_to_a_line_end(line_end: str) -> None:
 FORMS = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b {day:2} %H:%M:%S %Y")
 
 
+@examples(100)
 @given(
     seconds=st.integers(0, 2**33),
     form=st.sampled_from(FORMS),
@@ -185,6 +196,7 @@ def test_p1_dates_are_read_as_written(seconds: int, form: str, case: Callable[[s
     assert found == seconds
 
 
+@examples(100)
 @given(text=header_value)
 def test_p1_what_is_read_as_a_date_is_one(text: str) -> None:
     found = dates.parse_date(text, NOW)
@@ -199,6 +211,7 @@ token = st.text(
 quotable = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=20)
 
 
+@examples(100)
 @given(
     members=st.dictionaries(
         token.map(lambda name: "x-" + name.lower()), st.none() | quotable, max_size=6
@@ -249,7 +262,7 @@ def is_shared(lines: list[tuple[str, str]], changes: Environ, policy: Policy) ->
     return exchange(cache, environ_for()).hit
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     said=directives(),
     style=st.integers(0, 4),
@@ -275,7 +288,7 @@ def test_p4_more_caution_never_shares_more(
         assert caution != "set-cookie" or rfc
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     word=st.sampled_from(["no-store", "private", "no-cache"]),
     argument=st.sampled_from(["", "=", "=1", '=""', '="', '="x', "=x y", " ", ";x", " x", "=,"]),
@@ -318,7 +331,7 @@ def page_of(environ: Environ) -> str:
     return json.dumps([environ.get(key) for key in TELLING])
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.lists(environs(), min_size=2, max_size=8))
 def test_p5_every_request_has_the_page_that_the_app_makes_for_it(requests: list[Environ]) -> None:
     """Whatever the order: an app whose page is a function of the target and what Vary names."""
@@ -351,6 +364,7 @@ def bare(values: list[str | None]) -> list[str | None]:
     return [None if v is None else re.sub(r"[ \t]*,[ \t]*", ",", v).strip(" \t") for v in values]
 
 
+@examples(100)
 @given(environ=environs(), order=st.randoms())
 def test_p5_a_key_depends_on_nothing_else(environ: Environ, order: Any) -> None:
     """Neither on the order of the environ nor on headers that are nobody's."""
@@ -368,6 +382,7 @@ paths = st.lists(
 )
 
 
+@examples(100)
 @given(one=st.tuples(paths, latin1_text), other=st.tuples(paths, latin1_text))
 def test_p5_keys_are_injective(one: tuple[list[str], str], other: tuple[list[str], str]) -> None:
     def key(parts: tuple[list[str], str]) -> Any:
@@ -495,7 +510,7 @@ def seen_by_a_server(app: Any, environ: Environ, take: int | None) -> tuple[Any,
     return heads, chunks, failed
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     how=behaviours(),
     environ=environs(),
@@ -530,7 +545,7 @@ def unwritten(chunks: list[bytes]) -> list[bytes]:
     return [chunk.removeprefix(b"write ") for chunk in chunks]
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     chunks=st.lists(st.binary(max_size=20), max_size=8),
     length=st.booleans(),
@@ -587,7 +602,7 @@ def slices(
     return found
 
 
-@settings(max_examples=250)
+@examples(250)
 @given(
     body=st.binary(max_size=50),
     wanted=st.lists(specs, min_size=1, max_size=5),
@@ -631,7 +646,7 @@ tag = st.text(
 ).map(lambda text: f'"{text}"')
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     mine=tag,
     others=st.lists(tag, max_size=4),
@@ -661,7 +676,7 @@ def test_p8_if_none_match_is_membership(
 # ── waiting ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     said=directives(),
     style=st.integers(0, 4),
@@ -715,7 +730,7 @@ def test_waiting_makes_nothing_fresh(
     assert scene.count == 1
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(environ=environs())
 def test_no_environ_is_an_exception(environ: Environ) -> None:
     def app(environ: Environ, start_response: Any) -> list[bytes]:
@@ -727,7 +742,7 @@ def test_no_environ_is_an_exception(environ: Environ) -> None:
         assert exchange(cache, dict(environ)).code in (200, 206, 304, 416, 504)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     lines=st.lists(
         st.tuples(

@@ -489,7 +489,9 @@ POLICIES: dict[str, tuple[Callable[[], Policy], Rules]] = {
 }
 
 
-def play(name: str, examples: int, steps: int, lint: bool = True) -> tuple[int, int]:
+def play(
+    name: str, examples: int, steps: int, *, lint: bool = True, always_the_same: bool = True
+) -> tuple[int, int]:
     """Play *examples* games of up to *steps* moves; the exchanges and the hits among them."""
     policy, rules = POLICIES[name]
     worlds: list[World] = []
@@ -505,6 +507,7 @@ def play(name: str, examples: int, steps: int, lint: bool = True) -> tuple[int, 
             stateful_step_count=steps,
             deadline=None,
             report_multiple_bugs=False,
+            derandomize=always_the_same,
         ),
     )
     return sum(w.steps for w in worlds), sum(w.hits for w in worlds)
