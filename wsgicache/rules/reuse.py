@@ -134,7 +134,8 @@ def collapse_key(request: Request, policy: Policy) -> tuple[object, ...]:
     """What requests must have in common to wait for each other: the key, what is known to select,
     and whether cookies make the answer one's own."""
     cookies = policy.private_cookies and "HTTP_COOKIE" in request.environ
-    return (request.key, values_of(request, request.nominated, policy), cookies)
+    nominated = tuple(sorted(request.nominated))
+    return (request.key, values_of(request, nominated, policy), cookies)
 
 
 def decide_again(
