@@ -122,22 +122,47 @@ def corrected_initial_age(response: Response) -> float:
     return max(apparent_age, corrected_age_value)
 
 
+class Terms(NamedTuple):
+    """For how long a response may be used, in seconds."""
+
+    explicit: bool
+    """Whether it says so itself (§4.2.1)."""
+    lifetime: float
+    stale_while_revalidate: float
+    stale_if_error: float
+    """Past its lifetime (RFC 5861)."""
+
+
+def terms(response: Response, policy: Policy) -> Terms:
+    """For how long *response* may be used, worked out once."""
+    known: Terms | None = response.terms
+    if known is None:
+        said = controls(response, policy)
+        explicit = explicit_lifetime(response, said) is not None
+        default = policy.stale_while_revalidate if explicit else 0
+        known = response.terms = Terms(
+            explicit,
+            freshness_lifetime(response, said, policy),
+            stale_window(response, said, "stale-while-revalidate", default, policy),
+            stale_window(response, said, "stale-if-error", policy.stale_if_error, policy),
+        )
+    return known
+
+
 def answers_others(response: Response, policy: Policy) -> bool:
     """Whether *response*, once it is stored, may answer requests without being asked about: it is
     not there for its validators only (§4, §5.2.2.4)."""
-    said = controls(response, policy)
-    if said.directives.get("no-cache", "") is None:
+    if controls(response, policy).directives.get("no-cache", "") is None:
         return False
-    window = stale_window(response, said, "stale-while-revalidate", 0, policy)
-    lifetime = freshness_lifetime(response, said, policy)
-    return lifetime + window > corrected_initial_age(response)
+    known = terms(response, policy)
+    return known.lifetime + known.stale_while_revalidate > corrected_initial_age(response)
 
 
 def stale_window(
     response: Response, said: Controls, name: str, default: int, policy: Policy
 ) -> float:
     """Seconds past its freshness that *name* (RFC 5861) lets a response be served."""
-    if is_clipped(response.code, policy):
+    if response.code >= 400 and is_clipped(response.code, policy):
         return 0
     if name not in said.directives:
         return default

@@ -13,7 +13,8 @@ from wsgicache.rules.keys import Key, Selector, Values
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-FieldLines = list[tuple[str, str]]
+Line = tuple[str, str]
+FieldLines = list[Line]
 NEVER = float("-inf")
 
 
@@ -86,9 +87,11 @@ class Response:
         "controls",
         "fields",
         "lines",
+        "names",
         "received_at",
         "requested_at",
         "status",
+        "terms",
         "wall",
     )  # fmt: skip
 
@@ -109,16 +112,24 @@ class Response:
         self.wall = wall
         self.controls: Any = None
         """What binds this cache, once it was asked for (freshness.Controls)."""
+        self.terms: Any = None
+        """For how long it may be used, once it was asked for (freshness.Terms)."""
+        self.names: list[str] = []
+        """The names in *fields*, in lower case."""
         lines: dict[str, list[str]] = {}
         try:
             self.code = int(status[:3]) if _STATUS.fullmatch(status) else 0
-            for name, value in fields:
+            self.names = [name.lower() for name, _ in fields]
+            for name, (_, value) in zip(self.names, fields, strict=True):
                 if type(value) is not str:
                     raise TypeError(value)
-                lines.setdefault(name.lower(), []).append(value)
+                if name in lines:
+                    lines[name].append(value)
+                else:
+                    lines[name] = [value]
         except (TypeError, ValueError, AttributeError):
             # What breaks PEP 3333 is for the server to judge; code 0 is never stored.
-            self.code, lines = 0, {}
+            self.code, self.names, lines = 0, [], {}
         self.lines = lines
 
     def field(self, name: str) -> str | None:
@@ -153,7 +164,7 @@ class Response:
 @dataclass(slots=True, eq=False, kw_only=True)
 class StoredResponse:
     """A response at rest. Understood once, when stored; only compared afterwards, and replaced
-    rather than changed (but for `aged`; freezing would cost a miss 2 µs)."""
+    rather than changed (but for `weight` and `aged`; freezing would cost a miss 2 µs)."""
 
     status: str
     """Ready for start_response."""
@@ -191,6 +202,8 @@ class StoredResponse:
     """The environ items that make a request about it conditional: what the app gave (§4.3.1)."""
     cache_status: str
     """How its Cache-Status begins: what caches nearer to the origin said, and our name."""
+    weight: int = 0
+    """Bytes that it takes in memory, once that was counted."""
     aged: tuple[int, FieldLines] = (-1, [])
     """PERF: the last age in seconds it was served with, and what its fields then said of that:
     a page asked for more than once a second has them ready (0.4 of a constant app's cost)."""

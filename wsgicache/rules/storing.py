@@ -22,13 +22,13 @@ from wsgicache.rules.freshness import (
     corrected_initial_age,
     date_value,
     explicit_lifetime,
-    freshness_lifetime,
-    stale_window,
+    terms,
 )
 from wsgicache.rules.groups import groups_of
 from wsgicache.rules.keys import same_origin_key
 from wsgicache.rules.model import (
     FieldLines,
+    Line,
     Request,
     Response,
     StoredResponse,
@@ -110,8 +110,9 @@ def refusal(
         return "groups"
     # * the response contains at least one of: public, Expires, max-age, s-maxage, or a status
     #   code that is defined as heuristically cacheable;
+    known = terms(response, policy)
     if (
-        explicit_lifetime(response, said) is None
+        not known.explicit
         and "public" not in directives
         and (
             response.code not in HEURISTICALLY_CACHEABLE
@@ -121,10 +122,10 @@ def refusal(
         return "freshness"
     # and is of use: fresh for a while, or able to be validated or to stand in.
     if not (
-        freshness_lifetime(response, said, policy) > 0
+        known.lifetime > 0
+        or known.stale_while_revalidate > 0
+        or known.stale_if_error > 0
         or app_validators(response)
-        or stale_window(response, said, "stale-while-revalidate", 0, policy)
-        or stale_window(response, said, "stale-if-error", policy.stale_if_error, policy)
     ):
         return "freshness"
     # Last, since it takes longest: the whole is what WSGI and HTTP allow.
@@ -216,7 +217,9 @@ def forwarded_fields(response: Response, policy: Policy) -> FieldLines:
     gone = not_forwarded(response, policy)
     if not gone:
         return list(response.fields)
-    return [line for line in response.fields if line[0].lower() not in gone]
+    return [
+        line for name, line in zip(response.names, response.fields, strict=True) if name not in gone
+    ]
 
 
 # What says something of the representation that a 304 leaves out (RFC 9110 §15.4.5).
@@ -235,14 +238,19 @@ _REPRESENTATION = frozenset(
 _NO_CONTENT = frozenset({204, 304})
 
 
-def stored_fields(response: Response, said: Controls, policy: Policy) -> FieldLines:
-    """The fields that may be stored (§3.1), without those that every reuse makes anew."""
-    gone = not_forwarded(response, policy) | {"age", "cache-status", "x-cache"}
+_MADE_ANEW = frozenset({"age", "cache-status", "content-length", "x-cache"})
+
+
+def stored_lines(response: Response, said: Controls, policy: Policy) -> list[tuple[str, Line]]:
+    """The field lines that may be stored (§3.1), each with its name in lower case; without those
+    that every reuse makes anew."""
+    gone = not_forwarded(response, policy) | _MADE_ANEW
     # A field list says what must not be sent again without asking the origin (§5.2.2.4, §5.2.2.7).
     for name in ("no-cache", "private"):
         if (listed := said.directives.get(name)) is not None:
             gone = gone.union(field_names(listed) or ())
-    return [line for line in response.fields if line[0].lower() not in gone]
+    pairs = zip(response.names, response.fields, strict=True)
+    return [(name, line) for name, line in pairs if name not in gone]
 
 
 # ── Validators ─────────────────────────────────────────────────────────────────────────────────
@@ -252,10 +260,15 @@ _GENERATED = '"wsgicache-'
 
 def generated_etag(fields: FieldLines, content: bytes) -> str:
     """A strong entity tag for *content* as *fields* describe it (RFC 9110 §8.8.3)."""
+    described = "".join(
+        [
+            f"\n{name.lower()}:{value}"
+            for name, value in fields
+            if name[:8] in ("Content-", "content-") or name.lower().startswith("content-")
+        ]
+    )
     digest = blake2b(content, digest_size=12)
-    for name, value in fields:
-        if name.lower().startswith("content-"):
-            digest.update(f"\n{name.lower()}:{value}".encode("latin-1"))
+    digest.update(described.encode("latin-1"))
     return f'{_GENERATED}{digest.hexdigest()}"'
 
 
@@ -308,47 +321,38 @@ def store(
         length = len(content or b"")
     said = controls(response, policy)
     directives = said.directives
-    fields = stored_fields(response, said, policy)
+    lines, code = stored_lines(response, said, policy), response.code
     quiet = _withheld(policy.targets[:1], policy.strip).intersection(response.lines)
-    span = content_span(response) if response.code == 206 else None
     etag = response.field("etag")
-    if etag is None and content is not None and response.code == 200 and policy.generate_etags:
-        etag = generated_etag(fields, content)
-        fields.append(("ETag", etag))
-    if response.code not in _NO_CONTENT:
-        fields = [line for line in fields if line[0].lower() != "content-length"]
+    if etag is None and content is not None and code == 200 and policy.generate_etags:
+        etag = generated_etag([line for _, line in lines], content)
+        lines.append(("etag", ("ETag", etag)))
+    not_modified = [line for name, line in lines if name not in _REPRESENTATION]
+    fields = [line for _, line in lines]
+    if code not in _NO_CONTENT:
         fields.append(("Content-Length", str(length)))
     modified = response.field("last-modified")
     modified_at = parse_date(modified, response.wall)
     date = date_value(response)
-    lifetime = freshness_lifetime(response, said, policy)
-    explicit = explicit_lifetime(response, said) is not None
+    known = terms(response, policy)
     return StoredResponse(
         status=response.status,
         fields=fields,
-        not_modified=[line for line in fields if line[0].lower() not in _REPRESENTATION],
+        not_modified=not_modified,
         content=content,
         length=length,
         generated_at=response.received_at - corrected_initial_age(response),
-        freshness_lifetime=lifetime,
+        freshness_lifetime=known.lifetime,
         # Never earlier than half-way: a window longer than the life would never close.
-        refresh_age=max(lifetime - policy.refresh_ahead, lifetime / 2),
+        refresh_age=max(known.lifetime - policy.refresh_ahead, known.lifetime / 2),
         no_cache="no-cache" in directives and directives["no-cache"] is None,
         # s-maxage incorporates the semantics of proxy-revalidate (§5.2.2.10).
         must_revalidate=not directives.keys().isdisjoint(
             ("must-revalidate", "proxy-revalidate", "s-maxage")
         ),
         shareable=allows_identified(directives),
-        stale_while_revalidate=stale_window(
-            response,
-            said,
-            "stale-while-revalidate",
-            policy.stale_while_revalidate if explicit else 0,
-            policy,
-        ),
-        stale_if_error=stale_window(
-            response, said, "stale-if-error", policy.stale_if_error, policy
-        ),
+        stale_while_revalidate=known.stale_while_revalidate,
+        stale_if_error=known.stale_if_error,
         etag=etag if etag is not None and is_entity_tag(etag) else None,
         last_modified=modified if modified_at is not None else None,
         modified_at=date if modified_at is None else modified_at,
@@ -356,8 +360,10 @@ def store(
         and "date" in response.lines
         and date >= modified_at + 1,
         validators=app_validators(response),
-        cache_status=", ".join([*nearer_caches(response), policy.name]),
+        cache_status=", ".join([*nearer_caches(response), policy.name])
+        if "cache-status" in response.lines
+        else policy.name,
         withheld=[line for line in response.fields if line[0].lower() in quiet] if quiet else [],
-        span=span,
+        span=content_span(response) if code == 206 else None,
         groups=groups_of(response) or (),
     )

@@ -29,13 +29,21 @@ _MOST_GROUPS = 10_000
 
 def entry_bytes(key: Key, entry: CacheEntry) -> int:
     """Bytes of memory that *entry* takes under *key*, overhead included; rather too many."""
-    total = _NODE_BYTES + sum(map(len, key))
+    scheme, host, path, query = key
+    total = _NODE_BYTES + len(scheme) + len(host) + len(path) + len(query)
     for selector, stored in entry.responses.items():
-        total += _RESPONSE_BYTES + (stored.length if stored.content is not None else 0)
-        total += 64 * len(selector) + sum(len(one) for one in selector if isinstance(one, str))
-        for name, value in stored.fields:
-            total += _FIELD_BYTES + len(name) + len(value)
+        total += 64 * len(selector) + len(
+            "".join([one for one in selector if isinstance(one, str)])
+        )
+        total += stored.weight or _weigh(stored)
     return total
+
+
+def _weigh(stored: StoredResponse) -> int:
+    text = "".join([text for line in stored.fields for text in line])
+    content = 0 if stored.content is None else stored.length
+    stored.weight = _RESPONSE_BYTES + content + _FIELD_BYTES * len(stored.fields) + len(text)
+    return stored.weight
 
 
 class _Node:
