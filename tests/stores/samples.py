@@ -73,7 +73,11 @@ def told(found: CacheEntry | None) -> Any:
     if found is None:
         return None
     stored = {
-        selector: {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
+        selector: {
+            field.name: getattr(one, field.name)
+            for field in dataclasses.fields(one)
+            if field.name not in ("aged", "weight")
+        }
         for selector, one in found.responses.items()
     }
     return found.nominated, found.emptied_at, found.salt, stored
