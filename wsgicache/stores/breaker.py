@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
+from time import monotonic
 from typing import TypeVar
 
 from wsgicache.stores import StoreError
@@ -59,12 +59,12 @@ class Breaker:
 
     def _probe(self) -> None:
         """Let one pass each time (two would do no harm). Raises StoreError for the others."""
-        now = time.monotonic()
+        now = monotonic()
         if now < self._retry_at:
             raise StoreError(f"{self.name} does not answer and is left alone for a moment")
         self._retry_at = now + random.uniform(*PAUSE)
 
     def _failed(self) -> None:
         if self.failures + 1 == FAILURES:
-            self._retry_at = time.monotonic() + random.uniform(*PAUSE)
+            self._retry_at = monotonic() + random.uniform(*PAUSE)
         self.failures += 1

@@ -111,8 +111,8 @@ class _Node:
     """A cache that gets and sets. One process changes a value under a lock; of several, the last
     one wins."""
 
-    def __init__(self, cache: Any, limit: int) -> None:
-        self.name = type(cache).__name__
+    def __init__(self, cache: Any, limit: int, name: str | None = None) -> None:
+        self.name = name or type(cache).__name__
         self.limit = limit
         self._cache = cache
         self._breaker = Breaker(self.name)
@@ -183,10 +183,11 @@ class _RedisNode(_Node):
     """
 
     def __init__(self, cache: Any, limit: int, client: Any) -> None:
-        super().__init__(cache, limit)
         options = getattr(getattr(client, "connection_pool", None), "connection_kwargs", {})
         if options.get("decode_responses"):
             raise TypeError("CachelibStore(…): a client without decode_responses=True is allowed")
+        where = options.get("path") or f"{options.get('host', '')}:{options.get('port', '')}"
+        super().__init__(cache, limit, f"{type(cache).__name__} {where.strip(':')}".strip())
         self._client = client
         self._is_cluster = hasattr(client, "mget_nonatomic")
 

@@ -64,16 +64,17 @@ class Connections:
         return result
 
     def _try(self, client: Client, do: Callable[[Client], T], hurry: bool) -> T:
+        if client.sock is None:
+            connection = _connected(client, self._timeout)
+            client.sock = _Patient(connection, self._timeout * PATIENCE, self._turn)
+        patient: _Patient = client.sock
+        patient.begin(self._timeout / 2 if hurry else self._timeout)
         try:
-            if client.sock is None:
-                connection = _connected(client, self._timeout)
-                client.sock = _Patient(connection, self._timeout * PATIENCE, self._turn)
-            client.sock.begin(self._timeout / 2 if hurry else self._timeout)
             return do(client)
         except MemcacheUnexpectedCloseError as error:
             raise ConnectionResetError("the server closed the connection") from error
         finally:
-            if self._turn.waiting is client.sock:
+            if self._turn.waiting is patient:
                 self._turn.waiting = None
 
     def _take(self) -> tuple[Client, bool]:

@@ -1,0 +1,695 @@
+"""MemcachedStore beside the contract: what may be given, what a hit costs, and what a server that
+is none of ours, or none at all, can do (T1-T3, T9, R3-R5, R14, R15, R50)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import re
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymemcache.client.base import Client, PooledClient
+from pymemcache.client.hash import HashClient
+from pymemcache.client.retrying import RetryingClient
+from pymemcache.serde import CompressedSerde, PickleSerde
+
+from tests.running import binary, eventually
+from tests.scene import FakeClock, Scene
+from tests.stores.contract import KEY, content_of, fill, found
+from tests.stores.servers import Server
+from tests.stores.test_packing import Canary
+from wsgicache.rules.entries import emptied
+from wsgicache.stores import StoreError, breaker
+from wsgicache.stores.breaker import Breaker
+from wsgicache.stores.connections import _Patient
+from wsgicache.stores.memcached import MemcachedStore
+
+PLENTY = 5.0
+"""Seconds for what takes a moment, where the time is not what is tested."""
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def open_store(memcached: Server, namespace: str, clock: FakeClock) -> Callable[..., Any]:
+    def make(servers: Any = None, **options: Any) -> MemcachedStore:
+        how = {"namespace": namespace, "clock": clock, "timeout": PLENTY, **options}
+        return MemcachedStore(servers or memcached.address, **how)
+
+    return make
+
+
+# ── what may be given ────────────────────────────────────────────────────────────────────────────
+
+CLIENTS: dict[str, Callable[[str, int], Any]] = {
+    "host:port": lambda host, port: f"{host}:{port}",
+    "(host, port)": lambda host, port: (host, port),
+    "[host:port]": lambda host, port: [f"{host}:{port}"],
+    "[(host, port), the same]": lambda host, port: [(host, port), f"{host}:{port}"],
+    "localhost": lambda host, port: f"localhost:{port}",
+    "Client": lambda host, port: Client((host, port), serde=PickleSerde(), ignore_exc=True),
+    "PooledClient": lambda host, port: PooledClient((host, port), serde=CompressedSerde()),
+    "HashClient": lambda host, port: HashClient([(host, port)], serde=PickleSerde()),
+    "pooled HashClient": lambda host, port: HashClient([(host, port)], use_pooling=True),
+    "RetryingClient": lambda host, port: RetryingClient(Client((host, port)), attempts=3),
+}
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("make", CLIENTS.values(), ids=CLIENTS)
+def test_what_may_be_given(
+    make: Callable[[str, int], Any],
+    open_store: Callable[..., Any],
+    memcached: Server,
+    clock: FakeClock,
+) -> None:
+    store = open_store(make("127.0.0.1", memcached.port))
+    fill(store, clock, b"x" * 70_000).commit()
+    assert content_of(store, found(store)) == b"x" * 70_000
+
+
+@pytest.mark.network
+def test_a_client_of_a_class_of_ones_own(
+    open_store: Callable[..., Any], memcached: Server, clock: FakeClock
+) -> None:
+    connected = []
+
+    class Own(Client):  # type: ignore[misc]
+        def _connect(self) -> None:
+            super()._connect()
+            connected.append(self.sock)
+
+    store = open_store(Own(("127.0.0.1", memcached.port), key_prefix=b"own:"))
+    fill(store, clock).commit()
+    assert found(store) is not None
+    assert connected
+
+
+@pytest.mark.network
+def test_a_unix_socket(tmp_path: Path, clock: FakeClock) -> None:
+    path = tmp_path / "socket"
+    user = ["-u", "root"] if os.getuid() == 0 else []
+    process = subprocess.Popen([binary("memcached"), "-s", str(path), *user])
+    try:
+        eventually(path.exists, "memcached has made no socket")
+        store = MemcachedStore(str(path), clock=clock, timeout=PLENTY)
+        eventually(lambda: store.generation(KEY), "memcached does not listen")
+        fill(store, clock).commit()
+        assert found(store) is not None
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.network
+def test_tls(tmp_path: Path, memcached: Server, clock: FakeClock, namespace: str) -> None:
+    key, cert = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    line = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -batch"
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    command = [binary("openssl"), *line.split(), *names, "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(command, capture_output=True, check=True)
+    inside = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    inside.load_cert_chain(cert, key)
+
+    def dressed(connection: socket.socket) -> socket.socket:
+        return inside.wrap_socket(connection, server_side=True)
+
+    with proxied(memcached, dressed) as port:
+        trusting = ssl.create_default_context(cafile=str(cert))
+        how: Any = {"namespace": namespace, "clock": clock, "timeout": PLENTY}
+        store = MemcachedStore(("localhost", port), tls=trusting, **how)
+        fill(store, clock, b"x" * 200_000).commit()
+        assert content_of(store, found(store)) == b"x" * 200_000
+        with pytest.raises(StoreError, match="CERTIFICATE_VERIFY_FAILED"):
+            MemcachedStore(("localhost", port), tls=ssl.create_default_context(), **how).get(KEY)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"servers": None}, "TypeError.*None.*'host:port'"),
+        ({"servers": 7}, "TypeError.*7"),
+        ({"servers": []}, "TypeError"),
+        ({"servers": ""}, "TypeError"),
+        ({"servers": [7]}, "TypeError.*7"),
+        ({"servers": ("a", "b", 3)}, "TypeError"),
+        ({"servers": "a:b"}, "ValueError.*'a:b'"),
+        ({"servers": object()}, "TypeError"),
+        ({"timeout": 0}, r"ValueError.*timeout=0.*above 0"),
+        ({"timeout": "1"}, "ValueError.*timeout='1'"),
+        ({"idle": 0}, "ValueError.*idle=0.*1 or more"),
+        ({"limit": 1}, "ValueError.*limit=1.*16384"),
+        ({"namespace": "a b"}, "ValueError.*namespace='a b'"),
+        ({"secret": 7}, "TypeError.*secret"),
+        ({"secret": "short"}, "ValueError.*16 bytes"),
+        ({"generation_seconds": -1}, "ValueError.*generation_seconds=-1"),
+        ({"generation_seconds": "1"}, "TypeError.*generation_seconds='1'"),
+    ],
+    ids=repr,
+)
+def test_what_may_not(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        MemcachedStore(**{"servers": "127.0.0.1:1", **arguments})
+    assert re.search(message, f"{caught.typename}: {caught.value}")
+    assert "short" not in str(caught.value)
+
+
+# ── what a hit costs ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("size", [0, 4096, 65_536])
+def test_a_hit_is_one_round_trip(
+    open_store: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    make_scene: Callable[..., Scene],
+    clock: FakeClock,
+    size: int,
+) -> None:
+    sent: list[bytes] = []
+    send = _Patient.sendall
+
+    def counted(self: Any, data: bytes) -> None:
+        sent.append(bytes(data))
+        send(self, data)
+
+    scene = make_scene(store=open_store(), clock=clock)
+    scene.app(200, b"x" * size, cache_control="max-age=60", vary="Accept", cache_tag="a")
+    scene.get("/")
+    scene.get("/")
+    monkeypatch.setattr(_Patient, "sendall", counted)
+    for _ in range(10):
+        assert scene.get("/").hit
+    assert len(sent) == 10
+    # Once a second the generation is read along with it, and groups only if that has changed.
+    for _ in range(3):
+        scene.after(1)
+        assert scene.get("/").hit
+    assert len(sent) == 13
+    assert [line.count(b" ") for line in sent[10:]] == [2, 2, 2]
+
+
+# ── values of others (T1) ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("value", "flags"),
+    [
+        (pickle.dumps(Canary()), 1),
+        (b"12", 2),
+        (b"12", 4),
+        (zlib.compress(bytes(50_000_000)), 8),
+        (zlib.compress(pickle.dumps(Canary())), 9),
+        (b"\xff\xfe", 16),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+@pytest.mark.parametrize(
+    "make", [CLIENTS["host:port"], CLIENTS["HashClient"]], ids=["plain", "own"]
+)
+def test_t1_what_others_planted_is_not_unpickled(
+    open_store: Callable[..., Any],
+    memcached: Server,
+    clock: FakeClock,
+    make: Callable[[str, int], Any],
+    value: bytes,
+    flags: int,
+) -> None:
+    store = open_store(make("127.0.0.1", memcached.port))
+    fill(store, clock).commit()
+    with contextlib.closing(Client(("127.0.0.1", memcached.port))) as client:
+        name = store._names.of("entry", *KEY).text
+        assert client.set(name, value, flags=flags, noreply=False)
+    assert found(store) is None
+    assert store.corrupt == 1
+    assert not Canary.sung
+    fill(store, clock, b"new").commit()
+    assert content_of(store, found(store)) == b"new"
+
+
+@pytest.mark.network
+def test_t9_a_server_that_takes_less_than_we_think(
+    started: Callable[..., Server], make_scene: Callable[..., Scene], clock: FakeClock
+) -> None:
+    server = started("memcached", "-I", "512k")
+    store = MemcachedStore(server.address, clock=clock, timeout=PLENTY)
+    fill(store, clock, b"old").commit()
+    with pytest.raises(StoreError, match="too large"):
+        fill(store, clock, os.urandom(3_000_000)).commit()
+    assert content_of(store, found(store)) == b"old"
+    scene = make_scene(store=store, clock=clock)
+    scene.app(200, os.urandom(900_000), cache_control="max-age=60")
+    assert scene.get("/large").code == 200
+    assert scene.get("/large").code == 200
+    fitting = MemcachedStore(server.address, clock=clock, timeout=PLENTY, limit=500_000)
+    fill(fitting, clock, content := os.urandom(3_000_000)).commit()
+    assert content_of(fitting, found(fitting)) == content
+
+
+@pytest.mark.network
+def test_t9_an_entry_that_is_too_large_loses_its_oldest_responses(
+    open_store: Callable[..., Any], clock: FakeClock
+) -> None:
+    store = open_store(limit=50_000)
+    for number in range(20):
+        odd = (("Accept", str(number)),)
+        fill(store, clock, headers=odd, vary="Accept", x_odd="x" * 10_000).commit()
+    have = [found(store, "/", ("Accept", str(n))) is not None for n in range(20)]
+    assert have == [False] * 16 + [True] * 4
+    with pytest.raises(StoreError, match="takes 50000 bytes, and a response needs"):
+        fill(store, clock, target="/2", x_odd="x" * 60_000).commit()
+
+
+# ── servers that are none (T3) ───────────────────────────────────────────────────────────────────
+
+
+@contextlib.contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that has *serve* talk to each connection, in a thread of its own."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    connections: list[socket.socket] = []
+
+    def talk(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError, ValueError), connection:
+            serve(connection)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connections.append(connection)
+                threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+        thread.join(10)
+
+
+@contextlib.contextmanager
+def proxied(
+    server: Server,
+    dress: Callable[[socket.socket], socket.socket] = lambda connection: connection,
+    answer: Callable[[list[bytes], bytes, bytes], list[bytes]] | None = None,
+) -> Iterator[int]:
+    """A proxy of *server*. *answer* makes of the answers to come, what was asked and what the
+    server has said to it, the answers that are given now."""
+
+    def serve(connection: socket.socket) -> None:
+        held: list[bytes] = []
+        with server.connection() as behind, dress(connection) as front:
+            behind.settimeout(PLENTY)
+            while asked := whole(front, is_command):
+                behind.sendall(asked)
+                said = whole(behind, is_answer)
+                for part in [said] if answer is None else answer(held, asked, said):
+                    if part == b"CLOSE":
+                        return
+                    front.sendall(part)
+
+    with listening(serve) as port:
+        yield port
+
+
+def whole(connection: socket.socket, is_whole: Callable[[bytes], bool]) -> bytes:
+    data = b""
+    while not is_whole(data):
+        chunk = connection.recv(1 << 20)
+        if not chunk:
+            return b""
+        data += chunk
+    return data
+
+
+def is_command(data: bytes) -> bool:
+    line, end, rest = data.partition(b"\r\n")
+    words = line.split()
+    if not end:
+        return False
+    if words[0] in (b"set", b"add", b"cas"):
+        return len(rest) >= int(words[4]) + 2
+    return True
+
+
+def is_answer(data: bytes) -> bool:
+    if data.startswith(b"VALUE"):
+        line, _, rest = data.partition(b"\r\n")
+        length = int(line.split()[3]) + 2
+        return len(rest) > length and is_answer(rest[length:])
+    return data.endswith(b"\r\n")
+
+
+def shifted(held: list[bytes], asked: bytes, said: bytes) -> list[bytes]:
+    """Each answer goes to the next question."""
+    held.append(said)
+    return [held.pop(0)] if len(held) > 1 else [b"END\r\n"]
+
+
+def truncated(held: list[bytes], asked: bytes, said: bytes) -> list[bytes]:
+    return [said[: len(said) // 2], b"CLOSE"] if said.startswith(b"VALUE") else [said]
+
+
+def doubled(held: list[bytes], asked: bytes, said: bytes) -> list[bytes]:
+    return [said, said]
+
+
+def chatty(held: list[bytes], asked: bytes, said: bytes) -> list[bytes]:
+    return [b"OH HELLO\r\n" + said]
+
+
+def of_another(held: list[bytes], asked: bytes, said: bytes) -> list[bytes]:
+    """Values under the name that was asked for, but what was said before."""
+    if not said.startswith(b"VALUE"):
+        return [said]
+    held.append(said)
+    before = held[-2] if len(held) > 1 else said
+    line, _, rest = before.partition(b"\r\n")
+    words = line.split()
+    words[1] = asked.split()[1]
+    return [b" ".join(words) + b"\r\n" + rest]
+
+
+def of_another_name(held: list[bytes], asked: bytes, said: bytes) -> list[bytes]:
+    held.append(said)
+    return [held[-2] if len(held) > 1 else said]
+
+
+def silent(held: list[bytes], asked: bytes, said: bytes) -> list[bytes]:
+    return [b"CLOSE"]
+
+
+def junk(held: list[bytes], asked: bytes, said: bytes) -> list[bytes]:
+    return [b"VALUE x y z\r\n\xff\x00", b"CLOSE"]
+
+
+def endless(held: list[bytes], asked: bytes, said: bytes) -> list[bytes]:
+    name = asked.split()[1]
+    return [b"VALUE " + name + b" 0 4000000000\r\n" + b"x" * 1000, b"CLOSE"]
+
+
+LIARS = [shifted, truncated, doubled, chatty, of_another, of_another_name, silent, junk, endless]
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("answer", LIARS, ids=lambda answer: answer.__name__)
+def test_t3_a_server_that_answers_something_else(
+    memcached: Server,
+    open_store: Callable[..., Any],
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[[list[bytes], bytes, bytes], list[bytes]],
+) -> None:
+    """No wrong content, ever; and what is odd ends the connection."""
+    monkeypatch.setattr(breaker, "FAILURES", 10**9)
+    honest = open_store()
+    pages = {f"/{number}": os.urandom(20_000) for number in range(10)}
+    for target, content in pages.items():
+        fill(honest, clock, content, target=target).commit()
+    with proxied(memcached, answer=answer) as port:
+        store = open_store(("127.0.0.1", port), timeout=0.3)
+        right = 0
+        for _ in range(3):
+            for target, content in pages.items():
+                try:
+                    got = content_of(store, found(store, target))
+                except StoreError:
+                    continue
+                assert got in (None, content)
+                right += got == content
+    if answer is doubled:
+        assert right
+
+
+# ── servers that are slow, or none at all (R3, R4, R14, R15) ─────────────────────────────────────
+
+TIMEOUT = 0.2
+
+
+def drip(connection: socket.socket) -> None:
+    """An answer that comes byte by byte."""
+    asked = whole(connection, is_command)
+    name = asked.split()[1]
+    for byte in b"VALUE " + name + b" 0 4096\r\n" + b"x" * 4096 + b"\r\nEND\r\n":
+        connection.sendall(bytes([byte]))
+        time.sleep(TIMEOUT / 40)
+
+
+def hang(connection: socket.socket) -> None:
+    whole(connection, lambda data: False)
+
+
+def reset(connection: socket.socket) -> None:
+    asked = whole(connection, is_command)
+    connection.sendall(b"VALUE " + asked.split()[1] + b" 0 4096\r\nxxxx")
+    linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+@pytest.mark.parametrize("serve", [drip, hang, reset], ids=lambda serve: serve.__name__)
+def test_r3_r4_an_operation_has_an_end(
+    serve: Callable[[socket.socket], None], clock: FakeClock
+) -> None:
+    """Byte by byte would take 20 s; the deadline is a fifth of a second."""
+    with listening(serve) as port:
+        store = MemcachedStore(("127.0.0.1", port), clock=clock, timeout=TIMEOUT)
+        began = time.monotonic()
+        with pytest.raises(StoreError, match=r"127\.0\.0\.1:\d+: (Timeout|ConnectionReset)Error"):
+            store.get(KEY)
+        assert time.monotonic() - began < 10  # not the time of the drip, on any machine
+
+
+def test_r4_a_black_hole(clock: FakeClock) -> None:
+    """Nobody accepts, and the backlog is full."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = []
+        for _ in range(3):
+            waiting.append(socket.socket())
+            waiting[-1].setblocking(False)
+            waiting[-1].connect_ex(address)
+        store = MemcachedStore(address, clock=clock, timeout=TIMEOUT)
+        with pytest.raises(StoreError, match="Timeout"):
+            store.get(KEY)
+        for one in waiting:
+            one.close()
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1:1", "no-such-host.invalid:1", "/no/such/socket"])
+def test_r4_nobody_there(server: str, make_scene: Callable[..., Scene]) -> None:
+    scene = make_scene(store=MemcachedStore(server, timeout=TIMEOUT))
+    scene.app(200, "page", cache_control="max-age=60")
+    for _ in range(5):
+        got = scene.get("/")
+        assert (got.text, got.detail) == ("page", "store-error")
+
+
+@pytest.mark.network
+def test_r14_a_server_that_comes_later(
+    started: Callable[..., Server], make_scene: Callable[..., Scene]
+) -> None:
+    server = started("memcached")
+    server.kill()
+    scene = make_scene(store=MemcachedStore(server.address, timeout=PLENTY))
+    scene.app(200, "page", cache_control="max-age=60")
+    for _ in range(5):
+        assert scene.get("/").text == "page"
+    server.start()
+    eventually(lambda: scene.get("/").hit, "the store has not healed")
+
+
+@pytest.mark.network
+def test_a_server_that_was_started_anew_is_used_at_once(
+    started: Callable[..., Server], clock: FakeClock
+) -> None:
+    """Its connections are of no use any more, and are replaced. What was asked for before it was
+    known that its generation is lost is not kept."""
+    server = started("memcached")
+    store = MemcachedStore(server.address, clock=clock, timeout=PLENTY)
+    fill(store, clock).commit()
+    assert found(store) is not None
+    server.kill()
+    server.start()
+    assert store.get(KEY) is None
+    for _ in range(2):
+        fill(store, clock).commit()
+    assert found(store) is not None
+
+
+def test_r15_the_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open after three failures, one attempt each 0.5 to 0.8 s, closed after a success."""
+    now = 100.0
+    monkeypatch.setattr("wsgicache.stores.breaker.monotonic", lambda: now)
+    asked: list[float] = []
+    works = False
+
+    def ask() -> str:
+        asked.append(now)
+        if not works:
+            raise OSError("no route")
+        return "answer"
+
+    one = Breaker("the server")
+
+    def is_open() -> bool:
+        return one.is_open
+
+    def outcome() -> str:
+        try:
+            return one.call(ask, lambda error: isinstance(error, OSError))
+        except StoreError as error:
+            return str(error)
+
+    failed, left_alone = "the server: OSError: no route", "the server does not answer and is left"
+    assert [outcome() for _ in range(3)] == [failed] * 3
+    assert is_open()
+    assert outcome().startswith(left_alone)
+    assert len(asked) == 3
+    for _ in range(400):
+        now += 0.01
+        outcome()
+    times = asked[2:]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    assert 5 <= len(pauses) <= 8
+    assert all(0.5 <= pause <= 0.82 for pause in pauses)
+    assert len({round(pause, 6) for pause in pauses}) > 1
+    works = True
+    now += 1
+    assert [outcome() for _ in range(3)] == ["answer"] * 3
+    assert not is_open()
+    works = False
+    assert outcome() == failed
+    works = True
+    assert outcome() == "answer"
+    assert one.failures == 0
+
+
+def test_r15_an_answer_that_refuses_is_an_answer() -> None:
+    one = Breaker("the server")
+
+    def refuse() -> None:
+        raise LookupError("no")
+
+    for _ in range(10):
+        with pytest.raises(StoreError, match="the server: LookupError: no"):
+            one.call(refuse, lambda error: False)
+    assert not one.is_open
+
+
+def test_r15_base_exceptions_are_not_swallowed() -> None:
+    def stop() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        Breaker("the server").call(stop, lambda error: True)
+
+
+# ── threads and processes (T3, R5, R50) ──────────────────────────────────────────────────────────
+
+
+@pytest.mark.network
+def test_r5_as_many_threads_as_there_are(open_store: Callable[..., Any], clock: FakeClock) -> None:
+    store = open_store(idle=4)
+    pages = {f"/{number}": f"page {number}".encode() * 100 for number in range(20)}
+    for target, content in pages.items():
+        fill(store, clock, content, target=target).commit()
+    wrong: list[Any] = []
+
+    def read(number: int) -> None:
+        for step in range(10):
+            target = f"/{(number + step) % 20}"
+            try:
+                got = content_of(store, found(store, target))
+            except Exception as error:
+                got = repr(error).encode()
+            if got != pages[target]:
+                wrong.append(got)
+
+    threads = [threading.Thread(target=read, args=(number,)) for number in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    (generations,) = store._nodes.values()
+    assert len(generations.node._connections._idle) <= 4
+
+
+@pytest.mark.network
+def test_r50_children_have_connections_of_their_own(
+    open_store: Callable[..., Any], clock: FakeClock
+) -> None:
+    store = open_store()
+    pages = {f"/{number}": os.urandom(5_000) for number in range(10)}
+    for target, content in pages.items():
+        fill(store, clock, content, target=target).commit()
+
+    def read() -> bool:
+        return all(
+            content_of(store, found(store, target)) == content
+            for _ in range(20)
+            for target, content in pages.items()
+        )
+
+    children = []
+    for _ in range(4):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            with contextlib.suppress(BaseException):
+                code = 0 if read() else 2
+            os._exit(code)
+        children.append(child)
+    assert read()
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
+
+
+@pytest.mark.network
+def test_a_purge_with_a_server_down_names_it(
+    started: Callable[..., Server], memcached: Server, clock: FakeClock
+) -> None:
+    down = started("memcached")
+    how: Any = {"clock": clock, "timeout": PLENTY, "generation_seconds": 0}
+    store = MemcachedStore([memcached.address, down.address], namespace="cluster", **how)
+    targets = [f"/{number}" for number in range(20)]
+    for target in targets:
+        fill(store, clock, target=target, cache_tag="a").commit()
+    down.kill()
+    with pytest.raises(StoreError, match=f"not reached: {down.address}: "):
+        store.bump(["* a"], clock.now())
+    left = 0
+    for target in targets:
+        with contextlib.suppress(StoreError):
+            left += found(store, target) is not None
+    assert left == 0  # what could be reached was purged
+    for target in targets:
+        name = store._names.of("entry", "http", "example.org", target, "")
+        if store._route(name.text).name == down.address:
+            with pytest.raises(StoreError, match=down.address):
+                store.update(("http", "example.org", target, ""), emptied(clock.now()))
+            return
+    raise AssertionError("no page is on the server that is down")
