@@ -79,7 +79,7 @@ def test_every_policy_option_has_its_row_with_both_values() -> None:
         storing.refusal,
         storing._unkeepable_content,
         reading.read,
-        reading._look_closer,
+        reading._passing,
     ],
 )
 def test_every_refusal_is_explained(rule: object) -> None:
