@@ -98,6 +98,10 @@ class Flights:
             self._leading[here] = self._leading.get(here, 0) + 1
             return flight, True
 
+    def alone(self, key: Hashable) -> Flight:
+        """A flight that nobody can wait for; what comes of it is remembered like any other's."""
+        return Flight(self, key, 0, self._clock.now())
+
     def landed_since(self, key: Hashable, moment: float) -> bool:
         """Whether a flight of *key* has filled the store after *moment*: whoever looked before that
         and boards now would ask for what is there."""

@@ -206,14 +206,14 @@ class CacheMiddleware(Purging):
         self, request: Request, decision: Decision, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Wait for a request that is on its way for the same (§4), or ask the origin."""
-        if may_collapse(request, decision, self.policy):
-            again = self.collapse(request, decision)
-            if again.forward is None:
-                told = f"fwd={decision.forward}; collapsed"
-                return self.serve(request, again, start_response, told)
-            decision = again
-        self.warn_of_processes(request.environ)
         try:
+            if may_collapse(request, decision, self.policy):
+                again = self.collapse(request, decision)
+                if again.forward is None:
+                    told = f"fwd={decision.forward}; collapsed"
+                    return self.serve(request, again, start_response, told)
+                decision = again
+            self.warn_of_processes(request.environ)
             answer = Forward(
                 self.app, self.keeper, self.routes, request, decision, start_response
             ).ask()
@@ -240,6 +240,7 @@ class CacheMiddleware(Purging):
                         return again
                 return self.elect(request, decision)
             if flight is None:
+                request.flight = self.flights.alone(key)
                 request.too_large = self.flights.refused(key) == "too-large"
                 return decision
             outcome = self.flights.wait(flight, deadline - time.monotonic())
@@ -264,6 +265,7 @@ class CacheMiddleware(Purging):
         if shared is None:
             return decision
         token, pause = uuid4().hex, 0.01
+        known = None if decision.stored is None else decision.stored.generated_at
         deadline = time.monotonic() + min(self.policy.collapse_timeout, LEASE_SECONDS)
         try:
             while not shared.lease(request.key, token, LEASE_SECONDS):
@@ -271,7 +273,9 @@ class CacheMiddleware(Purging):
                     return decision
                 time.sleep(pause)
                 pause = min(2 * pause, 0.1)
-                again = self.decide_again(request)
+                again = self.decide_again(request, Outcome.FAILED)
+                if again.stored is not None and again.stored.generated_at != known:
+                    again = self.decide_again(request)
                 if again.forward is None:
                     request.land(Outcome.KEPT)
                     return again
