@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.routes import Route
 from wsgicache.rules.policy import Policy
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from wsgicache.stores import Store
 
 
-class FlaskApplication(Protocol):
-    """What is asked of a Flask application."""
-
-    wsgi_app: Any
-    debug: bool
-    extensions: dict[str, Any]
-    logger: Any
-
-
 def easy_setup(
-    app: FlaskApplication,
+    app: Flask,
     *,
     store: Store | None = None,
     policy: Policy | None = None,
@@ -45,6 +38,6 @@ def easy_setup(
         policy = Policy(debug=True) if policy is None else policy
         app.logger.info("wsgicache: app.debug is on, so this start has an empty cache of its own")
     cache = CacheMiddleware(app.wsgi_app, store=store, policy=policy, routes=routes)
-    app.wsgi_app = cache
+    app.wsgi_app = cache  # type: ignore[method-assign]
     app.extensions["wsgicache"] = cache
     return cache
