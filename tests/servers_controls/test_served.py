@@ -1,0 +1,88 @@
+"""Each decorator in each framework, under gunicorn with threads: no word on another's response."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import random
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.servers.process import free_port, running
+from tests.servers_controls.site import SITES, WORDS
+
+pytestmark = pytest.mark.network
+
+THREADS = 8
+COUNT = 1500
+"""Requests of the normal run; `mixed` takes any number."""
+SAID = ("cache-control", "expires", "pragma", "vary", "cache-groups", "wsgicache-cache-control")
+
+
+def asked(connection: http.client.HTTPConnection, site: str, word: str, number: int) -> bool:
+    """Ask for a page, and check that it has its own words and no others; whether it was a hit."""
+    connection.request("GET", f"/{site}/{word}/{number}")
+    response = connection.getresponse()
+    body = response.read().decode()
+    assert (response.status, body) == (200, f"page {number}"), (site, word, number, body)
+    got = {name: ", ".join(response.headers.get_all(name, [])) for name in SAID}
+    if got["expires"].endswith("GMT"):
+        got["expires"] = "…"
+    _, fields, _ = WORDS[word]
+    groups = f'"all", "g{number}"' if word == "cache_groups" else f'"g{number}"'
+    expected = dict.fromkeys(SAID, "") | {"cache-groups": groups} | fields
+    assert got == expected, (site, word, number)
+    return "; hit" in response.headers["Cache-Status"]
+
+
+def mixed(count: int, port: int) -> Counter[str]:
+    """*count* requests by as many threads as the server has; the outcomes of each word."""
+    told: list[str] = []
+    failures: list[BaseException] = []
+    serial = itertools.count()
+
+    def client(seed: int) -> None:
+        chance = random.Random(seed)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            while next(serial) < count and not failures:
+                site, word = chance.choice(SITES), chance.choice(list(WORDS))
+                hit = asked(connection, site, word, chance.randrange(20))
+                told.append(f"{word} {'hit' if hit else 'forwarded'}")
+        except BaseException as failure:
+            failures.append(failure)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=client, args=(seed,)) for seed in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return Counter(told)
+
+
+def serve_and_ask(count: int, directory: Path) -> Counter[str]:
+    """`mixed`, of a server that is started for it."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
+    command += ["--worker-class", "gthread", "--threads", str(THREADS)]
+    command += ["--worker-tmp-dir", str(directory), "tests.servers_controls.site:site()"]
+    with running(command, port, directory / "log") as server:
+        outcomes = mixed(count, port)
+        assert server.alarms() == []
+    return outcomes
+
+
+def test_no_word_reaches_another_response(tmp_path: Path) -> None:
+    outcomes = serve_and_ask(COUNT, tmp_path)
+    assert outcomes.total() == COUNT
+    for word, (_, _, stored) in WORDS.items():
+        assert outcomes[f"{word} forwarded"], word
+        assert bool(outcomes[f"{word} hit"]) == stored, word
