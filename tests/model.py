@@ -309,18 +309,27 @@ class Model:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.records: list[Record] = []
+        self.nominated: dict[str, set[str]] = {}  # by target: whatever any response ever named
 
     def of(self, target: str) -> list[Record]:
         return [record for record in self.records if record.ask.target == target]
 
-    def touched(self, target: str) -> None:
+    def touched(self, target: str, answer: Answer | None = None) -> None:
         """The app was asked about *target*: nothing is certain any more but what is told."""
         for record in self.of(target):
             record.certain = False
+        if answer is not None:
+            self.nominated.setdefault(target, set()).update(answer.vary)
+
+    def same_key(self, one: Ask, other: Ask) -> bool:
+        """Whether two requests agree in all that was ever nominated: a cache may put more into its
+        key than a response asks for (§2)."""
+        nominated = self.nominated.get(one.target, ())
+        return all(one.fields.get(name) == other.fields.get(name) for name in nominated)
 
     def received(self, ask: Ask, answer: Answer, told_stored: bool) -> None:
         """A full response to GET came from the app."""
-        self.touched(ask.target)
+        self.touched(ask.target, answer)
         record = Record(ask, answer, {answer.serial: answer}, [ask], told_stored, told_stored)
         self.records.append(record)
 
@@ -346,7 +355,7 @@ class Model:
 
     def validated(self, ask: Ask, answer: Answer) -> None:
         """A 304 came: its fields replace those of the responses that it is about (§3.2)."""
-        self.touched(ask.target)
+        self.touched(ask.target, answer)
         about = self.identified_by(ask, answer)
         strong = answer.etag is not None and not answer.etag.startswith("W/")
         get = replace(ask, method="GET")
@@ -368,7 +377,7 @@ class Model:
 
     def headed(self, ask: Ask, answer: Answer) -> None:
         """A 200 to HEAD came (§4.3.5): it may have renewed what it fits."""
-        self.touched(ask.target)
+        self.touched(ask.target, answer)
         for record in self.identified_by(ask, answer):
             newest = list(record.said.values())[-1]
             record.said[answer.serial] = newest.updated_by(answer)
@@ -380,19 +389,15 @@ class Model:
     def superseded(self, record: Record, ask: Ask) -> bool:
         """§4: of several suitable responses the most recent must be used.
 
-        Among responses with the same Vary, that is: §4.1 prefers those that have one. And a cache
-        may put more into its key than a response asks for (§2): what others of its URI nominated.
+        Among responses with the same Vary, that is: §4.1 prefers those that have one.
         """
         newer = self.records[self.records.index(record) + 1 :]
-        nominated = {
-            name for r in self.of(ask.target) for said in r.said.values() for name in said.vary
-        }
         return any(
             other.told_stored
             and other.ask.target == record.ask.target
             and other.certain
             and other.answer.vary == record.answer.vary
-            and all(other.ask.fields.get(name) == ask.fields.get(name) for name in nominated)
+            and self.same_key(other.ask, ask)
             and any(selectable(other, said, ask) for said in other.said.values())
             for other in newer
         )
@@ -405,7 +410,7 @@ class Model:
         if len({said.vary for record in of for said in record.said.values()}) > 1:
             return None  # the choice among them is not ours to make
         for record in reversed(of):
-            if not record.certain:
+            if not record.certain or not self.same_key(record.ask, ask):
                 continue
             said = record.answer
             if not may_reuse(record, said, ask, now, self.rules):

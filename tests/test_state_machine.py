@@ -515,6 +515,6 @@ def play(
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_whatever_happens_nothing_is_reused_that_may_not_be(name: str) -> None:
-    exchanges, hits = play(name, examples=120, steps=30)
-    assert exchanges > 200
-    assert hits > 20, "a cache that never hits proves nothing"
+    exchanges, hits = play(name, examples=60, steps=30)
+    assert exchanges > 100
+    assert hits > 10, "a cache that never hits proves nothing"
