@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 
 from wsgicache.clock import SYSTEM_CLOCK, Clock
@@ -125,7 +126,15 @@ class PackedStore:
                     entry, packed = packing.packed(entry, seconds, self._times.skew())
             if packed is None and version is None:
                 return
-            if node.swap(name.text, packed, version, seconds):
+            try:
+                swapped = node.swap(name.text, packed, version, seconds)
+            except StoreError:
+                if entry is not None and not entry.responses:
+                    # No room for the moment of a purge; there may be a way to purge all the same.
+                    with suppress(StoreError):
+                        node.remove(name.text)
+                raise
+            if swapped:
                 left = set() if entry is None or packed is None else kept_in(entry)
                 self._contents.remove(kept_in(before) - left)
                 return

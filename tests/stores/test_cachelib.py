@@ -1,0 +1,373 @@
+"""CachelibStore beside the contract: what it refuses, what it leaves alone, and Redis or a disk in
+trouble (T1, R7, R8)."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cachelib import BaseCache, FileSystemCache, MemcachedCache, NullCache, RedisCache, SimpleCache
+
+from tests.running import eventually
+from tests.scene import FakeClock, Scene
+from tests.stores.contract import KEY, content_of, fill, found
+from tests.stores.servers import Server
+from tests.stores.test_packing import Canary
+from wsgicache.rules.entries import emptied
+from wsgicache.stores import StoreError
+from wsgicache.stores.breaker import FAILURES
+from wsgicache.stores.cachelib import CachelibStore
+
+redis = pytest.importorskip("redis")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+# ── what it takes ────────────────────────────────────────────────────────────────────────────────
+
+
+class Own(BaseCache):
+    """Somebody's cache without a serializer."""
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MemcachedCache(object()), "MemcachedCache.*there is MemcachedStore"),
+        (NullCache, "NullCache.*with a serializer"),
+        (Own, "Own.*with a serializer"),
+        (dict, r"CachelibStore\({}\): a cachelib.BaseCache is allowed"),
+        (lambda: None, "None.*a cachelib.BaseCache is allowed"),
+        (
+            lambda: RedisCache(redis.Redis(port=1, decode_responses=True)),
+            "without decode_responses=True",
+        ),
+    ],
+)
+def test_what_it_refuses(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        CachelibStore(make())
+
+
+@pytest.mark.parametrize("limit", [0, 1000, True, 1e6, "1M"])
+def test_a_limit_that_is_none(limit: Any) -> None:
+    with pytest.raises(ValueError, match=r"limit=.*16384 or more"):
+        CachelibStore(SimpleCache(), limit=limit)
+
+
+def test_other_users_of_the_cache_keep_their_serializer(tmp_path: Path, clock: FakeClock) -> None:
+    for cache in (SimpleCache(), FileSystemCache(str(tmp_path), threshold=100)):
+        cache.set("theirs", {"a": [1, 2]})
+        store = CachelibStore(cache, clock=clock)
+        fill(store, clock).commit()
+        assert found(store) is not None
+        assert cache.get("theirs") == {"a": [1, 2]}
+        cache.set("theirs", {"b": 3})
+        assert cache.get("theirs") == {"b": 3}
+
+
+def test_t1_what_it_finds_is_not_unpickled(tmp_path: Path, clock: FakeClock) -> None:
+    """Under the very names, as cachelib would have written it."""
+    simple = SimpleCache()
+    for cache in (simple, FileSystemCache(str(tmp_path), threshold=0)):
+        store = CachelibStore(cache, clock=clock)
+        fill(store, clock).commit()
+        for name in (store._names.of("entry", *KEY).text, store._names.of("state").text):
+            cache.set(name, Canary())
+        if cache is simple:
+            assert all(value.startswith(b"\x80") for _, value in simple._cache.values())
+        Canary.sung = False
+        clock.advance(2)
+        assert found(store) is None
+        assert not Canary.sung
+        fill(store, clock, b"new").commit()
+        assert content_of(store, found(store)) == b"new"
+
+
+def test_a_folder_that_cachelib_has_used_before(tmp_path: Path, clock: FakeClock) -> None:
+    """Its count of files is pickled; ours is not."""
+    FileSystemCache(str(tmp_path), threshold=3).set("theirs", 1)
+    store = CachelibStore(FileSystemCache(str(tmp_path), threshold=3), clock=clock)
+    for number in range(20):
+        fill(store, clock, target=f"/{number}").commit()
+    assert len(list(tmp_path.iterdir())) < 10
+    assert not any(pickle.PROTO in path.read_bytes()[4:5] for path in tmp_path.iterdir())
+
+
+class FakeUwsgi:
+    """uWSGI's cache, which takes so many bytes and no more."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+
+    def cache_get(self, key: str, cache: str) -> bytes | None:
+        return self.values.get(key)
+
+    def cache_update(self, key: str, value: bytes, timeout: int, cache: str) -> bool | None:
+        if len(value) > 65_536:
+            return None
+        self.values[key] = value
+        return True
+
+    def cache_del(self, key: str, cache: str) -> bool | None:
+        return self.values.pop(key, None) is not None
+
+
+@pytest.mark.parametrize("size", [10, 60_000, 500_000])
+def test_uwsgi_cache(monkeypatch: pytest.MonkeyPatch, clock: FakeClock, size: int) -> None:
+    import sys
+
+    from cachelib import UWSGICache
+
+    monkeypatch.setitem(sys.modules, "uwsgi", FakeUwsgi())
+    store = CachelibStore(UWSGICache(), limit=65_536, clock=clock)
+    content = os.urandom(size)
+    fill(store, clock, content).commit()
+    assert content_of(store, found(store)) == content
+    too_much = CachelibStore(UWSGICache(), clock=clock)
+    if size > 65_536:
+        with pytest.raises(StoreError, match="did not keep"):
+            fill(too_much, clock, os.urandom(size)).commit()
+
+
+# ── Redis in trouble (R7) ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def own_redis(started: Callable[..., Server]) -> Server:
+    return started("redis-server")
+
+
+@pytest.fixture
+def client(own_redis: Server) -> Iterator[Any]:
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    with redis.Redis(port=own_redis.port, retry=Retry(NoBackoff(), 0)) as client:
+        yield client
+
+
+@pytest.fixture
+def store(client: Any, clock: FakeClock) -> CachelibStore:
+    return CachelibStore(RedisCache(client), clock=clock)
+
+
+@pytest.fixture
+def busy(store: CachelibStore, make_scene: Callable[..., Scene], clock: FakeClock) -> Scene:
+    """A cache with a page that is stored, and an app that has more."""
+    scene = make_scene(store=store, clock=clock)
+    scene.app(200, "page", cache_control="max-age=60")
+    scene.get("/stored")
+    assert scene.get("/stored").hit
+    return scene
+
+
+@pytest.mark.network
+def test_r7_redis_is_down_and_comes_back(busy: Scene, own_redis: Server) -> None:
+    own_redis.kill()
+    for number in range(10):
+        assert busy.get(f"/{number}").code == busy.get("/stored").code == 200
+    own_redis.start()
+    eventually(lambda: busy.get("/stored").hit, "the store has not healed")
+
+
+@pytest.mark.network
+def test_r7_redis_is_a_replica_that_takes_no_writes(busy: Scene, client: Any) -> None:
+    client.replicaof("127.0.0.1", 1)
+    client.config_set("replica-serve-stale-data", "yes")
+    for number in range(FAILURES + 2):
+        got = busy.get(f"/{number}")
+        assert (got.code, got.fwd) == (200, "uri-miss")
+    assert busy.get("/stored").hit
+    with pytest.raises(StoreError, match="You can't write against a read only replica"):
+        busy.cache.purge("http://example.org/stored")
+    client.replicaof("NO", "ONE")
+    busy.get("/1")
+    assert busy.get("/1").hit
+
+
+@pytest.mark.network
+def test_r7_redis_is_out_of_memory(busy: Scene, client: Any) -> None:
+    client.config_set("maxmemory-policy", "noeviction")
+    client.config_set("maxmemory", 1)
+    for number in range(FAILURES + 2):
+        got = busy.get(f"/{number}")
+        assert (got.code, got.fwd) == (200, "uri-miss")
+    assert busy.get("/stored").hit
+    with pytest.raises(StoreError, match="command not allowed when used memory"):
+        busy.cache.purge_all()
+    with pytest.raises(StoreError, match="command not allowed when used memory"):
+        busy.cache.purge("http://example.org/stored")
+    assert not busy.get("/stored").hit  # it is not there any more, at least
+    client.config_set("maxmemory", 0)
+    busy.get("/stored")
+    busy.cache.purge_all()
+    assert not busy.get("/stored").hit
+
+
+@pytest.mark.network
+def test_r7_what_is_there_is_of_another_type(
+    busy: Scene, client: Any, store: CachelibStore
+) -> None:
+    (name,) = (key for key in client.keys("*:1e:*"))
+    client.delete(name)
+    client.rpush(name, "a", "b")
+    assert busy.get("/stored").text == "page"
+    busy.get("/1")
+    assert busy.get("/1").hit
+    (state,) = client.keys("*:1s:*")
+    client.delete(state)
+    client.rpush(state, "a", "b")
+    busy.after(2)
+    assert busy.get("/1").text == "page"
+
+
+@pytest.mark.network
+def test_r7_the_password_changes(busy: Scene, client: Any, own_redis: Server) -> None:
+    client.config_set("requirepass", "another")
+    client.connection_pool.disconnect()
+    for number in range(5):
+        assert busy.get(f"/{number}").text == "page"
+
+
+@pytest.mark.network
+def test_r7_the_data_are_lost(busy: Scene, client: Any, clock: FakeClock) -> None:
+    client.flushall()
+    assert not busy.get("/stored").hit
+    busy.get("/stored")
+    assert busy.get("/stored").hit
+
+
+@pytest.mark.network
+def test_two_redis_stores_swap_one_value_at_a_time(store: CachelibStore) -> None:
+    (generations,) = store._nodes.values()
+    node = generations.node
+    long = b"wsgicache 1\n" + bytes(20)
+    assert node.swap("k", long + b"1", None, 10)
+    assert not node.swap("k", long + b"2", None, 10)
+    value, version = node.look("k")
+    assert value == long + b"1"
+    assert not node.swap("k", b"other", b"what it never was", 10)
+    assert node.swap("k", b"x" * 40, version, 10)
+    assert not node.swap("k", None, version, 10)
+    assert node.swap("k", None, node.look("k")[1], 10)
+    assert node.look("k") == (None, None)
+    assert node.swap("k", None, None, 10)
+
+
+# ── a disk in trouble (R8) ───────────────────────────────────────────────────────────────────────
+
+
+def pages(scene: Scene, count: int = 6, size: int = 30_000) -> None:
+    """Requests of which none fails."""
+    scene.app(200, os.urandom(size), cache_control="max-age=60")
+    for number in range(count):
+        assert scene.get(f"/{number}").code == 200
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path, clock: FakeClock, make_scene: Callable[..., Scene]) -> Scene:
+    cache = FileSystemCache(str(tmp_path / "cache"), threshold=100)
+    return make_scene(store=CachelibStore(cache, clock=clock), clock=clock)
+
+
+def test_r8_the_directory_goes_and_comes_back(on_disk: Scene, tmp_path: Path) -> None:
+    pages(on_disk)
+    assert on_disk.get("/0").hit
+    (tmp_path / "cache").rename(tmp_path / "gone")
+    pages(on_disk)
+    (tmp_path / "cache").mkdir()
+
+    def heals() -> bool:
+        return on_disk.get("/0").hit
+
+    eventually(heals, "the store has not healed")
+
+
+def test_r8_the_disk_is_full(
+    tmp_path: Path, clock: FakeClock, make_scene: Callable[..., Scene]
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "none", str(disk)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here: that takes root")
+    try:
+        cache = FileSystemCache(str(disk), threshold=100)
+        scene = make_scene(store=CachelibStore(cache, clock=clock), clock=clock)
+        pages(scene, count=12)
+        assert scene.get("/0").hit
+        with suppress(OSError), (disk / "more").open("wb", 0) as file:
+            while True:
+                file.write(bytes(100))
+        with pytest.raises(StoreError):
+            scene.cache.purge("http://example.org/0")
+        assert not scene.get("/0").hit  # it is not there any more, at least
+        for path in disk.iterdir():
+            path.unlink()
+        pages(scene, count=1)
+        pages(scene, count=1)
+        assert scene.get("/0").hit
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("number", "call"),
+    [("EMFILE", "open"), ("EROFS", "replace"), ("EDQUOT", "mkstemp")],
+)
+def test_r8_the_system_refuses(
+    on_disk: Scene, monkeypatch: pytest.MonkeyPatch, number: str, call: str
+) -> None:
+    import errno
+
+    pages(on_disk, count=2)
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        code = getattr(errno, number)
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as broken:
+        if call == "open":
+            broken.setattr("cachelib.file.open", refuse, raising=False)
+        elif call == "replace":
+            broken.setattr("cachelib.file.os.replace", refuse)
+        else:
+            broken.setattr("cachelib.file.tempfile.mkstemp", refuse)
+        pages(on_disk, count=4)
+    eventually(lambda: on_disk.get("/0").hit, "the store has not healed")
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"\0\0\0\0", b"\0\0\0\0junk", b"\xff" * 100])
+def test_r12_files_that_others_have_written(on_disk: Scene, tmp_path: Path, content: bytes) -> None:
+    pages(on_disk, count=2)
+    for path in (tmp_path / "cache").iterdir():
+        path.write_bytes(content)
+    on_disk.after(2)
+    pages(on_disk, count=2)
+    pages(on_disk, count=2)
+    assert on_disk.get("/0").hit
+
+
+def test_a_purge_on_a_disk_that_is_gone_fails_loudly(
+    on_disk: Scene, tmp_path: Path, clock: FakeClock
+) -> None:
+    pages(on_disk)
+    (tmp_path / "cache").rename(tmp_path / "gone")
+    with pytest.raises(StoreError):
+        on_disk.cache.purge("http://example.org/0")
+    with pytest.raises(StoreError):
+        on_disk.cache.purge_all()
+    with pytest.raises(StoreError):
+        on_disk.cache.store.update(KEY, emptied(clock.now()))

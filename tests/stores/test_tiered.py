@@ -1,0 +1,169 @@
+"""TieredStore beside the contract: how old what is near may be, and what it costs."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from cachelib import SimpleCache
+
+from tests.scene import FakeClock
+from tests.stores.contract import KEY, content_of, fill, found
+from wsgicache import MemoryStore
+from wsgicache.rules.entries import emptied
+from wsgicache.rules.model import CacheEntry
+from wsgicache.stores import SharedStore, StoreError
+from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.tiered import TieredStore
+
+
+class Counting(CachelibStore):
+    """A shared store that counts how often it is asked."""
+
+    asked = 0
+
+    def get(self, key: Any) -> CacheEntry | None:
+        self.asked += 1
+        return super().get(key)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def cache() -> SimpleCache:
+    return SimpleCache(10_000)
+
+
+@pytest.fixture
+def shared(cache: SimpleCache, clock: FakeClock) -> Counting:
+    return Counting(cache, clock=clock)
+
+
+@pytest.fixture
+def store(shared: Counting, clock: FakeClock) -> TieredStore:
+    return TieredStore(MemoryStore(), shared, clock=clock)
+
+
+@pytest.fixture
+def other(cache: SimpleCache, clock: FakeClock) -> CachelibStore:
+    """Another process."""
+    return CachelibStore(cache, clock=clock, generation_seconds=0)
+
+
+def test_it_is_a_shared_store(store: TieredStore) -> None:
+    assert isinstance(store, SharedStore)
+
+
+def test_the_shared_store_is_asked_once_a_second(
+    store: TieredStore, shared: Counting, clock: FakeClock
+) -> None:
+    fill(store, clock).commit()
+    shared.asked = 0
+    for _ in range(10):
+        clock.advance(0.09)
+        assert found(store) is not None
+    assert shared.asked == 1
+    clock.advance(0.5)
+    assert found(store) is not None
+    assert shared.asked == 2
+
+
+def test_what_is_not_there_is_asked_for_each_time(
+    store: TieredStore, other: CachelibStore, clock: FakeClock
+) -> None:
+    assert found(store) is None
+    fill(other, clock).commit()
+    assert found(store) is not None
+
+
+@pytest.mark.parametrize("how", ["url", "group", "all", "gone"])
+def test_what_another_process_purges_is_seen_after_a_second(
+    store: TieredStore, other: CachelibStore, clock: FakeClock, how: str
+) -> None:
+    fill(store, clock, cache_tag="a").commit()
+    assert found(store) is not None
+    if how == "url":
+        other.update(KEY, emptied(clock.now() + 0.001))
+    elif how == "gone":
+        other.update(KEY, lambda entry: None)
+    else:
+        other.bump(["* a"] if how == "group" else [], clock.now())
+    clock.advance(0.9)
+    assert found(store) is not None
+    clock.advance(0.1)
+    assert found(store) is None
+
+
+def test_what_is_read_while_this_process_purges_is_not_kept(
+    store: TieredStore, shared: Counting, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread has read the entry, another purges it, then the first goes on."""
+    fill(store, clock).commit()
+    get, purge = shared.get, emptied(clock.now() + 0.001)
+
+    def late(key: Any) -> CacheEntry | None:
+        entry = get(key)
+        monkeypatch.setattr(shared, "get", get)
+        thread = threading.Thread(target=store.update, args=(KEY, purge))
+        thread.start()
+        thread.join()
+        return entry
+
+    monkeypatch.setattr(shared, "get", late)
+    assert store.get(KEY) is not None
+    assert found(store) is None
+
+
+def test_large_contents_stay_in_the_shared_store(store: TieredStore, clock: FakeClock) -> None:
+    fill(store, clock, b"x" * 300_000).commit()
+    got = found(store)
+    assert got is not None
+    assert got.content is None
+    assert store.near.bytes < 10_000
+    assert content_of(store, found(store)) == b"x" * 300_000
+
+
+def test_the_near_store_is_bounded(shared: Counting, clock: FakeClock) -> None:
+    store = TieredStore(MemoryStore(100_000), shared, clock=clock)
+    for number in range(50):
+        fill(store, clock, b"x" * 10_000, target=f"/{number}").commit()
+        assert found(store, f"/{number}") is not None
+        assert store.near.bytes <= 100_000
+
+
+def test_purges_that_fail_are_seen_here_all_the_same(
+    store: TieredStore, shared: Counting, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, clock).commit()
+    assert found(store) is not None
+
+    def fail(*args: Any, **more: Any) -> Any:
+        raise StoreError("no route")
+
+    for method in ("update", "bump", "get"):
+        monkeypatch.setattr(shared, method, fail)
+    with pytest.raises(StoreError):
+        store.bump([], clock.now())
+    with pytest.raises(StoreError):
+        store.get(KEY)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"near": {}}, "a MemoryStore is allowed"),
+        ({"shared": MemoryStore()}, "that processes share"),
+        ({"shared": None}, "that processes share"),
+        ({"seconds": "1"}, "seconds='1'"),
+        ({"seconds": 0}, "seconds=0.*above 0"),
+        ({"seconds": 1e9}, "seconds=1000000000.0"),
+    ],
+    ids=repr,
+)
+def test_what_may_not_be(shared: Counting, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        TieredStore(**{"near": MemoryStore(), "shared": shared, **arguments})
