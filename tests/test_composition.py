@@ -581,6 +581,28 @@ def test_djangos_own_middleware_beside_the_cache(middleware: list[str]) -> None:
         )
 
 
+def test_the_frameworks_own_304_freshens_what_is_stored() -> None:
+    clock = FakeClock()
+    site = flask.Flask(__name__)
+
+    @site.get("/items")
+    def items() -> Response:
+        response = flask.make_response(TEXT, PUBLIC)
+        response.add_etag()
+        return response.make_conditional(flask.request)
+
+    conditional = "django.middleware.http.ConditionalGetMiddleware"
+    with django_site([route("items", django_items)], [conditional]) as app:
+        for framework in (site.wsgi_app, app):
+            asker = Asker(CacheMiddleware(framework, clock=clock))
+            asker.get("/items")
+            clock.advance(61)
+            reply = asker.get("/items")
+            assert reply.text == TEXT
+            assert status(reply).startswith("wsgicache; fwd=stale; fwd-status=304")
+            assert is_hit(asker.get("/items"))
+
+
 def test_djangos_sessions_keep_to_themselves_beside_its_own_cache() -> None:
     with django_site([route("me", django_me)], DJANGO["all"], **COOKIE_SESSIONS) as app:
         asker = Asker(CacheMiddleware(app))

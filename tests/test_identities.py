@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import random
 import re
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -336,10 +337,15 @@ class Mixture:
             threading.Thread(target=self.ask, args=(seed, requests // THREADS))
             for seed in range(THREADS)
         ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-4)  # so that the threads meet in more places
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(interval)
         if self.failures:
             raise self.failures[0]
 

@@ -30,7 +30,7 @@ class Server(NamedTuple):
     pipelines: bool = True
     """It answers requests that were sent together; some may close after the first."""
     closes: bool = True
-    """It closes a body whose reader left, always; to HEAD it sends none that one could leave."""
+    """It closes every body, also one whose reader left or that it sent to a HEAD."""
     writes: bool = True
     """Its start_response returns the write() of PEP 3333."""
 
