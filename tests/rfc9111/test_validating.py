@@ -328,6 +328,17 @@ def test_the_age_after_a_304_counts_from_there(rfc_scene: Scene) -> None:
     assert (rfc_scene.get("/").hit, rfc_scene.get("/").age) == (True, 1)
 
 
+def test_a_304_updates_what_is_fresh_though_it_comes_with_an_age(rfc_scene: Scene) -> None:
+    """§4.3.4: what it is about is updated, however old the answer is."""
+    rfc_scene.app(200, "page", etag='"a"', **LONG)
+    rfc_scene.get("/")
+    rfc_scene.after(3)
+    rfc_scene.app(304, etag='"a"', age=100, x_new="1")
+    assert rfc_scene.get("/", cache_control="no-cache").header("X-New") == "1"
+    got = rfc_scene.get("/")
+    assert (got.hit, got.header("X-New"), got.age) == (True, "1", 100)
+
+
 def test_a_304_without_date_counts_from_its_receipt(rfc_scene: Scene) -> None:
     """RFC 9110 §6.6.1."""
     said = rfc_scene.clock.date()

@@ -19,6 +19,7 @@ from wsgicache.rules.freshness import (
     explicit_lifetime,
     freshness_lifetime,
     heuristic_lifetime,
+    terms,
 )
 
 # ── which directives bind ────────────────────────────────────────────────────────────────────────
@@ -285,25 +286,31 @@ def test_stale_windows(
     assert stored.stale_if_error == on_error
 
 
-@pytest.mark.parametrize(
-    ("fields", "answers"),
-    rows(
-        ("§4 fresh", {"cache_control": "max-age=60"}, True),
-        ("§4 stale", {"cache_control": "max-age=0"}, False),
-        ("§4 stale by its Age", {"cache_control": "max-age=60", "age": 60}, False),
-        (
-            "5861 §3 stale, but served",
-            {"cache_control": "max-age=0, stale-while-revalidate=5"},
-            True,
-        ),
-        (
-            "5861 §3 not so long",
-            {"cache_control": "max-age=0, stale-while-revalidate=5", "age": 5},
-            False,
-        ),
-        ("§5.2.2.4 no-cache", {"cache_control": "max-age=60, no-cache"}, False),
-        ("§5.2.2.4 no-cache with field names", {"cache_control": 'max-age=60, no-cache="a"'}, True),
+ANSWERING = rows(
+    ("§4 fresh", {"cache_control": "max-age=60"}, True),
+    ("§4 stale", {"cache_control": "max-age=0"}, False),
+    ("§4 stale by its Age", {"cache_control": "max-age=60", "age": 60}, False),
+    (
+        "5861 §3 stale, but served",
+        {"cache_control": "max-age=0, stale-while-revalidate=5"},
+        True,
     ),
+    (
+        "5861 §3 not so long",
+        {"cache_control": "max-age=0, stale-while-revalidate=5", "age": 5},
+        False,
+    ),
+    ("§5.2.2.4 no-cache", {"cache_control": "max-age=60, no-cache"}, False),
+    ("§5.2.2.4 no-cache with field names", {"cache_control": 'max-age=60, no-cache="a"'}, True),
 )
+
+
+def test_terms_are_worked_out_once() -> None:
+    response = answer(200, cache_control="max-age=60, stale-while-revalidate=5")
+    assert terms(response, SAFE) == (True, 60, 5, 0)
+    assert terms(response, SAFE) is terms(response, SAFE)
+
+
+@pytest.mark.parametrize(("fields", "answers"), ANSWERING)
 def test_answers_others(fields: dict[str, Any], answers: bool) -> None:
     assert answers_others(answer(200, **fields), SAFE) is answers

@@ -231,3 +231,11 @@ def test_part_or_whole(
     stored = part_or_whole(a_206("1-2/3"), DIGITS[: span[1] + 1], span, SAFE)
     assert stored.status == status
     assert dict(stored.fields).get("Content-Range") == content_range
+
+
+def test_a_part_of_another_variant_is_not_joined() -> None:
+    entry = adding(asked(accept="a"), answer(206, vary="Accept"), part("0-4/10"), RFC)(None)
+    response = a_206("5-9/10", vary="Accept")
+    entry = combining(asked(accept="b"), response, DIGITS[5:], RFC)(entry)
+    assert entry is not None
+    assert [stored.content for stored in entry.responses.values()] == [b"01234", b"56789"]

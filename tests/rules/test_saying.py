@@ -123,6 +123,12 @@ def told(response: Response, **said: Any) -> dict[str, str]:
             {"routes": [[Said(vary=("a",))], [MINUTE]]},
             {"Cache-Control": "max-age=60", "Vary": "a"},
         ),
+        (
+            "the default where our own field is none",
+            {"wsgicache_cache_control": "&"},
+            {"default": [MINUTE]},
+            {"Cache-Control": "max-age=60"},
+        ),
         ("the default", {}, {"default": [MINUTE]}, {"Cache-Control": "max-age=60"}),
         (
             "the default after a route",
