@@ -218,6 +218,29 @@ def test_client_addresses_part_nothing_behind_a_proxy(order: str) -> None:
     assert is_hit(asker.get("/page", headers={"X-Forwarded-For": "192.0.2.2"}))
 
 
+@pytest.mark.parametrize(("order", "emptied"), [("outside", True), ("inside", False)])
+def test_only_outside_proxy_fix_lets_the_cache_know_the_public_url(
+    order: str, emptied: bool
+) -> None:
+    """A POST names the public URL of what it changed; inside, the cache knows the proxy's alone."""
+    count = itertools.count()
+
+    @Request.application
+    def app(request: Request) -> Response:
+        if request.method == "POST":
+            return Response(status=303, headers={"Location": "http://public.example/list"})
+        return Response(str(next(count)), headers=FRESH)
+
+    if order == "outside":
+        asker = Asker(ProxyFix(CacheMiddleware(app), x_host=1))
+    else:
+        asker = Asker(CacheMiddleware(ProxyFix(app, x_host=1)))
+    headers = {"X-Forwarded-Host": "public.example"}
+    assert [asker.get("/list", headers=headers).text for _ in range(2)] == ["0", "0"]
+    asker.post("/item", headers=headers)
+    assert asker.get("/list", headers=headers).text == ("1" if emptied else "0")
+
+
 # ── mounts ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -306,6 +329,24 @@ def test_a_debuggers_commands_are_answered_by_the_debugger(order: str) -> None:
         assert f'<span class="number">{number + 40}</span>' in answer.text, answer.text
         again = asker.get("/", query_string=command)
         assert not is_hit(again)
+
+
+def test_under_a_debugger_nothing_stale_hides_an_error() -> None:
+    calls = itertools.count()
+
+    @Request.application
+    def app(request: Request) -> Response:
+        if next(calls):
+            raise LookupError("broken since")
+        return Response("well", headers=FRESH)
+
+    for policy, code in ((Policy(), 200), (Policy(debug=True), 500)):
+        calls = itertools.count()
+        clock = FakeClock()
+        asker = Asker(debugging(CacheMiddleware(app, policy=policy, clock=clock)))
+        asker.get()
+        clock.advance(61)
+        assert asker.get(errors_stream=Log()).status_code == code
 
 
 class Log:
@@ -399,6 +440,28 @@ def test_nobody_is_greeted_as_somebody_else(order: str, by_cookie: bool) -> None
             assert asker.get("/public", headers=headers).text == "hello all"
         assert not is_hit(asker.get("/mine", headers=headers))
     assert is_hit(asker.get("/public", headers=headers))
+
+
+def guarding(app: App) -> App:
+    """Lets in those who give credentials, and nobody else."""
+
+    def guarded(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if Request(environ).authorization is None:
+            refusal = Response("who are you?", 401, {"WWW-Authenticate": "Basic"})
+            return refusal(environ, start_response)
+        return app(environ, start_response)
+
+    return guarded
+
+
+@pytest.mark.parametrize(("order", "let_in"), [("outside", 401), ("inside", 200)])
+def test_only_outside_a_guard_stands_before_what_is_stored(order: str, let_in: int) -> None:
+    guarded = guarding(CacheMiddleware(greeting))
+    asker = Asker(guarded if order == "outside" else CacheMiddleware(guarding(greeting)))
+    assert asker.get("/public", headers=credentials("alice")).status_code == 200
+    assert asker.get("/public").status_code == let_in
+    assert asker.get("/mine", headers=credentials("alice")).status_code == 200
+    assert asker.get("/mine").status_code == 401
 
 
 @pytest.mark.parametrize("key", ["REMOTE_USER", "AUTH_TYPE", "SSL_CLIENT_S_DN"])

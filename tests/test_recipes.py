@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from tests.servers.rows import REQUIRED, SERVERS, as_nobody, program
 from tests.servers.wire import Reply, fetch
 
 RECIPES = Path(__file__).with_name("recipes")
+README = (RECIPES.parents[1] / "README.rst").read_text("utf-8")
 NOISE = "|".join((*(server.noise for server in SERVERS), "development server"))
 
 pytestmark = pytest.mark.network
@@ -28,7 +30,7 @@ class Recipe(NamedTuple):
     optional: bool = False
 
 
-RECIPE_FILES = (
+SERVER_RECIPES = (
     Recipe("gunicorn.sh", "gunicorn"),
     Recipe("gunicorn_gevent.sh", "gunicorn"),
     Recipe("uwsgi.ini", "uwsgi", optional=True),
@@ -36,6 +38,9 @@ RECIPE_FILES = (
     Recipe("cheroot.sh", "cheroot"),
     Recipe("granian.sh", "granian"),
     Recipe("mod_wsgi.sh", "mod_wsgi-express", optional=True),
+)
+RECIPE_FILES = (
+    *SERVER_RECIPES,
     Recipe("flask_site.py", "flask"),
     Recipe("django_site.py", "gunicorn"),
     Recipe("bottle_site.py", "waitress-serve"),
@@ -101,3 +106,9 @@ def test_the_log_says_what_several_workers_mean(tmp_path: Path) -> None:
         ask_twice(port)
     assert "several processes" in process.log.read_text()
     assert not process.alarms(NOISE)
+
+
+@pytest.mark.parametrize("name", ["myapp.py", *(recipe.file for recipe in SERVER_RECIPES)])
+def test_the_readme_shows_the_recipe_as_it_is_run(name: str) -> None:
+    shown = textwrap.indent((RECIPES / name).read_text(), "    ")
+    assert shown.rstrip() in README
