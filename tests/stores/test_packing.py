@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.stores.samples import (
@@ -95,6 +95,7 @@ RESPONSES = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(RESPONSES, max_size=4), st.sampled_from([b"", SECRET]))
 def test_any_entry_survives(stored: list[StoredResponse], secret: bytes) -> None:
     made = entry(*stored)
@@ -200,6 +201,7 @@ def test_k4_a_record_answers_for_its_own_name_only() -> None:
         names.of("entry", scheme, host, path, query + "x"),
         names.of("piece", *KEY),
         Names("golden2").of("entry", *KEY),
+        Names("golden", SECRET).of("entry", *KEY),
     ]
     for other in others:
         assert unpack(record("plain"), other.echo, 0, NOW, SALT) is None
@@ -340,9 +342,9 @@ def test_f3_different_things_have_different_names(one: Any, other: Any) -> None:
 
 @given(st.tuples(*[st.text(max_size=20)] * 4))
 def test_an_echo_tells_its_key(key: Any) -> None:
-    names = Names("x" * 64)
-    assert key_of_echo(names.of("entry", *key).echo) == key
-    assert key_of_echo(names.of("lease", *key).echo) is None
+    for names in (Names("x" * 64), Names("x", SECRET)):
+        assert key_of_echo(names.of("entry", *key).echo) == key
+        assert key_of_echo(names.of("lease", *key).echo) is None
 
 
 @given(st.binary(max_size=40))

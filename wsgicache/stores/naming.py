@@ -31,12 +31,13 @@ class Name(NamedTuple):
 
 
 class Names:
-    """The names in one *namespace*: 1 to 64 letters, digits, ``_``, ``.`` and ``-``.
+    """The names in one *namespace*: 1 to 64 letters, digits, ``_``, ``.`` and ``-``; another
+    *secret* makes other names, so that who has it not does nothing to what is signed.
 
     Raises TypeError or ValueError for anything else.
     """
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, secret: bytes = b"") -> None:
         if not isinstance(namespace, str):
             raise TypeError(f"namespace={namespace!r}: a str is allowed")
         if _NAMESPACE.fullmatch(namespace) is None:
@@ -44,9 +45,10 @@ class Names:
                 f"namespace={namespace!r}: 1 to 64 letters, digits, '_', '.' and '-' are allowed"
             )
         self.namespace = namespace
+        mark = blake2b(secret, digest_size=4, person=b"mark").hexdigest() if secret else ""
         self._kinds = {}
         for kind in KINDS:
-            beginning = _joined(namespace, kind)
+            beginning = _joined(namespace, kind, mark)
             # The kind is inside of the digest as well: no URL can be chosen to meet another kind.
             state = blake2b(beginning, digest_size=20, person=b"wsgicache")
             self._kinds[kind] = self.prefix(kind), beginning, state
@@ -78,7 +80,7 @@ def key_of_echo(echo: bytes) -> Key | None:
             length, _, text = text.partition(":")
             parts.append(text[: int(length)])
             text = text[int(length) :]
-        _, kind, scheme, host, path, query = parts
+        _, kind, _, scheme, host, path, query = parts
     except ValueError:
         return None
     return (scheme, host, path, query) if kind == "entry" else None

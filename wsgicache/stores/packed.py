@@ -47,8 +47,8 @@ class PackedStore:
         generation_seconds: float = 1.0,
         clock: Clock | None = None,
     ) -> None:
-        self._names = Names(namespace)
         self._secret = _digested(secret)
+        self._names = Names(namespace, self._secret)
         if isinstance(generation_seconds, bool) or not isinstance(generation_seconds, int | float):
             raise TypeError(f"generation_seconds={generation_seconds!r}: a number is allowed")
         if not 0 <= generation_seconds <= 3600:

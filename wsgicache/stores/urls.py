@@ -86,13 +86,17 @@ def _redis(parts: SplitResult, options: dict[str, Any]) -> Store:
     except ImportError:
         raise ValueError("for redis:// the package redis is needed: pip install redis") from None
     timeout = options.pop("timeout", 0.1)
-    client = Redis.from_url(
-        parts._replace(query="").geturl(),
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        # It would try again for seconds, while somebody waits for the page.
-        retry=Retry(NoBackoff(), 0),
-    )
+    url = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    try:
+        client = Redis.from_url(
+            url,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            # It would try again for seconds, while somebody waits for the page.
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError as error:
+        raise ValueError(f"{shown(url)}: {error}") from None
     return CachelibStore(RedisCache(client), **options)
 
 

@@ -1,0 +1,251 @@
+"""``wsgicache purge|stats|inspect`` on real servers and files (A16, H13, R53)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.scene import environ_for, exchange
+from tests.stores.servers import Server
+from wsgicache import CacheMiddleware
+from wsgicache.cli import main
+from wsgicache.stores import store_from_url
+
+
+@pytest.fixture
+def address(memcached: Server, namespace: str) -> str:
+    return f"memcached://{memcached.address}/{namespace}?timeout=5&generation_seconds=0"
+
+
+def run(*arguments: str, **environment: str) -> Result:
+    return CliRunner(env=environment).invoke(main, list(arguments), catch_exceptions=False)
+
+
+class Site:
+    """A cache on the store at *address*, by the system's clock, and what the app says."""
+
+    def __init__(self, address: str, **options: Any) -> None:
+        self.fields = [("Cache-Control", "max-age=60"), ("Cache-Tag", "a")]
+        self.cache = CacheMiddleware(self.app, store=store_from_url(address, **options))
+
+    def app(self, environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", list(self.fields))
+        return [b"page"]
+
+    def hit(self, target: str = "/", scheme: str = "http") -> bool:
+        environ = environ_for("GET", target, changes={"wsgi.url_scheme": scheme})
+        return exchange(self.cache, environ).hit
+
+
+@pytest.fixture
+def site(address: str) -> Site:
+    site = Site(address)
+    site.hit()
+    assert site.hit()
+    return site
+
+
+URL = "http://example.org/"
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--url", URL], "purged 1 response of 1 URL"),
+        (["--url", "https://example.org/", "--both-schemes"], "purged 1 response of 2 URLs"),
+        (["--group", "a"], "purged all that belongs to 'a'"),
+        (["--group", "b", "--group", "a"], "purged all that belongs to 'b', 'a'"),
+        (["--group", "a", "--origin", URL], "purged all that belongs to 'a'"),
+        (["--all"], "purged everything"),
+    ],
+)
+def test_purge(site: Site, address: str, options: list[str], said: str) -> None:
+    done = run("purge", "--store", address, *options)
+    assert (done.exit_code, done.output) == (0, f"{said}\n")
+    assert not site.hit()
+    assert site.hit()
+
+
+@pytest.mark.network
+def test_purge_softly(site: Site, address: str) -> None:
+    for options in (["--url", URL], ["--group", "a"], ["--all"]):
+        assert site.hit()
+        done = run("purge", "--store", address, "--soft", *options)
+        assert done.exit_code == 0
+        assert done.output.startswith("made stale ")
+        assert exchange(site.cache, environ_for()).fwd == "stale"
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--url", "http://example.org/other"],
+        ["--group", "b"],
+        ["--group", "a", "--origin", "http://b/"],
+    ],
+)
+def test_purge_of_something_else(site: Site, address: str, options: list[str]) -> None:
+    assert run("purge", "--store", address, *options).exit_code == 0
+    assert site.hit()
+
+
+def test_purge_by_prefix(redis_server: Server, namespace: str) -> None:
+    address = f"redis://{redis_server.address}/0?namespace={namespace}&timeout=5"
+    site = Site(address)
+    for target in ("/a/1", "/a/2", "/b"):
+        site.hit(target)
+    done = run("purge", "--store", address, "--prefix", "http://example.org/a/")
+    assert done.output == "purged 2 responses of 2 URLs\n"
+    assert [site.hit(target) for target in ("/a/1", "/a/2", "/b")] == [False, False, True]
+
+
+def test_the_store_may_be_told_by_the_environment(tmp_path: Path) -> None:
+    address = f"file://{tmp_path}/cache"
+    site = Site(address)
+    site.hit()
+    done = run("purge", "--all", WSGICACHE_STORE=address)
+    assert done.output == "purged everything\n"
+
+
+def test_a_store_with_a_secret(tmp_path: Path) -> None:
+    address, secret = f"file://{tmp_path}/cache", tmp_path / "secret"
+    secret.write_text("sixteen characters\n")
+    site = Site(address, secret="sixteen characters")
+    site.hit()
+    assert site.hit()
+    assert run("inspect", "--store", address, "--url", URL).output == "nothing is stored\n"
+    assert run("purge", "--store", address, "--all").exit_code == 0
+    assert site.hit()
+    with_secret = ("--store", address, "--secret-file", str(secret))
+    assert run("inspect", *with_secret, "--url", URL).exit_code == 0
+    assert run("purge", *with_secret, "--url", URL).output == "purged 1 response of 1 URL\n"
+    assert not site.hit()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--store", "memory://", "--all"], 1, "memory:// is in the memory of each process"),
+        (["--store", "nothing", "--all"], 1, "nothing names no store"),
+        (["--store", "memcached://127.0.0.1:1/x", "--all"], 1, "127.0.0.1:1: ConnectionRefused"),
+        (["--store", "memcached://127.0.0.1:1/x", "--url", URL], 1, "127.0.0.1:1: ConnectionRef"),
+        (["--store", "memcached://127.0.0.1:1/x", "--prefix", URL], 1, "cannot list"),
+        (["--store", "memcached://127.0.0.1:1/x", "--url", "/"], 1, "'/' is no URL"),
+        (["--store", "redis://:geheim@127.0.0.1:1/0", "--all"], 1, "127.0.0.1:1"),
+        (["--store", "memcached://a/b"], 2, "one of --url, --group, --prefix and --all"),
+        (["--store", "memcached://a/b", "--all", "--url", URL], 2, "one of --url"),
+        (["--store", "memcached://a/b", "--all", "--both-schemes"], 2, "--both-schemes goes with"),
+        (["--store", "memcached://a/b", "--all", "--origin", URL], 2, "--origin goes with"),
+        (["--all"], 2, "--store"),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_purged(options: list[str], code: int, said: str) -> None:
+    done = run("purge", *options, WSGICACHE_STORE="")
+    assert done.exit_code == code
+    assert said in done.output
+    assert "geheim" not in done.output
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.network
+def test_stats(address: str, memcached: Server) -> None:
+    done = run("stats", "--store", address)
+    assert done.exit_code == 0
+    assert done.output.startswith(f"{memcached.address}\n  version: 1.")
+    assert "  limit_maxbytes: 67108864\n" in done.output
+
+
+@pytest.mark.network
+def test_stats_with_a_server_down(memcached: Server) -> None:
+    done = run("stats", "--store", f"memcached://{memcached.address},127.0.0.1:1/x?timeout=5")
+    assert done.exit_code == 1
+    assert "  curr_items: " in done.output
+    assert "127.0.0.1:1\n  error: 127.0.0.1:1: ConnectionRefusedError" in done.output
+
+
+@pytest.mark.network
+def test_stats_of_redis(redis_server: Server, tmp_path: Path) -> None:
+    done = run("stats", "--store", f"redis://{redis_server.address}/0?timeout=5")
+    assert "  used_memory: " in done.output
+    assert run("stats", "--store", f"file://{tmp_path}").exit_code == 0
+
+
+@pytest.mark.network
+def test_inspect(site: Site, address: str) -> None:
+    done = run("inspect", "--store", address, "--url", URL)
+    assert done.exit_code == 0
+    lines = done.output.splitlines()
+    assert lines[0] == "selected by RAW_URI, REQUEST_URI, SCRIPT_NAME"
+    assert lines[1] == "200 OK: 0 s old, fresh for 60 s, 4 bytes in the entry"
+    assert lines[2] == "  in the groups 'a'"
+    assert "  Cache-Control: max-age=60" in lines
+    assert "page" not in done.output
+    run("purge", "--store", address, "--url", URL)
+    done = run("inspect", "--store", address, "--url", URL)
+    assert (done.exit_code, done.output.splitlines()[0]) == (1, "purged or invalidated 0 s ago")
+    done = run("inspect", "--store", address, "--url", "http://example.org/nothing")
+    assert (done.exit_code, done.output) == (1, "nothing is stored\n")
+
+
+HOSTILE = "\x1b]0;pwn\x07\x9b2J\r\n=cmd|<script>"
+
+
+@pytest.mark.network
+def test_h13_nothing_commands_the_terminal(
+    address: str, memcached: Server, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.fields.append(("X-Odd", "\xe9\x9b2J"))  # C1 control characters are field text
+    site.hit("/%1b]0;pwn%07")
+    seen = [
+        run("inspect", "--store", address, "--url", "http://example.org/%1b]0;pwn%07"),
+        run("inspect", "--store", address, "--url", f"http://h/{HOSTILE}"),
+        run("purge", "--store", address, "--url", f"http://h/{HOSTILE}"),
+        run("purge", "--store", address, "--group", HOSTILE),
+        run("purge", "--store", f"nothing{HOSTILE}", "--all"),
+        run("stats", "--store", f"memcached://127.0.0.1:1{HOSTILE}/x"),
+    ]
+    for done in seen:
+        text = done.output.replace("\n", "")
+        assert all(char.isprintable() for char in text), text
+
+
+@pytest.mark.network
+def test_a16_nothing_that_is_read_is_executed(address: str, memcached: Server) -> None:
+    import pickle
+
+    from pymemcache.client.base import Client
+
+    from tests.stores.test_packing import Canary
+
+    store: Any = store_from_url(address)
+    name = store._names.of("entry", "http", "example.org", "/", "").text
+    client = Client(("127.0.0.1", memcached.port))
+    client.set(name, pickle.dumps(Canary()), flags=1, noreply=False)
+    client.close()
+    assert run("inspect", "--store", address, "--url", URL).output == "nothing is stored\n"
+    assert run("purge", "--store", address, "--url", URL).exit_code == 0
+    assert not Canary.sung
+
+
+def test_as_a_process(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    line = [sys.executable, "-m", "wsgicache", "purge", "--store", f"file://{tmp_path}", "--all"]
+    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ})
+    assert (done.returncode, done.stdout) == (0, "purged everything\n")
+
+
+def test_every_command_has_help() -> None:
+    make: Callable[[str], Result] = lambda name: run(name, "--help")  # noqa: E731
+    for name in ("purge", "stats", "inspect"):
+        assert make(name).exit_code == 0
+        assert "memcached://" in make(name).output

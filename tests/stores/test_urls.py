@@ -1,0 +1,134 @@
+"""Stores by URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scene import FakeClock
+from tests.stores.contract import content_of, fill, found
+from tests.stores.servers import Server
+from wsgicache import MemoryStore
+from wsgicache.stores import store_from_url
+from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.memcached import MemcachedStore
+from wsgicache.stores.urls import shown
+
+
+def nodes(store: Any) -> list[str]:
+    return list(store._nodes)
+
+
+def test_memory() -> None:
+    store = store_from_url("memory://?max_bytes=1000")
+    assert isinstance(store, MemoryStore)
+    assert store.max_bytes == 1000
+
+
+@pytest.mark.parametrize(
+    ("url", "names", "namespace"),
+    [
+        ("memcached://one:1/shop", ["one:1"], "shop"),
+        ("memcached://one:1,two:2/shop", ["one:1", "two:2"], "shop"),
+        ("memcached://one", ["one:11211"], "wsgicache"),
+        ("memcached://[::1]:5/", ["::1:5"], "wsgicache"),
+        ("memcached:///run/m%20c.sock?namespace=a", ["/run/m c.sock"], "a"),
+        ("memcacheds://one:1/?namespace=b&timeout=0.5&idle=3", ["one:1"], "b"),
+        ("redis://one:1/2?namespace=c", ["RedisCache one:1"], "c"),
+        ("rediss://u:p@one:1/2?timeout=2", ["RedisCache one:1"], "wsgicache"),
+        ("unix:///run/redis.sock?limit=100000", ["RedisCache /run/redis.sock"], "wsgicache"),
+    ],
+)
+def test_servers(url: str, names: list[str], namespace: str) -> None:
+    store: Any = store_from_url(url)
+    assert nodes(store) == names
+    assert store._names.namespace == namespace
+
+
+def test_options_that_a_url_cannot_say() -> None:
+    clock = FakeClock()
+    store: Any = store_from_url(
+        "memcached://one:1/shop?limit=20000", secret="x" * 16, clock=clock, namespace="mine"
+    )
+    assert store._secret
+    assert store._names.namespace == "mine"
+    assert store._times._clock is clock
+
+
+def test_file(tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/a%20b?namespace=x&threshold=7"
+    clock = FakeClock()
+    store = store_from_url(url, clock=clock)
+    assert isinstance(store, CachelibStore)
+    fill(store, clock, b"page").commit()
+    again = store_from_url(url, clock=clock)
+    assert content_of(again, found(again)) == b"page"
+    assert (tmp_path / "a b").is_dir()
+
+
+@pytest.mark.network
+def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -> None:
+    clock = FakeClock()
+    for url in (
+        f"memcached://{memcached.address}/{namespace}?timeout=5",
+        f"redis://{redis_server.address}/0?namespace={namespace}&timeout=5",
+    ):
+        store = store_from_url(url, clock=clock)
+        fill(store, clock, b"page").commit()
+        assert content_of(store, found(store)) == b"page"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "'' names no store|names no store"),
+        ("nothing", "nothing names no store: memory://, memcached://"),
+        ("http://host/", "http://host/ names no store"),
+        ("memcached://", "memcached://host:port/namespace is allowed"),
+        ("memcached:///", "memcached://host:port/namespace is allowed"),
+        ("memcached://a:b/", "its port is no number"),
+        ("memcached://a/b c", "namespace='b c'"),
+        ("memcached://a/b/c", "namespace='b/c'"),
+        ("memcached://a/?timeout=x", "timeout='x' is no number"),
+        ("memcached://a/?timeout=0", "timeout=0.0"),
+        ("memcached://a/?what=1", "there is no option 'what'; generation_seconds, idle"),
+        ("memcached://a/?timeout", "names no store"),
+        ("memory://?namespace=a", "there is no option 'namespace'; max_bytes are allowed"),
+        ("memory://?max_bytes=0", "max_bytes=0"),
+        ("file://host/dir", "file:///directory is allowed"),
+        ("file://", "file:///directory is allowed"),
+        ("redis://u:secret@host:1/0?what=1", r"redis://…@host:1/0\?what=1: there is no option"),
+        ("redis://u:secret@host:x/0", "host"),
+        ("memcached://[", "names no store"),
+        (7, "7 names no store"),
+        (None, "None names no store"),
+    ],
+)
+def test_what_names_no_store(url: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        store_from_url(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_no_password_is_shown() -> None:
+    assert shown("redis://user:pass@word@host:1/0") == "redis://…@host:1/0"
+    assert shown("memcached://host/") == "memcached://host/"
+
+
+def test_stores_are_imported_when_they_are_used() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, wsgicache, wsgicache.stores, wsgicache.purge\n"
+        "print([m for m in sys.modules if m.split('.')[0] in"
+        " ('pymemcache', 'cachelib', 'redis', 'http_sf', 'click')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_memcached_store_is_one_of_its_class() -> None:
+    assert isinstance(store_from_url("memcached://a/b"), MemcachedStore)
