@@ -1,0 +1,889 @@
+"""Requests for the same wait for one that is on its way; nobody waits for what cannot be shared.
+
+Counts, not times: the app's gates open when as many stand before them as may stand there, so a
+request that waits where it must not, or does not wait where it must, is one that a gate misses.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.rig.app import App, Turn, echo, page
+from tests.rig.gates import Crowd, Gate, Waiters
+from tests.rig.stores import Leasing
+from tests.running import eventually
+from tests.scene import Environ, Exchange, FakeClock, Field, Reply, environ_for, exchange
+from wsgicache import CacheMiddleware, Policy
+from wsgicache.collapse import REFUSED_SECONDS, Flights, Outcome
+from wsgicache.middleware import LEASE_SECONDS
+from wsgicache.rules.keys import target_key
+
+PATIENT: dict[str, Any] = {"collapse_timeout": 3600}
+"""Whoever waits for nothing would wait for ever, and the test fails."""
+
+
+class Stage:
+    """A scripted app behind a cache, and crowds in front of it."""
+
+    def __init__(self, policy: Policy | None = None, **options: Any) -> None:
+        self.clock = FakeClock()
+        self.app = App()
+        self.cache = CacheMiddleware(
+            self.app, policy=policy or Policy(**PATIENT), clock=self.clock, **options
+        )
+        self.waiters = Waiters(self.cache)
+
+    def get(self, target: str = "/", *fields: Field, **changes: Any) -> Exchange:
+        return exchange(self.cache, environ_for("GET", target, fields, changes=changes))
+
+    def crowd(self, *environs: Environ, take: int | None = None) -> Crowd:
+        return Crowd(self.cache, environs, take)
+
+    def many(self, count: int, target: str = "/", *fields: Field) -> Crowd:
+        return self.crowd(*(environ_for("GET", target, fields) for _ in range(count)))
+
+    def check_idle(self) -> None:
+        """R43: no flight is left, every body was closed."""
+        assert len(self.cache.flights) == 0
+        assert not self.cache.flights._leading
+        self.app.check_closed()
+
+
+def users(count: int, how: str = "Cookie") -> list[Environ]:
+    return [environ_for("GET", "/", [(how, f"user-{n}")]) for n in range(count)]
+
+
+def told(answers: list[Exchange]) -> dict[str, int]:
+    """How many were told what, in Cache-Status."""
+    found: dict[str, int] = {}
+    for answer in answers:
+        status = (answer.cache_status or "").removeprefix("wsgicache; ")
+        found[status] = found.get(status, 0) + 1
+    return found
+
+
+# ── one for all (R36) ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("late", ["head", "body"])
+def test_r36_a_hundred_misses_ask_once(late: str) -> None:
+    stage, gate = Stage(), Gate()
+    turn = Turn(before=gate) if late == "head" else Turn(between=gate)
+    stage.app.plays(turn, Reply(500))
+    crowd = stage.many(100)
+    stage.waiters.until(99)
+    gate.open()
+    answers = crowd.answers()
+    assert stage.app.count == 1
+    assert {answer.body for answer in answers} == {b"page"}
+    assert told(answers) == {"fwd=uri-miss; stored": 1, "fwd=uri-miss; collapsed": 99}
+    assert {answer.verdict.get("collapsed") for answer in answers} == {None, True}
+    assert stage.get().hit
+    stage.check_idle()
+
+
+def test_r36_a_hundred_validations_ask_once() -> None:
+    stage, gate = Stage(), Gate()
+    stage.app.plays(page(etag='"1"'))
+    stage.get()
+    stage.clock.advance(61)
+    stage.app.plays(Turn(before=gate, reply=Reply(304, etag='"1"', cache_control="max-age=60")))
+    crowd = stage.many(100)
+    stage.waiters.until(99)
+    gate.open()
+    answers = crowd.answers()
+    assert stage.app.count == 2
+    assert stage.app.calls[1].header("If-None-Match") == '"1"'
+    assert {answer.body for answer in answers} == {b"page"}
+    assert told(answers) == {"fwd=stale; fwd-status=304": 1, "fwd=stale; collapsed": 99}
+    stage.check_idle()
+
+
+def test_r36_whoever_comes_after_the_answer_hits() -> None:
+    """The answer is kept before its last byte leaves, so nobody who saw it asks again."""
+    stage = Stage()
+    stage.app.plays(Turn(reply=Reply(200, [b"a", b"b"], cache_control="max-age=60")), Reply(500))
+    seen: list[bool] = []
+
+    def client(chunk: bytes) -> None:
+        if chunk == b"b":
+            seen.append(stage.get().hit)
+
+    exchange(stage.cache, environ_for(), each=client)
+    assert seen == [True]
+
+
+def test_x5_a_flood_of_reloads_asks_once_at_a_time() -> None:
+    """Clients that say no-cache, max-age=0 or Pragma: who comes meanwhile gets its answer."""
+    stage, gate = Stage(), Gate()
+    stage.app.plays(page(b"old"))
+    stage.get()
+    stage.clock.advance(1)
+    stage.app.plays(Turn(before=gate, reply=page(b"new")))
+    reloads: list[list[Field]] = [
+        [("Cache-Control", "no-cache")],
+        [("Cache-Control", "max-age=0")],
+        [("Pragma", "no-cache")],
+    ]
+    crowd = stage.crowd(*(environ_for("GET", "/", reloads[n % 3]) for n in range(60)))
+    stage.waiters.until(59)
+    gate.open()
+    answers = crowd.answers()
+    assert {answer.body for answer in answers} == {b"new"}
+    assert stage.app.count == 2
+    assert told(answers) == {"fwd=request; stored": 1, "fwd=request; collapsed": 59}
+    stage.check_idle()
+
+
+RAISED = ZeroDivisionError("on purpose")
+
+
+@pytest.mark.parametrize("said", ["no-cache", "max-age=60"])
+@pytest.mark.parametrize(
+    "failure", [Turn(reply=Reply(503)), Turn(raises=RAISED)], ids=["503", "raised"]
+)
+def test_a_reload_gets_nothing_from_a_validation_that_failed(said: str, failure: Turn) -> None:
+    """§5.2.1: who wants the origin asked does not get what was stored before, but asks himself."""
+    stage, gate = Stage(Policy(stale_if_raised=0, **PATIENT)), Gate()
+    stage.app.plays(page(b"old", "max-age=90"))
+    stage.get()
+    stage.clock.advance(80)
+    stage.app.plays(replace(failure, before=gate), page(b"new"))
+    crowd = stage.many(3, "/", ("Cache-Control", said))
+    stage.waiters.until(2)
+    gate.open()
+    answers = [outcome for outcome in crowd.outcomes() if isinstance(outcome, Exchange)]
+    assert [answer.body for answer in answers if answer.code == 200] == [b"new", b"new"]
+    stage.check_idle()
+
+
+# ── nobody waits for what cannot be shared (R37, Q1) ─────────────────────────────────────────────
+
+UNSHARED: dict[str, dict[str, Any]] = {
+    "private": {"cache_control": "private, max-age=60"},
+    "no-store": {"cache_control": "no-store"},
+    "set-cookie": {"cache_control": "public, max-age=60", "set_cookie": "sid=1"},
+    "vary-all": {"cache_control": "public, max-age=60", "vary": "*"},
+    "no-cc": {},
+    "206": {"status": 206, "cache_control": "public, max-age=60"},
+    "max-age=0": {"cache_control": "max-age=0"},
+    "cookie": {"cache_control": "max-age=60"},
+}
+IN_RFC = UNSHARED.keys() - {"set-cookie", "206", "cookie"}
+"""Policy.rfc() stores the others, as RFC 9111 lets it."""
+
+UNSHARED_ROWS = [
+    pytest.param(profile, named, id=f"{name}-{profile.__name__.lower()}")
+    for profile in (Policy, Policy.rfc)
+    for name, named in UNSHARED.items()
+    if profile is Policy or name in IN_RFC
+]
+
+
+def check_own(answers: list[Exchange], environs: list[Environ], key: str) -> None:
+    """Everybody has the page that was made for him, and nobody was served from the cache."""
+    for answer, environ in zip(answers, environs, strict=True):
+        assert answer.text == f"for {environ[key]}", answer
+        assert not answer.hit
+        assert "collapsed" not in answer.verdict
+
+
+@pytest.mark.parametrize(("profile", "named"), UNSHARED_ROWS)
+def test_q1_r37_fifty_users_get_fifty_pages(
+    profile: Callable[..., Policy], named: dict[str, Any]
+) -> None:
+    """The first wave waits for one head and for no body, the second wave for nobody."""
+    stage, environs = Stage(profile(**PATIENT)), users(50)
+    answer = echo(**named)
+    heads, bodies, second = Gate(), Gate(opens_at=50), Gate(opens_at=50)
+
+    def script(environ: Environ, place: int) -> Turn:
+        reply = answer(environ, place).reply
+        return Turn(before=None if place else heads, reply=reply, between=bodies)
+
+    stage.app.script = script
+    crowd = stage.crowd(*environs)
+    stage.waiters.until(49)
+    heads.open()
+    check_own(crowd.answers(), environs, "HTTP_COOKIE")
+    stage.check_idle()
+    stage.app.script = lambda environ, place: replace(answer(environ, place), before=second)
+    check_own(stage.crowd(*environs).answers(), environs, "HTTP_COOKIE")
+    assert stage.app.count == 100
+    assert len(stage.waiters) == 49, "the second wave waited"
+    stage.check_idle()
+
+
+AUTHORIZED = {
+    **{name: UNSHARED[name] for name in ("private", "no-store", "no-cc", "max-age=0", "cookie")},
+    "vary": {"cache_control": "max-age=60", "vary": "Authorization"},
+    "500": {"status": 500},
+}
+
+
+@pytest.mark.parametrize("profile", [Policy, Policy.rfc], ids=["safe", "rfc"])
+@pytest.mark.parametrize("named", AUTHORIZED.values(), ids=AUTHORIZED)
+def test_q2_credentials_wait_for_nobody(
+    profile: Callable[..., Policy], named: dict[str, Any]
+) -> None:
+    stage, environs = Stage(profile(**PATIENT)), users(50, "Authorization")
+    for _ in range(2):
+        gate, answer = Gate(opens_at=50), echo("HTTP_AUTHORIZATION", **named)
+        stage.app.script = lambda environ, place, a=answer, g=gate: replace(
+            a(environ, place), before=g
+        )
+        check_own(stage.crowd(*environs).answers(), environs, "HTTP_AUTHORIZATION")
+    assert stage.app.count == 100
+    assert len(stage.waiters) == 0
+    stage.check_idle()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{"status": 500}, {"status": 503, "cache_control": "private, max-age=9"}],
+    ids=["500", "503"],
+)
+def test_q1_an_error_may_be_over_soon(named: dict[str, Any]) -> None:
+    """One more is sent to see; when that gets an error, too, everybody goes on alone."""
+    stage, environs = Stage(), users(50)
+    answer, rest = echo(**named), Gate(opens_at=48)
+
+    def script(environ: Environ, place: int) -> Turn:
+        waiting = (49, 49 + 48)
+        before = rest if place > 1 else lambda: stage.waiters.until(waiting[place])
+        return replace(answer(environ, place), before=before)
+
+    stage.app.script = script
+    check_own(stage.crowd(*environs).answers(), environs, "HTTP_COOKIE")
+    assert stage.app.count == 50
+    stage.check_idle()
+
+
+STORED_FOR_VALIDATION: dict[str, dict[str, Any]] = {
+    "no-cache": {"cache_control": "no-cache, public", "etag": '"1"'},
+    "max-age=0": {"cache_control": "max-age=0, public", "etag": '"1"'},
+    "no-lifetime": {"cache_control": "public", "etag": '"1"'},
+}
+
+
+@pytest.mark.parametrize("named", STORED_FOR_VALIDATION.values(), ids=STORED_FOR_VALIDATION)
+def test_r37_what_is_asked_about_every_time_keeps_nobody_waiting(named: dict[str, Any]) -> None:
+    """A response that is stored for its validator only answers nobody else (§5.2.2.4): the first
+    wave waits for one answer at most, the next for none."""
+    stage = Stage()
+    first, rest, again = Gate(), Gate(opens_at=19), Gate(opens_at=20)
+    turn = Turn(reply=page(**named))
+    stage.app.script = lambda environ, place: replace(turn, before=rest if place else first)
+    crowd = stage.many(20)
+    stage.waiters.until(19)
+    first.open()
+    crowd.answers()
+    turn = Turn(before=again, reply=Reply(304, **named))
+    stage.app.script = lambda environ, place: turn
+    waited = len(stage.waiters)
+    assert told(stage.many(20).answers()) == {"fwd=stale; fwd-status=304": 20}
+    assert len(stage.waiters) == waited == 19
+    assert stage.app.count == 40
+    stage.check_idle()
+
+
+def test_r37_heads_that_tell_release_at_once() -> None:
+    """An endless stream: who waits goes on when its head is there, not at the end of its body."""
+    stage, head, end = Stage(), Gate(), Gate()
+    stream = Reply(200, b"data: 1", content_type="text/event-stream", cache_control="max-age=60")
+    stage.app.script = lambda environ, place: Turn(before=head, reply=stream, between=end)
+    crowd = stage.many(5)
+    stage.waiters.until(4)
+    head.open()
+    end.until(5)  # all five bodies are under way
+    assert len(stage.cache.flights) == 0
+    end.open()
+    crowd.answers()
+    assert stage.app.count == 5
+
+
+def test_r37_content_that_turns_out_too_large_is_remembered() -> None:
+    stage = Stage(Policy(max_content=10, **PATIENT))
+    large = Reply(200, [b"x" * 8, b"y" * 8], cache_control="max-age=60", length=False)
+    gate, again = Gate(), Gate(opens_at=4)
+    stage.app.plays(Turn(before=gate, reply=large), Turn(before=again, reply=large))
+    crowd = stage.many(5)
+    stage.waiters.until(4)
+    gate.open()
+    assert {answer.body for answer in crowd.answers()} == {b"x" * 8 + b"y" * 8}
+    assert stage.get().detail == "too-large"
+    stage.check_idle()
+
+
+def test_a_refusal_is_remembered_for_two_minutes() -> None:
+    stage = Stage()
+    stage.app.plays(page(cache_control="no-store"))
+    stage.get()
+    key = next(iter(stage.cache.flights._refused))
+    assert stage.cache.flights.refused(key) == "no-store"
+    stage.clock.advance(REFUSED_SECONDS - 1)
+    assert stage.cache.flights.board(key) == (None, False)
+    stage.clock.advance(2)
+    assert stage.cache.flights.refused(key) is None
+    flight, leads = stage.cache.flights.board(key)
+    assert leads
+    assert flight is not None
+    flight.land(Outcome.KEPT)
+    assert not stage.cache.flights._refused
+
+
+def test_a_refusal_is_forgotten_when_something_is_kept() -> None:
+    """A page that was private once collapses like any other when it is so no longer."""
+    stage, gate = Stage(), Gate()
+    stage.app.plays(page(cache_control="no-store"), page(b"shared", "max-age=1"))
+    stage.get()
+    assert stage.get().stored
+    stage.clock.advance(2)
+    stage.app.plays(Turn(before=gate, reply=page(b"new")))
+    crowd = stage.many(10)
+    stage.waiters.until(9)
+    gate.open()
+    crowd.answers()
+    assert stage.app.count == 3
+    stage.check_idle()
+
+
+def test_x4_what_is_remembered_is_bounded() -> None:
+    stage = Stage()
+    stage.app.plays(page(cache_control="no-store"))
+    for number in range(10_050):
+        flight, leads = stage.cache.flights.board(number)
+        assert leads
+        assert flight is not None
+        flight.land(Outcome.REFUSED, "no-store")
+    assert len(stage.cache.flights._refused) == 10_000
+    assert stage.cache.flights.refused(49) is None
+    assert stage.cache.flights.refused(50) == "no-store"
+    assert len(stage.cache.flights) == 0
+
+
+# ── what never waits, nor is waited for (Q2) ─────────────────────────────────────────────────────
+
+ALONE: dict[str, dict[str, Any]] = {
+    "range": {"headers": [("Range", "bytes=0-1")]},
+    "if-none-match": {"headers": [("If-None-Match", '"x"')]},
+    "if-modified-since": {"headers": [("If-Modified-Since", "Tue, 14 Nov 2023 22:13:20 GMT")]},
+    "no-store": {"headers": [("Cache-Control", "no-store")]},
+    "authorization": {"headers": [("Authorization", "Basic eDp5")]},
+    "remote-user": {"changes": {"REMOTE_USER": "alice"}},
+    "body": {"body": b"x=1"},
+    "if-match": {"headers": [("If-Match", '"x"')]},
+    "head": {"method": "HEAD"},
+    "post": {"method": "POST"},
+    "bypass": {"changes": {"wsgicache.bypass": True}},
+}
+
+
+@pytest.mark.parametrize("given", ALONE.values(), ids=ALONE)
+def test_q2_passes_neither_lead_nor_follow(given: dict[str, Any]) -> None:
+    stage, leader, gate = Stage(), Gate(), Gate(opens_at=3)
+    own = page(b"alone", "no-store")
+    stage.app.plays(Turn(before=leader), Turn(before=gate, reply=own))
+    crowd = stage.many(1)
+    leader.until(1)
+    alone = stage.crowd(*(environ_for(**given) for _ in range(3)))
+    assert {answer.body for answer in alone.answers()} <= {b"alone", b""}
+    assert len(stage.cache.flights) == 1
+    assert len(stage.waiters) == 0
+    stage.app.plays(Turn(before=gate))
+    follower = stage.many(1)
+    stage.waiters.until(1)
+    leader.open()
+    assert [answer.body for answer in crowd.answers() + follower.answers()] == [b"page"] * 2 or (
+        given.get("method") == "POST"
+    )
+    stage.check_idle()
+
+
+def test_the_switch() -> None:
+    stage, gate = Stage(Policy(collapse=False)), Gate(opens_at=10)
+    stage.app.script = lambda environ, place: Turn(before=gate)
+    assert told(stage.many(10).answers()) == {"fwd=uri-miss; stored": 10}
+    assert stage.app.count == 10
+    assert stage.get().hit
+
+
+# ── variants (Q3) ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_q3_a_vary_that_nobody_knew_of() -> None:
+    """Those whom the leader's answer does not fit go on in parallel, one for each of their values;
+    those whom it fits are served."""
+    stage = Stage()
+    first, others = Gate(), Gate(opens_at=9)
+    answer = echo("HTTP_X_TENANT", cache_control="max-age=60", vary="X-Tenant")
+    stage.app.script = lambda environ, place: replace(
+        answer(environ, place), before=others if place else first
+    )
+    crowd = stage.crowd(environ_for(headers=[("X-Tenant", "0")]))
+    first.until(1)
+    environs = [environ_for(headers=[("X-Tenant", str(n % 10))]) for n in range(50)]
+    crowd.add(*environs)
+    stage.waiters.until(50)
+    first.open()
+    answers = crowd.answers()
+    assert [answer.text for answer in answers[1:]] == [f"for {n % 10}" for n in range(50)]
+    assert stage.app.count == 10
+    assert told(answers)["fwd=uri-miss; collapsed"] >= 5
+    stage.check_idle()
+    # Known by now: nobody waits for a variant of another.
+    waited = len(stage.waiters)
+    together = Gate(opens_at=10)
+    stage.clock.advance(61)
+    stage.app.script = lambda environ, place: replace(answer(environ, place), before=together)
+    assert [a.text for a in stage.crowd(*environs[:10]).answers()] == [
+        f"for {n}" for n in range(10)
+    ]
+    assert len(stage.waiters) == waited
+    stage.check_idle()
+
+
+def test_c16_cookies_and_none_do_not_wait_for_each_other() -> None:
+    """Whether cookies matter is known when the app has said so: who has none waits for nobody who
+    has some."""
+    stage, gate = Stage(), Gate(opens_at=2)
+    stage.app.script = lambda environ, place: replace(
+        echo(cache_control="max-age=60")(environ, place), before=gate
+    )
+    crowd = stage.crowd(environ_for(), environ_for(headers=[("Cookie", "sid=1")]))
+    assert [answer.text for answer in crowd.answers()] == ["for nobody", "for sid=1"]
+    assert len(stage.waiters) == 0
+    assert stage.get().text == "for nobody"
+
+
+def test_followers_decide_with_their_own_directives() -> None:
+    """§5.2.1: an answer too old, or not fresh for long enough, is not his who asks for better."""
+    stage, gate = Stage(), Gate()
+    stage.app.plays(Turn(before=gate, reply=page(b"short", "max-age=10")), page(b"asked again"))
+    crowd = stage.crowd(environ_for())
+    gate.until(1)
+    crowd.add(environ_for(headers=[("Cache-Control", "min-fresh=30")]), environ_for())
+    stage.waiters.until(2)
+    gate.open()
+    short, better, content = [answer.text for answer in crowd.answers()]
+    assert (short, better) == ("short", "asked again")
+    assert content in (short, better), "whoever came last has been served"
+    assert stage.app.count == 2
+    stage.check_idle()
+
+
+# ── leaders that fail (R38, R39) ─────────────────────────────────────────────────────────────────
+
+FAILING = {
+    "raises": Turn(raises=ValueError("on purpose")),
+    "raises-lazily": Turn(raises=ValueError("on purpose"), lazy=True),
+    "exits": Turn(raises=SystemExit("on purpose")),
+    "interrupted": Turn(raises=KeyboardInterrupt()),
+    "breaks": Turn(reply=page([b"pa", b"ge"]), cut=1, breaks=ValueError("on purpose")),
+    "exits-in-body": Turn(reply=page([b"pa", b"ge"]), cut=1, breaks=SystemExit("on purpose")),
+    "cut": Turn(reply=page([b"pa", b"ge"]), cut=1),
+    "503": Turn(reply=Reply(503, "busy")),
+}
+
+
+@pytest.mark.parametrize("failure", FAILING.values(), ids=FAILING)
+def test_r38_one_follower_takes_over(failure: Turn) -> None:
+    """A failure that is over when one more asks costs one more request, and no more."""
+    stage, gate, second = Stage(), Gate(), Gate()
+    stage.app.plays(replace(failure, before=gate), Turn(before=second), Reply(500))
+    crowd = stage.many(30)
+    stage.waiters.until(29)
+    gate.open()
+    stage.waiters.until(29 + 28)
+    second.open()
+    answers = [one for one in crowd.outcomes() if isinstance(one, Exchange)]
+    assert stage.app.count == 2
+    assert sum(answer.body == b"page" for answer in answers) == 29
+    assert told(answers)["fwd=uri-miss; collapsed"] == 28
+    stage.check_idle()
+
+
+@pytest.mark.parametrize("failure", FAILING.values(), ids=FAILING)
+def test_r38_then_everybody_is_free(failure: Turn) -> None:
+    """A failure that goes on costs nobody more than two of them, one after the other."""
+    stage = Stage()
+    gates = [Gate(), Gate(), Gate(opens_at=28)]
+    stage.app.script = lambda environ, place: replace(failure, before=gates[min(place, 2)])
+    crowd = stage.many(30)
+    stage.waiters.until(29)
+    gates[0].open()
+    stage.waiters.until(29 + 28)
+    gates[1].open()
+    assert len(crowd.outcomes()) == stage.app.count == 30
+    stage.check_idle()
+
+
+@pytest.mark.parametrize("take", [0, 1])
+def test_r38_a_leader_that_hangs_up(take: int) -> None:
+    """R29: what its client did not read to the end is not stored; somebody else asks."""
+    stage, gate, second = Stage(), Gate(), Gate()
+    two = page([b"pa", b"ge"])
+    stage.app.plays(Turn(before=gate, reply=two), Turn(before=second, reply=two), Reply(500))
+    leader = stage.crowd(environ_for(), take=take)
+    gate.until(1)
+    crowd = stage.many(10)
+    stage.waiters.until(10)
+    gate.open()
+    leader.answers()
+    stage.waiters.until(19)
+    second.open()
+    assert {answer.body for answer in crowd.answers()} == {b"page"}
+    assert stage.app.count == 2
+    stage.check_idle()
+
+
+def test_r39_a_leader_that_is_slow_keeps_nobody_longer_than_the_timeout() -> None:
+    stage, slow = Stage(Policy(collapse_timeout=0.05)), Gate()
+    stage.app.plays(Turn(before=slow, reply=page(b"old")), page(b"new"))
+    leader = stage.many(1)
+    slow.until(1)
+    crowd = stage.many(10)
+    assert {answer.body for answer in crowd.answers()} == {b"new"}
+    assert 2 <= stage.app.count <= 11
+    slow.open()
+    assert leader.answers()[0].body == b"old"
+    stage.check_idle()
+
+
+def test_r39_an_answer_that_took_long_replaces_none_that_was_asked_for_later() -> None:
+    stage, slow = Stage(Policy(collapse_timeout=0.05)), Gate()
+    stage.app.plays(Turn(before=slow, reply=page(b"old")), page(b"new"))
+    leader = stage.many(1)
+    slow.until(1)
+    stage.clock.advance(1)
+    assert stage.get().body == b"new"
+    stage.clock.advance(1)
+    slow.open()
+    leader.answers()
+    assert stage.get().body == b"new"
+
+
+def test_r39_a_flight_that_is_overdue_is_joined_by_nobody() -> None:
+    stage, stuck = Stage(), Gate()
+    stage.app.plays(Turn(before=stuck, reply=page(b"old")), page(b"new"))
+    leader = stage.many(1)
+    stuck.until(1)
+    stage.clock.advance(3601)
+    assert stage.get().body == b"new"
+    assert len(stage.waiters) == 0
+    stuck.open()
+    leader.answers()
+    stage.check_idle()
+
+
+def test_r38_a_body_that_is_neither_read_nor_closed() -> None:
+    """A server that breaks PEP 3333: the flight ends when the body is gone."""
+    stage = Stage()
+    stage.app.plays(page([b"pa", b"ge"]))
+    body = stage.cache(environ_for(), lambda *args: lambda data: None)
+    assert len(stage.cache.flights) == 1
+    del body
+    stage.app.calls.clear()  # an environ knows what was said of its response
+    gc.collect()
+    assert len(stage.cache.flights) == 0
+    assert stage.get().stored
+
+
+def test_r38_an_exit_while_waiting_for_another_process() -> None:
+    """What interrupts the one that leads here lands his flight, wherever he was."""
+    clock = FakeClock()
+    stage = Stage(store=Leasing(clock))
+
+    def interrupted(*_: object) -> bool:
+        raise SystemExit
+
+    stage.cache.store.lease = interrupted  # type: ignore[attr-defined]
+    with pytest.raises(SystemExit):
+        stage.get()
+    stage.check_idle()
+
+
+# ── apps that call themselves (R34) ──────────────────────────────────────────────────────────────
+
+
+def test_r34_an_app_that_includes_itself() -> None:
+    """The same key, in the same thread: the inner request goes on alone."""
+    stage = Stage()
+    depth = 0
+
+    def app(environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
+        nonlocal depth
+        depth += 1
+        inner = stage.get().body if depth < 3 else b"end"
+        start_response("200 OK", [("Cache-Control", "max-age=60"), ("Content-Type", "text/plain")])
+        return [b"(" + inner + b")"]
+
+    stage.cache.app = app
+    assert stage.get().body == b"(((end)))"
+    assert len(stage.waiters) == 0
+    stage.check_idle()
+
+
+def test_r34_two_pages_that_include_each_other() -> None:
+    """Each leads its own and asks for the other: none waits for what waits for it."""
+    stage, both = Stage(), Gate(opens_at=2)
+
+    def app(environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
+        other = {"/a": "/b", "/b": "/a"}.get(environ["PATH_INFO"])
+        included = b""
+        if other is not None and "HTTP_X_INNER" not in environ:
+            both()
+            included = stage.get(other, ("X-Inner", "1")).body
+        start_response("200 OK", [("Cache-Control", "no-cache"), ("Content-Type", "text/plain")])
+        return [environ["PATH_INFO"].encode() + included]
+
+    stage.cache.app = app
+    crowd = stage.crowd(environ_for("GET", "/a"), environ_for("GET", "/b"))
+    assert [answer.body for answer in crowd.answers()] == [b"/a/b", b"/b/a"]
+    assert len(stage.waiters) == 0
+    stage.check_idle()
+
+
+# ── unsafe requests, and what is on its way (A10, §4.4) ──────────────────────────────────────────
+
+
+def test_a10_an_unsafe_request_dooms_the_fill_under_way() -> None:
+    stage, gate = Stage(), Gate()
+    stage.app.plays(Turn(between=gate, reply=page(b"old")), Reply(204), page(b"new"))
+    leader = stage.many(1)
+    gate.until(1)
+    crowd = stage.many(5)
+    stage.waiters.until(5)
+    assert exchange(stage.cache, environ_for("POST")).code == 204
+    crowd.add(environ_for())
+    stage.waiters.until(6)
+    gate.open()
+    assert leader.answers()[0].body == b"old"
+    # Who asked after the POST must not see what was before it; nobody else does either.
+    assert {answer.body for answer in crowd.answers()} == {b"new"}
+    assert stage.app.count == 3
+    assert stage.get().body == b"new"
+    stage.check_idle()
+
+
+def test_a10_an_unsafe_request_dooms_the_validation_under_way() -> None:
+    stage, gate = Stage(), Gate()
+    stage.app.plays(page(b"old", etag='"1"'))
+    stage.get()
+    stage.clock.advance(61)
+    confirmed = Reply(304, etag='"1"', cache_control="max-age=60")
+    stage.app.plays(Turn(before=gate, reply=confirmed), Reply(204), page(b"new"))
+    leader = stage.many(1)
+    gate.until(1)
+    assert exchange(stage.cache, environ_for("POST")).code == 204
+    gate.open()
+    assert leader.answers()[0].body == b"old"
+    assert stage.get().body == b"new"
+    stage.check_idle()
+
+
+def test_a10_a_failed_unsafe_request_dooms_nothing() -> None:
+    stage, gate = Stage(), Gate()
+    stage.app.plays(Turn(between=gate), Reply(403))
+    leader = stage.many(1)
+    gate.until(1)
+    assert exchange(stage.cache, environ_for("POST")).code == 403
+    gate.open()
+    leader.answers()
+    assert stage.get().hit
+
+
+def test_a18_unsafe_requests_keep_no_hit_waiting() -> None:
+    """A thousand of them at once, each with its answer still on the way: hits pass by."""
+    stage, gate = Stage(), Gate()
+    stage.app.plays(page())
+    stage.get("/hot")
+    stage.app.plays(Turn(before=gate, reply=Reply(204)))
+    crowd = stage.crowd(*(environ_for("POST", f"/{n}") for n in range(200)))
+    gate.until(200)
+    assert all(stage.get("/hot").hit for _ in range(1000))
+    gate.open()
+    assert {answer.code for answer in crowd.answers()} == {204}
+    assert stage.get("/hot").hit
+
+
+# ── leases: one process of several (R41) ─────────────────────────────────────────────────────────
+
+
+def processes(store: Leasing, clock: FakeClock, count: int, **options: Any) -> list[Stage]:
+    """Caches that share a store, as several processes would."""
+    stages = []
+    for _ in range(count):
+        stages.append(Stage(Policy(**PATIENT, **options), store=store))
+        stages[-1].cache.clock = stages[-1].cache.keeper.clock = clock
+    return stages
+
+
+def test_r41_one_process_fills_for_the_others() -> None:
+    clock = FakeClock()
+    store, gate = Leasing(clock), Gate()
+    here, there = processes(store, clock, 2)
+    here.app.plays(Turn(before=gate))
+    there.app.plays(Reply(500))
+    first = here.many(5)
+    gate.until(1)
+    second = there.many(5)
+    there.waiters.until(4)
+    here.waiters.until(4)
+    gate.open()
+    assert {answer.body for answer in first.answers() + second.answers()} == {b"page"}
+    assert (here.app.count, there.app.count) == (1, 0)
+    assert store.leases == {}
+    here.check_idle()
+    there.check_idle()
+
+
+def test_r41_a_reload_gets_nothing_that_was_there_before() -> None:
+    """Whoever waits for another process with no-cache gets what that one learns, nothing older."""
+    clock = FakeClock()
+    store, gate = Leasing(clock), Gate()
+    here, there = processes(store, clock, 2)
+    here.app.plays(page(b"old"))
+    here.get()
+    clock.advance(5)
+    here.app.plays(Turn(before=gate, reply=page(b"new")))
+    there.app.plays(page(b"newer"))
+    reload = ("Cache-Control", "no-cache")
+    first = here.many(1, "/", reload)
+    gate.until(1)
+    second = there.many(1, "/", reload)
+    eventually(lambda: store.asked >= 4 or there.app.count, "nobody asks for the lease")
+    gate.open()
+    assert first.answers()[0].body == b"new"
+    assert second.answers()[0].body in (b"new", b"newer")
+
+
+def test_r41_a_holder_that_died_costs_the_lifetime_of_its_lease() -> None:
+    clock = FakeClock()
+    store = Leasing(clock)
+    (here,) = processes(store, clock, 1)
+    key = target_key(environ_for())
+    assert store.lease(key, "somebody who was killed", LEASE_SECONDS)
+    crowd = here.many(5)
+    here.waiters.until(4)
+    clock.advance(LEASE_SECONDS + 1)
+    assert {answer.body for answer in crowd.answers()} == {b"page"}
+    assert here.app.count == 1
+    here.check_idle()
+
+
+def test_r41_nobody_gives_back_what_is_anothers() -> None:
+    """A lease that ran out and was taken over stays with its new holder."""
+    clock = FakeClock()
+    store, gate = Leasing(clock), Gate()
+    (here,) = processes(store, clock, 1)
+    here.app.plays(Turn(before=gate))
+    crowd = here.many(1)
+    gate.until(1)
+    clock.advance(LEASE_SECONDS + 1)
+    key = target_key(environ_for())
+    assert store.lease(key, "another", 1000)
+    gate.open()
+    crowd.answers()
+    assert store.leases[key][0] == "another"
+
+
+def test_r41_no_lease_to_be_had_keeps_nobody_waiting() -> None:
+    clock = FakeClock()
+    store = Leasing(clock)
+    store.failing = True
+    (here,) = processes(store, clock, 1)
+    assert here.get().stored
+    here.check_idle()
+
+
+@pytest.mark.parametrize("failure", FAILING.values(), ids=FAILING)
+def test_r41_a_lease_is_given_back_on_every_way_out(failure: Turn) -> None:
+    clock = FakeClock()
+    store = Leasing(clock)
+    (here,) = processes(store, clock, 1)
+    here.app.plays(failure)
+    here.many(1).outcomes()
+    assert store.asked == 1
+    assert store.leases == {}
+    here.check_idle()
+
+
+# ── many rounds (F1, R43) ────────────────────────────────────────────────────────────────────────
+
+
+def jitter(rounds: int, clients: int = 50, seed: int = 7) -> tuple[int, int]:
+    """Rounds of *clients* with cookies of their own on one key, in whatever order the machine has
+    them, for every kind of answer; how many pages were seen, and how often the app was asked.
+
+    AssertionError where one sees another's page.
+    """
+    chance = random.Random(seed)
+    kinds = list({**UNSHARED, "vary": {"vary": "Cookie", "cache_control": "max-age=60"}}.values())
+    kinds.append({"status": 500})
+    stage = Stage(Policy())
+    seen = 0
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for place in range(rounds):
+            stage.clock.advance(chance.choice([0, 1, 70, 130]))
+            answer = echo(**chance.choice(kinds))
+            naps = [chance.random() / 1000 for _ in range(4)]
+            stage.app.script = lambda environ, n, a=answer, t=naps: replace(
+                a(environ, n), delay=t[n % 4]
+            )
+            stage.app.calls.clear()
+            environs = [
+                environ_for("GET", f"/{place % 3}", [("Cookie", f"user-{place}-{n}")])
+                for n in range(clients)
+            ]
+            check_own(stage.crowd(*environs).answers(), environs, "HTTP_COOKIE")
+            assert stage.app.count == clients
+            seen += clients
+            stage.check_idle()
+            stage.app.bodies.clear()
+    finally:
+        sys.setswitchinterval(interval)
+    return seen, rounds
+
+
+def test_f1_nobody_ever_sees_anothers_page() -> None:
+    assert jitter(40) == (2000, 40)
+
+
+def test_board_and_land_in_any_order() -> None:
+    """The table of flights is empty again, whatever threads do to it."""
+    flights = Flights(1000, FakeClock())
+    chance = random.Random(1)
+    outcomes = [chance.choice([Outcome.KEPT, Outcome.FAILED]) for _ in range(50)]
+    led: list[int] = []
+
+    def fly(number: int) -> None:
+        for step in range(100):
+            flight, leads = flights.board(step % 5)
+            if leads and flight is not None:
+                led.append(number)
+                flight.land(outcomes[step % 50])
+                flight.land(Outcome.REFUSED)  # the first word counts
+            elif flight is not None:
+                assert flights.wait(flight, 10) is not None
+
+    threads = [threading.Thread(target=fly, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert led
+    assert len(flights) == 0
+    assert not flights._leading
+    assert not flights._refused
