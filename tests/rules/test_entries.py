@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules.messages import RFC, SAFE, answer, asked, date, kept, rows
+from tests.rules.messages import RFC, SAFE, answer, asked, kept, rows
 from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.entries import (
@@ -21,7 +21,6 @@ from wsgicache.rules.entries import (
 )
 from wsgicache.rules.model import IMPLIED, CacheEntry, Request, StoredResponse
 from wsgicache.rules.reuse import select
-from wsgicache.rules.storing import store
 
 
 def added(
@@ -212,27 +211,3 @@ def test_an_entry_may_file_by_digests(salt: bytes) -> None:
     assert (one == same, one == other) == (True, False)
     assert ("a=1" in str(one)) is not bool(salt)
     assert one != selector_of(asked(cookie="a=1"), nominated, b"other", RFC)
-
-
-@pytest.mark.parametrize(
-    ("held", "filed", "after", "kept_"),
-    rows(
-        ("§4 a newer one", {"age": 0}, {"age": 9}, 0, "held"),
-        ("§4 a newer one, by its Date", {"date": date()}, {"date": date(-9)}, 0, "held"),
-        ("§4 an older one", {"age": 9}, {"age": 0}, 0, "filed"),
-        ("§4 one as old", {"age": 9}, {"age": 9}, 0, "filed"),
-        ("§4 a newer one that is stale", {"age": 0}, {"age": 70}, 61, "filed"),
-    ),
-)
-def test_of_several_responses_the_most_recent_counts(
-    held: dict[str, Any], filed: dict[str, Any], after: float, kept_: str
-) -> None:
-    """One that took long, or came by way of an older cache, does not replace a fresh one."""
-    fresh: dict[str, Any] = {"cache_control": "max-age=60"}
-    entry, first = added(None, asked(), **fresh, **held)
-    response = answer(200, **fresh, **filed)
-    response.requested_at = response.received_at = response.wall = EPOCH + after
-    second = store(response, b"", SAFE)
-    entry_after = adding(asked(), response, second, SAFE)(entry)
-    assert entry_after is not None
-    assert list(entry_after.responses.values()) == [first if kept_ == "held" else second]
