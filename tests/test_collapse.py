@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig.app import App, Turn, echo, page
+from tests.rig.app import App, Script, Turn, echo, page
 from tests.rig.gates import Crowd, Gate, Waiters
 from tests.rig.stores import Leasing
 from tests.running import eventually
@@ -59,6 +59,11 @@ class Stage:
 
 def users(count: int, how: str = "Cookie") -> list[Environ]:
     return [environ_for("GET", "/", [(how, f"user-{n}")]) for n in range(count)]
+
+
+def gated(answer: Script, gate: Gate) -> Script:
+    """*answer*, whose head waits at *gate*."""
+    return lambda environ, place: replace(answer(environ, place), before=gate)
 
 
 def told(answers: list[Exchange]) -> dict[str, int]:
@@ -215,7 +220,7 @@ def test_q1_r37_fifty_users_get_fifty_pages(
     heads.open()
     check_own(crowd.answers(), environs, "HTTP_COOKIE")
     stage.check_idle()
-    stage.app.script = lambda environ, place: replace(answer(environ, place), before=second)
+    stage.app.script = gated(answer, second)
     check_own(stage.crowd(*environs).answers(), environs, "HTTP_COOKIE")
     assert stage.app.count == 100
     assert len(stage.waiters) == 49, "the second wave waited"
@@ -236,10 +241,7 @@ def test_q2_credentials_wait_for_nobody(
 ) -> None:
     stage, environs = Stage(profile(**PATIENT)), users(50, "Authorization")
     for _ in range(2):
-        gate, answer = Gate(opens_at=50), echo("HTTP_AUTHORIZATION", **named)
-        stage.app.script = lambda environ, place, a=answer, g=gate: replace(
-            a(environ, place), before=g
-        )
+        stage.app.script = gated(echo("HTTP_AUTHORIZATION", **named), Gate(opens_at=50))
         check_own(stage.crowd(*environs).answers(), environs, "HTTP_AUTHORIZATION")
     assert stage.app.count == 100
     assert len(stage.waiters) == 0
@@ -443,7 +445,7 @@ def test_q3_a_vary_that_nobody_knew_of() -> None:
     waited = len(stage.waiters)
     together = Gate(opens_at=10)
     stage.clock.advance(61)
-    stage.app.script = lambda environ, place: replace(answer(environ, place), before=together)
+    stage.app.script = gated(answer, together)
     assert [a.text for a in stage.crowd(*environs[:10]).answers()] == [
         f"for {n}" for n in range(10)
     ]
@@ -455,9 +457,7 @@ def test_c16_cookies_and_none_do_not_wait_for_each_other() -> None:
     """Whether cookies matter is known when the app has said so: who has none waits for nobody who
     has some."""
     stage, gate = Stage(), Gate(opens_at=2)
-    stage.app.script = lambda environ, place: replace(
-        echo(cache_control="max-age=60")(environ, place), before=gate
-    )
+    stage.app.script = gated(echo(cache_control="max-age=60"), gate)
     crowd = stage.crowd(environ_for(), environ_for(headers=[("Cookie", "sid=1")]))
     assert [answer.text for answer in crowd.answers()] == ["for nobody", "for sid=1"]
     assert len(stage.waiters) == 0
@@ -820,6 +820,11 @@ def test_r41_a_lease_is_given_back_on_every_way_out(failure: Turn) -> None:
 # ── many rounds (F1, R43) ────────────────────────────────────────────────────────────────────────
 
 
+def late(answer: Script, naps: list[float]) -> Script:
+    """*answer*, after one of *naps* in seconds."""
+    return lambda environ, place: replace(answer(environ, place), delay=naps[place % len(naps)])
+
+
 def jitter(rounds: int, clients: int = 50, seed: int = 7) -> tuple[int, int]:
     """Rounds of *clients* with cookies of their own on one key, in whatever order the machine has
     them, for every kind of answer; how many pages were seen, and how often the app was asked.
@@ -838,9 +843,7 @@ def jitter(rounds: int, clients: int = 50, seed: int = 7) -> tuple[int, int]:
             stage.clock.advance(chance.choice([0, 1, 70, 130]))
             answer = echo(**chance.choice(kinds))
             naps = [chance.random() / 1000 for _ in range(4)]
-            stage.app.script = lambda environ, n, a=answer, t=naps: replace(
-                a(environ, n), delay=t[n % 4]
-            )
+            stage.app.script = late(answer, naps)
             stage.app.calls.clear()
             environs = [
                 environ_for("GET", f"/{place % 3}", [("Cookie", f"user-{place}-{n}")])

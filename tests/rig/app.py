@@ -13,7 +13,9 @@ from tests.scene import Call, Environ, Reply
 
 
 def page(
-    body: str | bytes = b"page", cache_control: str | None = "max-age=60", **more: Any
+    body: str | bytes | Sequence[bytes] = b"page",
+    cache_control: str | None = "max-age=60",
+    **more: Any,
 ) -> Reply:
     """An answer that may be stored for a minute."""
     return Reply(200, body, cache_control=cache_control, **more)

@@ -53,12 +53,6 @@ class Leasing(MemoryStore):
         self.asked = 0
         self.failing = False
 
-    def generations(self, names: tuple[str, ...]) -> tuple[int, ...]:
-        return (0,) * len(names)
-
-    def bump(self, name: str) -> int:
-        return 0
-
     def lease(self, key: Any, token: str, seconds: float) -> bool:
         with self._guard:
             self.asked += 1
