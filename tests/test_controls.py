@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import inspect
+import itertools
 import logging
 import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, assert_type
 from unittest.mock import Mock
 
 import pytest
@@ -1030,9 +1032,52 @@ def test_a_decorated_function_is_what_it_was() -> None:
         """What it does."""
         return more * number
 
+    assert_type(function(2, more="y"), str)
     assert function.__name__ == "function"
     assert function.__doc__ == "What it does."
     assert str(inspect.signature(function)) == "(number: 'int', *, more: 'str' = 'x') -> 'str'"
+
+
+def counting(calls: list[str]) -> Any:
+    """A decorator of somebody else's."""
+
+    def decorate(decorated: Any) -> Any:
+        @functools.wraps(decorated)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            calls.append("called")
+            return decorated(*args, **kwargs)
+
+        return wrapper
+
+    return decorate
+
+
+@pytest.mark.parametrize("order", itertools.permutations(range(4)), ids=str)
+def test_decorators_work_in_any_order_and_between_others(
+    scene: Scene, order: tuple[int, ...]
+) -> None:
+    calls: list[str] = []
+    decorators = [cache_for(minutes=5), vary("Accept"), cache_groups("a"), counting(calls)]
+    scene.wsgi(view(None, *(decorators[place] for place in order)))
+    got = scene.get()
+    assert got.header("Cache-Control") == "max-age=300"
+    assert (got.header("Vary"), got.header("Cache-Groups")) == ("Accept", '"a"')
+    assert calls == ["called"]
+
+
+def test_a_group_is_what_a_purge_purges(scene: Scene) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        current().say(cache_for(minutes=5), cache_groups(f"item-{environ['QUERY_STRING']}"))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"x"]
+
+    scene.wsgi(cache_groups("items")(app))
+    for query in "12":
+        scene.get(f"/?{query}")
+    scene.cache.purge_groups("item-1")
+    assert (scene.get("/?1").hit, scene.get("/?2").hit) == (False, True)
+    scene.cache.purge_groups("items")
+    assert (scene.get("/?1").hit, scene.get("/?2").hit) == (False, False)
 
 
 def test_methods_and_classes(scene: Scene) -> None:
