@@ -1052,7 +1052,7 @@ def counting(calls: list[str]) -> Any:
     return decorate
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(4)), ids=str)
+@pytest.mark.parametrize("order", [*itertools.permutations(range(4))], ids=str)
 def test_decorators_work_in_any_order_and_between_others(
     scene: Scene, order: tuple[int, ...]
 ) -> None:
