@@ -128,10 +128,9 @@ class _Node:
             return [_found(self._ask(lambda: self._cache.get(names[0])))]
         return [_found(value) for value in self._ask(lambda: self._cache.get_many(*names))]
 
-    def look(self, name: str) -> tuple[bytes | None, object]:
-        """What is kept under *name*, which is also its version."""
-        value = self.read((name,))[0]
-        return value, value
+    def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
+        """What is kept under *names*, which is also its version."""
+        return [(value, value) for value in self.read(names)]
 
     def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
         """Keep *value* (None: nothing), if what is kept is still *version*."""
@@ -201,10 +200,11 @@ class _RedisNode(_Node):
             return [value for name in names for value in super(_RedisNode, self).read((name,))]
         return super().read(names)
 
-    def look(self, name: str) -> tuple[bytes | None, object]:
-        """What is kept under *name*, and how that begins."""
-        value = self.read((name,))[0]
-        return value, None if value is None else value[: self._VERSION]
+    def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
+        """What is kept under *names*, and how each begins."""
+        return [
+            (value, None if value is None else value[: self._VERSION]) for value in self.read(names)
+        ]
 
     def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
         """Keep *value* (None: nothing), if what is kept is still *version*."""

@@ -63,11 +63,15 @@ class Generations:
         value, record = self.node.read((name, self._name.text))
         return value, self._learn(self._kept(record), now)
 
-    def current(self, *, anew: bool = False) -> State:
-        """The state of the node: as it is with *anew*, else as it was a moment ago."""
-        now, state = self._times.now(), self.state
-        if state is not None and not anew and now - self._read_at < self._seconds:
-            return state
+    def look(self, name: str) -> tuple[bytes | None, object, State]:
+        """What the node keeps under *name*, its version, and the state as it is now."""
+        now = self._times.now()
+        (value, version), (record, _) = self.node.look((name, self._name.text))
+        return value, version, self._learn(self._kept(record), now)
+
+    def current(self) -> State:
+        """The state of the node as it is now."""
+        now = self._times.now()
         return self._learn(self._kept(self.node.read((self._name.text,))[0]), now)
 
     def of(self, groups: Sequence[str]) -> list[Generation | None]:
@@ -114,7 +118,7 @@ class Generations:
 
     def _next(self, begun: Callable[[State], State]) -> None:
         for _ in range(_ATTEMPTS):
-            value, version = self.node.look(self._name.text)
+            ((value, version),) = self.node.look((self._name.text,))
             state = begun(self._state(value, self._name) or self._first())
             if self.node.swap(self._name.text, self._record(self._name, state), version, LONGEST):
                 self._learn(state, self._times.now())
@@ -124,7 +128,7 @@ class Generations:
     def _change(self, name: Name, change: Callable[[Generation], Generation], number: int) -> None:
         """Change how far purges of the group *name* go; where that is not known, up to *number*."""
         for _ in range(_ATTEMPTS):
-            value, version = self.node.look(name.text)
+            ((value, version),) = self.node.look((name.text,))
             state = self._state(value, name)
             purged = change(Generation(number) if state is None else state.purged)
             record = self._record(name, State(0, purged, 0, 0.0))

@@ -160,11 +160,10 @@ class _Node:
         found = self._ask(lambda client: client.get_many(names))
         return [found.get(name) for name in names]
 
-    def look(self, name: str) -> tuple[bytes | None, object]:
-        """What is kept under *name*, and its version."""
-        value: bytes | None
-        value, version = self._ask(lambda client: client.gets(name))
-        return value, version
+    def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
+        """What is kept under *names*, each with its version, in one round trip."""
+        found = self._ask(lambda client: client.gets_many(names))
+        return [found.get(name, (None, None)) for name in names]
 
     def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
         """Keep *value* (None: nothing), if what is kept is still *version*."""

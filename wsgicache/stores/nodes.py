@@ -23,8 +23,9 @@ class Node(Protocol):
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
         """What is kept under *names*, in one round trip where that can be."""
 
-    def look(self, name: str) -> tuple[bytes | None, object]:
-        """What is kept under *name*, and its version, which is None where there is nothing."""
+    def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
+        """What is kept under *names*, each with its version, which is None where there is nothing;
+        in one round trip where that can be."""
 
     def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
         """Keep *value* for at most *seconds* (None: keep nothing), if nothing has happened since

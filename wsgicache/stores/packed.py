@@ -107,8 +107,7 @@ class PackedStore:
         generations = self._nodes[node.name]
         packing = Packing(self._contents, node, name.echo, self._secret)
         for _ in range(_ATTEMPTS):
-            record, version = node.look(name.text)
-            state = generations.current(anew=True)
+            record, version, state = generations.look(name.text)
             before = self._opened(key, name, record, generations, state)
             if before is None:
                 before = CacheEntry(IMPLIED, {}, NEVER, self._salt(name))
@@ -183,7 +182,7 @@ class PackedStore:
         """Give the lease back, if *token* still holds it."""
         name = self._names.of("lease", *key)
         node = self._route(name.text)
-        record, version = node.look(name.text)
+        ((record, version),) = node.look((name.text,))
         opened = unseal(record, name.echo, self._secret)
         if opened is not None and opened[0] == token:
             node.swap(name.text, None, version, 1)
@@ -208,7 +207,7 @@ class PackedStore:
         for name, generations in self._nodes.items():
             try:
                 told[name] = generations.node.stats()
-                told[name]["generation"] = generations.current(anew=True).number
+                told[name]["generation"] = generations.current().number
             except StoreError as error:
                 told[name] = {"error": str(error)}
         return told
