@@ -12,14 +12,13 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from wsgicache.clock import Clock
-from wsgicache.reporting import Reporter
-from wsgicache.rules.keys import Key
-from wsgicache.rules.model import CacheEntry, Decision, Request
+from wsgicache.reporting import Reporter, log
+from wsgicache.rules.model import NEVER, CacheEntry, Decision, Request
 from wsgicache.rules.validation import background_environ
 
 if TYPE_CHECKING:
@@ -61,8 +60,17 @@ _LONGEST = 30.0
 _MOST = 10_000
 
 
+class _Given(NamedTuple):
+    """A job that was given out."""
+
+    until: float
+    """When another may be given out for the same."""
+    generated_at: float
+    """What it is about; nothing else is waited for."""
+
+
 class Background:
-    """The validations under way of one cache: one for each key at a time."""
+    """The validations under way of one cache: one for each stored response at a time."""
 
     def __init__(
         self,
@@ -75,45 +83,61 @@ class Background:
         self._runner: Runner = Threads() if runner is None else runner
         self._clock = clock
         self._report = report
-        self._until: dict[Key, float] = {}
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._given: dict[Hashable, _Given] = {}
 
     def start(self, request: Request, entry: CacheEntry, decision: Decision) -> bool:
         """Have what *decision* serves validated, unless that is under way.
 
         False where it cannot be: there are no threads, or too much is waiting.
         """
-        environ = request.environ
-        if isinstance(self._runner, Threads) and (
-            not environ.get("wsgi.multithread") or environ.get("wsgi.run_once")
+        environ, stored = request.environ, decision.stored
+        if stored is None or (
+            isinstance(self._runner, Threads)
+            and (not environ.get("wsgi.multithread") or environ.get("wsgi.run_once"))
         ):
             return False
-        key, now = request.key, self._clock.now()
-        until = self._until.get(key)
-        if until is not None and now < until:
-            return True
-        if len(self._until) >= _MOST:
-            self._until = {key: until for key, until in self._until.items() if now < until}
-            if len(self._until) >= _MOST:
-                return False
-        stored = decision.stored
-        left = 0.0 if stored is None else stored.freshness_lifetime - decision.age
-        self._until[key] = now + max(_LONGEST, left)
+        variant = next((s for s, one in entry.responses.items() if one is stored), None)
+        which = (request.key, variant)
+        now, left = self._clock.now(), stored.freshness_lifetime - decision.age
+        with self._lock:
+            given = self._given.get(which)
+            if given and now < given.until and given.generated_at == stored.generated_at:
+                return True
+            if len(self._given) >= _MOST:
+                self._given = {w: one for w, one in self._given.items() if now < one.until}
+                if len(self._given) >= _MOST:
+                    return False
+            ours = self._given[which] = _Given(now + max(_LONGEST, left), stored.generated_at)
 
         def run(environ: WSGIEnvironment) -> None:
             try:
                 self._validate(environ)
             finally:
                 # Before the end of freshness one attempt will do.
-                if left <= 0:
-                    self._until.pop(key, None)
+                self._ended(which, ours, now + left)
 
         try:
             self._runner(Job(request, background_environ(request, entry.nominated), run))
         except Exception:
-            self._until.pop(key, None)
+            self._ended(which, ours)
             self._report("background", "a background validation could not be started")
             return False
         return True
+
+    def _ended(self, which: Hashable, ours: _Given, until: float = NEVER) -> None:
+        """Another job may be given out, if not before *until*."""
+        with self._lock:
+            if self._given.get(which) is not ours:
+                return
+            if self._clock.now() < until:
+                self._given[which] = ours._replace(until=until)
+            else:
+                del self._given[which]
 
 
 class Threads:
@@ -123,10 +147,10 @@ class Threads:
     raises RuntimeError where too much is *waiting*.
     """
 
-    def __init__(self, workers: int = 4, waiting: int = 64, patience: float = 1.0) -> None:
+    def __init__(self, workers: int = 4, waiting: int = 64, patience: float = 0.8) -> None:
         self._most = workers
         self._waiting = waiting
-        self._patience = patience
+        self.patience = patience
         self._begin()
         _all.add(self)
 
@@ -148,8 +172,11 @@ class Threads:
         try:
             worker.start()
         except RuntimeError:  # no more threads to be had
-            self._workers.discard(worker)
-            raise
+            with self._lock:
+                self._workers.discard(worker)
+                if not self._workers and job in self._jobs:
+                    self._jobs.remove(job)
+                    raise
 
     def _work(self) -> None:
         while True:
@@ -158,27 +185,33 @@ class Threads:
                     self._workers.discard(threading.current_thread())
                     return
                 job = self._jobs.popleft()
-            job()
+            try:
+                job()
+            except BaseException:  # SystemExit of the app's: it ends nobody but itself
+                log.warning("the app left a background validation", exc_info=True)
 
-    def stop(self) -> None:
-        """Begin nothing more, and wait a little for what is under way."""
-        deadline = time.monotonic() + self._patience
+    def stop(self, deadline: float) -> None:
+        """Begin nothing more, and wait for what is under way until *deadline*, in seconds of the
+        monotonic clock."""
         self._jobs.clear()
         for worker in list(self._workers):
             worker.join(max(0.0, deadline - time.monotonic()))
 
 
-_all: weakref.WeakSet[Threads] = weakref.WeakSet()
+_all: weakref.WeakSet[Threads | Background] = weakref.WeakSet()
 
 
 def _at_exit() -> None:
-    for threads in list(_all):
-        threads.stop()
+    runners = [one for one in list(_all) if isinstance(one, Threads)]
+    began = time.monotonic()
+    for threads in runners:
+        threads.stop(began + threads.patience)
 
 
+# Whoever worked in the parent process does not in the child.
 def _after_fork_in_child() -> None:
-    for threads in list(_all):
-        threads._begin()
+    for one in list(_all):
+        one._begin()
 
 
 atexit.register(_at_exit)
