@@ -292,6 +292,21 @@ def test_a_jinja_template_with_versions(files: Path) -> None:
     assert page == versions.url("app.js")
 
 
+def test_a_django_template_with_versions(files: Path) -> None:
+    from django.template import Context, Engine, Library
+
+    versions, register = StaticVersions(files), Library()
+
+    @register.simple_tag
+    def version(name: str) -> str:
+        return versions.url(name)
+
+    engine = Engine()
+    engine.template_builtins.append(register)
+    page = engine.from_string('{% version "app.js" %}').render(Context())
+    assert page == versions.url("app.js")
+
+
 def test_a_mounted_app(scene: Scene, files: Path) -> None:
     versions = StaticVersions(files, "/shop/static/")
     with_routes(scene, versions.route).wsgi(serving(files, "/shop/static/"))
