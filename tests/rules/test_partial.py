@@ -161,6 +161,8 @@ def filed(
         ("§3.4 a length that was unknown", part("2-4/*"), "5-7/10", (2, 7, 10), b"234567"),
         ("§3.4 a length that is unknown", part("2-4/10"), "5-7/*", (2, 7, 10), b"234567"),
         ("§3.4 a length never known", part("2-4/*"), "5-7/*", (2, 7, None), b"234567"),
+        ("§3.4 a gap of one: the newer", part("0-2/10"), "4-6/10", (4, 6, 10), b"456"),
+        ("§3.4 a gap of one before: the newer", part("4-6/10"), "0-2/10", (0, 2, 10), b"012"),
         ("§3.4 a gap: the newer", part("0-2/10"), "6-8/10", (6, 8, 10), b"678"),
         ("§3.4 a gap before: the newer", part("6-8/10"), "0-2/10", (0, 2, 10), b"012"),
         ("§3.4 another length: the newer", part("2-4/10"), "5-7/11", (5, 7, 11), b"567"),
