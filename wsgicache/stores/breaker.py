@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 FAILURES = 3
 """Failures, one after the other, after which a server is left alone."""
-PAUSE = (0.5, 0.8)
+PAUSE = (0.6, 0.85)
 """Seconds between two attempts then, at least and at most: processes shall not come all at once."""
 
 

@@ -21,7 +21,7 @@ from pymemcache.exceptions import MemcacheUnexpectedCloseError
 
 T = TypeVar("T")
 
-PATIENCE = 0.1
+PATIENCE = 0.06
 """The part of the timeout that all threads wait for an answer; after it only one does."""
 _RECEIVED = 65_536
 _LARGE = 16_384
@@ -39,13 +39,13 @@ class Connections:
         self._timeout = timeout
         self._turn = _Turn()
 
-    def ask(self, do: Callable[[Client], T], *, hurry: bool = False) -> T:
+    def ask(self, do: Callable[[Client], T]) -> T:
         """What *do* returns for a client of the pool. Raises what it raises; then the connection
-        is closed, whatever it was. With *hurry* it has half of the time."""
+        is closed, whatever it was."""
         client, is_new = self._take()
         try:
             try:
-                result = self._try(client, do, hurry)
+                result = self._try(client, do)
             except OSError as error:
                 if is_new or isinstance(error, TimeoutError):
                     raise
@@ -53,7 +53,7 @@ class Connections:
                 client.close()
                 self.close()
                 client = self._new()
-                result = self._try(client, do, hurry)
+                result = self._try(client, do)
         except BaseException:
             client.close()
             raise
@@ -63,12 +63,12 @@ class Connections:
             client.close()
         return result
 
-    def _try(self, client: Client, do: Callable[[Client], T], hurry: bool) -> T:
+    def _try(self, client: Client, do: Callable[[Client], T]) -> T:
         if client.sock is None:
             connection = _connected(client, self._timeout)
             client.sock = _Patient(connection, self._timeout * PATIENCE, self._turn)
         patient: _Patient = client.sock
-        patient.begin(self._timeout / 2 if hurry else self._timeout)
+        patient.begin(self._timeout)
         try:
             return do(client)
         except MemcacheUnexpectedCloseError as error:

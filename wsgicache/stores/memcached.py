@@ -149,9 +149,7 @@ class _Node:
         self._connections = Connections(template, timeout, idle)
 
     def _ask(self, do: Callable[[Client], T]) -> T:
-        breaker, connections = self._breaker, self._connections
-        hurry = breaker.is_open
-        return breaker.call(lambda: connections.ask(do, hurry=hurry), _is_outage)
+        return self._breaker.call(lambda: self._connections.ask(do), _is_outage)
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
         """What is kept under *names*, in one round trip."""
