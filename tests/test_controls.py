@@ -822,6 +822,18 @@ def test_a_server_lifetime_and_credentials(scene: Scene, public: bool, hit: bool
     assert scene.get(authorization="Basic QTpC").hit == hit
 
 
+def test_without_a_field_of_its_own_this_cache_is_told_with_all_shared_ones(
+    make_scene: MakeScene,
+) -> None:
+    scene = make_scene(Policy(targets=()))
+    scene.wsgi(view(None, cached(client=60, server=0)))
+    assert scene.get().header("Cache-Control") == "private, max-age=60"
+    assert not scene.get().hit
+    scene.wsgi(view(None, cached(client=60, server=600)))
+    assert scene.get("/other").stored
+    assert scene.get("/other").verdict["ttl"] == 60
+
+
 # ── 304 and HEAD ─────────────────────────────────────────────────────────────────────────────────
 
 

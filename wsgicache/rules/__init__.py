@@ -15,6 +15,8 @@ module         question                                    sections
 ``storing``    may we keep it?                             9111 §3
 ``validation`` is it still so?                             9111 §4.3, §4.4
 ``partial``    what do parts make?                         9111 §3.3, §3.4
+``saying``     what do others say of the response?         9111 §5.2; 9213; 9875
+``writing``    how is that written?                        9111 §5.2; 9213; 9651
 ``telling``    what does the answer say of itself?         9111 §5.1; 9211
 ============== =========================================== ===============================
 

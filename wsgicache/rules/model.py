@@ -31,7 +31,7 @@ class Request:
     key: Key
 
     forwarded: tuple[str, ...] | None = None
-    """What a proxy says of the original request."""
+    """What a proxy says of the original request, and what a route has it vary by."""
     directives: Directives = NO_DIRECTIVES
     identified: bool = False
     """Whether it carries credentials, in a field or in what an outer layer says of its user."""

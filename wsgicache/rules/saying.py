@@ -62,6 +62,7 @@ NEVER = Said(
     {"no-store": None, "no-cache": None, "must-revalidate": None, "max-age": "0"}, never=True
 )
 NO_STORE = Said({"no-store": None})
+_ALL_SHARED = Said({"private": None}, only_forbids=True)
 
 _PRIVATE, _NO_STORE, _NEVER = 1, 2, 3
 
@@ -165,6 +166,9 @@ def declared(
                 declaring += said.default
                 chosen = together(said.default)
         inherited = chosen is not None
+    refused = any(map(forbids_here, declaring))
+    if refused and not targets:
+        declaring.append(_ALL_SHARED)  # There is no way to tell this cache alone.
     general = _general(chosen, own, declaring)
     gone, lines = _vary_and_groups(response, declaring)
     if general is not own and general is not None:
@@ -172,7 +176,6 @@ def declared(
         gone |= {"cache-control"} if kept else _LIFETIME
         lines += _control_fields(response, general, https)
         gone |= _VALIDATORS if general.never else set()
-    refused = any(map(forbids_here, declaring))
     if refused:
         gone |= {name for name in response.lines if _is_targeted(name)}
         gone |= {name.lower() for name in targets}
