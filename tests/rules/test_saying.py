@@ -301,3 +301,8 @@ def test_what_is_said_is_said_to_other_targets_too() -> None:
     assert spoken.field("wsgicache-cache-control") == "max-age=60"
     assert spoken.field("cdn-cache-control") == "max-age=5"
     assert store(spoken, b"", RFC).freshness_lifetime == 60
+
+
+def test_a_prohibition_here_is_one_for_all_shared_caches_where_there_is_no_field_for_one() -> None:
+    spoken = declared(answer(200), Sources(view=[NOT_HERE]), ())
+    assert spoken.field("cache-control") == "private, max-age=60"
