@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
+import sys
 import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from wsgicache.clock import Clock
 from wsgicache.reporting import Reporter, log
@@ -46,13 +49,49 @@ class Job:
             for key, value in environ.items()
             if key.startswith("HTTP_") and key != "HTTP_HOST"
         }
-        """The request fields that it is asked with: those that selected the stored response."""
+        """The request fields that it is asked with: those that selected the stored response; and
+        where the server told of the target as it came, that, under the name it has in WSGI."""
+        self.fields |= {key: environ[key] for key in _AS_THEY_ARE if key in environ}
         self._environ = environ
         self._run = run
 
     def __call__(self) -> None:
         """Ask the app and store what it answers. Raises nothing."""
         self._run(self._environ)
+
+
+_AS_THEY_ARE = ("RAW_URI", "REQUEST_URI", "CONTENT_TYPE")
+_URL = re.compile(r"(https?)://([^/?#]+)(/[^?#]*)?(?:\?([^#]*))?")
+
+
+def described(url: str, fields: Mapping[str, str], mount: str) -> WSGIEnvironment:
+    """The environ of what a `Job` is about. Raises ValueError for a *url* that is not absolute."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise ValueError(f"refresh({url!r}): a URL that begins with http:// or https:// is allowed")
+    scheme, host, path, query = found.groups("")
+    name, _, port = host.rpartition(":")
+    environ: WSGIEnvironment = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": mount,
+        "PATH_INFO": unquote_to_bytes(path or "/").decode("latin-1").removeprefix(mount),
+        "QUERY_STRING": query,
+        "SERVER_NAME": name if port.isdigit() else host,
+        "SERVER_PORT": port if port.isdigit() else {"http": "80", "https": "443"}[scheme],
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": host,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.input": BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in fields.items():
+        key = name if name in _AS_THEY_ARE else f"HTTP_{name.upper().replace('-', '_')}"
+        environ[key] = value
+    return environ
 
 
 _LONGEST = 30.0

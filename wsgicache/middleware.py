@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
-from wsgicache.background import Background, Runner
+from wsgicache.background import Background, Runner, described
 from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.collapse import Flights, Outcome
 from wsgicache.controls import Controls
@@ -378,17 +377,9 @@ class CacheMiddleware(Purging):
 
     def refresh(self, url: str, fields: Mapping[str, str] | None = None, mount: str = "") -> None:
         """Ask the app for *url* with the request *fields* and store what it answers, as a `Job`
-        given to a runner describes it; *mount* is the part of the path before the app's own."""
-        from werkzeug.test import create_environ
-
-        parts = urlsplit(url)
-        environ = create_environ(
-            path=parts.path.removeprefix(mount) or "/",
-            base_url=f"{parts.scheme}://{parts.netloc}{mount}/",
-            query_string=parts.query,
-            headers=dict(fields or {}),
-        )
-        self.validate(environ)
+        given to a runner describes it; *mount* is the part of the path before the app's own. Raises
+        ValueError for a *url* that is not absolute."""
+        self.validate(described(url, fields or {}, mount))
 
     # ── purging (the verbs are those of `Purging`) ─────────────────────────────────────────────
 
