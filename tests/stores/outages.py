@@ -41,8 +41,10 @@ class Load:
     def __init__(self, servers: list[Server], **options: Any) -> None:
         self.version = 0
         self.asked: list[Asked] = []
-        self.stalls: list[tuple[float, float]] = []
-        """When a store operation failed, and after how many seconds."""
+        self.stalls: list[tuple[float, float, str]] = []
+        """When a store operation failed, after how many seconds, and how."""
+        self.ratio = 0.0
+        """Of hits, while one of three servers was killed."""
         self.older = 0
         """How many answers were older than a purge that had not failed."""
         self._stop = threading.Event()
@@ -98,8 +100,8 @@ class Load:
             began = time.monotonic()
             try:
                 return ask(connections, *args, **more)
-            except Exception:
-                self.stalls.append((began, time.monotonic() - began))
+            except Exception as error:
+                self.stalls.append((began, time.monotonic() - began, type(error).__name__))
                 raise
 
         setattr(Connections, "ask", noted)  # noqa: B010
@@ -121,9 +123,23 @@ class Load:
         times = [one.seconds * 1000 for one in self.between(begin, end)]
         return statistics.quantiles(times, n=100)[98] if len(times) > 1 else float("nan")
 
-    def hit_ratio(self, begin: float, end: float) -> float:
+    def waited(self) -> int:
+        """How many operations waited for an answer to the end of their time."""
+        return sum(how in ("TimeoutError", "Hung") for _, _, how in self.stalls)
+
+    def share(self, servers: list[Server]) -> float:
+        """The part of the hot pages that is on *servers*."""
+        on = {server.address for server in servers}
+        names = [
+            self.store._names.of("entry", "http", "example.org", f"/{number}", "").text
+            for number in range(HOT)
+        ]
+        return sum(self.store._route(name).name in on for name in names) / HOT
+
+    def hot_ratio(self, begin: float, end: float) -> float:
+        """The part of the requests for hot pages that are hits."""
         asked = self.between(begin, end)
-        return sum(one.hit for one in asked) / max(1, len(asked))
+        return sum(one.hit for one in asked) / (0.8 * max(1, len(asked)))
 
     def first_hit(self, after: float) -> float:
         """Seconds from *after* to the end of the first hit."""
@@ -156,7 +172,7 @@ def outage(
         healed = time.monotonic()
         time.sleep(0.5)
     usual = load.p99(0, started)
-    stalled = sum(took for at, took in load.stalls if started - 0.2 <= at < ended)
+    stalled = sum(took for at, took, _ in load.stalls if started - 0.2 <= at < ended)
     return load, (
         f"{len(load.asked)} requests, {len(load.failed())} failed; p99 before {usual:.1f} ms, "
         f"first half second {load.p99(started, started + 0.5):.1f} ms, "
@@ -183,14 +199,14 @@ def one_of_three(servers: list[Server], seconds: float) -> tuple[Load, str]:
     with load.running():
         time.sleep(1)
         servers[0].kill()
-        killed_at = time.monotonic()
+        begin = time.monotonic()
         time.sleep(seconds)
-    asked = load.between(killed_at, time.monotonic())
-    hot = sum(one.hit for one in asked) / (0.8 * max(1, len(asked)))
-    figures = f"{hot:.2f}; p99 {load.p99(killed_at, killed_at + seconds):.1f} ms"
+        end = time.monotonic()
+    load.ratio = load.hot_ratio(begin, end)
     return load, (
-        f"{len(load.asked)} requests, {len(load.failed())} failed; hit ratio of the hot pages with "
-        f"one of three servers killed {figures}"
+        f"{len(load.asked)} requests, {len(load.failed())} failed; of the hot pages "
+        f"{load.share(servers[1:]):.2f} are on the other servers, and {load.ratio:.2f} are hits; "
+        f"p99 {load.p99(begin, end):.1f} ms"
     )
 
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 FAILURES = 3
 """Failures, one after the other, after which a server is left alone."""
-PAUSE = (0.6, 0.85)
+PAUSE = (0.65, 0.9)
 """Seconds between two attempts then, at least and at most: processes shall not come all at once."""
 
 
@@ -35,21 +35,18 @@ class Breaker:
         """Whether the server is left alone."""
         return self.failures >= FAILURES
 
-    def call(self, do: Callable[[], T], is_outage: Callable[[BaseException], bool]) -> T:
+    def call(self, do: Callable[[], T], weight: Callable[[BaseException], int | None]) -> T:
         """What *do* returns. Raises StoreError for what it raises, and where it is not called.
 
-        *is_outage* tells whether an exception means that the server does not answer; others say
-        that it did.
+        *weight* tells how many failures of the server an exception is worth: 0 means that it did
+        answer, None that nothing is known.
         """
         if self.failures >= FAILURES:
             self._probe()
         try:
             result = do()
         except BaseException as error:
-            if is_outage(error):
-                self._failed()
-            else:
-                self.failures = 0
+            self._weigh(weight(error))
             if isinstance(error, StoreError) or not isinstance(error, Exception):
                 raise
             raise StoreError(f"{self.name}: {type(error).__name__}: {error}") from error
@@ -64,7 +61,9 @@ class Breaker:
             raise StoreError(f"{self.name} does not answer and is left alone for a moment")
         self._retry_at = now + random.uniform(*PAUSE)
 
-    def _failed(self) -> None:
-        if self.failures + 1 == FAILURES:
+    def _weigh(self, weight: int | None) -> None:
+        if weight is None:
+            return
+        if self.failures < FAILURES <= self.failures + weight:
             self._retry_at = monotonic() + random.uniform(*PAUSE)
-        self.failures += 1
+        self.failures = self.failures + weight if weight else 0

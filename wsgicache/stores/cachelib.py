@@ -101,10 +101,10 @@ def _bytes(value: object) -> bytes:
     return value
 
 
-def _is_outage(error: BaseException) -> bool:
-    """Whether *error* is more than the server's answer that it cannot do as told."""
+def _weight(error: BaseException) -> int:
+    """How many failures *error* counts for: none, if it is the server's answer."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    return names.isdisjoint(("ResponseError", "StoreError"))
+    return int(names.isdisjoint(("ResponseError", "StoreError")))
 
 
 class _Node:
@@ -120,7 +120,7 @@ class _Node:
         _all.add(self)
 
     def _ask(self, do: Callable[[], T]) -> T:
-        return self._breaker.call(do, _is_outage)
+        return self._breaker.call(do, _weight)
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
         """What is kept under *names*."""

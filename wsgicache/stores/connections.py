@@ -22,9 +22,18 @@ from pymemcache.exceptions import MemcacheUnexpectedCloseError
 T = TypeVar("T")
 
 PATIENCE = 0.06
-"""The part of the timeout that all threads wait for an answer; after it only one does."""
+"""The part of the timeout that all threads wait for an answer; after it only one does, and after
+twice as long nobody begins to."""
 _RECEIVED = 65_536
 _LARGE = 16_384
+
+
+class NotWaited(TimeoutError):
+    """Another thread waits for the server: of this one's operation nothing is known."""
+
+
+class Hung(TimeoutError):
+    """The server has not answered one thread in time, and nobody else meanwhile."""
 
 
 class Connections:
@@ -37,11 +46,12 @@ class Connections:
         self._most = idle
         self._process = os.getpid()
         self._timeout = timeout
-        self._turn = _Turn()
+        self._turn = _Turn(timeout * PATIENCE)
 
     def ask(self, do: Callable[[Client], T]) -> T:
         """What *do* returns for a client of the pool. Raises what it raises; then the connection
         is closed, whatever it was."""
+        self._turn.join()
         client, is_new = self._take()
         try:
             try:
@@ -66,7 +76,7 @@ class Connections:
     def _try(self, client: Client, do: Callable[[Client], T]) -> T:
         if client.sock is None:
             connection = _connected(client, self._timeout)
-            client.sock = _Patient(connection, self._timeout * PATIENCE, self._turn)
+            client.sock = _Patient(connection, self._turn)
         patient: _Patient = client.sock
         patient.begin(self._timeout)
         try:
@@ -74,8 +84,7 @@ class Connections:
         except MemcacheUnexpectedCloseError as error:
             raise ConnectionResetError("the server closed the connection") from error
         finally:
-            if self._turn.waiting is patient:
-                self._turn.waiting = None
+            self._turn.over(patient)
 
     def _take(self) -> tuple[Client, bool]:
         if self._process != os.getpid():
@@ -130,23 +139,47 @@ def _connected(client: Client, timeout: float) -> Any:
 
 
 class _Turn:
-    """Whose turn it is to wait for longer than the others do."""
+    """Whose turn it is to wait for longer than *patience*; there are no locks, for at worst two
+    threads do."""
 
-    __slots__ = ("waiting",)
+    __slots__ = ("_others", "_since", "_waiting", "patience")
 
-    def __init__(self) -> None:
-        self.waiting: object = None
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self._waiting: object = None
+        self._since = 0.0
+        self._others = 0
+
+    def join(self) -> None:
+        """Begin an operation. Raises NotWaited where another has been at one for too long."""
+        if self._waiting is not None and monotonic() - self._since > self.patience:
+            self._others += 1
+            raise NotWaited("another thread waits for the server")
+
+    def wait(self, connection: object, ends: float) -> None:
+        """Wait for longer. Raises NotWaited or, after *ends*, TimeoutError."""
+        now = monotonic()
+        if self._waiting is None:
+            self._waiting, self._since, self._others = connection, now, 0
+        if self._waiting is not connection:
+            self._others += 1
+            raise NotWaited("another thread waits for the server")
+        if now > ends:
+            raise Hung("timed out") if self._others else TimeoutError("timed out")
+
+    def over(self, connection: object) -> None:
+        """The operation has come to its end."""
+        if self._waiting is connection:
+            self._waiting = None
 
 
 class _Patient:
-    """A socket that knows when the operation has to be over, and how long it may wait before it is
-    its *turn*."""
+    """A socket that knows when the operation has to be over, and whose *turn* it is to wait."""
 
-    __slots__ = ("_connection", "_ends", "_first", "_patience", "_timeout", "_turn", "_waits")
+    __slots__ = ("_connection", "_ends", "_first", "_timeout", "_turn", "_waits")
 
-    def __init__(self, connection: Any, patience: float, turn: _Turn) -> None:
+    def __init__(self, connection: Any, turn: _Turn) -> None:
         self._connection = connection
-        self._patience = patience
         self._turn = turn
         self._timeout = self._ends = self._waits = 0.0
         self._first = True
@@ -162,7 +195,7 @@ class _Patient:
         self._timeout = timeout
         self._ends = monotonic() + timeout
         self._first = True
-        self._wait(self._patience)
+        self._wait(self._turn.patience)
 
     def sendall(self, data: bytes) -> None:
         """Send *data*. What is small is sent at once."""
@@ -171,7 +204,7 @@ class _Patient:
             return
         self._wait(self._timeout)
         self._connection.sendall(data)
-        self._wait(self._patience)
+        self._wait(self._turn.patience)
 
     def recv(self, size: int) -> bytes:
         """What has come, never mind how much pymemcache thinks should come."""
@@ -189,10 +222,7 @@ class _Patient:
                 data: bytes = self._connection.recv(_RECEIVED)
                 return data
             except TimeoutError:
-                if self._turn.waiting is None:
-                    self._turn.waiting = self
-                if self._turn.waiting is not self or monotonic() > self._ends:
-                    raise
+                self._turn.wait(self, self._ends)
 
     def close(self) -> None:
         """Close the socket."""

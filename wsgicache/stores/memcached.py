@@ -21,8 +21,8 @@ from pymemcache.serde import LegacyWrappingSerde
 
 from wsgicache.clock import Clock
 from wsgicache.stores import StoreError
-from wsgicache.stores.breaker import Breaker
-from wsgicache.stores.connections import Connections
+from wsgicache.stores.breaker import FAILURES, Breaker
+from wsgicache.stores.connections import Connections, Hung, NotWaited
 from wsgicache.stores.packed import PackedStore
 
 T = TypeVar("T")
@@ -133,9 +133,13 @@ def _client(server: object) -> Client:
         raise ValueError(f"MemcachedStore({server!r}): its port is no number") from None
 
 
-def _is_outage(error: BaseException) -> bool:
-    """Whether *error* is more than the server's answer that it cannot do as told."""
-    return not isinstance(error, MemcacheServerError | MemcacheClientError | StoreError)
+def _weight(error: BaseException) -> int | None:
+    """How many failures *error* counts for; none, if it is the server's answer."""
+    if isinstance(error, NotWaited):
+        return None
+    if isinstance(error, Hung):
+        return FAILURES
+    return int(not isinstance(error, MemcacheServerError | MemcacheClientError | StoreError))
 
 
 class _Node:
@@ -149,7 +153,7 @@ class _Node:
         self._connections = Connections(template, timeout, idle)
 
     def _ask(self, do: Callable[[Client], T]) -> T:
-        return self._breaker.call(lambda: self._connections.ask(do), _is_outage)
+        return self._breaker.call(lambda: self._connections.ask(do), _weight)
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
         """What is kept under *names*, in one round trip."""

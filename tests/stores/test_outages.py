@@ -1,0 +1,49 @@
+"""memcached killed, stopped and flapping under fifty threads (R1, R2, R6, F7, F8).
+
+The figures are printed (``pytest -s``); ``python -m tests.stores.outages`` takes four seconds for
+each outage, and a minute for the flapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.stores.outages import flapping, hung, killed, one_of_three
+from tests.stores.servers import Server
+from wsgicache.stores.breaker import FAILURES, PAUSE
+
+pytestmark = pytest.mark.network
+Start = Callable[..., Server]
+SECONDS = 1.2
+
+
+def test_f7_memcached_is_killed_and_comes_back(started: Start) -> None:
+    load, figures = killed(started("memcached"), SECONDS)
+    print(f"F7: {figures}")
+    assert load.failed() == []
+    assert load.stalls
+
+
+def test_f8_memcached_hangs_and_goes_on(started: Start) -> None:
+    """No more threads wait for it than open the breaker, and one each time it is tried again."""
+    load, figures = hung(started("memcached"), SECONDS)
+    print(f"F8: {figures}")
+    assert load.failed() == []
+    assert 1 <= load.waited() <= FAILURES + SECONDS / PAUSE[0] + 2
+
+
+def test_r6_one_of_three_is_killed(started: Start) -> None:
+    servers = [started("memcached") for _ in range(3)]
+    load, figures = one_of_three(servers, SECONDS)
+    print(f"R6: {figures}")
+    assert load.failed() == []
+    assert load.ratio > 0.75 * load.share(servers[1:])
+
+
+def test_r6_one_of_three_flaps(started: Start) -> None:
+    load, figures = flapping([started("memcached") for _ in range(3)], 3)
+    print(f"R6: {figures}")
+    assert load.failed() == []
+    assert load.older == 0
