@@ -1,0 +1,811 @@
+"""Validation that nobody waits for, refreshing ahead, and stale answers where the app fails."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.rig.app import App, Turn, page
+from tests.rig.gates import DEADLINE, Crowd, Gate
+from tests.running import environment, eventually
+from tests.scene import Environ, Exchange, FakeClock, Field, Reply, Scene, environ_for, exchange
+from wsgicache import CacheMiddleware, Policy, background
+from wsgicache.background import Background, Job, Threads
+from wsgicache.rules.keys import target_key
+
+SWR = "max-age=10, stale-while-revalidate=60"
+
+
+class Later:
+    """A runner that keeps its jobs for the test to run."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+    def __call__(self, job: Job) -> None:
+        self.jobs.append(job)
+
+    def run(self) -> None:
+        jobs, self.jobs = self.jobs, []
+        for job in jobs:
+            job()
+
+
+class Stage:
+    """A scripted app behind a cache whose background is in the test's hands."""
+
+    def __init__(self, policy: Policy | None = None, runner: Any = None) -> None:
+        self.clock = FakeClock()
+        self.app = App()
+        self.runner = Later() if runner is None else runner
+        self.cache = CacheMiddleware(self.app, policy=policy, clock=self.clock, runner=self.runner)
+
+    def get(self, target: str = "/", *fields: Field, **changes: Any) -> Exchange:
+        return exchange(self.cache, environ_for("GET", target, fields, changes=changes))
+
+    def stale(self, *replies: Reply | Turn, **named: Any) -> None:
+        """The page is stored and stale by a second; *replies* are what the app says from now on."""
+        self.app.plays(page(b"old", SWR, **named))
+        assert self.get().stored
+        self.clock.advance(11)
+        if replies:
+            self.app.plays(*replies)
+
+
+# ── one at a time (R44) ──────────────────────────────────────────────────────────────────────────
+
+
+def test_r44_a_stale_page_is_validated_once_at_a_time() -> None:
+    stage = Stage()
+    stage.stale(page(b"new", SWR))
+    assert [stage.get().body for _ in range(5)] == [b"old"] * 5
+    assert stage.app.count == 1
+    assert len(stage.runner.jobs) == 1
+    stage.runner.run()
+    assert stage.app.count == 2
+    assert stage.get().body == b"new"
+    assert not stage.runner.jobs
+    stage.clock.advance(11)
+    assert stage.get().body == b"new"
+    assert len(stage.runner.jobs) == 1, "the next time is another"
+
+
+def test_r44_a_hundred_at_once_are_one_job() -> None:
+    stage = Stage()
+    stage.stale()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            crowd = Crowd(stage.cache, [environ_for() for _ in range(20)])
+            assert {answer.body for answer in crowd.answers()} == {b"old"}
+            assert len(stage.runner.jobs) == 1
+            stage.runner.jobs.clear()
+            stage.clock.advance(1)
+            stage.cache.background._begin()
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_r44_each_variant_has_a_job_of_its_own() -> None:
+    stage = Stage(Policy(refresh_ahead=5))
+    stage.app.plays(page(vary="Accept-Language"))
+    english, german = ("Accept-Language", "en"), ("Accept-Language", "de")
+    stage.get("/", english)
+    stage.get("/", german)
+    stage.clock.advance(56)
+    for _ in range(2):
+        assert stage.get("/", english).hit
+        assert stage.get("/", german).hit
+    assert [job.fields["Accept-Language"] for job in stage.runner.jobs] == ["en", "de"]
+
+
+def test_r44_what_is_waited_for_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many jobs as may be that are never heard of; one more is done by who asks. They pass."""
+    assert background._MOST == 10_000
+    monkeypatch.setattr(background, "_MOST", 50)
+    stage = Stage()
+    stage.app.script = lambda environ, place: Turn(reply=page(cache_control=SWR))
+    for number in range(51):
+        stage.get(f"/{number}")
+    stage.clock.advance(11)
+    for number in range(50):
+        assert stage.get(f"/{number}").hit
+    assert stage.get("/50").fwd == "stale"
+    assert len(stage.runner.jobs) == len(stage.cache.background._given) == 50
+    stage.clock.advance(31)
+    assert stage.get("/50").hit
+    assert len(stage.cache.background._given) == 1
+
+
+def test_r47_a_runner_that_never_runs_stops_nothing_for_ever() -> None:
+    stage = Stage()
+    stage.stale()
+    for _ in range(10):
+        stage.get()
+        stage.clock.advance(1)
+    assert len(stage.runner.jobs) == 1
+    stage.clock.advance(25)
+    assert stage.get().body == b"old"
+    assert len(stage.runner.jobs) == 2, "it may be given out again"
+    stage.clock.advance(30)
+    assert stage.get().fwd == "stale", "beyond the window nothing is served unasked"
+
+
+def test_another_process_may_have_done_it() -> None:
+    """What a job was about is no longer there: the next one waits for nothing."""
+    stage = Stage()
+    stage.stale(page(b"new", "max-age=5, stale-while-revalidate=60"))
+    stage.get()
+    (job,) = stage.runner.jobs
+    stage.cache.refresh(job.url, job.fields, job.mount)
+    stage.clock.advance(6)
+    assert stage.get().body == b"new"
+    assert len(stage.runner.jobs) == 2
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the queue is full"), OSError("no broker")])
+def test_a_runner_that_raises_has_the_client_wait(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    def runner(job: Job) -> None:
+        raise error
+
+    stage = Stage(runner=runner)
+    stage.stale(page(b"new"))
+    got = stage.get()
+    assert (got.body, got.fwd) == (b"new", "stale")
+    assert "could not be started" in caplog.text
+    assert stage.cache.background._given == {}
+
+
+def test_a_runner_that_runs_at_once() -> None:
+    stage = Stage(runner=lambda job: job())
+    stage.stale(page(b"new"))
+    assert stage.get().body == b"old"
+    assert stage.get().body == b"new"
+    assert stage.app.count == 2
+
+
+# ── where there are no threads (R35) ─────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("change", [{"wsgi.multithread": False}, {"wsgi.run_once": True}], ids=str)
+def test_r35_without_threads_the_client_waits(change: dict[str, Any], scene: Scene) -> None:
+    before = threading.active_count()
+    scene.app(200, "old", cache_control=SWR)
+    scene.get()
+    scene.after(11)
+    scene.app(200, "new", cache_control=SWR)
+    got = scene.get(environ=change)
+    assert (got.text, got.fwd) == ("new", "stale")
+    assert threading.active_count() == before
+
+
+def test_r35_refreshing_ahead_is_left_then(make_scene: Callable[..., Scene]) -> None:
+    """What is fresh is served; nobody is made to wait for a refresh that he has no need of."""
+    scene = make_scene(Policy(refresh_ahead=20))
+    scene.app(200, "page", cache_control="max-age=60")
+    scene.get()
+    scene.after(50)
+    assert scene.get(environ={"wsgi.multithread": False}).hit
+    assert scene.count == 1
+
+
+# ── refreshing ahead ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_refresh_ahead_once_per_window() -> None:
+    stage = Stage(Policy(refresh_ahead=10))
+    stage.app.plays(page(b"1"), page(b"2"), page(b"3"))
+    stage.get()
+    stage.clock.advance(49)
+    assert stage.get().hit
+    assert not stage.runner.jobs
+    for _ in range(5):
+        stage.clock.advance(1)
+        assert stage.get().body == b"1"
+    stage.runner.run()
+    assert stage.app.count == 2
+    for _ in range(50):
+        stage.clock.advance(1)
+        got = stage.get()
+        assert (got.body, got.hit) == (b"2", True)
+    assert len(stage.runner.jobs) == 1, "the window of the next"
+    stage.runner.run()
+    assert stage.get().body == b"3"
+
+
+def test_refresh_ahead_that_fails_is_tried_once_per_window(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The page stays what it is until it is stale; then it is validated in front of the client."""
+    stage = Stage(Policy(refresh_ahead=10, stale_if_raised=0))
+    stage.app.plays(page(b"old"), Turn(raises=ValueError("on purpose")), page(b"new"))
+    stage.get()
+    stage.clock.advance(51)
+    for _ in range(8):
+        assert stage.get().body == b"old"
+        stage.runner.run()
+        stage.clock.advance(1)
+    assert stage.app.count == 2
+    stage.clock.advance(1)
+    got = stage.get()
+    assert (got.body, got.fwd) == (b"new", "stale")
+    assert [r.message for r in caplog.records].count("a background validation failed") == 1
+
+
+def test_refresh_ahead_and_then_stale() -> None:
+    """An attempt before the end of freshness does not stand in the way of those after it."""
+    stage = Stage(Policy(refresh_ahead=5))
+    stage.app.plays(page(b"old", SWR), Turn(raises=ValueError("on purpose")), page(b"new", SWR))
+    stage.get()
+    stage.clock.advance(6)
+    assert stage.get().hit
+    stage.runner.run()
+    stage.clock.advance(5)
+    assert stage.get().body == b"old"
+    assert len(stage.runner.jobs) == 1
+    stage.runner.run()
+    assert stage.get().body == b"new"
+
+
+def test_refresh_ahead_never_fills_a_life() -> None:
+    """A window longer than the life begins half-way, and collapsing still works."""
+    stage = Stage(Policy(refresh_ahead=600))
+    stage.app.plays(page(cache_control="max-age=10"))
+    stage.get()
+    stage.clock.advance(4)
+    assert stage.get().hit
+    assert not stage.runner.jobs
+    stage.clock.advance(2)
+    assert stage.get().hit
+    assert len(stage.runner.jobs) == 1
+
+
+def test_refresh_ahead_is_off_unless_asked_for() -> None:
+    stage = Stage()
+    stage.app.plays(page())
+    stage.get()
+    stage.clock.advance(59)
+    assert stage.get().hit
+    assert not stage.runner.jobs
+
+
+# ── what comes of it (Q5, R48) ───────────────────────────────────────────────────────────────────
+
+GONE = {
+    "private": page(b"x", "private, max-age=60"),
+    "no-store": page(b"x", "no-store"),
+    "set-cookie": page(b"x", "public, max-age=60", set_cookie="sid=1"),
+    "vary-all": page(b"x", "max-age=60", vary="*"),
+    "no-lifetime": page(b"x", None),
+    "too-large": page(b"x" * 100, "max-age=60"),
+    "403": Reply(403, "x"),
+    "404": Reply(404, "x"),
+}
+
+
+@pytest.mark.parametrize("reply", GONE.values(), ids=GONE)
+def test_q5_what_may_not_be_stored_any_more_is_dropped(reply: Reply) -> None:
+    stage = Stage(Policy(max_content=50))
+    stage.stale(reply)
+    assert stage.get().body == b"old"
+    stage.runner.run()
+    stage.app.plays(page(b"asked"))
+    got = stage.get()
+    assert (got.body, got.fwd) == (b"asked", "uri-miss"), "the old page outlived its successor"
+
+
+@pytest.mark.parametrize("status", [404, 410, 301])
+def test_q5_another_status_replaces(status: int) -> None:
+    stage = Stage()
+    stage.stale(Reply(status, "gone", cache_control="max-age=60", location=None))
+    stage.get()
+    stage.runner.run()
+    got = stage.get()
+    assert (got.code, got.hit) == (status, True)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [Turn(raises=ValueError("on purpose")), Turn(reply=Reply(503, "busy")), Turn(cut=0)],
+    ids=["raises", "503", "cut"],
+)
+def test_r48_a_failure_keeps_the_page_until_its_windows_end(
+    failure: Turn, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And is told once a minute."""
+    stage = Stage(Policy(stale_if_raised=0))
+    stage.stale(failure)
+    for _ in range(20):
+        assert stage.get().body == b"old"
+        stage.runner.run()
+        stage.clock.advance(2)
+    assert stage.app.count == 21
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) <= 1
+    stage.clock.advance(20)
+    with suppress(ValueError):
+        got = stage.get()
+        assert got.body != b"old"
+
+
+def test_a10_an_unsafe_request_dooms_a_refresh_under_way() -> None:
+    gate = Gate()
+    stage = Stage(runner=Threads())
+    stage.stale(Turn(before=gate, reply=page(b"old again")), Reply(204), page(b"new"))
+    stage.get()
+    gate.until(1)
+    assert exchange(stage.cache, environ_for("POST")).code == 204
+    gate.open()
+    eventually(lambda: not stage.cache.background._given, "the refresh does not end")
+    assert stage.get().body == b"new"
+
+
+def test_r49_no_window_where_the_response_forbids_it() -> None:
+    for words in ("must-revalidate", "proxy-revalidate", "no-cache", "s-maxage=10"):
+        stage = Stage()
+        stage.app.plays(page(b"old", f"{SWR}, {words}, public"), page(b"new"))
+        stage.get()
+        stage.clock.advance(11)
+        assert stage.get().body == b"new", words
+        assert not stage.runner.jobs
+
+
+# ── in nobody's name (Q4, Q6, R45) ───────────────────────────────────────────────────────────────
+
+PERSONAL: list[Field] = [
+    ("Cookie", "sid=alice"),
+    ("Cache-Control", "x"),
+    ("Pragma", "x"),
+    ("X-Forwarded-For", "10.0.0.1"),
+    ("X-Real-IP", "10.0.0.1"),
+    ("Proxy-Authorization", "Basic eDp5"),
+]
+
+
+def test_q4_the_app_is_asked_as_by_nobody() -> None:
+    stage = Stage()
+    stage.app.plays(page(b"old", f"public, {SWR}"))
+    stage.get()
+    stage.clock.advance(11)
+    seen: list[Environ] = []
+
+    def personal(environ: Environ, place: int) -> Turn:
+        seen.append(environ)
+        return Turn(reply=page(f"for {environ.get('HTTP_COOKIE', 'nobody')}", f"public, {SWR}"))
+
+    stage.app.script = personal
+    sockets = {
+        "gunicorn.socket": object(),
+        "werkzeug.socket": object(),
+        "werkzeug.request": object(),
+        "uwsgi.node": b"x",
+        "mod_wsgi.version": (1, 0),
+        "waitress.client_disconnected": lambda: False,
+        "wsgi.file_wrapper": iter,
+        "wsgi.early_hints": lambda fields: None,
+        "beaker.session": {"user": "alice"},
+        "SSL_CLIENT_VERIFY": "NONE",
+    }
+    assert stage.get("/", *PERSONAL, **sockets).body == b"old"
+    stage.runner.run()
+    assert stage.get().body == b"for nobody"
+    (environ,) = seen
+    for name, _ in PERSONAL:
+        assert f"HTTP_{name.upper().replace('-', '_')}" not in environ
+    assert not sockets.keys() & environ.keys()
+    assert environ["wsgi.input"].read() == b""
+    assert environ["wsgi.errors"] is sys.stderr
+    assert "CONTENT_LENGTH" not in environ
+    assert environ["REQUEST_METHOD"] == "GET"
+
+
+@pytest.mark.parametrize(("user", "word"), [("Authorization", "public"), ("Cookie", "public")])
+def test_q4_credentials_come_along_where_vary_names_them(user: str, word: str) -> None:
+    """A variant is validated with the values that selected it."""
+    stage = Stage()
+    stage.app.script = lambda environ, place: Turn(
+        reply=page(
+            f"{place} for {environ.get('HTTP_' + user.upper())}", f"{SWR}, {word}", vary=user
+        )
+    )
+    for name in ("alice", "bob"):
+        stage.get("/", (user, name))
+    stage.clock.advance(11)
+    for name in ("alice", "bob"):
+        stage.get("/", (user, name))
+    stage.runner.run()
+    assert stage.get("/", (user, "alice")).text == "2 for alice"
+    assert stage.get("/", (user, "bob")).text == "3 for bob"
+    assert stage.get("/").text == "4 for None"
+
+
+def test_q4_forwarded_names_nobody() -> None:
+    """Forwarded tells of the client, and of the host it asked for: the latter selects."""
+    stage = Stage()
+    forwarded = "for=10.0.0.1;host=a.example"
+    stage.app.plays(page(b"old", SWR))
+    stage.get("/", ("Forwarded", forwarded))
+    stage.clock.advance(11)
+    stage.app.plays(page(b"new", SWR))
+    assert stage.get("/", ("Forwarded", forwarded)).body == b"old"
+    stage.runner.run()
+    assert stage.get("/", ("Forwarded", forwarded)).body == b"new"
+    assert "10.0.0.1" not in (stage.app.calls[-1].header("Forwarded") or "")
+
+
+def test_r45_a_server_that_clears_the_environ() -> None:
+    """The job has what it needs of its own."""
+    stage = Stage()
+    stage.stale(page(b"new"))
+    environ = environ_for("GET", "/")
+    exchange(stage.cache, environ)
+    environ.clear()
+    stage.runner.run()
+    assert stage.get().body == b"new"
+
+
+def test_q6_a_context_of_its_own() -> None:
+    """What the request has put into context variables is not there."""
+    user: contextvars.ContextVar[str] = contextvars.ContextVar("user", default="nobody")
+    stage = Stage(runner=Threads())
+    stage.stale()
+    seen: list[str] = []
+    asked = threading.Event()
+
+    def script(environ: Environ, place: int) -> Turn:
+        seen.append(user.get())
+        asked.set()
+        return Turn(reply=page())
+
+    stage.app.script = script
+    token = user.set("alice")
+    try:
+        stage.get()
+        assert asked.wait(DEADLINE)
+    finally:
+        user.reset(token)
+    assert seen == ["nobody"]
+
+
+# ── a job describes itself ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_job_says_what_it_is_about() -> None:
+    stage = Stage()
+    stage.app.plays(page(b"old", SWR, vary="Accept-Language"))
+    fields = [("Accept-Language", "en"), ("Cookie", "sid=1"), ("Accept", "text/html")]
+    target = "/caf%C3%A9/a%20b?x=%2F&y"
+    stage.get(target, *fields[:1])
+    stage.clock.advance(11)
+    stage.get(target, fields[0])
+    (job,) = stage.runner.jobs
+    assert (job.method, job.url, job.mount) == ("GET", "http://example.org" + target, "")
+    assert job.fields["Accept-Language"] == "en"
+    assert "Cookie" not in job.fields
+    assert "Host" not in job.fields
+
+
+SERVERS = {
+    "plain": {},
+    "gunicorn": {"RAW_URI": "/a%2Fb?q"},
+    "uwsgi": {"REQUEST_URI": "/a%2Fb?q"},
+    "werkzeug": {"RAW_URI": "/a%2Fb?q", "REQUEST_URI": "/a%2Fb?q"},
+}
+
+
+@pytest.mark.parametrize("changes", SERVERS.values(), ids=SERVERS)
+def test_a_job_is_done_by_another_process_as_its_url_says(changes: dict[str, str]) -> None:
+    """Whatever the server of the request tells of the target, the stored response is replaced."""
+    stage = Stage()
+    stage.app.plays(page(b"old", SWR), page(b"new", SWR))
+    stage.get("/a%2Fb?q", **changes)
+    stage.clock.advance(11)
+    assert stage.get("/a%2Fb?q", **changes).body == b"old"
+    (job,) = stage.runner.jobs
+    stage.cache.refresh(job.url, dict(job.fields), job.mount)
+    assert stage.app.count == 2
+    assert stage.get("/a%2Fb?q", **changes).body == b"new"
+
+
+texts = st.text(st.sampled_from('ab/%?#;&= +.~\xe9\xff\\"<[]'), max_size=8)
+
+
+@given(mount=texts, path=texts, query=st.text(st.sampled_from("ab%&=?/;+2F"), max_size=8))
+def test_a_job_is_about_the_same_request(mount: str, path: str, query: str) -> None:
+    """For whatever path: what another process asks has the same key and the same mount."""
+    mount = "/" + mount.strip("/") if mount.strip("/") else ""
+    path = "/" + path if path or not mount else ""
+    changes = {"SCRIPT_NAME": mount, "PATH_INFO": path, "QUERY_STRING": query}
+    stage = Stage()
+    stage.app.plays(page(b"old", SWR), page(b"new", SWR))
+    if not stage.get("/", **changes).stored:
+        return
+    stage.clock.advance(11)
+    stage.get("/", **changes)
+    (job,) = stage.runner.jobs
+    stage.cache.refresh(job.url, job.fields, job.mount)
+    first, again = stage.app.calls
+    assert target_key(again.environ) == target_key(first.environ)
+    assert again.environ.get("SCRIPT_NAME", "") == mount
+    assert again.environ["PATH_INFO"] == path
+    assert stage.get("/", **changes).body == b"new"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://", "ftp://example.org/", "/only/a/path", "http://a/#b"]
+)
+def test_refresh_of_what_is_no_url(url: str) -> None:
+    with pytest.raises(ValueError, match="a URL that begins with http:// or https:// is allowed"):
+        Stage().cache.refresh(url)
+
+
+def test_refresh_may_be_the_first_to_ask() -> None:
+    """Whoever wants a page to be there before anybody asks needs no job."""
+    stage = Stage()
+    stage.cache.refresh("http://example.org/page?x=1")
+    assert stage.get("/page?x=1").hit
+    stage.cache.refresh("https://[::1]:8443/")
+    assert stage.app.calls[-1].environ["SERVER_PORT"] == "8443"
+    stage.app.plays(Turn(raises=ValueError("on purpose")))
+    stage.cache.refresh("http://example.org/page?x=1")
+    assert stage.get("/page?x=1").hit
+
+
+# ── the threads of their own ─────────────────────────────────────────────────────────────────────
+
+
+def job_of(work: Callable[[], object]) -> Job:
+    from wsgicache.rules.model import Request
+
+    environ = environ_for()
+    key = target_key(environ)
+    assert key is not None
+
+    def run(environ: Environ) -> None:
+        work()
+
+    return Job(Request(environ, "GET", key), environ, run)
+
+
+def test_threads_are_few_and_go_again() -> None:
+    threads, gate = Threads(workers=2, waiting=5), Gate()
+    for _ in range(2):
+        threads(job_of(gate))
+    gate.until(2)
+    for _ in range(5):
+        threads(job_of(gate))
+    with pytest.raises(RuntimeError, match="5 background validations are waiting"):
+        threads(job_of(gate))
+    assert gate.came == 2
+    gate.open()
+    gate.until(7)
+    eventually(lambda: not threads._workers, "threads stay though there is nothing to do")
+
+
+def test_r44_more_than_the_queue_holds_is_done_by_who_asks() -> None:
+    stage, gate = Stage(runner=Threads(workers=1, waiting=2)), Gate()
+    stage.app.plays(page(b"old", SWR))
+    for number in range(5):
+        stage.get(f"/{number}")
+    stage.clock.advance(11)
+    stage.app.script = lambda environ, place: (
+        Turn(before=gate, reply=page(b"new"))
+        if threading.current_thread().name == "wsgicache-validation"
+        else Turn(reply=page(b"here"))
+    )
+    assert stage.get("/0").body == b"old"
+    gate.until(1)
+    assert [stage.get(f"/{n}").body for n in range(1, 5)] == [b"old", b"old", b"here", b"here"]
+    gate.open()
+    eventually(lambda: not stage.cache.background._given, "jobs stay")
+    assert [stage.get(f"/{n}").body for n in range(5)] == [b"new"] * 3 + [b"here"] * 2
+
+
+def test_an_app_that_exits_ends_no_thread_for_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    threads, ran = Threads(workers=1), Gate()
+    ran.open()
+
+    def leave() -> None:
+        ran()
+        raise SystemExit
+
+    for number in range(1, 6):
+        threads(job_of(leave))
+        ran.until(number)
+    eventually(lambda: not threads._workers, "a thread that is not there is waited for")
+    assert caplog.text.count("left a background validation") == 5
+
+
+def test_no_more_threads_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Threads()
+    stage = Stage(runner=threads)
+    stage.stale(page(b"new"))
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert stage.get().body == b"new"
+    assert not threads._jobs
+    assert not threads._workers
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_r50_a_child_begins_with_threads_of_its_own() -> None:
+    """What the parent was at is not waited for in the child."""
+    stage, gate = Stage(runner=Threads()), Gate()
+    stage.stale(Turn(before=gate, reply=page(b"of the parent")))
+    stage.get()
+    gate.until(1)
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            stage.app.script = lambda environ, place: Turn(reply=page(b"of the child"))
+            assert stage.get().body == b"old"
+            eventually(lambda: stage.get().body == b"of the child", "the child does not refresh")
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    gate.open()
+    assert os.waitstatus_to_exitcode(status) == 0
+    eventually(lambda: stage.get().body == b"of the parent", "the parent does not refresh")
+
+
+STUCK = """
+import sys, threading, time
+from tests.rig.app import App, Turn, page
+from tests.scene import FakeClock, environ_for, exchange
+from wsgicache import CacheMiddleware
+
+stuck = threading.Semaphore(0)
+for number in range(3):
+    app, clock = App(page(cache_control="max-age=1, stale-while-revalidate=60")), FakeClock()
+    cache = CacheMiddleware(app, clock=clock)
+    exchange(cache, environ_for())
+    clock.advance(2)
+    app.plays(Turn(before=lambda: (stuck.release(), time.sleep(60))))
+    assert exchange(cache, environ_for()).hit
+    stuck.acquire()
+print("stuck", flush=True)
+if "wait" in sys.argv:
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("how", ["end", "wait"])
+def test_r46_a_stuck_refresh_keeps_no_process_alive(how: str) -> None:
+    """Three caches, each with a refresh that hangs for a minute: one second for all of them."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", STUCK, how],
+        cwd=Path(__file__).parent.parent,
+        env=environment(),
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"stuck\n"
+        began = time.monotonic()
+        if how == "wait":
+            process.send_signal(signal.SIGINT)
+        process.wait(DEADLINE)
+        assert time.monotonic() - began < 10, "a minute is not waited for"
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+# ── stale where the app fails (D6, RFC 5861 §4) ──────────────────────────────────────────────────
+
+
+def test_d6_failures_do_not_renew_the_window() -> None:
+    """Ten windows of failures: the stale page is served in the first one only."""
+    stage = Stage()
+    stage.app.plays(page(b"old", "max-age=10, stale-if-error=20"), Reply(503, "busy"))
+    stage.get()
+    served = []
+    for second in range(200):
+        stage.clock.advance(1)
+        served.append(stage.get().body)
+        assert (served[-1] == b"old") == (second + 1 < 30), second
+    stage.app.plays(page(b"new"))
+    assert stage.get().body == b"new"
+
+
+@pytest.mark.parametrize(
+    ("status", "stands_in"),
+    [(500, True), (502, True), (503, True), (504, True), (501, False), (505, False), (404, False)],
+)
+def test_stale_if_error_is_for_an_origin_that_fails(status: int, stands_in: bool) -> None:
+    stage = Stage()
+    stage.app.plays(page(b"old", "max-age=10, stale-if-error=60"), Reply(status, "x"))
+    stage.get()
+    stage.clock.advance(11)
+    got = stage.get()
+    assert (got.body == b"old") is stands_in
+    assert got.verdict.get("fwd-status", status) == status
+
+
+def test_stale_if_error_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    stage.app.plays(page(b"old", "max-age=10, stale-if-error=60"), Reply(503, "busy"))
+    stage.get()
+    stage.clock.advance(11)
+    for _ in range(50):
+        assert stage.get().cache_status == "wsgicache; fwd=stale; fwd-status=503"
+    messages = [record.message for record in caplog.records]
+    assert messages == ["the app answered 503: a stale response stands in"]
+    stage.clock.advance(60)
+    stage.app.plays(Turn(raises=ValueError("on purpose")))
+    with pytest.raises(ValueError, match="on purpose"):
+        stage.get()
+
+
+def test_debug_shows_errors() -> None:
+    """Under a debugger nothing stands in: exceptions and 5xx reach whoever looks for them."""
+    stage = Stage(Policy(debug=True, stale_if_error=100))
+    stage.app.plays(page(b"old"), Turn(raises=ValueError("on purpose")), Reply(503, "busy"))
+    stage.get()
+    stage.clock.advance(61)
+    with pytest.raises(ValueError, match="on purpose"):
+        stage.get()
+    assert stage.get().code == 503
+
+
+# ── sixty threads at once (R52) ──────────────────────────────────────────────────────────────────
+
+
+def test_start_and_end_in_any_order() -> None:
+    """The table of jobs is empty again, and no hit was ever lost to it."""
+    stage = Stage(Policy(refresh_ahead=5), runner=Threads(workers=4, waiting=8))
+    stage.app.script = lambda environ, place: Turn(reply=page(cache_control=SWR))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+
+    def client() -> Iterable[Exchange]:
+        return [stage.get(f"/{n % 20}") for n in range(100)]
+
+    def ticking() -> None:
+        for _ in range(200):
+            stage.clock.advance(1)
+            time.sleep(0)
+
+    crowd = [threading.Thread(target=client) for _ in range(8)]
+    crowd.append(threading.Thread(target=ticking))
+    try:
+        for thread in crowd:
+            thread.start()
+        for thread in crowd:
+            thread.join(DEADLINE)
+            assert not thread.is_alive()
+    finally:
+        sys.setswitchinterval(interval)
+    runner = stage.cache.background._runner
+    assert isinstance(runner, Threads)
+    eventually(lambda: not runner._workers, "threads stay")
+    assert isinstance(stage.cache.background, Background)
+    stage.clock.advance(100)
+    assert all(one.until <= stage.clock.now() for one in stage.cache.background._given.values())
+    assert len(stage.cache.flights) == 0
+    stage.app.check_closed()
