@@ -4,7 +4,7 @@ import pytest
 
 # The assertions stand in modules that hold no tests; pytest explains them too.
 pytest.register_assert_rewrite(
-    "tests.servers.process", "tests.servers.scenarios", "tests.servers.site", "tests.servers.wire"
+    *(f"tests.servers.{room}" for room in "bodies connections process reuse site wire".split())
 )
 
 

@@ -17,6 +17,9 @@ Field = tuple[str, str]
 
 HOST = ("Host", "site.test")
 BARE = ("X-Bare", "yes")
+HOST_LINE = "Host: site.test"
+ASKED = {"bare": (HOST_LINE, "X-Bare: yes"), "cached": (HOST_LINE,)}
+"""The same for a request by hand."""
 DOWNLOAD = bytes(n * 7 % 256 for n in range(200_000))
 HOP_BY_HOP = frozenset(
     "connection keep-alive proxy-authenticate te trailer transfer-encoding upgrade".split()
