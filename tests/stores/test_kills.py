@@ -1,0 +1,184 @@
+"""Writers that are killed in the middle (R9), and records that are changed where they lie (F2)."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cachelib import FileSystemCache, RedisCache
+from pymemcache.client.base import Client
+
+from tests.scene import FakeClock
+from tests.stores.contract import KEY, content_of, fill, found
+from tests.stores.servers import Server
+from tests.stores.test_packing import mutated
+from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.memcached import MemcachedStore
+
+redis = pytest.importorskip("redis")
+
+
+def version(number: int) -> bytes:
+    """A content that tells whether it is whole: as many times its number as that says."""
+    word = b"%08d" % number
+    return word * (150_000 + number % 1000)
+
+
+def is_whole(content: bytes) -> bool:
+    return content == version(int(content[:8]))
+
+
+def check_kills(store: Any, clock: FakeClock, count: int, seed: int) -> tuple[int, int]:
+    """Kill *count* writers of a content in several pieces. Returns the hits and the misses."""
+    rng = random.Random(seed)
+    hits = misses = 0
+    fill(store, clock, version(0)).commit()
+    for number in range(count):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads
+            child = os.fork()
+        if child == 0:
+            try:
+                while True:
+                    number += 7
+                    fill(store, clock, version(number)).commit()
+            finally:
+                os._exit(1)
+        time.sleep(rng.random() * 0.04)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        content = content_of(store, found(store))
+        if content is None:
+            misses += 1
+        else:
+            assert is_whole(content)
+            hits += 1
+    return hits, misses
+
+
+def check_tampering(stage: Stage, count: int) -> int:
+    """Change records *count* times where they lie; each time the page is right or missing. Returns
+    how often it was missing."""
+    store, held = stage.store, dict[str, bytes | None]()
+    rng = random.Random(count)
+    small, large = rng.randbytes(3_000), rng.randbytes(200_000)
+    misses = 0
+    for number in range(count):
+        if number % 50 == 0:
+            fill(store, stage.clock, small, target="/small", cache_tag="a").commit()
+            fill(store, stage.clock, large, target="/large").commit()
+            assert content_of(store, found(store, "/small")) == small
+            assert content_of(store, found(store, "/large")) == large
+            held = {name: stage.read(name) for name in stage.names()}
+        name, value = rng.choice([(name, value) for name, value in held.items() if value])
+        stage.tamper(name, mutated(value, rng))
+        stage.clock.advance(1)
+        for target, content in (("/small", small), ("/large", large)):
+            got = content_of(store, found(store, target))
+            assert got in (None, content)
+            misses += got is None
+        stage.tamper(name, value)
+    return misses
+
+
+# ── the stores ───────────────────────────────────────────────────────────────────────────────────
+
+
+class Stage:
+    """A store, and how to reach behind it."""
+
+    def __init__(self, kind: str, **places: Any) -> None:
+        self.clock = FakeClock()
+        self.sent: dict[str, Any] = {}
+        how: dict[str, Any] = {"clock": self.clock}
+        if kind == "file":
+            cache = FileSystemCache(str(places["folder"]), threshold=0)
+            self.store: Any = CachelibStore(cache, limit=500_000, **how)
+            self._path = lambda name: Path(cache._get_filename(name))
+        elif kind == "redis":
+            self.client = redis.Redis(port=places["redis"].port)
+            self.store = CachelibStore(
+                RedisCache(self.client), namespace=places["namespace"], limit=500_000, **how
+            )
+        else:
+            port = places["memcached"].port
+            self.client = Client(("127.0.0.1", port), default_noreply=False)
+            self.store = MemcachedStore(
+                ("127.0.0.1", port), namespace=places["namespace"], timeout=5.0, **how
+            )
+        self.kind = kind
+
+    def names(self) -> list[str]:
+        """Every name that the two pages and their purges have."""
+        names = self.store._names
+        found_names = []
+        for target in ("/small", "/large"):
+            found_names.append(names.of("entry", "http", "example.org", target, "").text)
+            got = found(self.store, target)
+            if got is not None and got.kept is not None:
+                pieces = self.store._contents._pieces((*got.kept, got.length))
+                found_names += [name.text for name, _ in pieces]
+        groups = [names.of("group", name).text for name in ("* a", "http://example.org a")]
+        return [*found_names, *groups, names.of("state").text]
+
+    def read(self, name: str) -> bytes | None:
+        if self.kind == "file":
+            path = self._path(name)
+            return path.read_bytes()[4:] if path.exists() else None
+        value: bytes | None = self.client.get(name)
+        return value
+
+    def tamper(self, name: str, value: bytes | None) -> None:
+        if self.kind == "file":
+            self._path(name).write_bytes(b"\0\0\0\0" + (value or b""))
+        else:
+            self.client.set(name, value)
+
+    def close(self) -> None:
+        if self.kind != "file":
+            self.client.close()
+
+
+@pytest.fixture(params=["file", "redis", "memcached"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path, namespace: str) -> Iterator[Stage]:
+    server: Callable[[str], Server] = request.getfixturevalue
+    places: dict[str, Any] = {"folder": tmp_path / "cache", "namespace": namespace}
+    if request.param != "file":
+        places[request.param] = server("redis_server" if request.param == "redis" else "memcached")
+    stage = Stage(request.param, **places)
+    yield stage
+    stage.close()
+
+
+def test_r9_a_writer_that_is_killed_leaves_nothing_half(stage: Stage) -> None:
+    hits, misses = check_kills(stage.store, stage.clock, 25, seed=1)
+    assert hits + misses == 25
+    assert hits
+    assert stage.store.get(KEY) is not None
+
+
+def test_f2_what_is_changed_where_it_lies_is_a_miss(stage: Stage) -> None:
+    assert check_tampering(stage, 150) >= 100
+
+
+def test_pieces_in_another_order_are_a_miss(stage: Stage) -> None:
+    """All permutations of three pieces but the right one."""
+    from itertools import permutations
+
+    content = random.Random(1).randbytes(1_200_000)
+    fill(stage.store, stage.clock, content, target="/large").commit()
+    names = [name for name in stage.names() if ":1p:" in name]
+    held = [stage.read(name) for name in names]
+    assert len(names) >= 2
+    for order in permutations(range(len(names))):
+        for name, place in zip(names, order, strict=True):
+            stage.tamper(name, held[place])
+        expected = content if list(order) == sorted(order) else None
+        assert content_of(stage.store, found(stage.store, "/large")) == expected
