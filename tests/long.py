@@ -22,6 +22,7 @@ from tests import test_catalogue_keys as keys
 from tests import test_catalogue_resources as resources
 from tests import test_state_machine as machine
 from tests import test_wsgi as wsgi
+from tests.stores.long_stores import ROWS as STORE_ROWS
 from wsgicache import CacheMiddleware, MemoryStore
 
 MIB = 1 << 20
@@ -145,6 +146,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "tables": (tables, 1_000_000),
     "closes": (closes, 100_000),
     "large": (large, 10),
+    **STORE_ROWS,
 }
 
 

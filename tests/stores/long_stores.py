@@ -1,0 +1,142 @@
+"""The store tests at full size, as rows of ``python -m tests.long``."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from tests.scene import FakeClock
+from tests.stores import outages
+from tests.stores.contract import fill, found
+from tests.stores.servers import Server
+from tests.stores.test_kills import Stage, check_kills, check_tampering
+from tests.stores.test_packing import check_mutations
+from tests.test_purge import check_url
+from wsgicache import MemoryStore
+from wsgicache.stores.naming import KINDS, Names
+
+
+@contextmanager
+def stages() -> Iterator[list[Stage]]:
+    """A stage on files, on Redis and on memcached."""
+    servers = {name: Server(program) for name, program in _PROGRAMS.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        for server in servers.values():
+            server.start()
+        try:
+            places = {"folder": Path(folder), "namespace": uuid4().hex, **servers}
+            made = [Stage(kind, **places) for kind in ("file", "redis", "memcached")]
+            yield made
+            for stage in made:
+                stage.close()
+        finally:
+            for server in servers.values():
+                server.kill()
+
+
+_PROGRAMS = {"redis": "redis-server", "memcached": "memcached"}
+
+
+def mutations(count: int) -> str:
+    """Records with a few bytes changed, cut off, repeated or added."""
+    misses = check_mutations(count, seed=count)
+    return f"{misses} of {count} mutated records are misses, the others say what they said"
+
+
+def tampering(count: int) -> str:
+    """Records changed where they lie: on files, Redis and memcached."""
+    with stages() as made:
+        misses = [check_tampering(stage, count) for stage in made]
+    return f"no wrong content; missing after {misses} of {count} changes"
+
+
+def kills(count: int) -> str:
+    """Writers killed in the middle: on files, Redis and memcached."""
+    with stages() as made:
+        told = [check_kills(stage.store, stage.clock, count, seed=count) for stage in made]
+    return f"no half content; hits and misses after {count} kills each: {told}"
+
+
+def names(count: int) -> str:
+    """Names of all kinds, of parts made to collide."""
+    rng = random.Random(count)
+    places = [Names("a"), Names("a", b"x" * 16), Names("b")]
+    pieces = ["", ":", "0:", "1:a", "a", "\u212a", "K", "e\u0301", "\xe9", "::vary", "\ud800", "/"]
+    seen: dict[str, tuple[object, ...]] = {}
+    for _ in range(count):
+        parts = tuple(
+            "".join(rng.choices(pieces, k=rng.randrange(4))) for _ in range(rng.randrange(5))
+        )
+        place, kind = rng.randrange(len(places)), rng.choice(KINDS)
+        name = places[place].of(kind, *parts).text
+        told = place, kind, parts
+        if seen.setdefault(name, told) != told:
+            raise AssertionError((name, told, seen[name]))
+        if len(seen) > 2_000_000:
+            seen.clear()
+    return f"no two of {count} things have the same name"
+
+
+def urls(count: int) -> str:
+    """Purges find what requests for the same URL are filed under."""
+    rng = random.Random(count)
+    alphabet = "abcZ09/%?#&=+;:@~!'()*,.-_\\ <>\xe9\u20ac"
+    for _ in range(count):
+        path = "".join(rng.choices(alphabet, k=rng.randrange(20)))
+        host = rng.choice(["example.org", "EXAMPLE.org:80", "[::1]:8080", "b\xfccher.example"])
+        check_url(f"{rng.choice(['http', 'https'])}://{host}/{path}")
+    return f"{count} URLs are purged where they are stored"
+
+
+def groups(count: int) -> str:
+    """One purge of a group that all stored pages belong to."""
+    import time
+
+    store, clock = MemoryStore(max_bytes=4 * 1024**3), FakeClock()
+    for number in range(count):
+        fill(store, clock, b"x", target=f"/{number}", cache_tag="a").commit()
+    began = time.perf_counter()
+    store.bump(["* a"], clock.now())
+    took = (time.perf_counter() - began) * 1000
+    left = sum(found(store, f"/{number}") is not None for number in range(count))
+    assert left == 0
+    return f"purged a group of {count} in {took:.3f} ms; {left} are left"
+
+
+def under(
+    run: Callable[[list[Server], float], tuple[outages.Load, str]], how_many: int
+) -> Callable[[int], str]:
+    """A row that has *run* do something to so many servers, for some seconds."""
+
+    def row(seconds: int) -> str:
+        servers = [Server("memcached") for _ in range(how_many)]
+        for server in servers:
+            server.start()
+        try:
+            load, figures = run(servers, seconds)
+        finally:
+            for server in servers:
+                server.kill()
+        assert load.failed() == []
+        assert load.older == 0
+        return figures
+
+    return row
+
+
+ROWS: dict[str, tuple[Callable[[int], str], int]] = {
+    "mutations": (mutations, 1_000_000),
+    "tampering": (tampering, 20_000),
+    "kills": (kills, 3_400),
+    "names": (names, 10_000_000),
+    "urls": (urls, 100_000),
+    "groups": (groups, 100_000),
+    "killed": (under(lambda servers, seconds: outages.killed(servers[0], seconds), 1), 4),
+    "hung": (under(lambda servers, seconds: outages.hung(servers[0], seconds), 1), 4),
+    "one-of-three": (under(outages.one_of_three, 3), 4),
+    "flapping": (under(outages.flapping, 3), 60),
+}
