@@ -673,11 +673,12 @@ def test_r50_a_child_begins_with_threads_of_its_own() -> None:
 
 
 STUCK = """
-import sys, threading, time
+import signal, sys, threading, time
 from tests.rig.app import App, Turn, page
 from tests.scene import FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's background job
 stuck = threading.Semaphore(0)
 for number in range(3):
     app, clock = App(page(cache_control="max-age=1, stale-while-revalidate=60")), FakeClock()

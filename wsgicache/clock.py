@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
+
+# Where there is one, a clock that goes on while the machine sleeps.
+_elapsed: Callable[[], float] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    if hasattr(time, "CLOCK_BOOTTIME")
+    else time.monotonic
+)
 
 
 class Clock(Protocol):
@@ -17,23 +27,27 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks: monotonic time, moved to the epoch.
+    """The machine's clocks: time that passes, sleep included where the system tells, moved to the
+    epoch.
 
-    Set back, the wall clock changes no age; set forward (or after sleep) it moves `now` along at
-    the next `wall`, so that nothing stays fresh for longer than it should.
+    Set back, the wall clock changes no age; set forward it moves `now` along at the next `wall`,
+    which every forwarded request asks for.
     """
 
     def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
+        self._lock = threading.Lock()
+        self._offset = time.time() - _elapsed()
 
     def now(self) -> float:
         """Seconds since the epoch that never run backwards."""
-        return time.monotonic() + self._offset
+        return _elapsed() + self._offset
 
     def wall(self) -> float:
         """Seconds since the epoch by the wall clock."""
         wall = time.time()
-        self._offset = max(self._offset, wall - time.monotonic())
+        if wall - _elapsed() > self._offset:
+            with self._lock:
+                self._offset = max(self._offset, wall - _elapsed())
         return wall
 
 

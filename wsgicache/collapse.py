@@ -19,6 +19,7 @@ REFUSED_SECONDS = 120.0
 """How long a key is known to have responses that cannot be shared."""
 _MOST_REFUSED = 10_000
 _MOST_LANDED = 1_000
+_MOST_FLYING = 1_000
 
 
 class Outcome(Enum):
@@ -67,15 +68,17 @@ class Flights:
         self._lock = threading.Lock()
         self._flying: dict[Hashable, Flight] = {}
         self._leading: dict[int, int] = {}
-        self._refused: dict[Hashable, tuple[float, str]] = {}
-        self._landed: dict[Hashable, float] = {}
+        # By the hash of a key, which clients could make long: two keys with one hash wait for
+        # each other, or do not, for nothing.
+        self._refused: dict[int, tuple[float, str]] = {}
+        self._landed: dict[int, float] = {}
 
     def __len__(self) -> int:
         return len(self._flying)
 
     def refused(self, key: Hashable) -> str | None:
         """Why the last response of *key* could not be shared, if that was not long ago."""
-        known = self._refused.get(key)
+        known = self._refused.get(hash(key))
         return known[1] if known is not None and self._clock.now() < known[0] else None
 
     def board(self, key: Hashable) -> tuple[Flight | None, bool]:
@@ -91,9 +94,11 @@ class Flights:
             flight = self._flying.get(key)
             if flight is not None and now - flight.took_off <= self._longest:
                 return (None if here in self._leading else flight), False
-            if flight is not None:
-                # Its body was neither read nor closed; nobody waits any longer.
-                self._retire(flight)
+            if flight is not None or len(self._flying) >= _MOST_FLYING:
+                # Bodies that were neither read nor closed; nobody waits for them any longer.
+                for one in list(self._flying.values()):
+                    if now - one.took_off > self._longest:
+                        self._retire(one)
             flight = self._flying[key] = Flight(self, key, here, now)
             self._leading[here] = self._leading.get(here, 0) + 1
             return flight, True
@@ -105,7 +110,7 @@ class Flights:
     def landed_since(self, key: Hashable, moment: float) -> bool:
         """Whether a flight of *key* has filled the store after *moment*: whoever looked before that
         and boards now would ask for what is there."""
-        return self._landed.get(key, moment) > moment
+        return self._landed.get(hash(key), moment) > moment
 
     def wait(self, flight: Flight, seconds: float) -> Outcome | None:
         """How *flight* ended, or None if it has not within *seconds*."""
@@ -126,17 +131,18 @@ class Flights:
             flight.outcome = outcome
             if self._flying.get(flight.key) is flight:
                 self._retire(flight)
+            key = hash(flight.key)
             if outcome is Outcome.REFUSED:
-                self._refused.pop(flight.key, None)
+                self._refused.pop(key, None)
                 if len(self._refused) >= _MOST_REFUSED:
                     del self._refused[next(iter(self._refused))]
-                self._refused[flight.key] = (self._clock.now() + REFUSED_SECONDS, why or "refused")
+                self._refused[key] = (self._clock.now() + REFUSED_SECONDS, why or "refused")
             elif outcome is Outcome.KEPT:
-                self._refused.pop(flight.key, None)
-                self._landed.pop(flight.key, None)
+                self._refused.pop(key, None)
+                self._landed.pop(key, None)
                 if len(self._landed) >= _MOST_LANDED:
                     del self._landed[next(iter(self._landed))]
-                self._landed[flight.key] = self._clock.now()
+                self._landed[key] = self._clock.now()
             if flight.event is not None:
                 flight.event.set()
 

@@ -11,6 +11,7 @@ from wsgicache.keeping import Keeper
 from wsgicache.origin import Exchange, Primed, Tee, Write, close
 from wsgicache.routing import Routes
 from wsgicache.rules import partial, validation
+from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.freshness import answers_others
 from wsgicache.rules.model import Decision, FieldLines, Request, Response, StoredResponse
 from wsgicache.rules.reuse import may_stand_in
@@ -31,6 +32,23 @@ class Reuse(NamedTuple):
     """Fields for this client alone."""
 
 
+class _Late:
+    """Hears what is said after the head has gone: it can but keep the response unstored."""
+
+    __slots__ = ("_keeper", "_request", "_tee")
+
+    def __init__(self, keeper: Keeper, request: Request, tee: Tee | None) -> None:
+        self._keeper = keeper
+        self._request = request
+        self._tee = tee
+
+    def __call__(self, control: Control) -> None:
+        self._keeper.report("late", f"{control!r} was said after the response had begun")
+        if self._tee is not None and control.forbids():
+            self._tee.give_up()
+            self._keeper.drop(self._request)
+
+
 _SET_COOKIE = frozenset({"set-cookie", "set-cookie2"})
 
 
@@ -42,7 +60,6 @@ class Forward:
         "controls",
         "decision",
         "environ",
-        "exchange",
         "keeper",
         "matching",
         "policy",
@@ -76,7 +93,6 @@ class Forward:
         self.decision = decision
         self.start_response = start_response
         self.controls = Controls()
-        self.exchange = Exchange(self._on_write)
         self.requested_at = keeper.clock.now()
         self.relayed = False
         """Whether the head has gone on to the client."""
@@ -90,20 +106,21 @@ class Forward:
         Returns the body to send, its head being out, or what to serve from the store. Raises what
         the app raises where nothing can stand in.
         """
+        exchange = Exchange(self._on_write)  # which holds us, and not the other way round
         try:
             environ = self._environ()
-            body = self.controls.during(environ, self.exchange.call, self.app, environ)
+            body = self.controls.during(environ, exchange.call, self.app, environ)
         except Exception:
             if self.relayed or not self._may_stand_in(None):
                 raise
             self.keeper.report("raised", "the app raised: a stale response stands in")
             return self._stand_in("detail=raised")
         if not self.relayed:
-            response = self._received(body)
+            response = self._received(exchange, body)
             if self._is_for_us(response):
-                return self._use(response)
+                return self._use(exchange, response)
             try:
-                self.relay(response)
+                self.relay(exchange, response)
             except BaseException:
                 self._discard(body)
                 raise
@@ -123,10 +140,10 @@ class Forward:
         environ = validation.fetching(request)
         return self.environ if environ is request.environ else environ
 
-    def _received(self, body: Iterable[bytes] = ()) -> Response:
-        assert self.exchange.head is not None
+    def _received(self, exchange: Exchange, body: Iterable[bytes] = ()) -> Response:
+        assert exchange.head is not None
         wall, now = self.keeper.clock.wall(), self.keeper.clock.now()
-        response = Response(*self.exchange.head, body, self.requested_at, now, wall)
+        response = Response(*exchange.head, body, self.requested_at, now, wall)
         return self._spoken(response, self.decision.stored)
 
     def _spoken(self, response: Response, stored: StoredResponse | None = None) -> Response:
@@ -135,10 +152,10 @@ class Forward:
 
     def _on_write(self, exchange: Exchange) -> Write:
         """The app writes before its body is there: its head has to be judged now."""
-        response = self._received()
+        response = self._received(exchange)
         if self._is_for_us(response):
             return lambda data: None
-        write = self.relay(response)
+        write = self.relay(exchange, response)
         return write if self.tee is None else self.tee.writing(write)
 
     def _is_for_us(self, response: Response) -> bool:
@@ -157,10 +174,10 @@ class Forward:
         stored, now = self.decision.stored, self.keeper.clock.now()
         return stored is not None and may_stand_in(self.request, stored, now, code, self.policy)
 
-    def _use(self, response: Response) -> Iterable[bytes] | Reuse:
+    def _use(self, exchange: Exchange, response: Response) -> Iterable[bytes] | Reuse:
         """What an answer comes to that is about what is stored (§4.3.3)."""
         if self.decision.forward == "partial":
-            return self._complete(response)
+            return self._complete(exchange, response)
         self._discard(response.body)
         if response.code == 304:
             return self._freshen(response)
@@ -183,7 +200,8 @@ class Forward:
             self.request.land(Outcome.REFUSED, "validation")
         self.request.land(Outcome.REFUSED if why_not else Outcome.KEPT, why_not)
         told = f"fwd={self.decision.forward}; fwd-status=304"
-        cookies = [line for line in response.fields if line[0].lower() in _SET_COOKIE]
+        lines = relayed_fields(response, told, self.policy)
+        cookies = [line for line in lines if line[0].lower() in _SET_COOKIE]
         age = self.keeper.clock.now() - fresh.generated_at
         return Reuse(
             self.decision._replace(stored=fresh, age=age),
@@ -191,16 +209,16 @@ class Forward:
             cookies,
         )
 
-    def _complete(self, response: Response) -> Iterable[bytes] | Reuse:
+    def _complete(self, exchange: Exchange, response: Response) -> Iterable[bytes] | Reuse:
         """Answer with a stored part and the rest that the app gave (§3.4), and keep the whole."""
         stored, body = self.decision.stored, response.body
         assert stored is not None
         content = self.keeper.content(stored)
         whole = partial.completed(stored, response)
-        if whole is None or content is None or self.exchange.wrote:
+        if whole is None or content is None or exchange.wrote:
             self._discard(body)
             return self._ask_again()  # They do not fit.
-        self.relay(whole, "fwd-status=206; ")
+        self.relay(exchange, whole, "fwd-status=206; ")
         joined = Primed(body, *reversed(content))
         return joined if self.tee is None else self.tee.over(joined)
 
@@ -229,13 +247,16 @@ class Forward:
 
     # ── 6 relay, 7 keep ────────────────────────────────────────────────────────────────────────
 
-    def relay(self, response: Response, said: str = "") -> Write:
+    def relay(self, exchange: Exchange, response: Response, said: str = "") -> Write:
         """Pass the head of the origin's response on; with a Tee for the body if the rules let us
         keep it (§3). Returns what write() has to use."""
         request, decision, keeper = self.request, self.decision, self.keeper
         if request.method == "POST" and 200 <= response.code < 400:
+            overtaken = keeper.emptied_since(request)
             keeper.begin(request, None, keeper.invalidate(request.key, response))
-        why_not = keeper.refusal(request, response)
+            why_not = "changed" if overtaken else keeper.refusal(request, response)
+        else:
+            why_not = keeper.refusal(request, response)
         if why_not is None and request.too_large:
             why_not = "too-large"
         if decision.stored is not None:
@@ -247,20 +268,13 @@ class Forward:
         told = f"fwd={decision.forward}; {said}" + (f"detail={detail}" if detail else "stored")
         self.relayed = True
         write = self.start_response(response.status, relayed_fields(response, told, self.policy))
-        self.exchange.send_again = self._send_again
-        self.controls.late = self._said_late
+        exchange.send_again = self._send_again
         if why_not is None:
             self._keep(response)
+        self.controls.late = _Late(keeper, request, self.tee)
         return write
 
-    def _said_late(self, control: Control) -> None:
-        """What is said after the head has gone can but keep the response from being stored."""
-        self.keeper.report("late", f"{control!r} was said after the response had begun")
-        if self.tee is not None and control.forbids():
-            self.tee.give_up()
-            self.keeper.drop(self.request)
-
-    def _send_again(self, status: str, fields: FieldLines, exc_info: Any = None, /) -> Write:
+    def _send_again(self, status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
         """An error handler of the app's replaces the head, if the server still can."""
         if self.tee is not None:
             self.tee.give_up()
@@ -280,11 +294,11 @@ class Forward:
             kept = self.keeper.keep(request, response, body[0])
             request.land(Outcome.KEPT if kept else Outcome.FAILED)
             return
-        kept = False
+        keeper, kept = self.keeper, False
 
         def keep(content: bytes) -> None:
             nonlocal kept
-            kept = self.keeper.keep(request, response, content)
+            kept = keeper.keep(request, response, content)
 
         def end(too_large: bool) -> None:
             if too_large:
@@ -292,11 +306,10 @@ class Forward:
             else:
                 request.land(Outcome.KEPT if kept else Outcome.FAILED)
 
-        lengths = response.lines.get("content-length")
         self.tee = Tee(
             self.policy.max_content,
-            int(lengths[0]) if lengths else None,
+            delta_seconds(response.field("content-length")),
             keep,
-            lambda: self.keeper.drop(request),
+            lambda: keeper.drop(request),
             end,
         )

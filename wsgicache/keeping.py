@@ -51,6 +51,11 @@ class Keeper:
                 self.report("store", "the store tells no generation: nothing is kept")
                 request.born = -1
 
+    def emptied_since(self, request: Request) -> bool:
+        """Whether the key of *request* was emptied after that began."""
+        entry = self.entry(request)
+        return entry is not None and entry.emptied_at > request.began
+
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
         """The content of *stored* in pieces, or None where that is gone or the store fails."""
         if stored.content is not None:

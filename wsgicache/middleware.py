@@ -178,6 +178,7 @@ class CacheMiddleware(Purging):
             pieces = (content,) if content is not None else self.keeper.content(stored)
             if pieces is None:
                 # Evicted between the look-up and now: a miss.
+                self.keeper.begin(request, None, self.clock.now())
                 return self.forward(request, URI_MISS, start_response)
             if ranges is None:
                 body = pieces
@@ -297,8 +298,13 @@ class CacheMiddleware(Purging):
         if method == "PURGE" and self._purge_token is not None:
             return answer_purge(self, self._purge_token, self.report, environ, start_response)
         if method == "POST" and self.policy.store_post:
-            request = read(environ, method, self.policy)
-            if isinstance(request, Request) and request.key == self.routes.key(environ):
+            try:
+                request = read(environ, method, self.policy)
+                filed = self.routes.key(environ)
+            except Exception:
+                request, filed = "request", None
+            if isinstance(request, Request) and request.key == filed:
+                self.keeper.begin(request, self.keeper.entry(request), self.clock.now())
                 return self.forward(request, Decision("method"), start_response)
         return self.pass_through(environ, start_response, "fwd=method", self.invalidating(environ))
 
@@ -329,7 +335,7 @@ class CacheMiddleware(Purging):
         environ = matching.early.trimmed(environ)
         started = False
 
-        def start(status: str, fields: FieldLines, exc_info: Any = None, /) -> Write:
+        def start(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
             nonlocal started
             started = True
             response = Response(status, fields, wall=self.clock.wall())
@@ -404,5 +410,5 @@ class CacheMiddleware(Purging):
             )
 
 
-def _to_nobody(status: str, fields: FieldLines, exc_info: Any = None, /) -> Write:
+def _to_nobody(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
     return lambda data: None

@@ -64,7 +64,7 @@ class Exchange:
         return primed
 
     def _start_response(
-        self, status: str, fields: FieldLines, exc_info: Any = None, /
+        self, status: str, fields: FieldLines, /, exc_info: Any = None
     ) -> Callable[[bytes], object]:
         if self.send_again is not None:
             # The head is out: the server decides, as it would without a cache between.
@@ -228,14 +228,12 @@ class Tee:
         if end is not None:
             end(too_large)
 
-    def __del__(self) -> None:
-        # A server that neither reads nor closes a body.
-        self._ended(False)
-
     def close(self) -> None:
         """Close the app's body; what was not complete by now is not kept."""
         self.give_up()
-        close(self._body)
+        # Let go of it: what it holds may hold us.
+        body, self._body, self._next = self._body, (), None
+        close(body)
 
 
 def close(body: Iterable[bytes]) -> None:

@@ -131,10 +131,13 @@ class Routes:
         if not (self._routes or self._exempt):
             return _NOTHING
         get = environ.get
-        path: str = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
-        match = self._remembered if len(path) <= _LONGEST else self._match
-        method = method or get("REQUEST_METHOD", "")
-        return match(path, get("wsgi.url_scheme", ""), get("HTTP_HOST"), method)
+        try:
+            path: str = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
+            match = self._remembered if len(path) <= _LONGEST else self._match
+            method = method or get("REQUEST_METHOD", "")
+            return match(path, get("wsgi.url_scheme", ""), get("HTTP_HOST"), method)
+        except (TypeError, AttributeError):
+            return _NOTHING  # An environ that is none: the app judges, and nothing is stored.
 
     def _match(self, path: str, scheme: str, host: str | None, method: str) -> Matching:
         odd, host = _ODD.search(path) is not None, canonical_host(scheme, host)
@@ -227,7 +230,7 @@ class Routes:
         *matching* is what matched the request as it came, *stored* what it was about, if the app
         was asked to validate that.
         """
-        if not (controls.said or self._speak) or not response.code:
+        if not (controls.said or self._speak) or not response.is_readable:
             return response
         kind = response.field("content-type") or ""
         if stored is not None and response.code == 304:

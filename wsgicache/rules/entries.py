@@ -30,13 +30,15 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
         nominated = tuple(sorted({*known.nominated, *named}))
         responses = dict(known.responses) if nominated == known.nominated else {}
         selector = selector_of(request, nominated, known.salt, policy)
-        responses.pop(selector, None)
+        current = responses.pop(selector, None)
+        if current is not None and current.asked_at > request.began:
+            return known  # somebody who asked later was faster
         responses[selector] = stored
         while len(responses) > policy.max_variants:
             del responses[next(iter(responses))]
         return CacheEntry(nominated, responses, known.emptied_at, known.salt)
 
-    stored.born = request.born
+    stored.born, stored.asked_at = request.born, request.began
     return change
 
 

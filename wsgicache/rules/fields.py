@@ -276,6 +276,8 @@ def parse_ranges(value: str, length: int, most: int) -> list[tuple[int, int]] | 
         first, last = map(_position, found.groups())
         if first is None:
             assert last is not None
+            if last and not length:
+                return None  # All there is: nothing, which no Content-Range can say.
             if last:
                 ranges.append((max(0, length - last), length - 1))
             continue

@@ -105,13 +105,19 @@ def same_origin_key(base: Key, reference: str) -> Key | None:
 _EXACT = frozenset({"HTTP_COOKIE", "HTTP_AUTHORIZATION", "SCRIPT_NAME", "RAW_URI", "REQUEST_URI"})
 
 
-@lru_cache(maxsize=4096)
 def _normal(key: str, value: str, any_order: bool) -> str:
     if key in _EXACT or len(value) > 8192:
         return value
+    return (_remembered if len(value) <= 256 else _normalised)(key, value, any_order)
+
+
+def _normalised(key: str, value: str, any_order: bool) -> str:
     if any_order and key == "HTTP_ACCEPT_LANGUAGE":
         return normal_languages(value)
     return without_optional_space(value)
+
+
+_remembered = lru_cache(maxsize=4096)(_normalised)
 
 
 def selecting_values(

@@ -86,6 +86,7 @@ class Response:
         "code",
         "controls",
         "fields",
+        "is_readable",
         "lines",
         "names",
         "received_at",
@@ -117,19 +118,31 @@ class Response:
         self.names: list[str] = []
         """The names in *fields*, in lower case."""
         lines: dict[str, list[str]] = {}
+        self.code, self.is_readable = 0, False
         try:
-            self.code = int(status[:3]) if _STATUS.fullmatch(status) else 0
+            if _STATUS.fullmatch(status):
+                self.code = int(status[:3])
+            if not isinstance(fields, list | tuple):
+                raise TypeError(fields)
+            plain = True
             self.names = [name.lower() for name, _ in fields]
-            for name, (_, value) in zip(self.names, fields, strict=True):
-                if type(value) is not str:
-                    raise TypeError(value)
+            for line, name in zip(fields, self.names, strict=True):
+                value = line[1]
+                if type(value) is not str or type(line) is not tuple:
+                    if not isinstance(value, str):
+                        raise TypeError(value)
+                    plain = False
                 if name in lines:
                     lines[name].append(value)
                 else:
                     lines[name] = [value]
+            if not plain:
+                # Strings with a class of their own, lines that somebody may go on changing.
+                self.fields = [(str(name), str(value)) for name, value in fields]
+            self.is_readable = self.code > 0
         except (TypeError, ValueError, AttributeError):
-            # What breaks PEP 3333 is for the server to judge; code 0 is never stored.
-            self.code, self.names, lines = 0, [], {}
+            # What breaks PEP 3333 is for the server to judge, and is never stored.
+            self.names, lines = [], {}
         self.lines = lines
 
     def field(self, name: str) -> str | None:
@@ -147,7 +160,7 @@ class Response:
 
     def is_sound(self) -> bool:
         """Whether status and fields are what PEP 3333 and RFC 9110 §5 allow, and not too large."""
-        if not self.code or type(self.fields) is not list:
+        if not self.is_readable or type(self.fields) is not list:
             return False
         try:
             text = "".join([text for line in self.fields for text in line])
@@ -202,6 +215,8 @@ class StoredResponse:
     """The environ items that make a request about it conditional: what the app gave (§4.3.1)."""
     cache_status: str
     """How its Cache-Status begins: what caches nearer to the origin said, and our name."""
+    asked_at: float = NEVER
+    """When the request began that it answers, in this process."""
     weight: int = 0
     """Bytes that it takes in memory, once that was counted."""
     aged: tuple[int, FieldLines] = (-1, [])

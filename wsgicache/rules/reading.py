@@ -28,7 +28,9 @@ _CONDITIONS = frozenset(
     {"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE", "HTTP_IF_RANGE"}
 )
 _DIRECTIVES = frozenset({"HTTP_CACHE_CONTROL", "HTTP_PRAGMA"})
-_USERS = frozenset({"REMOTE_USER", "AUTH_TYPE", "SSL_CLIENT_S_DN"})
+_USERS = frozenset(
+    {"REMOTE_USER", "AUTH_TYPE", "SSL_CLIENT_S_DN", "SSL_CLIENT_CERT", "HTTPS_DN", "HTTPS_CC"}
+)
 _CREDENTIALS = _USERS | {"HTTP_AUTHORIZATION", "SSL_CLIENT_VERIFY"}
 _FORWARDED = (
     "HTTP_X_FORWARDED_HOST",
@@ -36,6 +38,10 @@ _FORWARDED = (
     "HTTP_X_FORWARDED_SCHEME",
     "HTTP_X_FORWARDED_PORT",
     "HTTP_X_FORWARDED_PREFIX",
+    "HTTP_X_FORWARDED_SERVER",
+    "HTTP_X_FORWARDED_PROTOCOL",
+    "HTTP_X_FORWARDED_SSL",
+    "HTTP_X_ORIGINAL_HOST",
     "HTTP_X_HOST",
     "HTTP_FORWARDED",
 )
@@ -123,10 +129,12 @@ def _directives(environ: WSGIEnvironment) -> Directives:
     return {}
 
 
-_FORWARDED_PARAMETER = re.compile(r'\b(host|proto)[ \t]*=[ \t]*("[^"]*"?|[^;,\s"]+)', re.IGNORECASE)
+_FORWARDED_PARAMETER = re.compile(
+    r'\b(host|proto)[ \t]*=[ \t]*("(?:[^"\\]|\\.?)*"?|[^;,\s"]+)', re.IGNORECASE
+)
 
 
-def _forwarded(environ: WSGIEnvironment) -> tuple[str, ...]:
+def _forwarded(environ: WSGIEnvironment) -> tuple[str, ...] | None:
     """What proxies say of the original request, of all that an app may build links from."""
     said: list[str] = []
     for key in _FORWARDED:
@@ -137,7 +145,7 @@ def _forwarded(environ: WSGIEnvironment) -> tuple[str, ...]:
                 said += (name.lower(), argument)
         else:
             said += (key, value)
-    return tuple(said)
+    return tuple(said) or None
 
 
 def without_ignored_cookies(environ: WSGIEnvironment, patterns: tuple[str, ...]) -> WSGIEnvironment:

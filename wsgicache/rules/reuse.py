@@ -47,7 +47,8 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
     return _ending(stored, age)
 
 
-_MOST_SEEN = 64
+_MOST_SEEN, _LONGEST_SEEN = 64, 512
+"""How many presentations an entry remembers, and of how many characters: it is not counted."""
 
 
 def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredResponse | None:
@@ -57,7 +58,11 @@ def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredRespons
     if stored is None:
         selector = selector_of(request, entry.nominated, entry.salt, policy)
         stored = entry.responses.get(selector)
-        if stored is not None and len(entry.seen) < _MOST_SEEN:
+        if (
+            stored is not None
+            and len(entry.seen) < _MOST_SEEN
+            and sum(len(value) for value in presented if value) <= _LONGEST_SEEN
+        ):
             entry.seen[presented] = stored
     return stored
 

@@ -61,7 +61,7 @@ def refusal(
     ):
         return "method"
     # * the response status code is final;
-    if not 200 <= response.code <= 599:
+    if not 200 <= response.code <= 599 or not response.is_readable:
         return "malformed"
     # * if the response status code is 206 or 304, or the must-understand cache directive is
     #   present, the cache understands the response status code;
@@ -100,8 +100,10 @@ def refusal(
     # A Vary that no request can match is not worth storing (§4.1).
     if parse_vary(response.lines.get("vary", ())) is None:
         return "vary"
-    # Deviation: the whole in answer to a range request may be one that the range made (§3.3).
-    if not policy.store_partial and "HTTP_RANGE" in request.environ:
+    # An error may be what the range made; Deviation: so may the whole (§3.3).
+    if "HTTP_RANGE" in request.environ and (
+        not policy.store_partial or response.code not in (200, 206)
+    ):
         return "range"
     if (unkeepable := _unkeepable_content(response, policy)) is not None:
         return unkeepable

@@ -25,7 +25,7 @@ def reused_lines(stored: StoredResponse, age: int, told: str | None, policy: Pol
 def relayed_fields(response: Response, told: str, policy: Policy) -> FieldLines:
     """The fields of the app's response as they leave: hop-by-hop ones and words to this cache taken
     out, Cache-Status put in, after what caches nearer to the app said there."""
-    if not response.code:
+    if not response.is_readable:
         return response.fields  # for the server to judge
     fields = forwarded_fields(response, policy)
     if policy.cache_status:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -69,11 +70,18 @@ _PERSONAL = frozenset(
         "HTTP_X_REAL_IP",
     }
 )
-_CGI = frozenset(
-    """QUERY_STRING PATH_INFO RAW_URI REQUEST_URI SCRIPT_NAME SERVER_NAME SERVER_PORT
-    SERVER_PROTOCOL SERVER_SOFTWARE GATEWAY_INTERFACE CONTENT_TYPE REMOTE_ADDR REQUEST_SCHEME
-    HTTPS""".split()
+_OF_THE_CONNECTION = (
+    "REMOTE_",
+    "AUTH_TYPE",
+    "SSL_CLIENT_",
+    "HTTPS_DN",
+    "HTTPS_CC",
+    "CONTENT_LENGTH",
 )
+_WHO = re.compile(
+    r'(?:\A|(?<=[;,]))[ \t]*(?:for|by)[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.?)*"?|[^;,"]*);?', re.IGNORECASE
+)
+"""What Forwarded says of who asks, not of what is asked for (RFC 7239 §5)."""
 _WSGI = ("version", "url_scheme", "multithread", "multiprocess", "run_once")
 
 
@@ -81,16 +89,22 @@ def background_environ(request: Request, nominated: tuple[str, ...]) -> WSGIEnvi
     """An environ of its own for a validation that outlives *request* (RFC 5861 §3).
 
     It asks as nobody in particular: credentials, cookies, conditions and addresses stay behind,
-    unless Vary nominates them; so does whatever belongs to the client's connection.
+    unless Vary nominates them; so does what is no plain value, as a server's sockets and callables
+    are. Plain values that something outside has put there stay: the app may depend on them.
     """
     given = request.environ
     environ: WSGIEnvironment = {
         key: value
         for key, value in given.items()
-        if isinstance(value, str)
-        and (key in _CGI or key.startswith("HTTP_"))
+        if isinstance(value, str | int | float)
+        and not key.startswith(_OF_THE_CONNECTION)
         and (key not in _PERSONAL or key in nominated)
     }
+    environ["REMOTE_ADDR"] = "127.0.0.1"
+    if (forwarded := environ.pop("HTTP_FORWARDED", None)) is not None:
+        forwarded = _WHO.sub("", forwarded).strip(" \t;,")
+        if forwarded:
+            environ["HTTP_FORWARDED"] = forwarded
     for key in _WSGI:
         environ[f"wsgi.{key}"] = given[f"wsgi.{key}"]
     environ["REQUEST_METHOD"] = "GET"

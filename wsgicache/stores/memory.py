@@ -39,10 +39,18 @@ def entry_bytes(key: Key, entry: CacheEntry) -> int:
     return total
 
 
+def _text_bytes(texts: object) -> int:
+    if isinstance(texts, str):
+        return 64 + len(texts)
+    return sum(map(_text_bytes, texts)) if isinstance(texts, tuple) else 64
+
+
 def _weigh(stored: StoredResponse) -> int:
-    text = "".join([text for line in stored.fields for text in line])
+    lines = [*stored.fields, *stored.withheld]
+    text = "".join([text for line in lines for text in line])
     content = 0 if stored.content is None else stored.length
-    stored.weight = _RESPONSE_BYTES + content + _FIELD_BYTES * len(stored.fields) + len(text)
+    stored.weight = _RESPONSE_BYTES + content + _FIELD_BYTES * len(lines) + len(text)
+    stored.weight += _text_bytes(stored.groups) + len(stored.cache_status)
     return stored.weight
 
 
@@ -137,7 +145,9 @@ class MemoryStore:
             size = 0 if entry is None else entry_bytes(key, entry)
             if entry is None or size > self.max_bytes:
                 if node is not None:
-                    self._remove(node)
+                    self._forget(node)
+                if entry is not None:
+                    self._note_emptied(entry.emptied_at)
                 return
             if node is None:
                 node = self._append(key, entry, size)
@@ -227,9 +237,15 @@ class MemoryStore:
             node = node.newer or self._oldest
         assert node is not None
         self._hand = node
+        self._forget(node)
+
+    def _forget(self, node: _Node) -> None:
+        """Remove *node*, but not the moment it was emptied: a slow fill must not bring back what
+        that took."""
         self._remove(node)
-        # The moment of a purge outlives its entry: a slow fill must not bring back what it took.
-        emptied_at = node.entry.emptied_at
+        self._note_emptied(node.entry.emptied_at)
+
+    def _note_emptied(self, emptied_at: float) -> None:
         if emptied_at > (NEVER if self._absent is None else self._absent.emptied_at):
             self._absent = CacheEntry(IMPLIED, {}, emptied_at)
 
