@@ -362,6 +362,9 @@ class Model:
         for record in about:
             forms = [said.updated_by(answer) for said in record.said.values()]
             renewed = forms[-1]
+            if not any(self.same_key(one, ask) for one in record.asks):
+                record.said[answer.serial] = renewed  # for a cache with a finer key, another's
+                continue
             if not may_store(Ask("GET", ask.target), renewed, self.rules):
                 record.said = {answer.serial: renewed}
                 continue

@@ -22,7 +22,7 @@ from urllib.parse import unquote_to_bytes
 import http_sf
 from werkzeug.datastructures import Headers
 from werkzeug.http import http_date
-from werkzeug.middleware.lint import LintMiddleware
+from werkzeug.middleware.lint import GuardedIterator, LintMiddleware
 
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 
@@ -266,11 +266,30 @@ def exchange(
 # ── lint ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+class Guarded(GuardedIterator):
+    """The lint's body; it may be closed unread, and then says nothing of its length."""
+
+    ended = False
+
+    def __next__(self) -> bytes:
+        try:
+            return super().__next__()
+        except StopIteration:
+            self.ended = True
+            raise
+
+    def close(self) -> None:
+        if not self.ended:
+            self.headers_set = ()  # type: ignore[assignment]
+        super().close()
+
+
 class Lint(LintMiddleware):
-    """Werkzeug's lint, corrected where it is stricter than HTTP.
+    """Werkzeug's lint, corrected where it is stricter than PEP 3333 and HTTP.
 
     RFC 9110 allows what it warns of: a Content-Length without content for HEAD (§8.6), none for 204
-    (§8.6), a relative Location (§10.2.2), Last-Modified in a 304 (§15.4.5).
+    (§8.6), a relative Location (§10.2.2), Last-Modified in a 304 (§15.4.5); and PEP 3333 lets a
+    body be closed before its end.
     """
 
     head = False
@@ -280,7 +299,9 @@ class Lint(LintMiddleware):
             lint = Lint(self.app)
             lint.head = True
             return lint(*args, **kwargs)
-        return super().__call__(*args, **kwargs)
+        body = super().__call__(*args, **kwargs)
+        body.__class__ = Guarded
+        return body
 
     def check_headers(self, headers: Headers) -> None:
         checked = Headers(headers)

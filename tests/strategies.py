@@ -12,13 +12,11 @@ Directives = tuple[tuple[str, str | None], ...]
 # ── Cache-Control in parts, and as text ──────────────────────────────────────────────────────────
 
 _seconds = st.sampled_from(["0", "1", "5", "30", "100"])
-_members = st.one_of(
-    st.tuples(st.just("max-age"), _seconds),
-    st.tuples(st.just("max-age"), _seconds),
-    st.tuples(st.just("max-age"), _seconds),
-    st.tuples(st.just("s-maxage"), _seconds),
-    st.tuples(st.just("stale-while-revalidate"), _seconds),
-    st.tuples(st.just("stale-if-error"), _seconds),
+_lifetimes = st.tuples(st.sampled_from(["max-age", "max-age", "max-age", "s-maxage"]), _seconds)
+_long = st.sampled_from([("max-age", "30"), ("max-age", "100"), ("max-age", "100")])
+_others = st.one_of(
+    _lifetimes,
+    st.tuples(st.sampled_from(["stale-while-revalidate", "stale-if-error"]), _seconds),
     st.tuples(
         st.sampled_from(
             [
@@ -40,10 +38,17 @@ _members = st.one_of(
 
 
 def directives(targeted: bool = False) -> st.SearchStrategy[Directives]:
-    """Members of Cache-Control; a targeted field is a dictionary: unique, and not empty."""
+    """Members of Cache-Control, most often with a lifetime, and in any order.
+
+    A targeted field is a dictionary: its members are unique, and there is one.
+    """
+    first = st.lists(_long | _long | _lifetimes, min_size=int(targeted), max_size=1)
+    said = st.tuples(first, st.lists(_others, max_size=2)).map(lambda parts: [*parts[0], *parts[1]])
     if targeted:
-        return st.lists(_members, min_size=1, max_size=4, unique_by=lambda m: m[0]).map(tuple)
-    return st.lists(_members, max_size=4).map(tuple)
+        return said.map(lambda members: tuple(dict(members).items()))
+    return st.tuples(said, st.booleans()).map(
+        lambda drawn: tuple(reversed(drawn[0])) if drawn[1] else tuple(drawn[0])
+    )
 
 
 def styled(members: Directives, style: int) -> str:
