@@ -6,6 +6,7 @@ import click
 
 from benchmarks.conformance import conformance
 from benchmarks.hit import hit
+from benchmarks.stores import stores
 
 
 @click.group()
@@ -15,6 +16,7 @@ def main() -> None:
 
 main.add_command(conformance)
 main.add_command(hit)
+main.add_command(stores)
 
 if __name__ == "__main__":
     main(prog_name="python -m benchmarks")

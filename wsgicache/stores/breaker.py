@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from wsgicache.stores import StoreError
 
@@ -35,8 +35,11 @@ class Breaker:
         """Whether the server is left alone."""
         return self.failures >= FAILURES
 
-    def call(self, do: Callable[[], T], weight: Callable[[BaseException], int | None]) -> T:
-        """What *do* returns. Raises StoreError for what it raises, and where it is not called.
+    def call(
+        self, weight: Callable[[BaseException], int | None], do: Callable[..., T], *arguments: Any
+    ) -> T:
+        """What *do* returns for *arguments*. Raises StoreError for what it raises, and where it is
+        not called.
 
         *weight* tells how many failures of the server an exception is worth: 0 means that it did
         answer, None that nothing is known.
@@ -44,7 +47,7 @@ class Breaker:
         if self.failures >= FAILURES:
             self._probe()
         try:
-            result = do()
+            result = do(*arguments)
         except BaseException as error:
             self._weigh(weight(error))
             if isinstance(error, StoreError) or not isinstance(error, Exception):

@@ -120,7 +120,7 @@ class _Node:
         _all.add(self)
 
     def _ask(self, do: Callable[[], T]) -> T:
-        return self._breaker.call(do, _weight)
+        return self._breaker.call(_weight, do)
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
         """What is kept under *names*."""

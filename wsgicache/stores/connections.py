@@ -11,13 +11,13 @@ import copy
 import os
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeVar
 
 from pymemcache.client.base import Client
-from pymemcache.exceptions import MemcacheUnexpectedCloseError
+from pymemcache.exceptions import MemcacheServerError, MemcacheUnexpectedCloseError
 
 T = TypeVar("T")
 
@@ -51,54 +51,46 @@ class Connections:
     def ask(self, do: Callable[[Client], T]) -> T:
         """What *do* returns for a client of the pool. Raises what it raises; then the connection
         is closed, whatever it was."""
-        self._turn.join()
-        client, is_new = self._take()
-        try:
-            try:
-                result = self._try(client, do)
-            except OSError as error:
-                if is_new or isinstance(error, TimeoutError):
-                    raise
-                # It was open for too long, or the server has been started anew meanwhile.
-                client.close()
-                self.close()
-                client = self._new()
-                result = self._try(client, do)
-        except BaseException:
-            client.close()
-            raise
-        if len(self._idle) < self._most:
-            self._idle.append(client)
-        else:
-            client.close()
-        return result
-
-    def _try(self, client: Client, do: Callable[[Client], T]) -> T:
-        if client.sock is None:
-            connection = _connected(client, self._timeout)
-            client.sock = _Patient(connection, self._turn)
-        patient: _Patient = client.sock
-        patient.begin(self._timeout)
-        try:
-            return do(client)
-        except MemcacheUnexpectedCloseError as error:
-            raise ConnectionResetError("the server closed the connection") from error
-        finally:
-            self._turn.over(patient)
-
-    def _take(self) -> tuple[Client, bool]:
+        if self._turn.waiting is not None:
+            self._turn.join()
         if self._process != os.getpid():
             # The parent process goes on using what this one has inherited.
             self._process = os.getpid()
             self.close()
         try:
-            return self._idle.pop(), False
+            client = self._idle.pop()
         except IndexError:
-            return self._new(), True
+            return self._try(self._connected(), do)
+        try:
+            return self._try(client, do)
+        except TimeoutError:
+            raise
+        except (OSError, MemcacheUnexpectedCloseError):
+            # It was open for too long, or the server has been started anew meanwhile.
+            self.close()
+            return self._try(self._connected(), do)
 
-    def _new(self) -> Client:
+    def _try(self, client: Client, do: Callable[[Client], T]) -> T:
+        turn, patient = self._turn, client.sock
+        try:
+            patient.begin(self._timeout)
+            result = do(client)
+        except BaseException:
+            patient.close()
+            raise
+        finally:
+            if turn.waiting is patient:
+                turn.waiting = None
+        if len(self._idle) < self._most:
+            self._idle.append(client)
+        else:
+            patient.close()
+        return result
+
+    def _connected(self) -> Client:
         client = copy.copy(self._template)
         client.sock = None
+        client.sock = _Patient(_connection(client, self._timeout), self._turn)
         return client
 
     def close(self) -> None:
@@ -111,7 +103,7 @@ class Connections:
         self.close()
 
 
-def _connected(client: Client, timeout: float) -> Any:
+def _connection(client: Client, timeout: float) -> Any:
     """A socket to *client*'s server. Raises OSError."""
     if type(client)._connect is not Client._connect:
         client._connect()  # a class of the user's own knows how
@@ -142,35 +134,32 @@ class _Turn:
     """Whose turn it is to wait for longer than *patience*; there are no locks, for at worst two
     threads do."""
 
-    __slots__ = ("_others", "_since", "_waiting", "patience")
+    __slots__ = ("_others", "_since", "patience", "waiting")
 
     def __init__(self, patience: float) -> None:
         self.patience = patience
-        self._waiting: object = None
+        self.waiting: object = None
+        """Whose turn it is."""
         self._since = 0.0
         self._others = 0
 
     def join(self) -> None:
         """Begin an operation. Raises NotWaited where another has been at one for too long."""
-        if self._waiting is not None and monotonic() - self._since > self.patience:
+        if monotonic() - self._since > self.patience:
             self._others += 1
             raise NotWaited("another thread waits for the server")
 
     def wait(self, connection: object, ends: float) -> None:
         """Wait for longer. Raises NotWaited or, after *ends*, TimeoutError."""
         now = monotonic()
-        if self._waiting is None:
-            self._waiting, self._since, self._others = connection, now, 0
-        if self._waiting is not connection:
+        if self.waiting is None:
+            self._since, self._others = now, 0
+            self.waiting = connection
+        if self.waiting is not connection:
             self._others += 1
             raise NotWaited("another thread waits for the server")
         if now > ends:
             raise Hung("timed out") if self._others else TimeoutError("timed out")
-
-    def over(self, connection: object) -> None:
-        """The operation has come to its end."""
-        if self._waiting is connection:
-            self._waiting = None
 
 
 class _Patient:
@@ -186,16 +175,16 @@ class _Patient:
 
     def _wait(self, seconds: float) -> None:
         """Wait for that long, from now on, before it is a timeout."""
-        if seconds != self._waits:
-            self._waits = seconds
-            self._connection.settimeout(seconds)
+        self._waits = seconds
+        self._connection.settimeout(seconds)
 
     def begin(self, timeout: float) -> None:
         """An operation begins, and takes *timeout* seconds at most."""
         self._timeout = timeout
         self._ends = monotonic() + timeout
         self._first = True
-        self._wait(self._turn.patience)
+        if self._waits != self._turn.patience:
+            self._wait(self._turn.patience)
 
     def sendall(self, data: bytes) -> None:
         """Send *data*. What is small is sent at once."""
@@ -206,7 +195,7 @@ class _Patient:
         self._connection.sendall(data)
         self._wait(self._turn.patience)
 
-    def recv(self, size: int) -> bytes:
+    def recv(self, size: int = _RECEIVED) -> bytes:
         """What has come, never mind how much pymemcache thinks should come."""
         if not self._first:
             late = monotonic() - self._ends
@@ -224,6 +213,51 @@ class _Patient:
             except TimeoutError:
                 self._turn.wait(self, self._ends)
 
+    def fetch(self, names: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The values that the server has under *names*; what it says besides is an error.
+
+        PERF: as pymemcache's ``get_many``, in half of its time, which is as long as the round trip.
+        """
+        self._connection.sendall(b"get %b\r\n" % b" ".join(names))
+        values: dict[bytes, bytes] = {}
+        data = self.recv()
+        while True:
+            while (end := data.find(b"\r\n")) < 0:
+                data += self._more()
+            line, begin = data[:end], end + 2
+            if line == b"END":
+                if len(data) > begin:
+                    raise ConnectionError("the server says more than it was asked for")
+                return values
+            if not line.startswith(b"VALUE "):
+                raise _refused(line)
+            _, name, _, length = line.split(b" ")
+            end = begin + int(length)
+            if len(data) < end + 2:
+                parts, have = [data], len(data)
+                while have < end + 2:
+                    parts.append(self._more())
+                    have += len(parts[-1])
+                data = b"".join(parts)
+            if name not in names or data[end : end + 2] != b"\r\n":
+                raise ConnectionError("the server says something else than it was asked for")
+            values[name] = data[begin:end]
+            data = data[end + 2 :]
+
+    def _more(self) -> bytes:
+        data = self.recv()
+        if not data:
+            raise ConnectionResetError("the server closed the connection")
+        return data
+
     def close(self) -> None:
         """Close the socket."""
         self._connection.close()
+
+
+def _refused(line: bytes) -> BaseException:
+    """What a line means that is no value."""
+    if line.startswith(b"SERVER_ERROR"):
+        error: BaseException = MemcacheServerError(line[13:].decode("ascii", "replace"))
+        return error
+    return ConnectionError("the server does not speak memcached's language")

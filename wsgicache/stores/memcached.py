@@ -149,18 +149,19 @@ class _Node:
         server = template.server
         self.name = server if isinstance(server, str) else f"{server[0]}:{server[1]}"
         self.limit = limit
+        self._prefix: bytes = template.key_prefix
         self._breaker = Breaker(self.name)
         self._connections = Connections(template, timeout, idle)
 
     def _ask(self, do: Callable[[Client], T]) -> T:
-        return self._breaker.call(lambda: self._connections.ask(do), _weight)
+        answer: T = self._breaker.call(_weight, self._connections.ask, do)
+        return answer
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
         """What is kept under *names*, in one round trip."""
-        if len(names) == 1:
-            return [self._ask(lambda client: client.get(names[0]))]
-        found = self._ask(lambda client: client.get_many(names))
-        return [found.get(name) for name in names]
+        wanted = [self._prefix + name.encode("ascii") for name in names]
+        found = self._ask(lambda client: client.sock.fetch(wanted))
+        return [found.get(name) for name in wanted]
 
     def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
         """What is kept under *names*, each with its version, in one round trip."""

@@ -8,6 +8,7 @@ whenever one is read, so that no collision, old or contrived, answers for anothe
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -52,6 +53,8 @@ class Names:
             # The kind is inside of the digest as well: no URL can be chosen to meet another kind.
             state = blake2b(beginning, digest_size=20, person=b"wsgicache")
             self._kinds[kind] = self.prefix(kind), beginning, state
+        # PERF: a tenth of the time for what is asked for again.
+        self.of_entry = lru_cache(1024)(lambda key: self.of("entry", *key))
 
     def prefix(self, kind: str) -> str:
         """How all names of this *kind* begin."""

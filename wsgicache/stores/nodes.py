@@ -54,16 +54,20 @@ class Times:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._skew = 0.0
+        self._looked_at = float("-inf")
 
     def now(self) -> float:
         """Seconds by the cache's clock."""
         return self._clock.now()
 
     def skew(self) -> float:
-        """Seconds that the wall clock is ahead of it."""
-        skew = self._clock.wall() - self._clock.now()
-        if abs(skew - self._skew) > 0.5:
-            self._skew = round(skew * 4) / 4
+        """Seconds that the wall clock is ahead of it, or was a moment ago."""
+        now = self._clock.now()
+        if now - self._looked_at >= 1:
+            self._looked_at = now
+            skew = self._clock.wall() - self._clock.now()
+            if abs(skew - self._skew) > 0.5:
+                self._skew = round(skew * 4) / 4
         return self._skew
 
     def wall(self) -> float:

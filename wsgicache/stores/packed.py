@@ -68,7 +68,7 @@ class PackedStore:
 
     def get(self, key: Key) -> CacheEntry | None:
         """The entry under *key*, or None. Raises where its node cannot be asked."""
-        name = self._names.of("entry", *key)
+        name = self._names.of_entry(key)
         generations = self._nodes[self._route(name.text).name]
         record, state = generations.read(name.text)
         return self._opened(key, name, record, generations, state)
@@ -102,7 +102,7 @@ class PackedStore:
     def update(self, key: Key, change: Change) -> None:
         """Replace the entry under *key* by what *change* makes of it, unless somebody else changes
         it meanwhile: then again. Raises where its node cannot be asked, or does not keep it."""
-        name = self._names.of("entry", *key)
+        name = self._names.of_entry(key)
         node = self._route(name.text)
         generations = self._nodes[node.name]
         packing = Packing(self._contents, node, name.echo, self._secret)
@@ -147,7 +147,7 @@ class PackedStore:
 
     def generation(self, key: Key) -> int:
         """The generation in which a request for *key* that begins now is born."""
-        name = self._names.of("entry", *key)
+        name = self._names.of_entry(key)
         return self._nodes[self._route(name.text).name].current().number
 
     def bump(self, groups: Sequence[str], moment: float, *, soft: bool = False) -> None:
