@@ -300,8 +300,8 @@ WINNERS: list[tuple[Any, Any, str | None, Any, Any, str | None, int | None]] = [
     (None, None, "max-age=3", None, no_cache, "max-age=3", 3),
     (None, None, None, ROUTE, no_cache, "max-age=4", 4),
     (None, None, None, None, no_cache, NEVER["Cache-Control"], None),
-    # a field list is no prohibition
-    (VIEW, None, 'private="X-A"', None, None, "max-age=1", 1),
+    # a field list forbids no more than it says, and goes on doing that
+    (VIEW, None, 'private="X-A"', None, None, 'private="x-a", max-age=1', 1),
 ]
 
 

@@ -61,7 +61,7 @@ class StaticVersions(Control):
         """The version of the file *name*; None where there is none. Asked again, it is looked for
         in the file only if its time or its size has changed."""
         found = self._stat(name)
-        return None if found is None else self._digest(name, *found)
+        return None if found is None else self._digest(*found)
 
     def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
         """For ever, if *response* is the file that the request names, in the version it names."""
@@ -72,7 +72,7 @@ class StaticVersions(Control):
         # A WSGI environ has the path's bytes as Latin-1 (PEP 3333).
         name = path.encode("latin-1").decode("utf-8", "replace")[len(self.prefix) :]
         found = self._stat(name)
-        if found is None or query != f"v={self._digest(name, *found)}":
+        if found is None or query != f"v={self._digest(*found)}":
             return None
         return _FOR_EVER if _may_be(response, found[1]) else None
 
@@ -85,9 +85,9 @@ class StaticVersions(Control):
         except OSError:
             return None
 
-    def _digest(self, name: str, file: str, stat: os.stat_result) -> str | None:
+    def _digest(self, file: str, stat: os.stat_result) -> str | None:
         state = (stat.st_mtime_ns, stat.st_size)
-        known = self._known.get(name)
+        known = self._known.get(file)
         if known is not None and known[0] == state:
             return known[1]
         try:
@@ -95,7 +95,7 @@ class StaticVersions(Control):
                 digest = hashlib.file_digest(content, "blake2b").hexdigest()[:20]
         except OSError:
             return None
-        self._known[name] = (state, digest)
+        self._known[file] = (state, digest)
         return digest
 
 

@@ -166,6 +166,7 @@ def declared(
                 declaring += said.default
                 chosen = together(said.default)
         inherited = chosen is not None
+    chosen = _keeping_lists(chosen, own)
     refused = any(map(forbids_here, declaring))
     if refused and not targets:
         declaring.append(_ALL_SHARED)  # There is no way to tell this cache alone.
@@ -236,6 +237,22 @@ def _general(chosen: Said | None, own: Said | None, declaring: Sequence[Said]) -
         directives = {n: a for n, a in directives.items() if n not in _SHARED}
         return (chosen or NO_STORE)._replace(directives={"private": None, **directives})
     return chosen
+
+
+def _keeping_lists(chosen: Said | None, own: Said | None) -> Said | None:
+    """*chosen*, with the field lists of the response's own words (§5.2.2.4, §5.2.2.7): they forbid,
+    too, whoever comes before them."""
+    if chosen is None or own is None or chosen is own:
+        return chosen
+    lists = {
+        name: argument
+        for name in ("private", "no-cache")
+        if (argument := own.directives.get(name)) is not None
+    }
+    if not lists:
+        return chosen
+    here = {**lists, **chosen.here} if chosen.here else chosen.here
+    return chosen._replace(directives={**lists, **chosen.directives}, here=here)
 
 
 def _instead(

@@ -12,6 +12,7 @@ def reused_lines(stored: StoredResponse, age: int, told: str | None, policy: Pol
 
     *told* is how it was forwarded, or None for a hit (RFC 9211 §2.1).
     """
+    # Deviation: what came without a Date goes out without one (RFC 9110 §6.6.1); servers add it.
     lines = [("Age", str(age))]
     if policy.cache_status:
         if told is None:
