@@ -54,6 +54,7 @@ USED = {
     ("stores", "stores.urls"),
     ("stores.urls", "stores.cachelib"),
     ("stores.urls", "stores.memcached"),
+    ("stores.urls", "stores.redis"),
 }
 """Who imports whom only when used, and may so look up."""
 

@@ -240,6 +240,33 @@ def test_a10_a_background_validation_brings_nothing_back(
     assert scene.get("/").text == "new", texts
 
 
+def test_a10_a_post_that_was_overtaken_is_not_kept(make_scene: MakeScene) -> None:
+    for purge in PURGES.values():
+        scene = make_scene(Policy.rfc())
+
+        def purged_meanwhile(environ: Any, purge: Any = purge, scene: Any = scene) -> Reply:
+            purge(scene.cache)
+            said: Any = {"cache_control": "max-age=60", "content_location": "/", "cache_tag": "a"}
+            return Reply(200, "old", **said)
+
+        scene.app(purged_meanwhile)
+        scene.post("/")
+        scene.app(200, "new", cache_control="max-age=60")
+        assert scene.get("/").text == "new"
+
+
+def test_a12_what_could_not_be_shared_is_forgotten(make_scene: MakeScene) -> None:
+    scene = make_scene(Policy(max_content=10))
+    scene.app(200, [b"much ", b"too large"], length=False, cache_control="max-age=60")
+    scene.get("/")
+    assert scene.get("/").detail == "too-large"
+    scene.app(200, [b"just ", b"right"], length=False, cache_control="max-age=60")
+    assert scene.get("/").detail == "too-large"
+    scene.cache.purge(URL)
+    assert scene.get("/").stored
+    assert scene.get("/").hit
+
+
 # ── soft ─────────────────────────────────────────────────────────────────────────────────────────
 
 SOFT = [pytest.param(purge, id=name) for name, purge in PURGES.items() if name.startswith("soft")]

@@ -19,7 +19,7 @@ from wsgicache.middleware import CacheMiddleware
 from wsgicache.routes import Route
 from wsgicache.rules.policy import Policy
 from wsgicache.static import StaticVersions
-from wsgicache.stores import Listing, SharedStore, Store
+from wsgicache.stores import Grouping, Listing, SharedStore, Store, StoreError, store_from_url
 from wsgicache.stores.memory import MemoryStore
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Clock",
     "Control",
     "Controls",
+    "Grouping",
     "Listing",
     "MemoryStore",
     "Policy",
@@ -34,6 +35,7 @@ __all__ = [
     "SharedStore",
     "StaticVersions",
     "Store",
+    "StoreError",
     "SystemClock",
     "cache_control",
     "cache_for",
@@ -43,5 +45,6 @@ __all__ = [
     "easy_setup",
     "json_never_stale",
     "no_cache",
+    "store_from_url",
     "vary",
 ]

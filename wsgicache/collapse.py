@@ -112,6 +112,11 @@ class Flights:
         and boards now would ask for what is there."""
         return self._landed.get(hash(key), moment) > moment
 
+    def forget(self) -> None:
+        """Know no longer what could not be shared: after a purge it may be another app."""
+        with self._lock:
+            self._refused.clear()
+
     def wait(self, flight: Flight, seconds: float) -> Outcome | None:
         """How *flight* ended, or None if it has not within *seconds*."""
         with self._lock:

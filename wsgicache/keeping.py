@@ -52,9 +52,16 @@ class Keeper:
                 request.born = -1
 
     def emptied_since(self, request: Request) -> bool:
-        """Whether the key of *request* was emptied after that began."""
-        entry = self.entry(request)
-        return entry is not None and entry.emptied_at > request.began
+        """Whether the key of *request* was emptied after that began, or anything purged that it
+        might belong to."""
+        entry, born = self.entry(request), request.born
+        if self._grouping is not None:
+            try:
+                born = self._grouping.generation(request.key)
+            except Exception:
+                self.report("store", "the store tells no generation: nothing is kept")
+                return True
+        return born != request.born or (entry is not None and entry.emptied_at > request.began)
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
         """The content of *stored* in pieces, or None where that is gone or the store fails."""
@@ -149,9 +156,9 @@ class Keeper:
             return
         origin = origin_of(key)
         try:
-            if not isinstance(self.store, Grouping):
+            if self._grouping is None:
                 raise TypeError(f"{type(self.store).__name__} knows no groups")
-            self.store.bump([f"{origin} {group}" for group in groups], moment)
+            self._grouping.bump([f"{origin} {group}" for group in groups], moment)
         except Exception:
             self.report("groups", "groups could not be invalidated")
 

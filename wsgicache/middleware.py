@@ -395,6 +395,10 @@ class CacheMiddleware(Purging):
         target = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
         return self.routes.key({**target, "PATH_INFO": path, "QUERY_STRING": query}) or key
 
+    def purged(self) -> None:
+        """Forget what could not be shared, too."""
+        self.flights.forget()
+
     # ── saying so ──────────────────────────────────────────────────────────────────────────────
 
     def warn_of_processes(self, environ: WSGIEnvironment) -> None:

@@ -46,6 +46,9 @@ class Purging:
         """The key under which the responses to requests for *key* are filed."""
         return key
 
+    def purged(self) -> None:
+        """What else to forget when something is purged."""
+
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
         """Purge all that is stored for the absolute *url*, and for its twin with the other scheme
         if *both_schemes*. With *soft* it is stale, and may still stand in or be served while it is
@@ -119,6 +122,7 @@ class Purging:
             else:
                 urls.append(url)
                 total += found
+        self.purged()
         if failed:
             raise StoreError(f"not purged: {', '.join(failed)}")
         return Purged(tuple(urls), total, soft)
@@ -127,6 +131,7 @@ class Purging:
         if not isinstance(self.store, Grouping):
             raise StoreError(f"{type(self.store).__name__} purges single URLs only")
         self.store.bump(groups, self.clock.now(), soft=soft)
+        self.purged()
 
 
 def key_of(url: str) -> Key:

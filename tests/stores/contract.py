@@ -579,6 +579,22 @@ class SharedContract(StoreContract):
         assert found(one) is None
         assert content_of(other, found(other)) == b"theirs"
 
+    def test_r13_versions_know_nothing_of_each_other(
+        self, make: Callable[..., Any], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two releases with different formats share a server while one replaces the other."""
+        old = make()
+        fill(old, clock, b"old" * 50_000).commit()
+        with monkeypatch.context() as newer:
+            newer.setattr("wsgicache.stores.naming.FORMAT", "2")
+            new = make()
+        assert found(new) is None
+        fill(new, clock, b"new" * 50_000).commit()
+        new.bump([], clock.now())
+        new.update(KEY, emptied(clock.now() + 1))
+        clock.advance(2)
+        assert content_of(old, found(old)) == b"old" * 50_000
+
     def test_t4_only_who_knows_the_secret_is_believed(
         self, make: Callable[..., Any], clock: FakeClock, others: Any, tamper: Any
     ) -> None:

@@ -1,4 +1,4 @@
-"""The benchmark of stores measures what it is named for; how long that takes is asserted nowhere."""
+"""The benchmark of stores measures what it is named for; what comes of that is asserted nowhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import stores
+from benchmarks import hit, stores
 from benchmarks.__main__ import main
 from tests.running import binary
 from wsgicache import MemoryStore
@@ -56,5 +56,5 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _instant(cases: Any, rounds: int, calls: int) -> Any:
-    one, two = stores.spread([1.0, 1.0]), stores.spread([2.0, 2.0])
+    one, two = hit.spread([1.0, 1.0]), hit.spread([2.0, 2.0])
     return {case.name: stores.Figures(two, one, two) for case in cases}

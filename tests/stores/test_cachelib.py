@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +16,14 @@ from typing import Any
 import pytest
 from cachelib import BaseCache, FileSystemCache, MemcachedCache, NullCache, RedisCache, SimpleCache
 
-from tests.running import eventually
+from tests.running import binary, eventually
 from tests.scene import FakeClock, Scene
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
+from tests.stores.test_memcached import listening
 from tests.stores.test_packing import Canary
 from wsgicache.rules.entries import emptied
-from wsgicache.stores import StoreError
+from wsgicache.stores import StoreError, store_from_url
 from wsgicache.stores.breaker import FAILURES
 from wsgicache.stores.cachelib import CachelibStore
 
@@ -262,6 +265,52 @@ def test_two_redis_stores_swap_one_value_at_a_time(store: CachelibStore) -> None
     assert node.swap("k", None, node.look(("k",))[0][1], 10)
     assert node.look(("k",)) == [(None, None)]
     assert node.swap("k", None, None, 10)
+
+
+@pytest.mark.network
+def test_r7_redis_hangs_and_goes_on(own_redis: Server, make_scene: Callable[..., Scene]) -> None:
+    store = store_from_url(f"redis://{own_redis.address}/0?timeout=0.2")
+    scene = make_scene(store=store)
+    scene.app(200, "page", cache_control="max-age=60")
+    scene.get("/")
+    own_redis.hang()
+    for _ in range(FAILURES + 2):
+        assert scene.get("/").text == "page"
+    own_redis.resume()
+    eventually(lambda: scene.get("/").hit, "the store has not healed")
+
+
+def test_r3_redis_byte_by_byte() -> None:
+    """Each byte comes in time; the answer does not."""
+    dripped: list[int] = []
+
+    def drip(connection: socket.socket) -> None:
+        while connection.recv(4096):
+            for byte in b"$4096\r\n" + b"x" * 4096 + b"\r\n":
+                connection.sendall(bytes([byte]))
+                dripped.append(byte)
+                time.sleep(0.005)
+
+    with listening(drip) as port:
+        store = store_from_url(f"redis://127.0.0.1:{port}/0?timeout=0.2")
+        with pytest.raises(StoreError, match=r"127\.0\.0\.1"):
+            store.get(KEY)
+        assert len(dripped) < 1000
+
+
+@pytest.mark.network
+def test_redis_on_a_unix_socket(tmp_path: Path, clock: FakeClock) -> None:
+    path = tmp_path / "redis.sock"
+    line = [binary("redis-server"), "--port", "0", "--unixsocket", str(path), "--save", ""]
+    process = subprocess.Popen([*line, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL)
+    try:
+        eventually(path.exists, "redis-server has made no socket")
+        store = store_from_url(f"unix://{path}?timeout=5", clock=clock)
+        fill(store, clock, content := os.urandom(300_000)).commit()
+        assert content_of(store, found(store)) == content
+    finally:
+        process.kill()
+        process.wait()
 
 
 # ── a disk in trouble (R8) ───────────────────────────────────────────────────────────────────────

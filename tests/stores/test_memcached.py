@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import threading
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -25,13 +26,15 @@ from pymemcache.client.retrying import RetryingClient
 from pymemcache.serde import CompressedSerde, PickleSerde
 
 from tests.running import binary, eventually
-from tests.scene import FakeClock, Scene
+from tests.scene import FakeClock, Scene, environ_for
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
 from tests.stores.test_packing import Canary
+from wsgicache import CacheMiddleware
 from wsgicache.rules.entries import emptied
 from wsgicache.stores import StoreError, breaker
 from wsgicache.stores.breaker import Breaker
+from wsgicache.stores.contents import kept_in
 from wsgicache.stores.memcached import MemcachedStore
 
 PLENTY = 5.0
@@ -200,6 +203,58 @@ def test_a_hit_is_one_round_trip(
             scene.after(1)
             assert scene.get("/").hit
         assert [len(command.split()) for command in commands[10:]] == [3] * 3
+
+
+@pytest.mark.network
+def test_a_large_content_is_there_once(
+    open_store: Callable[..., Any], make_scene: Callable[..., Scene], clock: FakeClock
+) -> None:
+    """10 MiB are served in their pieces: with them there is room for two pieces more, no second
+    copy of the whole."""
+    size = 10 * 1024 * 1024
+    store = open_store()
+    fill(store, clock, os.urandom(size)).commit()
+    cache = CacheMiddleware(lambda environ, start_response: [], store=store, clock=clock)
+    tracemalloc.start()
+    try:
+        body = cache(environ_for(), lambda status, fields, *exc_info: lambda data: None)
+        length = sum(len(chunk) for chunk in body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert length == size
+    assert size <= peak < size + 4 * 1024 * 1024
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("how", ["evicted", "replaced", "purged"])
+def test_r11_a_content_that_goes_between_look_up_and_reading(
+    open_store: Callable[..., Any], make_scene: Callable[..., Scene], clock: FakeClock, how: str
+) -> None:
+    store = open_store()
+    scene = make_scene(store=store, clock=clock)
+    old, new = os.urandom(3_000_000), os.urandom(3_000_000)
+    scene.app(200, old, cache_control="max-age=60")
+    scene.get("/")
+    assert scene.get("/").body == old
+    scene.app(200, new, cache_control="max-age=60")
+    get = store.get
+
+    def and_then_it_goes(key: Any) -> Any:
+        entry = get(key)
+        store.get = get
+        if how == "evicted":
+            store._contents.remove(kept_in(entry))
+        elif how == "purged":
+            scene.cache.purge("http://example.org/")
+        else:
+            fill(store, clock, new).commit()
+        return entry
+
+    store.get = and_then_it_goes
+    got = scene.get("/")
+    assert (got.fwd, got.body) == ("uri-miss", new)
+    assert scene.get("/").body == new
 
 
 # ── values of others (T1) ────────────────────────────────────────────────────────────────────────

@@ -100,7 +100,8 @@ def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -
         ("file://host/dir", "file:///directory is allowed"),
         ("file://", "file:///directory is allowed"),
         ("redis://u:secret@host:1/0?what=1", r"redis://…@host:1/0\?what=1: there is no option"),
-        ("redis://u:secret@host:x/0", "host"),
+        ("redis://u:secret@host:x/0", "redis://…@host:x/0: Port could not be cast"),
+        ("redis://host/0?timeout=0", "timeout=0.0 is not above 0"),
         ("memcached://[", "names no store"),
         (7, "7 names no store"),
         (None, "None names no store"),
@@ -130,5 +131,7 @@ def test_stores_are_imported_when_they_are_used() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_memcached_store_is_one_of_its_class() -> None:
-    assert isinstance(store_from_url("memcached://a/b"), MemcachedStore)
+def test_from_url() -> None:
+    assert isinstance(MemcachedStore.from_url("memcached://a/b?timeout=2"), MemcachedStore)
+    with pytest.raises(ValueError, match="memcached://"):
+        MemcachedStore.from_url("memory://")

@@ -81,6 +81,16 @@ class MemcachedStore(PackedStore):
             clock=clock,
         )
 
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> MemcachedStore:
+        """The store that a ``memcached://`` URL names (`stores.store_from_url`)."""
+        from wsgicache.stores.urls import opened
+
+        store = opened(url, options)
+        if not isinstance(store, cls):
+            raise ValueError(f"MemcachedStore.from_url({url!r}): memcached://… is allowed")
+        return store
+
 
 def _score(text: str, seed: int) -> int:
     # PERF: pymemcache's own, in Python, takes twenty times as long.

@@ -80,24 +80,19 @@ def _redis(parts: SplitResult, options: dict[str, Any]) -> Store:
 
     try:
         from cachelib import RedisCache
-        from redis import Redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
+
+        from wsgicache.stores.redis import client
     except ImportError:
         raise ValueError("for redis:// the package redis is needed: pip install redis") from None
     timeout = options.pop("timeout", 0.1)
+    if not timeout > 0:
+        raise ValueError(f"{shown(parts.geturl())}: timeout={timeout!r} is not above 0")
     url = f"{parts.scheme}://{parts.netloc}{parts.path}"
     try:
-        client = Redis.from_url(
-            url,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            # It would try again for seconds, while somebody waits for the page.
-            retry=Retry(NoBackoff(), 0),
-        )
+        cache = RedisCache(client(parts.scheme, url, timeout))
     except ValueError as error:
         raise ValueError(f"{shown(url)}: {error}") from None
-    return CachelibStore(RedisCache(client), **options)
+    return CachelibStore(cache, **options)
 
 
 def _file(parts: SplitResult, options: dict[str, Any]) -> Store:

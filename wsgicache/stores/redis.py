@@ -1,0 +1,69 @@
+"""Clients for Redis that answer in time, or not at all.
+
+redis-py gives each packet a timeout of its own and tries again for seconds; here somebody waits for
+a page. Imported by `stores.urls` when it is used.
+"""
+
+from __future__ import annotations
+
+import socket
+from time import monotonic
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.connection import Connection, UnixDomainSocketConnection
+from redis.retry import Retry
+
+
+class _Socket(socket.socket):
+    """A socket that receives nothing after its time."""
+
+    ends = float("inf")
+
+    def recv(self, *arguments: Any) -> bytes:
+        self._in_time()
+        return super().recv(*arguments)
+
+    def recv_into(self, *arguments: Any) -> int:
+        self._in_time()
+        return super().recv_into(*arguments)
+
+    def _in_time(self) -> None:
+        if monotonic() > self.ends:
+            raise TimeoutError("timed out")
+
+
+def _in_time(kind: type[Any]) -> type[Any]:
+    """A *kind* of connection whose answers have come as a whole within its timeout."""
+
+    class InTime(kind):  # type: ignore[misc]
+        def _connect(self) -> socket.socket:
+            connected = super()._connect()
+            timeout = connected.gettimeout()
+            made = _Socket(fileno=connected.detach())
+            made.settimeout(timeout)
+            return made
+
+        def send_packed_command(self, *arguments: Any, **more: Any) -> None:
+            if isinstance(self._sock, _Socket) and self.socket_timeout:
+                self._sock.ends = monotonic() + self.socket_timeout
+            super().send_packed_command(*arguments, **more)
+
+    return InTime
+
+
+_KINDS = {"redis": _in_time(Connection), "unix": _in_time(UnixDomainSocketConnection)}
+
+
+def client(scheme: str, url: str, timeout: float) -> Any:
+    """A client for *url* that takes *timeout* seconds at most for an answer, or for each packet of
+    one by TLS. Raises ValueError for what is none."""
+    options: dict[str, Any] = {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if scheme in _KINDS:
+        options["connection_class"] = _KINDS[scheme]
+    return Redis.from_url(url, **options)
