@@ -81,7 +81,7 @@ _OF_THE_CONNECTION = (
 _WHO = re.compile(
     r'(?:\A|(?<=[;,]))[ \t]*(?:for|by)[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.?)*"?|[^;,"]*);?', re.IGNORECASE
 )
-"""What Forwarded says of who asks, not of what is asked for (RFC 7239 §5)."""
+"""What Forwarded says of who asks, not of what is asked for (RFC 7239)."""
 _WSGI = ("version", "url_scheme", "multithread", "multiprocess", "run_once")
 
 
