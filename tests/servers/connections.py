@@ -114,8 +114,9 @@ def body_of_a_get(site: Site) -> None:
             if asked == "cached":
                 assert b"SMUGGLED" not in rest
                 assert rest.count(b"HTTP/1.1 ") <= 1
-                # A server that does not skip what nobody read closes, with a word or without.
-                assert b"in no language" in rest or rest[9:12] in (b"", b"400")
+                # A server that does not skip what nobody read closes, with a word or without; what
+                # it was sending then may be lost (granian).
+                assert b"in no language" in rest or rest[9:12] in (b"", b"400", b"200")
                 if first.status == 200:
                     site.check(first)
                     assert first.body == views.PAGE
