@@ -22,7 +22,7 @@ class Server:
         port = str(self.port)
         if name == "memcached":
             user = ["-u", "root"] if os.getuid() == 0 else []
-            self._line = ["-l", "127.0.0.1", "-p", port, "-U", "0", "-m", "64", *user, *options]
+            self._line = ["-l", "127.0.0.1", "-p", port, "-U", "0", "-m", "512", *user, *options]
         else:
             self._line = ["--port", port, "--bind", "127.0.0.1", "--save", "", *options]
             self._line += ["--appendonly", "no", "--dir", str(folder or "/tmp")]
