@@ -172,13 +172,14 @@ def outage(
         healed = time.monotonic()
         time.sleep(0.5)
     usual = load.p99(0, started)
-    stalled = sum(took for at, took, _ in load.stalls if started - 0.2 <= at < ended)
+    # What was refused at once has waited for nothing but its turn to run.
+    stalls = [took for at, took, _ in load.stalls if started - 0.2 <= at < ended and took > 0.005]
     return load, (
         f"{len(load.asked)} requests, {len(load.failed())} failed; p99 before {usual:.1f} ms, "
         f"first half second {load.p99(started, started + 0.5):.1f} ms, "
         f"then {load.p99(started + 0.5, ended):.1f} ms, "
         f"healed {load.p99(healed, healed + 9):.1f} ms; "
-        f"stalled {stalled:.2f} thread-seconds in {len(load.stalls)} operations; "
+        f"stalled {sum(stalls):.2f} thread-seconds in {len(stalls)} operations; "
         f"first hit {load.first_hit(ended):.2f} s after"
     )
 
