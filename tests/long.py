@@ -136,13 +136,13 @@ def large(count: int) -> str:
 
 
 ROWS: dict[str, tuple[Callable[[int], str], int]] = {
+    "budget": (budget, 1_000_000),  # first, while the process holds no memory to spare
     "games-safe": (games("safe"), 5_000_000),
     "games-rfc": (games("rfc"), 5_000_000),
     "properties": (properties, 10_000),
     "collisions": (collisions, 10_000_000),
     "flood": (flood, 100_000),
     "variants": (variants, 100_000),
-    "budget": (budget, 1_000_000),
     "tables": (tables, 1_000_000),
     "closes": (closes, 100_000),
     "large": (large, 10),
