@@ -21,7 +21,7 @@ from pymemcache.exceptions import MemcacheServerError, MemcacheUnexpectedCloseEr
 
 T = TypeVar("T")
 
-PATIENCE = 0.08
+PATIENCE = 0.06
 """The part of the timeout that all threads wait for an answer; after it only one does, and after
 twice as long nobody begins to."""
 _RECEIVED = 65_536
