@@ -17,11 +17,13 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests import test_catalogue_keys as keys
 from tests import test_catalogue_resources as resources
 from tests import test_state_machine as machine
 from tests import test_wsgi as wsgi
+from tests.servers_controls.test_served import serve_and_ask
 from tests.stores.long_stores import ROWS as STORE_ROWS
 from wsgicache import CacheMiddleware, MemoryStore
 
@@ -135,6 +137,13 @@ def large(count: int) -> str:
     return f"the process grew by {grown / MIB:.1f} MiB at most"
 
 
+def served(count: int) -> str:
+    """Decorated views of every framework under gunicorn's threads, asked at once."""
+    with TemporaryDirectory() as directory:
+        serve_and_ask(count, Path(directory))
+    return "no word of one in another response"
+
+
 ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "budget": (budget, 1_000_000),  # first, while the process holds no memory to spare
     "games-safe": (games("safe"), 5_000_000),
@@ -146,6 +155,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "tables": (tables, 1_000_000),
     "closes": (closes, 100_000),
     "large": (large, 10),
+    "served": (served, 10_000),
     **STORE_ROWS,
 }
 
