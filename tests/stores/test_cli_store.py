@@ -160,7 +160,7 @@ def test_stats(address: str, memcached: Server) -> None:
     done = run("stats", "--store", address)
     assert done.exit_code == 0
     assert done.output.startswith(f"{memcached.address}\n  version: 1.")
-    assert "  limit_maxbytes: 67108864\n" in done.output
+    assert "  limit_maxbytes: 536870912\n" in done.output
 
 
 @pytest.mark.network
