@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from benchmarks.charts import charts
 from benchmarks.conformance import conformance
+from benchmarks.every import every
 from benchmarks.hit import hit
 from benchmarks.stores import stores
 
@@ -14,7 +16,9 @@ def main() -> None:
     """Measure wsgicache on this machine."""
 
 
+main.add_command(charts)
 main.add_command(conformance)
+main.add_command(every)
 main.add_command(hit)
 main.add_command(stores)
 

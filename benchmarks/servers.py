@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,29 +105,35 @@ COMMANDS = {
 SERVERS = ("cheroot", *COMMANDS, "werkzeug")
 
 
+def free_port() -> int:
+    """A loopback port that nobody listens at."""
+    with socket.create_server((HOST, 0)) as unused:
+        return int(unused.getsockname()[1])
+
+
+def line(server: str, factory: str, port: int, threads: int = THREADS) -> list[str]:
+    """The command that serves what *factory* makes, by one process of *server*'s."""
+    options = COMMANDS[server].format(host=HOST, port=port, threads=threads, factory=factory)
+    return [sys.executable, "-m", server, *options.split()]
+
+
 @contextmanager
-def command(server: str, factory: str, port: int = 0) -> Iterator[int]:
-    """Serve what *factory* makes by *server*, in a process of its own."""
-    if not port:
-        with socket.create_server((HOST, 0)) as unused:
-            port = unused.getsockname()[1]
-    options = COMMANDS[server].format(host=HOST, port=port, threads=THREADS, factory=factory)
+def running(name: str, line: Sequence[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The server *name*, started by *line*, until the block ends; it answers at *port*.
+
+    Raises ServerFailed if it does not, with the last line of what it said.
+    """
     root = str(Path(__file__).resolve().parent.parent)
+    environ = {**os.environ, "PYTHONPATH": root}
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", server, *options.split()],
-            cwd=root,
-            env={**os.environ, "PYTHONPATH": root},
-            stdout=log,
-            stderr=log,
-        )
+        process = subprocess.Popen(line, cwd=root, env=environ, stdout=log, stderr=log)
         try:
             await_answers(process, port)
-            yield port
+            yield process
         except TimeoutError:
             log.seek(0)
             last = (log.read().strip().splitlines() or ["it said nothing"])[-1]
-            raise ServerFailed(f"{server} did not start on port {port}: {last}") from None
+            raise ServerFailed(f"{name} did not start on port {port}: {last}") from None
         finally:
             process.terminate()
             try:
@@ -135,6 +141,14 @@ def command(server: str, factory: str, port: int = 0) -> Iterator[int]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@contextmanager
+def command(server: str, factory: str, port: int = 0) -> Iterator[int]:
+    """Serve what *factory* makes by *server*, in a process of its own."""
+    port = port or free_port()
+    with running(server, line(server, factory, port), port):
+        yield port
 
 
 def await_answers(process: subprocess.Popen[bytes], port: int) -> None:

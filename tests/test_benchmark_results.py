@@ -1,13 +1,19 @@
-"""Figures, claims, the table and the file that a benchmark leaves."""
+"""Figures, claims, the table and the file that a benchmark leaves; charts, and all of them."""
 
 from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner, Result
 
+from benchmarks.__main__ import main
+from benchmarks.every import every
 from benchmarks.results import Claim, Figure, number, show
 
 FIGURES = [
@@ -84,3 +90,89 @@ def test_show_writes_nothing_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     show("sample", FIGURES, CLAIMS)
     assert list(tmp_path.iterdir()) == []
+
+
+def results_file(folder: Path) -> Path:
+    show("sample", FIGURES, CLAIMS, folder / "results.json")
+    return folder / "results.json"
+
+
+def test_charts_are_the_same_every_time(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="charts need matplotlib")
+    file = results_file(tmp_path)
+    drawn = []
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        result = CliRunner().invoke(main, ["charts", str(file), "--into", str(folder)])
+        assert result.exit_code == 0, result.output
+        assert result.output == f"{folder / 'sample.svg'}\n"
+        drawn.append((folder / "sample.svg").read_bytes())
+    assert drawn[0] == drawn[1]
+    text = drawn[0].decode("utf-8")
+    for shown in ("in memory, µs", "over HTTP, requests/s", ">hit<", ">304<", ">13,000<", ">3.00<"):
+        assert shown in text
+    assert "<dc:date>" not in text
+
+
+def test_charts_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = CliRunner().invoke(main, ["charts", str(results_file(tmp_path))])
+    assert result.exit_code == 1
+    assert result.output.endswith("Error: charts need matplotlib: pip install matplotlib\n")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "nothing"])
+def test_charts_of_something_else(content: str, tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text(content)
+    result = CliRunner().invoke(main, ["charts", str(tmp_path / "other.json")])
+    assert result.exit_code == 1
+    assert "has no results" in result.output
+
+
+SCENARIO = """#!{python} -IS
+import json, sys
+module, package, name, *options, flag, file = sys.argv[1:]
+assert (module, package, flag) == ("-m", "benchmarks", "--json")
+results = {{"figures": [], "claims": [{{"text": "fast", "holds": name != "slow"}}]}}
+if name == "plain":
+    results = {{"options": options}}
+if name != "silent":
+    with open(file, "w") as output:
+        json.dump({{name: results}} if name != "plain" else results, output)
+sys.exit(3 if name == "broken" else 0)
+"""
+
+
+def all_of(
+    names: str, options: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Result, dict[str, Any]]:
+    """What ``all`` says and writes where *names* are the scenarios."""
+    program = folder / "python"
+    program.write_text(SCENARIO.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    group = click.Group()
+    group.add_command(every)
+    for name in ("charts", "conformance", *names.split()):
+        group.add_command(click.Command(name, params=[click.Option(["--quick"], is_flag=True)]))
+    output = folder / "all.json"
+    result = CliRunner().invoke(group, ["all", "--json", str(output), *options])
+    return result, json.loads(output.read_text("utf-8"))
+
+
+def test_all_that_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result, data = all_of("plain good", ["--quick"], tmp_path, monkeypatch)
+    assert result.exit_code == 0, result.output
+    assert "── good, 1 of 2\n" in result.output
+    assert data["plain"] == {"options": ["--quick"]}
+    assert list(data) == ["good", "plain"]
+
+
+def test_all_names_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = tmp_path / "suite.json"
+    suite.write_text("[]")
+    names = "broken good silent slow"
+    result, data = all_of(names, ["--suite", str(suite)], tmp_path, monkeypatch)
+    assert result.exit_code == 1
+    said = ["broken: ended with 3", "silent: left no results", "slow: fast"]
+    assert result.output.endswith("\n  ".join(["Error: not as it should be:", *said]) + "\n")
+    assert list(data) == ["broken", "good", "slow", "conformance"]
