@@ -128,6 +128,12 @@ def without_late(entry: CacheEntry, before: CacheEntry | None, fills: int) -> Ca
     return CacheEntry(entry.nominated, left, entry.emptied_at, entry.salt)
 
 
+def without_unborn(entry: CacheEntry, number: int) -> CacheEntry:
+    """*entry* without what was born in a generation later than *number*, the last one there was."""
+    left = {selector: one for selector, one in entry.responses.items() if one.born <= number}
+    return CacheEntry(entry.nominated, left, entry.emptied_at, entry.salt)
+
+
 def _told_by(stored: StoredResponse) -> tuple[object, ...]:
     """What tells one fill's response from another's, and stays when that is made stale."""
     return stored.born, stored.generated_at, stored.etag, stored.length

@@ -5,12 +5,16 @@ everything go; and one record for each group that was ever named on it. A purge 
 theirs first and the state last, so whoever sees the new number finds the groups as they are now.
 
 Each node counts for itself: what it holds and what ends that are lost, or out of reach, together.
-A state that was lost begins anew, after everything that was born before; a group that was lost has
-nothing left in it.
+A state that was lost, or that is older than what this process knows of (a server may have gone back
+to a copy of its data), begins anew, after everything that was born before; a group that was lost
+has nothing left in it.
 """
 
 from __future__ import annotations
 
+import os
+import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -24,6 +28,8 @@ _RENEWED = 24 * 3600.0
 """Seconds after which a record in use is written again, so that it never comes to its end."""
 _ATTEMPTS = 32
 _MOST_KNOWN = 10_000
+_HIGHEST = 10**15
+"""No number is above it: the wall clock in milliseconds is far below."""
 
 
 class State(NamedTuple):
@@ -52,27 +58,29 @@ class Generations:
         self._secret = secret
         self._read_at = float("-inf")
         self._groups: dict[str, Generation] = {}
+        self._lock = threading.Lock()
+        _all.add(self)
 
     # ── reading ────────────────────────────────────────────────────────────────────────────────
 
     def read(self, name: str) -> tuple[bytes | None, State]:
         """What the node keeps under *name*, and its state, which is read along where it is due."""
-        now, state = self._times.now(), self.state
-        if state is not None and now - self._read_at < self._seconds:
-            return self.node.read((name,))[0], state
+        now, known = self._times.now(), self.state
+        if known is not None and now - self._read_at < self._seconds:
+            return self.node.read((name,))[0], known
         value, record = self.node.read((name, self._name.text))
-        return value, self._learn(self._kept(record), now)
+        return value, self._learned(record, known, now)
 
     def look(self, name: str) -> tuple[bytes | None, object, State]:
         """What the node keeps under *name*, its version, and the state as it is now."""
-        now = self._times.now()
+        now, known = self._times.now(), self.state
         (value, version), (record, _) = self.node.look((name, self._name.text))
-        return value, version, self._learn(self._kept(record), now)
+        return value, version, self._learned(record, known, now)
 
     def current(self) -> State:
         """The state of the node as it is now."""
-        now = self._times.now()
-        return self._learn(self._kept(self.node.read((self._name.text,))[0]), now)
+        now, known = self._times.now(), self.state
+        return self._learned(self.node.read((self._name.text,))[0], known, now)
 
     def of(self, groups: Sequence[str]) -> list[Generation | None]:
         """How far purges of *groups* go; None where the node does not know."""
@@ -89,11 +97,16 @@ class Generations:
                     known[group] = state.purged
         return [known.get(group) for group in groups]
 
-    def name_groups(self, groups: Sequence[str], number: int) -> None:
-        """Make *groups* known to the node: purged before generation *number*, if it knows none."""
+    def name_groups(self, groups: Sequence[str], number: int, state: State) -> None:
+        """Make *groups* known to the node: purged before generation *number*, if it knows none.
+
+        A purge that was broken off after it wrote a group is ended: *state* has not its number.
+        """
         for group, purged in zip(groups, self.of(groups), strict=True):
             if purged is None:
                 self._change(self._names.of("group", group), lambda known: known, number)
+            elif (begun := max(purged.hard, purged.soft)) > state.number:
+                self._reach(begun)
 
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 
@@ -116,10 +129,14 @@ class Generations:
         """Begin a generation, and let nothing be kept that was born earlier and is not there."""
         self._next(lambda state: state._replace(number=state.number + 1, fills=state.number + 1))
 
+    def _reach(self, number: int) -> None:
+        self._next(lambda state: state._replace(number=max(state.number, number)))
+
     def _next(self, begun: Callable[[State], State]) -> None:
         for _ in range(_ATTEMPTS):
+            known = self.state
             ((value, version),) = self.node.look((self._name.text,))
-            state = begun(self._state(value, self._name) or self._first())
+            state = begun(self._current(value, known) or self._first())
             if self.node.swap(self._name.text, self._record(self._name, state), version, LONGEST):
                 self._learn(state, self._times.now())
                 return
@@ -138,16 +155,24 @@ class Generations:
 
     # ── records ────────────────────────────────────────────────────────────────────────────────
 
-    def _kept(self, value: bytes | None) -> State:
-        """The state that the node keeps; where it keeps none, one that begins now."""
-        state = self._state(value, self._name)
+    def _learned(self, value: bytes | None, known: State | None, now: float) -> State:
+        """What this process knows once it has read *value*, knowing *known* and at *now* when it
+        began to. Where the node has no state, one begins."""
+        state = self._current(value, known)
         if state is None:
             self._next(lambda first: first)
-            assert self.state is not None
-            return self.state
-        if self._times.wall() - state.written > _RENEWED:
+        elif self._times.wall() - state.written > _RENEWED:
             self._next(lambda same: same)
-        return state
+        else:
+            self._learn(state, now)
+        assert self.state is not None
+        return self.state
+
+    def _current(self, value: bytes | None, known: State | None) -> State | None:
+        """The state in *value*; None where there is none, or one older than what was *known* when
+        it was asked for."""
+        state = self._state(value, self._name)
+        return None if state is None or (known and state.number < known.number) else state
 
     def _first(self) -> State:
         """A state after all that was: the wall clock counts faster than purges do."""
@@ -156,11 +181,14 @@ class Generations:
             number = max(number, self.state.number + 1)
         return State(number, Generation(number), number, 0.0)
 
-    def _learn(self, state: State, now: float) -> State:
-        if self.state is None or state.number != self.state.number:
-            self._groups = {}
-        self.state, self._read_at = state, now
-        return state
+    def _learn(self, state: State, now: float) -> None:
+        """Go on with *state*, unless another thread has a newer one meanwhile."""
+        with self._lock:
+            if self.state is None or state.number > self.state.number:
+                self._groups = {}
+            elif state.number < self.state.number:
+                return
+            self.state, self._read_at = state, now
 
     def _record(self, name: Name, state: State) -> bytes:
         """A record of *state*, in which times are those of the wall clock."""
@@ -175,8 +203,23 @@ class Generations:
         head: Any = None if opened is None else opened[0]
         if type(head) is not list or len(head) != 6:
             return None
-        if not all(type(one) in (int, float) for one in head):
+        if not all(type(one) in (int, float) and abs(one) < _HIGHEST for one in head):
             return None
         number, hard, soft, moment, fills, written = head
+        if not all(type(one) is int for one in (number, hard, soft, fills)):
+            return None
         purged = Generation(hard, soft, moment - self._times.skew()) if soft else ALWAYS
         return State(number, purged._replace(hard=hard), fills, written)
+
+
+# A lock that another thread holds while the process forks is never released in the child.
+_all: weakref.WeakSet[Generations] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for generations in list(_all):
+        generations._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

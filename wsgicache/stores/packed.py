@@ -11,7 +11,7 @@ from contextlib import suppress
 from hashlib import blake2b
 
 from wsgicache.clock import SYSTEM_CLOCK, Clock
-from wsgicache.rules.groups import names_of, reviewed, without_late
+from wsgicache.rules.groups import names_of, reviewed, without_late, without_unborn
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 from wsgicache.stores import Change, StoreError
@@ -89,6 +89,10 @@ class PackedStore:
             if found is None:
                 self.corrupt += 1
                 return None
+            if found.responses and max(one.born for one in found.responses.values()) > state.number:
+                # Another process has begun a generation; or the node has lost that one.
+                state = generations.current()
+                found = without_unborn(found, state.number)
             entry = reviewed(found, key, state.purged, generations.of)
             self._memo.put(name.text, record, (skew, state.number), entry)
         return entry
@@ -118,7 +122,7 @@ class PackedStore:
             if entry is not None:
                 entry = without_late(entry, before, state.fills)
                 for stored in entry.responses.values():
-                    generations.name_groups(names_of(key, stored.groups), stored.born)
+                    generations.name_groups(names_of(key, stored.groups), stored.born, state)
                 entry = reviewed(entry, key, state.purged, generations.of)
                 if entry.responses or entry.emptied_at != NEVER:
                     seconds = seconds_to_keep(entry, self._times.now())

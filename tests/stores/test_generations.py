@@ -1,0 +1,191 @@
+"""Generations: what one process does while another one purges, and what a node may forget (A10,
+F15, R12, R18)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any
+
+import pytest
+from cachelib import SimpleCache
+
+from tests.scene import EPOCH, FakeClock
+from tests.stores.contract import KEY, content_of, fill, found
+from wsgicache.stores import StoreError, packing
+from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.generations import Generations
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def cache() -> SimpleCache:
+    return SimpleCache(10_000)
+
+
+@pytest.fixture
+def store(cache: SimpleCache, clock: FakeClock) -> CachelibStore:
+    return CachelibStore(cache, clock=clock)
+
+
+def generations_of(store: CachelibStore) -> Generations:
+    (generations,) = store._nodes.values()
+    return generations
+
+
+READS: dict[str, tuple[str, Callable[[CachelibStore, FakeClock], object]]] = {
+    "get": ("read", lambda store, clock: store.get(KEY)),
+    "update": ("look", lambda store, clock: store.update(KEY, lambda entry: entry)),
+    "generation": ("read", lambda store, clock: store.generation(KEY)),
+}
+
+
+@pytest.mark.parametrize("groups", [[], ["* a"]], ids=repr)
+@pytest.mark.parametrize(("method", "ask"), READS.values(), ids=READS)
+def test_f15_who_was_overtaken_by_a_purge_teaches_nothing(
+    store: CachelibStore,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    ask: Callable[[CachelibStore, FakeClock], object],
+    groups: list[str],
+) -> None:
+    """A thread has read the generation, another purges, then the first goes on."""
+    fill(store, clock, cache_tag="a").commit()
+    clock.advance(1)
+    node = generations_of(store).node
+    read = getattr(node, method)
+
+    def overtaken(names: Any) -> Any:
+        values = read(names)
+        monkeypatch.setattr(node, method, read)
+        store.bump(groups, clock.now())
+        return values
+
+    monkeypatch.setattr(node, method, overtaken)
+    ask(store, clock)
+    assert found(store) is None
+
+
+def test_a10_a_server_that_went_back_to_a_copy_brings_nothing_back(
+    cache: SimpleCache, store: CachelibStore, clock: FakeClock
+) -> None:
+    """As long as one process knows better, which is then true for all."""
+    fill(store, clock, b"old").commit()
+    copy = dict(cache._cache)
+    store.bump([], clock.now())
+    fill(store, clock, b"new").commit()
+    cache._cache.clear()
+    cache._cache.update(copy)
+    clock.advance(1)
+    assert found(store) is None
+    late = CachelibStore(cache, clock=clock)
+    assert found(late) is None
+    fill(late, clock, b"newer").commit()
+    assert content_of(store, found(store)) == b"newer"
+
+
+def test_r18_a_generation_begun_by_a_clock_that_is_behind_brings_nothing_back(
+    cache: SimpleCache, store: CachelibStore, clock: FakeClock
+) -> None:
+    """The node has lost its generation, and who begins another is half a minute late."""
+    fill(store, clock, b"old").commit()
+    store.bump([], clock.now())
+    name = store._names.of("state").text
+    del cache._cache[name]
+    behind = FakeClock(EPOCH - 30)
+    late = CachelibStore(cache, clock=behind)
+    assert found(late) is None
+    clock.advance(1)
+    fill(store, clock, b"new").commit()
+    assert content_of(store, found(store)) == b"new"
+    behind.advance(30)
+    assert content_of(late, found(late)) == b"new"
+
+
+def test_what_is_of_a_generation_that_one_has_not_seen_yet_is_found(
+    cache: SimpleCache, store: CachelibStore, clock: FakeClock
+) -> None:
+    other = CachelibStore(cache, clock=clock)
+    assert found(store) is None
+    other.bump([], clock.now())
+    fill(other, clock, b"new").commit()
+    assert content_of(store, found(store)) == b"new"
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_purge_that_broke_off_is_ended_by_the_next_fill(
+    cache: SimpleCache,
+    store: CachelibStore,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    soft: bool,
+) -> None:
+    """It has written the group, and not the generation: a page of the group could not be kept."""
+    fill(store, clock, b"old", cache_tag="a").commit()
+    node, name = generations_of(store).node, store._names.of("state").text
+    swap = node.swap
+
+    def fail(one: str, *more: Any) -> bool:
+        if one == name:
+            raise StoreError("no route")
+        return swap(one, *more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(node, "swap", fail)
+        with pytest.raises(StoreError, match="no route"):
+            store.bump(["* a"], clock.now(), soft=soft)
+    clock.advance(1)
+    other = CachelibStore(cache, clock=clock)
+    for _ in range(2):
+        fill(other, clock, b"new", cache_tag="a").commit()
+        clock.advance(1)
+    got = found(other)
+    assert content_of(other, got) == b"new"
+    assert got is not None
+    assert got.freshness_lifetime == 60
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        None,
+        "x",
+        [],
+        [1, 2, 3],
+        [1, 0, 0, 0.0, 0, "x"],
+        [True, 0, 0, 0.0, 0, 0.0],
+        [1e999, 0, 0, 0.0, 0, 0.0],
+        [10**400, 0, 0, 0.0, 0, 0.0],
+        [10**17, 0, 0, 0.0, 0, 0.0],
+        [1.5, 0, 0, 0.0, 0, 0.0],
+        [1, None, 0, 0.0, 0, 0.0],
+    ],
+    ids=lambda head: repr(head)[:40],
+)
+@pytest.mark.parametrize("kind", ["state", "group"])
+def test_r12_a_state_that_is_none_is_as_one_that_was_lost(
+    cache: SimpleCache, store: CachelibStore, clock: FakeClock, kind: str, head: Any
+) -> None:
+    fill(store, clock, b"old", cache_tag="a").commit()
+    name = store._names.of("state") if kind == "state" else store._names.of("group", "* a")
+    cache._cache[name.text] = (0, sealed(name.echo, head))
+    clock.advance(1)
+    other = CachelibStore(cache, clock=clock)
+    assert found(other) is None
+    fill(other, clock, b"new", cache_tag="a").commit()
+    assert content_of(other, found(other)) == b"new"
+    other.bump(["* a"], clock.now())
+    assert found(other) is None
+
+
+def sealed(echo: bytes, head: Any) -> bytes:
+    """A record with what `seal` refuses to write."""
+    text = json.dumps(head).replace("Infinity", "1e999").encode()
+    body = packing._LENGTHS.pack(len(echo), len(text)) + echo + text
+    return packing.MAGIC + blake2b(body, digest_size=20).digest() + body
