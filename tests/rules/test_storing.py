@@ -48,7 +48,18 @@ PART: dict[str, Any] = {"content_range": "bytes 0-4/10", **FRESH}
         ("§3 nothing of the kind", 200, {}, "freshness"),
         ("§3 a heuristically cacheable status", 200, {"etag": '"a"'}, None),
         ("§3 another status", 302, {"etag": '"a"'}, "freshness"),
-        ("§3 another status, public", 302, {"etag": '"a"', "cache_control": "public"}, None),
+        (
+            "§3 another status, public",
+            302,
+            {"etag": '"a"', "cache_control": "public, stale-if-error=60"},
+            None,
+        ),
+        (
+            "9110 §15.4.5 another status, public, which nothing validates",
+            302,
+            {"etag": '"a"', "cache_control": "public"},
+            "freshness",
+        ),
         (
             "§3 of no use: stale, and nothing to validate by",
             200,

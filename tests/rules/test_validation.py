@@ -296,6 +296,12 @@ def test_matches_head(stored: dict[str, Any], fields: dict[str, Any], matches: b
     assert matches_head(kept(b"0123456789", **stored), answer(200, **fields)) is matches
 
 
+def test_a_head_does_not_describe_what_is_stored_of_another_status() -> None:
+    stored = kept(b"0123456789")
+    stored.status = "404 Not Found"
+    assert not matches_head(stored, answer(200))
+
+
 # ── what changes in the store ────────────────────────────────────────────────────────────────────
 
 

@@ -42,6 +42,9 @@ UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 
 _NOT_FOR_CACHES = frozenset({428, 429, 431, 511})
 """Status codes whose responses must not be stored, whatever they say (RFC 6585)."""
 
+_VALIDATED = frozenset({200, 203, 206})
+"""Status codes of what a 304 can be about (RFC 9110 §15.4.5)."""
+
 ABOUT_THE_REQUEST = frozenset({"method", "authorization", "cookie", "range", "request-no-store"})
 """Refusals that say nothing of what other requests may be answered."""
 
@@ -75,12 +78,14 @@ def refusal(
     #   with an understood status cancels it (§5.2.2.3);
     if "no-store" in directives and "must-understand" not in directives:
         return "no-store"
-    if "no-store" in request.directives:
-        return "request-no-store"
     # * if the cache is shared: the private response directive is either not present or allows
     #   a shared cache to store a modified response (§5.2.2.7);
     if "private" in directives and directives["private"] is None:
         return "private"
+    # Nor is no-store present in the request (§5.2.1.5): said after what the response forbids to
+    # everybody, which also ends what is stored.
+    if "no-store" in request.directives:
+        return "request-no-store"
     # * if the cache is shared: the Authorization field is not present in the request or a
     #   response directive is present that explicitly allows shared caching (§3.5);
     if request.identified and not allows_identified(directives):
@@ -280,7 +285,13 @@ def is_generated(etag: str) -> bool:
 
 
 def app_validators(response: Response) -> tuple[tuple[str, str], ...]:
-    """What makes a request about *response* conditional, as environ items (§4.3.1)."""
+    """What makes a request about *response* conditional, as environ items (§4.3.1).
+
+    Nothing does for an error or a redirect: a 304 says that there would have been a 200 (RFC 9110
+    §15.4.5), so it could never be about it.
+    """
+    if response.code not in _VALIDATED:
+        return ()
     items: list[tuple[str, str]] = []
     etag = response.field("etag")
     if etag is not None and is_entity_tag(etag) and not is_generated(etag):

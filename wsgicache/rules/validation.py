@@ -129,7 +129,7 @@ def freshened(stored: StoredResponse, response: Response) -> Response | None:
     etag = response.field("etag")
     ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
     if etag is not None:
-        if etag != ours and (ours is None or not _both_weak(etag, ours)):
+        if etag != ours and (ours is None or not _corresponds(etag, ours)):
             return None
     elif response.field("last-modified") not in (None, stored.last_modified):
         return None
@@ -137,7 +137,8 @@ def freshened(stored: StoredResponse, response: Response) -> Response | None:
     return updated(stored, response)
 
 
-def _both_weak(etag: str, ours: str) -> bool:
+def _corresponds(etag: str, ours: str) -> bool:
+    """Whether *etag* is weak and the same by weak comparison (RFC 9110 §8.8.3.2)."""
     return etag.startswith("W/") and etag.removeprefix("W/") == ours.removeprefix("W/")
 
 
@@ -162,7 +163,9 @@ def updated(stored: StoredResponse, response: Response) -> Response:
 
 def matches_head(stored: StoredResponse, response: Response) -> bool:
     """Whether a HEAD's 200 describes the stored content (§4.3.5): the same validators where it
-    has any, the same length where it gives one."""
+    has any, the same length where it gives one. What is stored of another status it does not."""
+    if stored.status[:3] not in ("200", "206"):
+        return False
     ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
     etag, modified = response.field("etag"), response.field("last-modified")
     length = response.field("content-length")
