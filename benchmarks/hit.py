@@ -1,267 +1,187 @@
-"""What a request costs in process: through the cache, and the constant application itself.
-
-Every scenario is timed through the same caller, each time right after the constant application,
-with the garbage collector off, in processor time. Ratios and differences are those of neighbours,
-so that a machine that slows down for a second slows both sides.
-"""
+"""What a request costs in process, beside the constant application, and beside what a user would
+pick instead, each in its own stack."""
 
 from __future__ import annotations
 
-import gc
-import io
-import json
-import statistics
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import thread_time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
-from wsgicache import CacheMiddleware
+from benchmarks.calls import (
+    ETAG,
+    LENGTH,
+    PAGE,
+    Prepared,
+    Samples,
+    Scenario,
+    again,
+    call,
+    compared,
+    constant,
+    constantly,
+    environ,
+    fields,
+    measure,
+    median,
+    ratio,
+    verify,
+)
+from benchmarks.hit_peers import (
+    CONTENTS,
+    DJANGO,
+    FLASK,
+    FLASK_CACHING,
+    GROUPS,
+    HEAD,
+    HITS,
+    LENGTHS,
+    NOT_MODIFIED,
+    PEERS,
+    RANGE,
+    VARIANTS,
+    VARY,
+    WALK,
+    speaking,
+)
+from benchmarks.peers import available
+from benchmarks.results import Claim, show
+from wsgicache import CacheMiddleware, Route, cache_for, cached, no_cache, vary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-PAGE = b"<!doctype html>".ljust(2048, b".")
-ETAG = '"7c211433f02071597741e6ff5a8ea34789abbf43"'
-UNCACHEABLE = (
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Content-Length", str(len(PAGE))),
-    ("Vary", "Accept-Encoding"),
-    ("ETag", ETAG),
-    ("Cache-Control", "no-store"),
-)
-CACHEABLE = (*UNCACHEABLE[:-1], ("Cache-Control", "max-age=3600"))
+WALK_UNCHANGED = ("hit, decorators, 64 routes", "hit, 64 routes, queries")
+"""What must not cost more than a hit."""
 
-# ── applications and requests ─────────────────────────────────────────────────────────────────
+# ── wsgicache ─────────────────────────────────────────────────────────────────────────────────
 
 
-def constant(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """A page that never changes, as cheap as an application can be."""
-    start_response("200 OK", [*CACHEABLE])
-    return [PAGE]
-
-
-def uncacheable(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """The same page, never to be stored."""
-    start_response("200 OK", [*UNCACHEABLE])
-    return [PAGE]
-
-
-def environ(path: str = "/articles/42", **changes: str) -> WSGIEnvironment:
-    """The 25 keys that gunicorn makes of a browser's request."""
-    return {
-        "wsgi.errors": sys.stderr,
-        "wsgi.version": (1, 0),
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        "wsgi.file_wrapper": iter,
-        "wsgi.input": io.BytesIO(),
-        "wsgi.input_terminated": True,
-        "wsgi.url_scheme": "http",
-        "SERVER_SOFTWARE": "gunicorn/23.0.0",
-        "REQUEST_METHOD": "GET",
-        "QUERY_STRING": "page=2",
-        "RAW_URI": f"{path}?page=2",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "8000",
-        "REMOTE_ADDR": "127.0.0.1",
-        "REMOTE_PORT": "52304",
-        "PATH_INFO": path,
-        "SCRIPT_NAME": "",
-        "HTTP_HOST": "www.example.com",
-        "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-        "HTTP_ACCEPT": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-        "HTTP_ACCEPT_LANGUAGE": "en-US,en;q=0.5",
-        "HTTP_ACCEPT_ENCODING": "gzip, deflate, br, zstd",
-        **changes,
-    }
-
-
-def call(app: WSGIApplication, base: WSGIEnvironment) -> tuple[str, int]:
-    """Call *app* as a server does: status and length of what it answers."""
-    statuses: list[str] = []
-    written: list[bytes] = []
-
-    def start_response(status: str, fields: Any, exc_info: Any = None) -> Callable[[bytes], Any]:
-        statuses.append(status)
-        return written.append
-
-    body = app(dict(base), start_response)
-    length = 0
-    for chunk in body:
-        length += len(chunk)
-    close = getattr(body, "close", None)
-    if close is not None:
-        close()
-    return statuses[0], length
-
-
-def timed(app: WSGIApplication, bases: Sequence[WSGIEnvironment]) -> float:
-    """Processor seconds per request, over one call for each of *bases*; none of them waits."""
-    began = thread_time()
+def kept(app: WSGIApplication, *bases: WSGIEnvironment) -> CacheMiddleware:
+    """A cache that has the answers to these requests."""
+    cache = app if isinstance(app, CacheMiddleware) else CacheMiddleware(app)
     for base in bases:
-        call(app, base)
-    return (thread_time() - began) / len(bases)
+        call(cache, base)
+    return cache
 
 
-# ── scenarios ─────────────────────────────────────────────────────────────────────────────────
-
-
-class Scenario(NamedTuple):
-    """What is timed: *prepare* makes, for a number of calls, the application and the requests.
-
-    *status*, *length* and *outcome* (in Cache-Status) are what every one of them must answer.
-    """
-
-    name: str
-    prepare: Callable[[int], tuple[WSGIApplication, Sequence[WSGIEnvironment]]]
-    status: str = "200 OK"
-    length: int = len(PAGE)
-    outcome: str = "hit"
-
-
-def warm(base: WSGIEnvironment) -> Callable[[int], tuple[WSGIApplication, list[WSGIEnvironment]]]:
-    """The same request again and again, to a cache that has the page."""
-    app = CacheMiddleware(constant)
-    call(app, environ())
-    return lambda calls: (app, [base] * calls)
-
-
-def cold(calls: int) -> tuple[WSGIApplication, list[WSGIEnvironment]]:
+def cold(calls: int) -> Prepared:
     """Every request a URL of its own, to an empty cache."""
     return CacheMiddleware(constant), [environ(f"/articles/{number}") for number in range(calls)]
 
 
-def scenarios() -> list[Scenario]:
+def walk() -> list[Scenario]:
     """What a first look at the cache asks; the constant application first."""
-    through, plain = CacheMiddleware(uncacheable), environ()
+    plain, large = environ(), constantly(LENGTHS["64 KiB"])
+    uncacheable = CacheMiddleware(constantly(LENGTH, "no-store"))
+    told, only_head = environ(HTTP_IF_NONE_MATCH=ETAG), environ(REQUEST_METHOD="HEAD")
+    one_range = environ(HTTP_RANGE="bytes=1024-2047")
+
+    def routed(app: WSGIApplication, routes: list[Route]) -> Callable[[int], Prepared]:
+        return again(kept(CacheMiddleware(app, routes=routes), plain), plain)
+
     return [
-        Scenario("constant app", lambda calls: (constant, [plain] * calls), outcome=""),
-        Scenario("hit", warm(plain)),
-        Scenario("304", warm(environ(HTTP_IF_NONE_MATCH=ETAG)), "304 Not Modified", 0),
-        Scenario("HEAD", warm(environ(REQUEST_METHOD="HEAD")), length=0),
-        Scenario("miss, stored", cold, outcome="stored"),
+        Scenario("constant app", again(constant, plain), outcome="", group=WALK),
+        Scenario("hit", again(kept(constant, plain), plain), group=WALK),
+        Scenario("304", again(kept(constant, plain), told), "304 Not Modified", 0, group=WALK),
+        Scenario("HEAD", again(kept(constant, plain), only_head), length=0, group=WALK),
         Scenario(
-            "uncacheable", lambda calls: (through, [plain] * calls), outcome="detail=no-store"
+            "range",
+            again(kept(large, plain), one_range),
+            "206 Partial Content",
+            1024,
+            group=WALK,
         ),
+        Scenario("miss, stored", cold, outcome="stored", group=WALK),
+        Scenario("uncacheable", again(uncacheable, plain), outcome="detail=no-store", group=WALK),
+        Scenario("hit, decorators", routed(decorated, []), group=WALK),
+        Scenario("hit, 64 routes", routed(constant, routes()), group=WALK),
+        Scenario("hit, decorators, 64 routes", routed(decorated, routes()), group=WALK),
+        Scenario("hit, 64 routes, queries", routed(constant, routes(early=8)), group=WALK),
     ]
 
 
-def verify(scenario: Scenario) -> None:
-    """Make sure that a scenario does what it is named for. Raises ClickException."""
-    app, (base,) = scenario.prepare(1)
-    statuses: list[str] = []
-
-    def observed(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def start(status: str, fields: Any, exc_info: Any = None) -> Any:
-            statuses.extend(value for name, value in fields if name == "Cache-Status")
-            return start_response(status, fields)
-
-        return app(environ, start)
-
-    answered = call(observed, base)
-    cache_status = "".join(statuses)
-    if answered != (scenario.status, scenario.length) or scenario.outcome not in cache_status:
-        raise click.ClickException(
-            f"scenario {scenario.name}: {answered[0]} with {answered[1]} bytes and "
-            f"Cache-Status: {cache_status or '(none)'} is not what it is to measure"
-        )
+@cached(client=60, server=3600)
+@vary("Accept-Encoding")
+def decorated(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """The page of the constant application, of which decorators say what may be kept."""
+    start_response("200 OK", [*fields(LENGTH)[:2], ("ETag", ETAG)])
+    return [PAGE]
 
 
-# ── measuring ─────────────────────────────────────────────────────────────────────────────────
+def routes(early: int = 0) -> list[Route]:
+    """64 routes of all kinds, *early* ones among them that must be known before the look-up; the
+    last is about the page."""
+    kinds: list[Callable[[str], Route]] = [
+        lambda path: Route(path, cache_for(minutes=5)),
+        lambda path: Route(path, no_cache, method="GET"),
+        lambda path: Route(path, cache_for(hours=1), content_type="image/*", override=True),
+        lambda path: Route(path, cache_for(minutes=1), status=404, host="www.example.org"),
+    ]
+    made = [kinds[number % 4](f"/section-{number}/*") for number in range(63 - early)]
+    asked = [Route(f"/search-{number}/*", query=("q", "page")) for number in range(early)]
+    return [*made, *asked, Route("/articles/*", cache_for(hours=1))]
 
 
-class Spread(NamedTuple):
-    """The quartiles of a sample."""
-
-    low: float
-    median: float
-    high: float
-
-
-def spread(sample: Sequence[float]) -> Spread:
-    """The quartiles of *sample*, of two values or more."""
-    return Spread(*statistics.quantiles(sample, n=4, method="inclusive"))
-
-
-class Figures(NamedTuple):
-    """Microseconds per request, those that the constant app does not need, and the ratio to it."""
-
-    microseconds: Spread
-    own: Spread
-    ratio: Spread
+def ours() -> Iterator[Scenario]:
+    """The same beside others, and where it depends on how much there is."""
+    plain = environ()
+    for case in walk():
+        group = {"hit": HITS, "304": NOT_MODIFIED, "HEAD": HEAD, "range": RANGE}.get(case.name)
+        if group is not None:
+            yield case._replace(name="wsgicache", group=group)
+    for count in VARIANTS:
+        bases = [environ(**said) for said in speaking(count)]
+        cache = kept(constantly(LENGTH, vary="Accept-Language"), *bases)
+        yield Scenario(f"wsgicache, {count}", again(cache, *bases), group=VARY)
+    for name, length in LENGTHS.items():
+        cache = kept(constantly(length), plain)
+        yield Scenario(f"wsgicache, {name}", again(cache, plain), length=length, group=CONTENTS)
 
 
-def measure(
-    cases: Sequence[Scenario], rounds: int, calls: int, progress: Callable[[int], None]
-) -> dict[str, Figures]:
-    """Time *cases* in turn, *rounds* times, each right after the first of them."""
-    pairs: dict[str, list[tuple[float, float]]] = {case.name: [] for case in cases}
-    collecting = gc.isenabled()
-    try:
-        for done in range(rounds + 1):
-            gc.collect()
-            gc.disable()
-            for case in cases:
-                timed(*cases[0].prepare(calls // 5))  # what ran before has cooled the caller
-                before = timed(*cases[0].prepare(calls))
-                seconds = timed(*case.prepare(calls))
-                if done:  # the first round warms up
-                    pairs[case.name].append((seconds * 1e6, before * 1e6))
-            gc.enable()
-            progress(done)
-    finally:
-        (gc.enable if collecting else gc.disable)()
-    return {
-        name: Figures(
-            spread([time for time, _ in sample]),
-            spread([time - before for time, before in sample]),
-            spread([time / before for time, before in sample]),
-        )
-        for name, sample in pairs.items()
-    }
+# ── the command ───────────────────────────────────────────────────────────────────────────────
 
 
-def table(figures: dict[str, Figures]) -> list[str]:
-    """The figures for people: median, and the quartiles in brackets."""
+def scenarios() -> list[Scenario]:
+    """All of wsgicache's own, the constant application first."""
+    return [*walk(), *ours()]
 
-    def cell(value: Spread) -> str:
-        return f"{value.median:8.2f} [{value.low:.2f}–{value.high:.2f}]"
 
-    heads = ("µs", "µs of its own", "times the constant app")
-    lines = [f"{'':14}" + "".join(f"{head:>26}" for head in heads)]
-    for name, row in figures.items():
-        lines.append(f"{name:14}" + "".join(f"{cell(value):>26}" for value in row))
-    return lines
+def claims(samples: Samples) -> list[Claim]:
+    """What must hold; nothing is claimed beside a peer that is not there."""
+    hit = samples[WALK, "hit"]
+    made = [
+        Claim("hit / constant app", median(hit), 4.5),
+        Claim("HEAD / constant app", median(samples[WALK, "HEAD"]), 5),
+        Claim("304 / constant app", median(samples[WALK, "304"]), 6),
+        Claim(
+            "64 variants / 1 variant",
+            ratio(samples[VARY, "wsgicache, 64"], samples[VARY, "wsgicache, 1"]),
+            1.5,
+        ),
+    ]
+    for case in WALK_UNCHANGED:
+        text = f"{case} / hit (as fast: 5 % are noise)"
+        made.append(Claim(text, ratio(samples[WALK, case], hit), 1.05))
+    for peer, bound in ((FLASK_CACHING, 20.0), (DJANGO, 25.0), (FLASK, 12.0)):
+        if (HITS, peer) in samples:
+            times = ratio(samples[HITS, peer], hit)
+            made.append(Claim(f"{peer} / hit", times, bound, at_most=False))
+    return made
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Fewer rounds: a first impression.")
 @click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path))
 def hit(quick: bool, output: Path | None) -> None:
-    """Time hits, 304s, HEAD, misses and what is not cacheable, in process."""
+    """Time hits of all kinds in process, beside the constant app and beside peers."""
     rounds, calls = (9, 200) if quick else (101, 500)
-    cases = scenarios()
+    cases = [*scenarios(), *available(PEERS)]
+    cases.sort(key=lambda case: GROUPS.index(case.group))
     for case in cases:
         verify(case)
-
-    def progress(done: int) -> None:
-        if sys.stderr.isatty():
-            end = "\r\033[K" if done == rounds else ""
-            click.echo(f"\rround {done} of {rounds}{end}", nl=False, err=True)
-
-    figures = measure(cases, rounds, calls, progress)
-    click.echo("\n".join(table(figures)))
+    samples = measure(cases, rounds, calls)
+    show("hit", compared(cases, samples), claims(samples), output)
     click.echo(f"Medians and quartiles of {rounds} rounds of {calls} requests, interleaved.")
-    if output is not None:
-        rows = {
-            name: {field: value._asdict() for field, value in row._asdict().items()}
-            for name, row in figures.items()
-        }
-        data = {"benchmark": "hit", "rounds": rounds, "calls": calls, "scenarios": rows}
-        output.write_text(json.dumps(data, indent=1) + "\n", "utf-8")

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from benchmarks.hit import Spread, call, environ, spread
+from benchmarks.calls import Spread, call, environ, spread
 from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.rules.keys import target_key
 from wsgicache.stores import Store

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,19 +15,20 @@ import pytest
 from click.testing import CliRunner
 from werkzeug.middleware.lint import LintMiddleware
 
-from benchmarks import hit
+from benchmarks import calls, hit, hit_peers, peers
 from benchmarks.__main__ import main
+from tests.running import ROOT
 from wsgicache import CacheMiddleware
 
 
 def test_environ_is_realistic() -> None:
     """25 keys, and what PEP 3333 requires of them."""
-    base = hit.environ()
+    base = calls.environ()
     assert len(base) == 25
     assert {"RAW_URI", "SCRIPT_NAME", "HTTP_HOST", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING"} <= set(
         base
     )
-    assert hit.call(LintMiddleware(hit.constant), base) == ("200 OK", 2048)
+    assert calls.call(LintMiddleware(calls.constant), base) == ("200 OK", 2048)
 
 
 def test_caller_leaves_the_base_alone_and_closes() -> None:
@@ -40,17 +43,17 @@ def test_caller_leaves_the_base_alone_and_closes() -> None:
         start_response("201 Created", [])(b"written")
         return Body([b"ab", b"c"])
 
-    base = hit.environ()
-    assert hit.call(app, base) == ("201 Created", 3)
+    base = calls.environ()
+    assert calls.call(app, base) == ("201 Created", 3)
     assert closed == [True]
-    assert base.keys() == hit.environ().keys()
+    assert base.keys() == calls.environ().keys()
 
 
-@pytest.mark.parametrize("scenario", hit.scenarios(), ids=lambda scenario: scenario.name)
-def test_scenario_is_what_it_says(scenario: hit.Scenario) -> None:
-    hit.verify(scenario)
+@pytest.mark.parametrize("scenario", hit.scenarios(), ids=lambda case: f"{case.group}-{case.name}")
+def test_scenario_is_what_it_says(scenario: calls.Scenario) -> None:
+    calls.verify(scenario)
     app, bases = scenario.prepare(3)
-    assert [hit.call(app, base) for base in bases] == [(scenario.status, scenario.length)] * 3
+    assert [calls.call(app, base) for base in bases] == [(scenario.status, scenario.length)] * 3
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_scenario_is_what_it_says(scenario: hit.Scenario) -> None:
 def test_scenario_that_is_not(change: dict[str, Any]) -> None:
     scenario = next(case for case in hit.scenarios() if case.name == "hit")
     with pytest.raises(click.ClickException, match="scenario hit: 200 OK with 2048 bytes"):
-        hit.verify(scenario._replace(**change))
+        calls.verify(scenario._replace(**change))
 
 
 def test_every_miss_is_one() -> None:
@@ -68,55 +71,95 @@ def test_every_miss_is_one() -> None:
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         asked.append(environ["PATH_INFO"])
-        return hit.constant(environ, start_response)
+        return calls.constant(environ, start_response)
 
     cache, bases = scenario.prepare(5)
     assert isinstance(cache, CacheMiddleware)
     cache.app = app
     for base in [*bases, *bases]:
-        hit.call(cache, base)
+        calls.call(cache, base)
     assert asked == [base["PATH_INFO"] for base in bases]
 
 
-def test_measure_interleaves_and_restores_the_collector() -> None:
+def test_measure_interleaves_and_restores_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     collecting: list[bool] = []
 
-    def scenario(name: str) -> hit.Scenario:
+    def named(name: str) -> Any:
         def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             order.append(name)
             collecting.append(gc.isenabled())
-            return hit.constant(environ, start_response)
+            start_response("200 OK", [])
+            return []
 
-        return hit.Scenario(name, lambda calls: (app, [hit.environ()] * calls))
+        return app
 
-    rounds: list[int] = []
-    figures = hit.measure([scenario("a"), scenario("b")], 2, 5, rounds.append)
-    one_round = [*"a" * 6, *"a" * 5, *"a" * 6, *"b" * 5]  # a fifth to warm up, then the first
+    monkeypatch.setattr(calls, "constant", named("a"))
+    cases = [
+        calls.Scenario("b", calls.again(named("b"), {})),
+        calls.Scenario("c", calls.again(named("c"), {}), share=2),
+    ]
+    samples = calls.measure(cases, 2, 5)
+    one_round = [*"a" * 6, *"b" * 5, *"a" * 6, *"c" * 2]  # a fifth to warm up, then all
     assert order == one_round * 3  # one round to warm up
     assert not any(collecting)
     assert gc.isenabled()
-    assert rounds == [0, 1, 2]
-    for figure in figures["b"]:
-        assert figure.low <= figure.median <= figure.high
-    assert figures["b"].microseconds.low > 0
+    assert [len(sample.times) for sample in samples.values()] == [2, 2]
+
+
+def test_samples_are_compared_with_their_neighbours() -> None:
+    one = calls.Sample([6.0, 9.0, 12.0], [1.0, 1.0, 2.0])
+    other = calls.Sample([4.0, 3.0, 3.0], [2.0, 1.0, 1.0])
+    assert one.times == (6.0, 9.0, 6.0)
+    assert calls.median(one) == 6.0
+    assert calls.ratio(one, other) == 3.0
 
 
 def test_spread() -> None:
-    assert hit.spread([5, 1, 3, 2, 4]) == hit.Spread(2, 3, 4)
+    assert calls.spread([5, 1, 3, 2, 4]) == calls.Spread(2, 3, 4)
 
 
-def test_command(tmp_path: Path) -> None:
-    output = tmp_path / "hit.json"
-    result = CliRunner().invoke(main, ["hit", "--quick", "--json", str(output)])
-    assert result.exit_code == 0, result.output
-    data = json.loads(output.read_text("utf-8"))
-    names = [scenario.name for scenario in hit.scenarios()]
-    assert list(data["scenarios"]) == names
-    for name in names:
-        assert f"\n{name} " in result.output
-        for figure in ("microseconds", "own", "ratio"):
-            assert set(data["scenarios"][name][figure]) == {"low", "median", "high"}
+# ── peers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_peer_that_is_missing_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    def rows() -> list[calls.Scenario]:
+        raise ImportError("No module named 'absent'")
+
+    case = calls.Scenario("there", calls.again(calls.constant))
+    assert peers.available({"Absent": rows, "There": lambda: [case]}) == [case]
+    assert "Without Absent: No module named 'absent'" in capsys.readouterr().err
+
+
+def test_a_peer_that_does_not_keep_is_no_scenario() -> None:
+    peer = peers.wsgi_by_hand(20)
+
+    def forgetful(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        peer.clear()
+        return peer.app(environ, start_response)
+
+    assert hit_peers.asked("group", "kept", peer).length == 20
+    with pytest.raises(click.ClickException, match="forgetful makes the page again"):
+        hit_peers.asked("group", "forgetful", peer._replace(app=forgetful))
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["hit"])
+def test_command(name: str, tmp_path: Path) -> None:
+    """In a process of its own, since Django is set up once."""
+    output = tmp_path / "results.json"
+    line = [sys.executable, "-m", "benchmarks", name, "--quick", "--json", str(output)]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    data = json.loads(output.read_text("utf-8"))[name]
+    assert data["figures"]
+    for figure in data["figures"]:
+        assert f"\n  {figure['name']} " in done.stdout
+    assert data["claims"]
+    for claim in data["claims"]:
+        assert claim["text"] in done.stdout
 
 
 def test_commands_are_listed() -> None:

@@ -11,8 +11,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import hit, stores
+from benchmarks import stores
 from benchmarks.__main__ import main
+from benchmarks.calls import spread
 from tests.running import binary
 from wsgicache import MemoryStore
 
@@ -56,5 +57,5 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _instant(cases: Any, rounds: int, calls: int) -> Any:
-    one, two = hit.spread([1.0, 1.0]), hit.spread([2.0, 2.0])
+    one, two = spread([1.0, 1.0]), spread([2.0, 2.0])
     return {case.name: stores.Figures(two, one, two) for case in cases}
