@@ -8,6 +8,7 @@ from benchmarks.charts import charts
 from benchmarks.conformance import conformance
 from benchmarks.every import every
 from benchmarks.hit import hit
+from benchmarks.miss import miss
 from benchmarks.stores import stores
 
 
@@ -20,6 +21,7 @@ main.add_command(charts)
 main.add_command(conformance)
 main.add_command(every)
 main.add_command(hit)
+main.add_command(miss)
 main.add_command(stores)
 
 if __name__ == "__main__":

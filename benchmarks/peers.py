@@ -98,24 +98,17 @@ def flask_caching(length: int, **options: Any) -> Peer:
 
     cache = Cache(config={"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": ROOM})
 
+    stores: dict[Any, Any] = {}
+
     def around(site: Any, view: View) -> View:
         cache.init_app(site)
+        stores.update(site.extensions["cache"])
         decorated: View = cache.cached(timeout=LIFETIME, **options)(view)
         return decorated
 
     peer = flask_view(length, around)
-
-    def clear() -> None:
-        # Outside of a request the extension does not know its application.
-        for store in peer_stores(cache):
-            store.clear()
-
-    return peer._replace(clear=clear)
-
-
-def peer_stores(cache: Any) -> list[Any]:
-    """The stores behind a Flask-Caching *cache*."""
-    return [*cache.app.extensions["cache"].values()] if cache.app else []
+    # Outside of a request the extension does not know its application.
+    return peer._replace(clear=stores[cache].clear)
 
 
 def flask_by_hand(length: int) -> Peer:
@@ -143,26 +136,29 @@ def flask_by_hand(length: int) -> Peer:
 
 PLAIN = ("django.middleware.common.CommonMiddleware",)
 CONDITIONAL = ("django.middleware.http.ConditionalGetMiddleware", *PLAIN)
+KEPT = f"max-age={LIFETIME}"
 
 
-def django(length: int, middleware: tuple[str, ...] = PLAIN, vary: str = "Accept-Encoding") -> Peer:
-    """A view below this *middleware*."""
+def django(
+    length: int, below: tuple[str, ...] = PLAIN, vary: str = "Accept-Encoding", said: str = KEPT
+) -> Peer:
+    """A view with this middleware; its page varies by *vary* and has *said* who may keep it."""
     made = django_site()
     from django.core.handlers.wsgi import WSGIHandler
     from django.test.utils import override_settings
 
-    with override_settings(MIDDLEWARE=[*middleware]):
+    with override_settings(MIDDLEWARE=[*below]):
         handler = WSGIHandler()
-    return Peer(handler, lambda number: f"/articles/{length}/{vary}/{number}", made)
+    return Peer(handler, lambda number: f"/articles/{length}/{vary}/{said}/{number}", made)
 
 
 def django_cache(
-    length: int, inside: tuple[str, ...] = PLAIN, vary: str = "Accept-Encoding"
+    length: int, below: tuple[str, ...] = PLAIN, vary: str = "Accept-Encoding", said: str = KEPT
 ) -> Peer:
     """The same below Django's cache of whole sites, with its store in memory."""
     update = "django.middleware.cache.UpdateCacheMiddleware"
     fetch = "django.middleware.cache.FetchFromCacheMiddleware"
-    peer = django(length, (update, *inside, fetch), vary)
+    peer = django(length, (update, *below, fetch), vary, said)
     from django.core.cache import cache
 
     return peer._replace(clear=cache.clear)
@@ -180,9 +176,9 @@ def django_site() -> list[None]:
     made: list[None] = []
     page = functools.cache(content)
 
-    def view(request: HttpRequest, length: int, vary: str, number: int) -> HttpResponse:
+    def view(request: HttpRequest, length: int, vary: str, said: str, number: int) -> HttpResponse:
         made.append(None)
-        return HttpResponse(page(length), headers=dict(fields(length, vary=vary)))
+        return HttpResponse(page(length), headers=dict(fields(length, said, vary)))
 
     if settings.configured:
         raise Missing("another Django site is set up in this process")
@@ -191,7 +187,7 @@ def django_site() -> list[None]:
         ALLOWED_HOSTS=["*"],
         SECRET_KEY="for benchmarks only",
         USE_I18N=False,
-        ROOT_URLCONF=(path("articles/<int:length>/<str:vary>/<int:number>", view),),
+        ROOT_URLCONF=(path("articles/<int:length>/<str:vary>/<str:said>/<int:number>", view),),
         CACHES={"default": {"BACKEND": memory, "OPTIONS": {"MAX_ENTRIES": ROOM}}},
         CACHE_MIDDLEWARE_SECONDS=LIFETIME,
     )

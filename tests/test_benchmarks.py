@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from werkzeug.middleware.lint import LintMiddleware
 
-from benchmarks import calls, hit, hit_peers, peers
+from benchmarks import calls, hit, hit_peers, miss, peers
 from benchmarks.__main__ import main
 from tests.running import ROOT
 from wsgicache import CacheMiddleware
@@ -49,7 +49,11 @@ def test_caller_leaves_the_base_alone_and_closes() -> None:
     assert base.keys() == calls.environ().keys()
 
 
-@pytest.mark.parametrize("scenario", hit.scenarios(), ids=lambda case: f"{case.group}-{case.name}")
+@pytest.mark.parametrize(
+    "scenario",
+    [*hit.scenarios(), *miss.scenarios()],
+    ids=lambda case: f"{case.group}-{case.name}",
+)
 def test_scenario_is_what_it_says(scenario: calls.Scenario) -> None:
     calls.verify(scenario)
     app, bases = scenario.prepare(3)
@@ -131,6 +135,13 @@ def test_a_peer_that_is_missing_is_left_out(capsys: pytest.CaptureFixture[str]) 
     assert "Without Absent: No module named 'absent'" in capsys.readouterr().err
 
 
+def test_a_peer_that_keeps_is_no_miss() -> None:
+    peer = peers.wsgi_by_hand(20)
+    assert miss.missed(miss.MISSES, "emptied", peer).name == "emptied"
+    with pytest.raises(click.ClickException, match="kept does not make the page"):
+        miss.missed(miss.PASSING, "kept", peer)
+
+
 def test_a_peer_that_does_not_keep_is_no_scenario() -> None:
     peer = peers.wsgi_by_hand(20)
 
@@ -146,7 +157,7 @@ def test_a_peer_that_does_not_keep_is_no_scenario() -> None:
 # ── commands ──────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", ["hit"])
+@pytest.mark.parametrize("name", ["hit", "miss"])
 def test_command(name: str, tmp_path: Path) -> None:
     """In a process of its own, since Django is set up once."""
     output = tmp_path / "results.json"
@@ -165,5 +176,5 @@ def test_command(name: str, tmp_path: Path) -> None:
 def test_commands_are_listed() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
-    for name in ("hit", "conformance"):
+    for name in ("hit", "miss", "conformance"):
         assert f"\n  {name} " in result.output
