@@ -9,6 +9,7 @@ from benchmarks.conformance import conformance
 from benchmarks.every import every
 from benchmarks.hit import hit
 from benchmarks.miss import miss
+from benchmarks.over_http import http
 from benchmarks.stores import stores
 
 
@@ -21,6 +22,7 @@ main.add_command(charts)
 main.add_command(conformance)
 main.add_command(every)
 main.add_command(hit)
+main.add_command(http)
 main.add_command(miss)
 main.add_command(stores)
 

@@ -1,0 +1,158 @@
+"""What wrk gets over HTTP from the constant app, wsgicache, and other caches in front of the app.
+
+All servers run at once and wrk asks one after the other, on the same cores. Linux only: processor
+time is read from /proc.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from benchmarks.calls import progress
+from benchmarks.contenders import FIELDS, TARGET, THREADS, Contender, Missing, check, contenders
+from benchmarks.results import Claim, Figure, number, show
+from benchmarks.servers import HOST
+
+CONNECTIONS = 16
+WARMING = 1  # seconds of load before the first round, unless its runs are as short
+STEADY = 0.1  # share of the constant app's median that its quartiles may lie apart
+CONSTANT = "constant app on granian"
+BOUNDS = {CONSTANT: 0.85, "Varnish": 0.8}  # of their throughput, at least
+OURS = "wsgicache on granian"
+SCRIPT = """
+done = function(summary, latency, requests)
+    local failed = 0
+    for _, number in pairs(summary.errors) do failed = failed + number end
+    io.stderr:write(string.format("%d %d %d", summary.requests, summary.duration, failed))
+end
+"""
+
+
+class Run(NamedTuple):
+    """What one run of wrk found."""
+
+    per_second: float  # requests
+    cpu: float  # seconds of the server, per request
+
+
+def cpu_seconds(root: int) -> float:
+    """Processor time that the process *root* and its descendants have had. Linux only."""
+    parents, times = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            # The command, in parentheses, may contain anything.
+            values = (folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        parents[int(folder.name)] = int(values[1])
+        times[int(folder.name)] = int(values[11]) + int(values[12])
+    family = [root]
+    for parent in family:  # grows while it is read
+        family += [child for child, its_parent in parents.items() if its_parent == parent]
+    return sum(times.get(pid, 0) for pid in family) / os.sysconf("SC_CLK_TCK")
+
+
+def load(contender: Contender, seconds: int, script: Path) -> Run:
+    """Let wrk ask *contender* for *seconds*. Raises ClickException for any failed request."""
+    fields = [part for item in FIELDS.items() for part in ("-H", ": ".join(item))]
+    options = f"-t 1 -c {CONNECTIONS} -d {seconds}s -s {script}".split()
+    url = f"http://{HOST}:{contender.port}{TARGET}"
+    before = cpu_seconds(contender.pid)
+    done = subprocess.run(["wrk", *options, *fields, url], capture_output=True, text=True)
+    cpu = cpu_seconds(contender.pid) - before
+    try:
+        requests, microseconds, failed = map(int, done.stderr.split())
+    except ValueError:
+        raise click.ClickException(
+            f"wrk on {contender.name}: {done.stderr or done.stdout}"
+        ) from None
+    if failed or not requests:
+        raise click.ClickException(f"{contender.name}: {failed} of {requests} requests failed")
+    return Run(requests / microseconds * 1e6, cpu / requests)
+
+
+def measure(servers: Sequence[Contender], rounds: int, seconds: int) -> dict[str, tuple[Run, ...]]:
+    """Load one after the other, *rounds* times, there and back in turn."""
+    runs: dict[str, list[Run]] = {server.name: [] for server in servers}
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder, "done.lua")
+        script.write_text(SCRIPT, "utf-8")
+        for server in servers if seconds > WARMING else ():
+            load(server, WARMING, script)
+        with progress(rounds * len(servers), "wrk") as step:
+            for number in range(rounds):
+                for server in servers[:: (-1) ** number]:
+                    runs[server.name].append(load(server, seconds, script))
+                    step()
+    for server in servers:
+        if wrong := check(server):
+            raise click.ClickException(f"{server.name} {wrong}")
+    return {name: tuple(found) for name, found in runs.items()}
+
+
+def judged(throughput: dict[str, Figure], cpu: dict[str, Figure]) -> tuple[list[Claim], list[str]]:
+    """What decides, throughput or, where that is not steady, processor time; the other in words."""
+    claims: list[Claim] = []
+    others: list[str] = []
+    for name, bound in BOUNDS.items():
+        if OURS not in throughput or name not in throughput:
+            continue
+        reached = throughput[OURS].median / throughput[name].median
+        used = cpu[name].median / cpu[OURS].median
+        by_requests = Claim(f"{OURS}, requests/s over {name}'s", reached, bound, at_most=False)
+        by_cpu = Claim(f"{OURS}, requests per CPU second over {name}'s", used, bound, at_most=False)
+        decides, does_not = (by_requests, by_cpu) if steady(throughput) else (by_cpu, by_requests)
+        claims.append(decides)
+        others.append(f"         {does_not.text}: {number(does_not.measured)}, does not decide")
+    return claims, others
+
+
+def steady(throughput: dict[str, Figure]) -> bool:
+    """Whether the constant app's quartiles lie as near as they must for throughput to decide."""
+    figure = throughput.get(CONSTANT)
+    return figure is not None and figure.high - figure.low <= STEADY * figure.median
+
+
+@click.command()
+@click.option("--rounds", type=click.IntRange(1), default=11, show_default=True)
+@click.option("--seconds", type=click.IntRange(1), default=10, show_default=True, help="Of a run.")
+@click.option("--quick", is_flag=True, help="One round of a second: a first impression.")
+@click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path))
+def http(rounds: int, seconds: int, quick: bool, output: Path | None) -> None:
+    """Load servers with wrk: the constant app, wsgicache, nginx, Varnish."""
+    if quick:
+        rounds, seconds = 1, 1
+    if shutil.which("wrk") is None or not Path("/proc/self/stat").exists():
+        raise click.ClickException("http needs wrk (on Debian: apt install wrk), and Linux")
+    with ExitStack() as stack:
+        found = list(contenders(stack))
+        servers = [item for item in found if isinstance(item, Contender)]
+        for item in found:
+            if isinstance(item, Missing):
+                click.echo(f"not measured: {item.name}: {item.reason}")
+        runs = measure(servers, rounds, seconds)
+    throughput, cpu = {}, {}
+    for server in servers:
+        name, found_here = server.name, runs[server.name]
+        values = tuple(run.per_second for run in found_here)
+        throughput[name] = Figure("throughput", name, values, "requests/s")
+        values = tuple(run.cpu * 1e6 for run in found_here)
+        cpu[name] = Figure("CPU time per request", name, values, "µs")
+    claims, others = judged(throughput, cpu)
+    show("http", [*throughput.values(), *cpu.values()], claims, output)
+    if others:
+        click.echo("\n".join(others))
+    click.echo(
+        f"Medians and quartiles of {rounds} interleaved runs of {seconds} s: wrk with 1 thread and "
+        f"{CONNECTIONS} connections, on the same {os.cpu_count()} cores; {len(servers)} servers, "
+        f"those in Python with one process and {THREADS} threads."
+    )
