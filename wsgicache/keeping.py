@@ -14,7 +14,7 @@ from wsgicache.reporting import Reporter
 from wsgicache.rules import entries, partial, storing, validation
 from wsgicache.rules.groups import invalidated_groups, origin_of
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import IMPLIED, CacheEntry, Request, Response, StoredResponse
+from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, Request, Response, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.saying import Declared
 from wsgicache.stores import Grouping, SharedStore, Store
@@ -41,9 +41,10 @@ class Keeper:
     def begin(self, request: Request, entry: CacheEntry | None, now: float) -> None:
         """Note when a fill by *request* begins, and in which generation: what is emptied or purged
         after that is not filled by it."""
-        request.began, request.nominated = now, IMPLIED
+        request.began, request.emptied_at, request.nominated = now, NEVER, IMPLIED
         if entry is not None:
-            request.began, request.nominated = max(now, entry.emptied_at), entry.nominated
+            request.emptied_at, request.nominated = entry.emptied_at, entry.nominated
+            request.began = max(now, entry.emptied_at)
         if self._grouping is not None:
             try:
                 request.born = self._grouping.generation(request.key)
@@ -61,7 +62,7 @@ class Keeper:
             except Exception:
                 self.report("store", "the store tells no generation: nothing is kept")
                 return True
-        return born != request.born or (entry is not None and entry.emptied_at > request.began)
+        return born != request.born or (entry is not None and entries.overtaken(request, entry))
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
         """The content of *stored* in pieces, or None where that is gone or the store fails."""

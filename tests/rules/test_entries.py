@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from wsgicache.rules.entries import (
     softened_all,
     values_of,
 )
-from wsgicache.rules.model import IMPLIED, CacheEntry, Request, StoredResponse
+from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, Request, StoredResponse
 from wsgicache.rules.reuse import select
 
 
@@ -94,12 +95,34 @@ def test_a_fill_that_began_before_an_invalidation_is_not_kept(began: float, fill
     assert entry.emptied_at == 10.0
 
 
-def test_emptied_remembers_the_latest_moment() -> None:
+def test_each_emptying_has_a_moment_of_its_own() -> None:
+    """The latest, or the next there is: clocks of several machines differ."""
     entry, _ = added(None, asked())
-    emptied_twice = emptied(5.0)(emptied(10.0)(entry))
-    assert emptied_twice is not None
-    assert emptied_twice.responses == {}
-    assert emptied_twice.emptied_at == 10.0
+    for change in (emptied(5.0), softened_all(5.0), emptied(10.0)):
+        emptied_twice = change(emptied(10.0)(entry))
+        assert emptied_twice is not None
+        assert emptied_twice.responses == {}
+        assert emptied_twice.emptied_at == math.nextafter(10.0, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("seen", "filled"),
+    rows(
+        ("§4.4 an earlier emptying", 8.0, False),
+        ("§4.4 none", NEVER, False),
+        ("§4.4 this one", 10.0, True),
+        ("§4.4 a later one, lost since", 12.0, False),
+    ),
+)
+def test_a10_in_a_shared_store_the_order_counts_and_not_the_clock(
+    seen: float, filled: bool
+) -> None:
+    for began in (9.0, 11.0):
+        request = asked()
+        request.began, request.emptied_at = began, seen
+        shared = CacheEntry(IMPLIED, {}, 10.0, b"salt")
+        entry, _ = added(shared, request)
+        assert bool(entry.responses) is filled
 
 
 def test_dropping_takes_one_variant() -> None:

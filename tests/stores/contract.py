@@ -59,7 +59,10 @@ class Fill:
         self.policy = policy
         self.request: Request = asked("GET", target, *headers)
         entry = store.get(self.request.key)
-        self.request.began = clock.now() if entry is None else max(clock.now(), entry.emptied_at)
+        self.request.began = clock.now()
+        if entry is not None:
+            self.request.began = max(clock.now(), entry.emptied_at)
+            self.request.emptied_at = entry.emptied_at
         self.request.born = store.generation(self.request.key)
         self.response = answer(200, **{"cache_control": "max-age=60", **fields})
         self.response.received_at = clock.now()

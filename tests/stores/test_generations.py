@@ -4,6 +4,7 @@ F15, R12, R18)."""
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
@@ -13,6 +14,7 @@ from cachelib import SimpleCache
 
 from tests.scene import EPOCH, FakeClock
 from tests.stores.contract import KEY, content_of, fill, found
+from wsgicache.rules.entries import emptied, softened_all
 from wsgicache.stores import StoreError, packing
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.generations import Generations
@@ -189,3 +191,44 @@ def sealed(echo: bytes, head: Any) -> bytes:
     text = json.dumps(head).replace("Infinity", "1e999").encode()
     body = packing._LENGTHS.pack(len(echo), len(text)) + echo + text
     return packing.MAGIC + blake2b(body, digest_size=20).digest() + body
+
+
+# ── hosts whose clocks differ ────────────────────────────────────────────────────────────────────
+
+HOSTS = [pytest.param(ahead, id=f"{ahead:+} s") for ahead in (-30, -0.3, 0, 0.3, 30)]
+
+
+@pytest.fixture(params=HOSTS)
+def there(request: pytest.FixtureRequest) -> FakeClock:
+    """The clock of another host, so much ahead."""
+    return FakeClock(EPOCH + request.param)
+
+
+def test_a10_a_slow_fill_of_another_host_is_not_kept(
+    cache: SimpleCache, store: CachelibStore, clock: FakeClock, there: FakeClock
+) -> None:
+    other = CachelibStore(cache, clock=there)
+    for purge in (emptied, softened_all):
+        slow = fill(other, there, b"old")
+        store.update(KEY, purge(math.nextafter(clock.now(), math.inf)))
+        slow.commit()
+        assert found(other) is None
+        # A purge between two others, and a fill between them.
+        slow = fill(other, there, b"old")
+        store.update(KEY, purge(math.nextafter(clock.now(), math.inf)))
+        slow.commit()
+        assert found(other) is None
+
+
+def test_a10_what_another_host_fills_after_a_purge_is_kept(
+    cache: SimpleCache, store: CachelibStore, clock: FakeClock, there: FakeClock
+) -> None:
+    other = CachelibStore(cache, clock=there)
+    for number in range(3):
+        store.update(KEY, emptied(math.nextafter(clock.now(), math.inf)))
+        content = str(number).encode()
+        fill(other, there, content).commit()
+        assert content_of(other, found(other)) == content
+        other.update(KEY, emptied(math.nextafter(there.now(), math.inf)))
+        fill(store, clock, content).commit()
+        assert content_of(store, found(store)) == content

@@ -25,7 +25,7 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
 
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY
-        if known.emptied_at > request.began:
+        if overtaken(request, known):
             return known
         nominated = tuple(sorted({*known.nominated, *named}))
         responses = dict(known.responses) if nominated == known.nominated else {}
@@ -42,13 +42,21 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
     return change
 
 
+def overtaken(request: Request, known: CacheEntry) -> bool:
+    """Whether the entry was emptied after *request* looked it up. Where processes share it their
+    clocks may differ, and the moment only tells one emptying from another."""
+    if known.salt:
+        return known.emptied_at not in (request.emptied_at, request.began)
+    return known.emptied_at > request.began
+
+
 def emptied(moment: float) -> Change:
     """The change that removes every response of an entry (§4.4), and remembers when: a fill that
     began earlier is not kept."""
 
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY
-        return CacheEntry(IMPLIED, {}, max(moment, known.emptied_at), known.salt)
+        return CacheEntry(IMPLIED, {}, _later(moment, known), known.salt)
 
     return change
 
@@ -61,10 +69,14 @@ def softened_all(now: float) -> Change:
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY
         responses = {selector: softened(one, now) for selector, one in known.responses.items()}
-        last = max(moment, known.emptied_at)
-        return CacheEntry(known.nominated, responses, last, known.salt)
+        return CacheEntry(known.nominated, responses, _later(moment, known), known.salt)
 
     return change
+
+
+def _later(moment: float, known: CacheEntry) -> float:
+    """*moment*, or one right after *known* was emptied: no two emptyings have the same."""
+    return max(moment, math.nextafter(known.emptied_at, math.inf))
 
 
 def softened(stored: StoredResponse, moment: float) -> StoredResponse:

@@ -41,6 +41,8 @@ class Request:
     """What selects among the responses to its key, as far as was known when it was looked up."""
     began: float = NEVER
     """When it was looked up; what was emptied since is not filled by its response."""
+    emptied_at: float = NEVER
+    """When its key had been emptied then, for the last time."""
     born: int = 0
     """The store's generation then; what a later one purges is not filled by its response either."""
     collapses: bool = True
