@@ -8,6 +8,7 @@ from benchmarks.charts import charts
 from benchmarks.conformance import conformance
 from benchmarks.every import every
 from benchmarks.hit import hit
+from benchmarks.memory import memory
 from benchmarks.miss import miss
 from benchmarks.over_http import http
 from benchmarks.stores import stores
@@ -23,6 +24,7 @@ main.add_command(conformance)
 main.add_command(every)
 main.add_command(hit)
 main.add_command(http)
+main.add_command(memory)
 main.add_command(miss)
 main.add_command(stores)
 

@@ -15,10 +15,11 @@ import pytest
 from click.testing import CliRunner
 from werkzeug.middleware.lint import LintMiddleware
 
-from benchmarks import calls, hit, hit_peers, miss, peers
+from benchmarks import calls, filling, hit, hit_peers, memory, miss, peers
 from benchmarks.__main__ import main
 from tests.running import ROOT
 from wsgicache import CacheMiddleware
+from wsgicache.rules.keys import target_key
 
 
 def test_environ_is_realistic() -> None:
@@ -154,10 +155,28 @@ def test_a_peer_that_does_not_keep_is_no_scenario() -> None:
         hit_peers.asked("group", "forgetful", peer._replace(app=forgetful))
 
 
+# ── memory ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("shape", memory.SHAPES.values(), ids=memory.SHAPES)
+def test_pages_have_their_own_bytes(shape: filling.Shape) -> None:
+    cache = CacheMiddleware(LintMiddleware(filling.pages(shape)))
+    bases = [calls.environ(filling.path_of(number)) for number in range(2)]
+    assert [calls.call(cache, base) for base in bases] == [("200 OK", shape.content)] * 2
+    entries = [cache.store.get(key) for base in bases if (key := target_key(base))]
+    stored = [one for entry in entries if entry for one in entry.responses.values()]
+    assert len(stored) == 2
+    for one in stored:
+        said = sum(len(name) + len(value) for name, value in one.fields)
+        assert said + one.length == filling.own_bytes(shape)
+    values = [{id(value) for _, value in one.fields} for one in stored]
+    assert values[0].isdisjoint(values[1])
+
+
 # ── commands ──────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", ["hit", "miss"])
+@pytest.mark.parametrize("name", ["hit", "miss", "memory"])
 def test_command(name: str, tmp_path: Path) -> None:
     """In a process of its own, since Django is set up once."""
     output = tmp_path / "results.json"
@@ -176,5 +195,5 @@ def test_command(name: str, tmp_path: Path) -> None:
 def test_commands_are_listed() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
-    for name in ("hit", "miss", "conformance"):
+    for name in ("hit", "miss", "memory", "conformance"):
         assert f"\n  {name} " in result.output
