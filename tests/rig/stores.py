@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
+
+import pytest
+from cachelib import RedisCache
 
 from wsgicache import Clock, MemoryStore
+from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.memcached import MemcachedStore
 
 
 class Broken(Exception):
@@ -69,3 +76,20 @@ class Leasing(MemoryStore):
         with self._guard:
             if self.leases.get(key, ("", 0.0))[0] == token:
                 del self.leases[key]
+
+
+@contextmanager
+def server_store(
+    name: str, port: int, clock: Clock | None = None, timeout: float = 0.1
+) -> Iterator[Any]:
+    """A store in a namespace of its own on *port*, where a memcached or, by that *name*, a Redis
+    listens."""
+    namespace = f"rig-{uuid4().hex[:10]}"
+    if name == "memcached":
+        yield MemcachedStore(f"127.0.0.1:{port}", namespace=namespace, clock=clock, timeout=timeout)
+        return
+    pytest.importorskip("redis")
+    from wsgicache.stores.redis import client
+
+    with client("redis", f"redis://127.0.0.1:{port}/0", timeout) as connected:
+        yield CachelibStore(RedisCache(connected), namespace=namespace, clock=clock)
