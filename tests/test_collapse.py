@@ -11,17 +11,18 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.rig.app import App, Script, Turn, echo, page
-from tests.rig.gates import Crowd, Gate, Waiters
-from tests.rig.stores import Leasing
+from tests.rig.gates import DEADLINE, Crowd, Gate, Waiters
+from tests.rig.stores import Faulty, Leasing
 from tests.running import eventually
 from tests.scene import Environ, Exchange, FakeClock, Field, Reply, environ_for, exchange
-from wsgicache import CacheMiddleware, Policy
-from wsgicache.collapse import REFUSED_SECONDS, Flights, Outcome
+from wsgicache import CacheMiddleware, Policy, middleware
+from wsgicache.collapse import REFUSED_SECONDS, Flight, Flights, Outcome
 from wsgicache.middleware import LEASE_SECONDS
 from wsgicache.rules.keys import target_key
 
@@ -324,6 +325,20 @@ def test_r37_content_that_turns_out_too_large_is_remembered() -> None:
     stage.check_idle()
 
 
+def test_r37_one_piece_that_is_too_large_is_remembered() -> None:
+    """Whatever its head says: nothing of its length."""
+    stage = Stage(Policy(max_content=10, **PATIENT))
+
+    def app(environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", [("Cache-Control", "max-age=60"), ("Content-Type", "text/plain")])
+        return [b"x" * 11]
+
+    stage.cache.app = app
+    assert stage.get().stored
+    assert stage.get().detail == "too-large"
+    stage.check_idle()
+
+
 def test_a_refusal_is_remembered_for_two_minutes() -> None:
     stage, keys = Stage(), []
     board = stage.cache.flights.board
@@ -524,6 +539,74 @@ def test_r38_then_everybody_is_free(failure: Turn) -> None:
     stage.waiters.until(29 + 28)
     gates[1].open()
     assert len(crowd.outcomes()) == stage.app.count == 30
+    stage.check_idle()
+
+
+def failed_twice(stage: Stage) -> None:
+    """Two clients, one waiting for the other, have got an error each."""
+    gate = Gate()
+    stage.app.plays(Turn(before=gate, reply=Reply(503)), Reply(503))
+    crowd = stage.many(2)
+    stage.waiters.until(1)
+    gate.open()
+    assert [answer.code for answer in crowd.answers()] == [503, 503]
+
+
+def test_r38_who_comes_while_it_goes_on_waits_for_one() -> None:
+    """The app has failed twice: who comes now waits for one more attempt, not for two."""
+    stage, probe, rest = Stage(), Gate(), Gate(opens_at=9)
+    failed_twice(stage)
+    turns = [Turn(before=gate, reply=Reply(503)) for gate in (probe, rest)]
+    stage.app.script = lambda environ, place: turns[place > 2]
+    crowd = stage.many(10)
+    stage.waiters.until(1 + 9)
+    probe.open()
+    assert {answer.code for answer in crowd.answers()} == {503}
+    assert stage.app.count == 12
+    assert len(stage.waiters) == 10
+    stage.check_idle()
+
+
+@pytest.mark.parametrize("over", ["answered", "forgotten"])
+def test_r38_a_failure_that_is_over_is_forgotten(over: str) -> None:
+    """By the next answer, or when nobody would wait so long: then one more is sent to see again."""
+    stage, gate, second = Stage(), Gate(), Gate()
+    failed_twice(stage)
+    if over == "answered":
+        stage.app.plays(page())
+        stage.get()
+        stage.clock.advance(61)
+    else:
+        stage.clock.advance(3601)
+    stage.app.plays(Turn(before=gate, reply=Reply(503)), Turn(before=second), Reply(500))
+    asked = stage.app.count
+    crowd = stage.many(10)
+    stage.waiters.until(1 + 9)
+    gate.open()
+    stage.waiters.until(1 + 9 + 8)
+    second.open()
+    assert sum(answer.body == b"page" for answer in crowd.answers()) == 9
+    assert stage.app.count == asked + 2
+    stage.check_idle()
+
+
+def test_x4_failures_are_bounded() -> None:
+    stage = Stage()
+    for number in range(1_050):
+        flight, _ = stage.cache.flights.board(number)
+        assert flight is not None
+        flight.land(Outcome.FAILED)
+    assert len(stage.cache.flights._failed) == 1_000
+
+
+def test_r37_nobody_waits_while_the_store_fails() -> None:
+    """What one gets, no other would find."""
+    store, gate = Faulty(), Gate(opens_at=10)
+    store.failing = frozenset({"get", "update"})
+    stage = Stage(store=store)
+    stage.app.script = lambda environ, place: Turn(before=gate)
+    assert {answer.body for answer in stage.many(10).answers()} == {b"page"}
+    assert len(stage.waiters) == 0
     stage.check_idle()
 
 
@@ -794,6 +877,85 @@ def test_r41_nobody_gives_back_what_is_anothers() -> None:
     gate.open()
     crowd.answers()
     assert store.leases[key][0] == "another"
+
+
+def test_r37_processes_that_waited_for_nothing_go_on_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The others wait for one that holds the lease; when it has nothing for them, for no other."""
+    monkeypatch.setattr(middleware, "LEASE_SECONDS", 3600.0)
+    clock = FakeClock()
+    store, gate, together = Leasing(clock), Gate(), Gate(opens_at=4)
+    here, *others = processes(store, clock, 5)
+    own = page(cache_control="private")
+    here.app.plays(Turn(before=gate, reply=own))
+    first = here.many(1)
+    gate.until(1)
+    for other in others:
+        other.app.plays(Turn(before=together, reply=own))
+    crowds = [other.many(1) for other in others]
+    eventually(lambda: store.asked >= 5, "nobody asks for the lease")
+    gate.open()
+    assert [crowd.answers()[0].detail for crowd in (first, *crowds)] == ["private"] * 5
+    assert store.leases == {}
+    for stage in (here, *others):
+        stage.check_idle()
+
+
+def test_r41_whoever_gets_the_lease_late_looks_again() -> None:
+    """The holder may have stored its answer and gone just after the last look."""
+    clock = FakeClock()
+    store = Leasing(clock)
+    here, there = processes(store, clock, 2)
+    key = target_key(environ_for())
+    assert store.lease(key, "held", LEASE_SECONDS)
+    lease = store.lease
+
+    def just_released(key: Any, token: str, seconds: float) -> bool:
+        if store.asked == 2:
+            store.release(key, "held")
+            here.get()
+        return lease(key, token, seconds)
+
+    there.app.plays(Reply(500))
+    store.lease = just_released  # type: ignore[method-assign]
+    answer = there.get()
+    assert (answer.body, answer.cache_status) == (b"page", "wsgicache; fwd=uri-miss; collapsed")
+    assert there.app.count == 0
+    assert store.leases == {}
+    there.check_idle()
+
+
+def test_r38_all_waiting_together_is_no_longer_than_the_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """First for a flight in this process, then for another process."""
+    seconds = 1000.0
+
+    def sleep(pause: float) -> None:
+        nonlocal seconds
+        seconds += pause
+
+    monkeypatch.setattr(middleware, "time", SimpleNamespace(monotonic=lambda: seconds, sleep=sleep))
+    clock = FakeClock()
+    store, slow = Leasing(clock), Gate()
+    here = Stage(Policy(collapse_timeout=5), store=store)
+    here.app.plays(Turn(before=slow, reply=Reply(503)), page())
+    leader = here.many(1)
+    slow.until(1)
+    wait = here.cache.flights.wait
+
+    def waits(flight: Flight, seconds: float) -> Outcome | None:
+        sleep(4.5)
+        slow.open()
+        outcome = wait(flight, DEADLINE)
+        leader.answers()
+        assert store.lease(target_key(environ_for()), "another", 60)
+        return outcome
+
+    here.cache.flights.wait = waits  # type: ignore[method-assign]
+    assert here.get().body == b"page"
+    assert 1005 <= seconds <= 1005.2
 
 
 def test_r41_no_lease_to_be_had_keeps_nobody_waiting() -> None:

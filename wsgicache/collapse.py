@@ -12,13 +12,17 @@ import threading
 import weakref
 from collections.abc import Callable, Hashable
 from enum import Enum
+from typing import TypeVar
 
 from wsgicache.clock import Clock
+
+T = TypeVar("T")
 
 REFUSED_SECONDS = 120.0
 """How long a key is known to have responses that cannot be shared."""
 _MOST_REFUSED = 10_000
 _MOST_LANDED = 1_000
+_MOST_FAILED = 1_000
 _MOST_FLYING = 1_000
 
 
@@ -31,6 +35,8 @@ class Outcome(Enum):
     """Its response cannot be shared: everybody goes on alone."""
     FAILED = "failed"
     """There is no response: somebody else should lead."""
+    FAILED_AGAIN = "failed again"
+    """Nor was there one before: everybody goes on alone."""
 
 
 class Flight:
@@ -72,6 +78,7 @@ class Flights:
         # each other, or do not, for nothing.
         self._refused: dict[int, tuple[float, str]] = {}
         self._landed: dict[int, float] = {}
+        self._failed: dict[int, float] = {}
 
     def __len__(self) -> int:
         return len(self._flying)
@@ -133,23 +140,26 @@ class Flights:
         with self._lock:
             if flight.outcome is not None:
                 return
-            flight.outcome = outcome
+            flight.outcome = self._remembered(flight, outcome, why)
             if self._flying.get(flight.key) is flight:
                 self._retire(flight)
-            key = hash(flight.key)
-            if outcome is Outcome.REFUSED:
-                self._refused.pop(key, None)
-                if len(self._refused) >= _MOST_REFUSED:
-                    del self._refused[next(iter(self._refused))]
-                self._refused[key] = (self._clock.now() + REFUSED_SECONDS, why or "refused")
-            elif outcome is Outcome.KEPT:
-                self._refused.pop(key, None)
-                self._landed.pop(key, None)
-                if len(self._landed) >= _MOST_LANDED:
-                    del self._landed[next(iter(self._landed))]
-                self._landed[key] = self._clock.now()
             if flight.event is not None:
                 flight.event.set()
+
+    def _remembered(self, flight: Flight, outcome: Outcome, why: str | None) -> Outcome:
+        """What *outcome* comes to after what is known of the key of *flight*; it is known now."""
+        key, now = hash(flight.key), self._clock.now()
+        failed_at = self._failed.pop(key, None)
+        if outcome is Outcome.FAILED:
+            _add(self._failed, key, now, _MOST_FAILED)
+            if failed_at is not None and flight.took_off - failed_at <= self._longest:
+                return Outcome.FAILED_AGAIN
+        elif outcome is Outcome.REFUSED:
+            _add(self._refused, key, (now + REFUSED_SECONDS, why or "refused"), _MOST_REFUSED)
+        else:
+            self._refused.pop(key, None)
+            _add(self._landed, key, now, _MOST_LANDED)
+        return outcome
 
     def _retire(self, flight: Flight) -> None:
         del self._flying[flight.key]
@@ -158,6 +168,14 @@ class Flights:
             self._leading[flight.owner] = left
         else:
             self._leading.pop(flight.owner, None)
+
+
+def _add(known: dict[int, T], key: int, value: T, most: int) -> None:
+    """Put *value* last, and let the first go where there are *most*."""
+    known.pop(key, None)
+    if len(known) >= most:
+        del known[next(iter(known))]
+    known[key] = value
 
 
 # Whoever led a flight in the parent process is not here to land it.

@@ -285,12 +285,15 @@ class Forward:
             return self.start_response(status, head)
         return self.start_response(status, head, exc_info)
 
+    def _fits(self, content: bytes) -> bool:
+        return isinstance(content, bytes) and len(content) <= self.policy.max_content
+
     def _keep(self, response: Response) -> None:
         """Keep *response* at once, where its body is one piece; else have a Tee do it (§3.3)."""
         request, body = self.request, response.body
         if not answers_others(response, self.policy):
             request.land(Outcome.REFUSED, "validation")
-        if isinstance(body, list | tuple) and len(body) == 1:
+        if isinstance(body, list | tuple) and len(body) == 1 and self._fits(body[0]):
             kept = self.keeper.keep(request, response, body[0])
             request.land(Outcome.KEPT if kept else Outcome.FAILED)
             return

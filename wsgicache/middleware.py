@@ -238,17 +238,17 @@ class CacheMiddleware(Purging):
                     if again.forward is None:
                         request.land(Outcome.KEPT)
                         return again
-                return self.elect(request, decision)
+                return self.elect(request, decision, deadline)
             if flight is None:
-                request.flight = self.flights.alone(key)
-                request.too_large = self.flights.refused(key) == "too-large"
-                return decision
+                break
             outcome = self.flights.wait(flight, deadline - time.monotonic())
-            if outcome is None or outcome is Outcome.REFUSED:
-                return decision
+            if outcome is not Outcome.KEPT and outcome is not Outcome.FAILED:
+                break
             decision = self.decide_again(request, outcome)
             if decision.forward is None:
                 return decision
+        request.flight = self.flights.alone(key)
+        request.too_large = self.flights.refused(key) == "too-large"
         return decision
 
     def decide_again(self, request: Request, outcome: Outcome = Outcome.KEPT) -> Decision:
@@ -258,27 +258,32 @@ class CacheMiddleware(Purging):
         self.keeper.begin(request, entry, now)
         return decide_again(request, entry, now, self.policy, outcome is Outcome.KEPT)
 
-    def elect(self, request: Request, decision: Decision) -> Decision:
+    def elect(self, request: Request, decision: Decision, deadline: float) -> Decision:
         """Lead among the processes that share the store, too; or wait for the one that does, until
-        its answer is there or its lease has run out."""
+        its answer is there, its lease has run out, or *deadline*. Who has waited for nothing goes
+        on at once, and the others with him: one after the other would take long."""
         shared = self.shared
         if shared is None:
             return decision
-        token, pause = uuid4().hex, 0.01
+        token, pause, waited = uuid4().hex, 0.01, False
         known = None if decision.stored is None else decision.stored.generated_at
-        deadline = time.monotonic() + min(self.policy.collapse_timeout, LEASE_SECONDS)
+        deadline = min(deadline, time.monotonic() + LEASE_SECONDS)
         try:
-            while not shared.lease(request.key, token, LEASE_SECONDS):
-                if time.monotonic() >= deadline:
-                    return decision
-                time.sleep(pause)
-                pause = min(2 * pause, 0.1)
+            while True:
+                done = shared.lease(request.key, token, LEASE_SECONDS)
+                if done and not waited:
+                    break
                 again = self.decide_again(request, Outcome.FAILED)
                 if again.stored is not None and again.stored.generated_at != known:
                     again = self.decide_again(request)
+                if done:
+                    self.keeper.release(request.key, token)
                 if again.forward is None:
                     request.land(Outcome.KEPT)
+                if again.forward is None or done or time.monotonic() >= deadline:
                     return again
+                time.sleep(pause)
+                pause, waited = min(2 * pause, 0.1), True
         except Exception:
             self.report("lease", "no lease to be had from the store: nobody is waited for")
             return decision
