@@ -14,21 +14,20 @@ import subprocess
 import sys
 import time
 import traceback
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests import long_games
 from tests import test_catalogue_keys as keys
 from tests import test_catalogue_resources as resources
-from tests import test_state_machine as machine
 from tests import test_wsgi as wsgi
+from tests.processes.soak import ROWS as SOAK_ROWS
 from tests.servers_controls.test_served import serve_and_ask
 from tests.stores.long_stores import ROWS as STORE_ROWS
 from wsgicache import CacheMiddleware, MemoryStore
 
 MIB = 1 << 20
-GAME = 50  # moves of one game
 
 
 def resident() -> int:
@@ -40,13 +39,10 @@ def resident() -> int:
 
 
 def games(policy: str) -> Callable[[int], str]:
-    """Games against the naive cache; the count is exchanges, about half of the moves."""
+    """Games against the naive cache; the count is exchanges, which two of three moves are."""
 
     def run(count: int) -> str:
-        warnings.simplefilter("ignore")
-        exchanges, hits = machine.play(
-            policy, max(1, count * 2 // GAME), GAME, lint=False, always_the_same=False
-        )
+        exchanges, hits = long_games.play(policy, count)
         assert hits, "never a hit"
         return f"{exchanges} exchanges, {hits} hits, none of them wrong"
 
@@ -157,6 +153,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "large": (large, 10),
     "served": (served, 10_000),
     **STORE_ROWS,
+    **SOAK_ROWS,
 }
 
 

@@ -1,0 +1,83 @@
+"""Workers of a real server: how often they ask the app together, and what they tell each other."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.processes.serving import Site, answers, serving, threads
+
+BOTH = pytest.mark.parametrize("shared", ["memcached", "redis"], indirect=True)
+COLD = "/cold?until=answer"
+
+
+@pytest.mark.parametrize("shared", ["", "memcached", "redis"], indirect=True)
+def test_r41_a_hundred_clients_on_a_cold_key(shared: str, tmp_path: Path) -> None:
+    """Once per process, and with a shared store twice in all."""
+    with serving(tmp_path, *threads(4, 8), store=shared) as site:
+        clients = [site.send(COLD) for _ in range(100)]
+        site.until_asked(1)
+        site.open("answer")
+        got = answers(clients)
+        asked = site.asked()
+        assert {answer.status for answer in got} == {200}
+        assert len({answer.text for answer in got}) == asked.total()
+        assert max(asked.values()) == 1
+        assert asked.total() <= (2 if shared else 4)
+
+
+@BOTH
+def test_r41_a_killed_holder_costs_its_lease_and_no_503(shared: str, tmp_path: Path) -> None:
+    """Who fills the key is killed: the others wait for his lease to end, and ask for themselves."""
+    with serving(tmp_path, *threads(3, 4), store=shared) as site:
+        site.meets(3)
+        first = site.send("/page?once=never")
+        site.until_asked(1, "GET /page")
+        (holder,) = site.asked("GET /page")
+        others = [site.send("/page?once=never") for _ in range(30)]
+        os.kill(holder, signal.SIGKILL)
+        assert first.answer().status == 0
+        got = answers(others)
+        assert {answer.status for answer in got} <= {0, 200}
+        answered = [answer for answer in got if answer.status == 200]
+        assert len(answered) >= 30 - 4 * 4, "only what the killed one had taken may be lost"
+        assert holder not in {answer.made_by for answer in answered}
+        assert site.asked("GET /page").total() <= 1 + 3
+        assert site.ask("/page?once=never").hit
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("target", "unsafe"),
+    [("/page?until=answer", "/page?until=answer"), ("/news?group=news&until=answer", "/other")],
+    ids=["its URI", "its group"],
+)
+def test_a10_an_unsafe_request_dooms_what_another_process_fills(
+    shared: str, target: str, unsafe: str, tmp_path: Path
+) -> None:
+    """What was asked for before a POST that another worker answers is not stored after it."""
+    with serving(tmp_path, *threads(2, 4), store=shared) as site:
+        site.meets(2)
+        page = target.partition("?")[0]
+        old = site.send(target)
+        site.until_asked(1, f"GET {page}")
+        (filling,) = site.asked(f"GET {page}")
+        while True:
+            changed = post(site, unsafe)
+            if changed != filling:
+                break
+        site.open("answer")
+        said = old.answer().text
+        again = site.ask(target)
+        assert (again.hit, again.text == said) == (False, False), "what is old came back"
+        assert site.ask(target).text == again.text
+
+
+def post(site: Site, target: str) -> int:
+    """The worker that answered a POST."""
+    answer = site.ask(target, "POST", "Content-Length: 0")
+    assert answer.status == 200
+    return answer.worker
