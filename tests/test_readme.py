@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import main as benchmarks
 from tests.running import ROOT, environment
 from wsgicache import Policy
 from wsgicache.rules import reading, storing
@@ -104,3 +105,10 @@ def test_ci_runs_the_readmes_test_command() -> None:
     if not script.exists():
         pytest.skip("a source distribution has no .ci")
     assert script.read_text("utf-8").endswith(f"\n{test}\n")
+
+
+def test_every_benchmark_has_its_row() -> None:
+    section = README.partition("\nBenchmarks\n")[2].partition("\nHow to contribute\n")[0]
+    rows = re.findall(r"^``(\w+)``\s+\S", section, re.MULTILINE)
+    assert set(benchmarks.commands) - {"all"} <= set(rows)
+    assert "    python -m benchmarks all" in section
