@@ -236,9 +236,10 @@ def selectable(record: Record, said: Answer, ask: Ask) -> bool:
     # * request header fields nominated by the stored response match those presented
     if not matches(record, said, ask):
         return False
-    # §3.5, and for requests of the identified as well as for responses to them.
+    # §3.5, and for requests of the identified as well as for responses to them: unless the app has
+    # confirmed it to somebody whom it does not know.
     shared = said.says("public", "s-maxage", "must-revalidate")
-    return shared or not any(a.identified for a in (ask, record.ask))
+    return shared or not (ask.identified or all(one.identified for one in record.asks))
 
 
 def may_be_stale(
@@ -342,7 +343,8 @@ class Model:
         initial = [
             record
             for record in self.of(ask.target)
-            if may_store(record.ask, record.answer, self.rules)
+            if record.answer.status == 200  # as the answer would be now (RFC 9110 §15.4.5)
+            and may_store(record.ask, record.answer, self.rules)
             and any(selectable(record, said, ask) for said in record.said.values())
         ]
         if answer.etag is not None and not answer.etag.startswith("W/"):
@@ -364,24 +366,37 @@ class Model:
             renewed = forms[-1]
             if not any(self.same_key(one, ask) for one in record.asks):
                 record.said[answer.serial] = renewed  # for a cache with a finer key, another's
+                # §4.1 compares with the request that caused the response to be stored: where this
+                # 304 is the first to nominate a field, the request that it answers does as well.
+                if may_store(get, renewed, self.rules):
+                    record.asks.append(get)
                 continue
             if not may_store(Ask("GET", ask.target), renewed, self.rules):
                 record.said = {answer.serial: renewed}
                 continue
             kept = may_store(get, replace(renewed, set_cookie=answer.set_cookie), self.rules)
+            alone = all(self.same_key(one, ask) for one in record.asks)
             if kept:
                 record.asks.append(get)
-            if kept and (strong or len(about) == 1):
+            if kept and alone and (strong or len(about) == 1):
                 record.said = {answer.serial: renewed}
             else:
-                # It is the request that forbids to keep it, or another response that was meant:
-                # both forms may be met with.
+                # It is the request that forbids to keep it, or another response that was meant, or
+                # one under a finer key: both forms may be met with.
                 record.said[answer.serial] = renewed
 
     def headed(self, ask: Ask, answer: Answer) -> None:
-        """A 200 to HEAD came (§4.3.5): it may have renewed what it fits."""
+        """A 200 to HEAD came (§4.3.5): it may have renewed what it fits, of the same status."""
         self.touched(ask.target, answer)
-        for record in self.identified_by(ask, answer):
+        if answer.status != 200:
+            return
+        for record in self.of(ask.target):
+            if record.answer.status != 200 or len(record.answer.content) != len(answer.content):
+                continue
+            if answer.etag not in (None, record.answer.etag):
+                continue
+            if answer.last_modified not in (None, record.answer.last_modified):
+                continue
             newest = list(record.said.values())[-1]
             record.said[answer.serial] = newest.updated_by(answer)
 
