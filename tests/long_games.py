@@ -126,7 +126,8 @@ class Game:
 def play(policy: str, exchanges: int, seed: int = 0, examples: int = 4_000) -> tuple[int, int]:
     """Play games until there were so many *exchanges*; those, and the hits among them.
 
-    *examples* is the number of behaviours that apps are chosen from. Raises AssertionError with the seed of the game that went wrong.
+    *examples* is the number of behaviours that apps are chosen from. Raises AssertionError with the
+    seed of the game that went wrong.
     """
     warnings.simplefilter("ignore")
     hows, wants = drawn(behaviours, examples), drawn(wishes, 200)
