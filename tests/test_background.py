@@ -196,6 +196,15 @@ def test_r35_without_threads_the_client_waits(change: dict[str, Any], scene: Sce
     assert threading.active_count() == before
 
 
+def test_r35_without_threads_only_if_cached_asks_nobody(scene: Scene) -> None:
+    """§5.2.1.7: neither in front of the client."""
+    scene.app(200, "old", cache_control=SWR)
+    scene.get()
+    scene.after(11)
+    got = scene.get(cache_control="only-if-cached", environ={"wsgi.multithread": False})
+    assert (got.code, scene.count) == (504, 1)
+
+
 def test_r35_refreshing_ahead_is_left_then(make_scene: Callable[..., Scene]) -> None:
     """What is fresh is served; nobody is made to wait for a refresh that he has no need of."""
     scene = make_scene(Policy(refresh_ahead=20))

@@ -33,6 +33,7 @@ from wsgicache.rules.reuse import (
     collapse_key,
     decide,
     decide_again,
+    forwarded,
     may_collapse,
     select,
 )
@@ -133,7 +134,8 @@ class CacheMiddleware(Purging):
             decision = decide(request, entry, now, self.policy)
         except Exception:
             self.report("store", "looking up in the store failed: the app answers")
-            entry, decision = None, URI_MISS._replace(detail="store-error")
+            entry = None
+            decision = forwarded(request, URI_MISS._replace(detail="store-error"))
         if decision.forward is None:
             if entry is None or not decision.background:
                 return self.serve(request, decision, start_response)
@@ -142,7 +144,9 @@ class CacheMiddleware(Purging):
             )
             if validating or decision.is_fresh():
                 return self.serve(request, decision, start_response)
-            decision = decision._replace(forward="stale", background=False)
+            decision = forwarded(request, decision._replace(forward="stale", background=False))
+            if decision.forward is None:
+                return self.serve(request, decision, start_response)
         self.keeper.begin(request, entry, now)
         return self.forward(request, decision, start_response)
 
@@ -178,8 +182,11 @@ class CacheMiddleware(Purging):
             pieces = (content,) if content is not None else self.keeper.content(stored)
             if pieces is None:
                 # Evicted between the look-up and now: a miss.
+                decision = forwarded(request, URI_MISS)
+                if decision.forward is None:
+                    return self.serve(request, decision, start_response)
                 self.keeper.begin(request, None, self.clock.now())
-                return self.forward(request, URI_MISS, start_response)
+                return self.forward(request, decision, start_response)
             if ranges is None:
                 body = pieces
             elif len(ranges) > 1:

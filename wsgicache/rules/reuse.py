@@ -21,25 +21,25 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
     """Reuse a stored response, or say why not (RFC 9111 §4, in its order)."""
     # * the presented target URI and that of the stored response match, and
     if entry is None or not entry.responses:
-        return _forwarded(request, URI_MISS)
+        return forwarded(request, URI_MISS)
     # * request header fields nominated by the stored response match those presented, and
     stored = select(request, entry, policy)
     if stored is None:
-        return _forwarded(request, VARY_MISS)
+        return forwarded(request, VARY_MISS)
     age = now - stored.generated_at
     # Deviation: §3.5 restricts storing; here a request with credentials is also answered only
     # by what the app released for all.
     if request.identified and not stored.shareable:
-        return _forwarded(request, Decision("request", None, age, detail="authorization"))
+        return forwarded(request, Decision("request", None, age, detail="authorization"))
     # A part answers only what lies within it (§3.3).
     if stored.span is not None and not covers(request, stored, policy):
-        return _forwarded(request, Decision("partial", stored, age))
+        return forwarded(request, Decision("partial", stored, age))
     # * the stored response does not contain the no-cache directive, unless validated, and
     if stored.no_cache:
-        return _forwarded(request, Decision("stale", stored, age))
+        return forwarded(request, Decision("stale", stored, age))
     # The request may ask for more than the response does, or be content with less (§5.2.1).
     if request.directives:
-        return _forwarded(request, _requested(request, stored, age))
+        return forwarded(request, _requested(request, stored, age))
     # * the stored response is fresh, or allowed to be served stale, or successfully validated.
     if age < stored.refresh_age:
         # PERF: what Decision(None, stored, age) makes, for a quarter of its price.
@@ -108,7 +108,7 @@ def _requested(request: Request, stored: StoredResponse, age: float) -> Decision
     return _ending(stored, age)
 
 
-def _forwarded(request: Request, decision: Decision) -> Decision:
+def forwarded(request: Request, decision: Decision) -> Decision:
     """*decision*, or 504 where it goes forward and the request forbids that (§5.2.1.7)."""
     if decision.forward is not None and "only-if-cached" in request.directives:
         return UNSATISFIABLE
