@@ -28,7 +28,7 @@ FLOORS = """
     rules.storing
     rules.telling rules.validation
     rules.partial
-    arguments clock companions demo origin stores switch
+    arguments clock companions demo origin stores stores.addresses switch
     collapse controls reporting stores.breaker stores.connections stores.memory stores.naming
         stores.nodes stores.packing stores.memo
     background decorators keeping routes stores.contents stores.generations stores.urls

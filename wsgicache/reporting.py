@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 from wsgicache.clock import Clock
 
@@ -19,9 +20,9 @@ class Reporter:
         self._reported: dict[str, float] = {}
 
     def __call__(self, kind: str, message: str) -> None:
-        """Log *message* with the exception at hand, but each *kind* once a minute."""
+        """Log *message* with the exception at hand, if there is one, but each *kind* once a minute."""
         now = self._clock.now()
         last = self._reported.get(kind)
         if last is None or now - last >= _SECONDS_BETWEEN:
             self._reported[kind] = now
-            log.warning(message, exc_info=True)
+            log.warning(message, exc_info=sys.exception())

@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 from pymemcache.client.base import Client
 from pymemcache.exceptions import MemcacheServerError, MemcacheUnexpectedCloseError
 
+from wsgicache.stores.addresses import connected
+
 T = TypeVar("T")
 
 PATIENCE = 0.06
@@ -51,12 +53,14 @@ class Connections:
     def ask(self, do: Callable[[Client], T]) -> T:
         """What *do* returns for a client of the pool. Raises what it raises; then the connection
         is closed, whatever it was."""
+        if self._process != os.getpid():
+            # The parent process goes on using what this one has inherited, and its threads, of
+            # which one may have had the turn, are not here.
+            self._process = os.getpid()
+            self._turn = _Turn(self._turn.patience)
+            self.close()
         if self._turn.waiting is not None:
             self._turn.join()
-        if self._process != os.getpid():
-            # The parent process goes on using what this one has inherited.
-            self._process = os.getpid()
-            self.close()
         try:
             client = self._idle.pop()
         except IndexError:
@@ -118,16 +122,18 @@ def _connection(client: Client, timeout: float) -> Any:
             connection.close()
             raise
         return connection
-    connection = sockets.create_connection(client.server, timeout)
+    host, port = client.server
+    if sockets is socket:
+        connection = connected(host, port, timeout)
+    else:
+        connection = sockets.create_connection(client.server, timeout)  # the user's own
+    if client.tls_context is None:
+        return connection
     try:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if client.tls_context is not None:
-            host = client.server[0]
-            return client.tls_context.wrap_socket(connection, server_hostname=host)
+        return client.tls_context.wrap_socket(connection, server_hostname=host)
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 class _Turn:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 
 from wsgicache.rules.keys import Selector
 from wsgicache.rules.model import CacheEntry, StoredResponse
@@ -22,6 +23,8 @@ INLINE = 64 * 1024
 """Bytes up to which a content rides in its entry's record."""
 RIDING = 256 * 1024
 """Bytes of contents in one record, the newest first."""
+_MOST_REMOVED = 10_000
+"""Pieces that are removed; what has more of them was not written by a cache of ours."""
 _BESIDE = 1024
 """Bytes of a piece's record beside its content, lavishly."""
 
@@ -30,20 +33,31 @@ Kept = tuple[str, int, int]
 
 
 class Contents:
-    """The contents that a store keeps beside its entries; *route* tells the node for a name."""
+    """The contents that a store keeps beside its entries; *route* tells the node for a name, and
+    *odd* is told of what is there and no record."""
 
-    def __init__(self, route: Callable[[str], Node], names: Names, secret: bytes) -> None:
+    def __init__(
+        self,
+        route: Callable[[str], Node],
+        names: Names,
+        secret: bytes,
+        odd: Callable[[str], None],
+    ) -> None:
         self._route = route
         self._names = names
         self._secret = secret
+        self._odd = odd
 
     def read(self, kept: Kept) -> Sequence[bytes] | None:
         """The pieces of a content, or None where not all of them are as they were written."""
         pieces: list[bytes] = []
         for name, length in self._pieces(kept):
             record = self._route(name.text).read((name.text,))[0]
+            if record is None:
+                return None
             opened = unseal(record, name.echo, self._secret)
-            if record is None or opened is None or len(record) - opened[1] != length:
+            if opened is None or len(record) - opened[1] != length:
+                self._odd("piece")
                 return None
             pieces.append(record[opened[1] :])
         return pieces
@@ -52,17 +66,21 @@ class Contents:
         """Keep *content*, for at most *seconds*, in pieces whose records have *limit* bytes."""
         kept = uuid.uuid4().hex, limit - _BESIDE, len(content)
         place, whole = 0, memoryview(content)
-        for name, length in self._pieces(kept):
-            record = seal(name.echo, None, [whole[place : place + length]], self._secret)
-            self._route(name.text).write(name.text, record, seconds)
-            place += length
+        try:
+            for name, length in self._pieces(kept):
+                record = seal(name.echo, None, [whole[place : place + length]], self._secret)
+                self._route(name.text).write(name.text, record, seconds)
+                place += length
+        except BaseException:
+            self.remove([kept])
+            raise
         return kept
 
     def remove(self, contents: Iterable[Kept]) -> None:
-        """Forget *contents*; what cannot be reached comes to its end by itself."""
-        for kept in contents:
-            for name, _ in self._pieces(kept):
-                with suppress(Exception):
+        """Forget *contents*; what cannot be reached, and what comes after it, ends by itself."""
+        with suppress(Exception):
+            for kept in contents:
+                for name, _ in islice(self._pieces(kept), _MOST_REMOVED):
                     self._route(name.text).remove(name.text)
 
     def _pieces(self, kept: Kept) -> Iterator[tuple[Name, int]]:
@@ -82,6 +100,8 @@ class Packing:
         self._node = node
         self._echo = echo
         self._secret = secret
+        self.kept: set[Kept] = set()
+        """The contents elsewhere of the entry that was kept in the end."""
         self._written: dict[int, tuple[bytes, Kept]] = {}
 
     def packed(self, entry: CacheEntry, seconds: int, skew: float) -> tuple[CacheEntry, bytes]:
@@ -110,6 +130,10 @@ class Packing:
                     f"{self._node.name} takes {limit} bytes, and a response needs {len(record)}"
                 )
             responses.popitem()
+
+    def tidy(self) -> None:
+        """Remove what was written and is not `kept`."""
+        self._contents.remove({kept for _, kept in self._written.values()} - self.kept)
 
     def _beside(self, content: bytes, seconds: int) -> Kept:
         # The content is remembered too, so that its id stays its own.

@@ -43,10 +43,17 @@ class State(NamedTuple):
 
 
 class Generations:
-    """The generations of one *node*, re-read every *seconds*."""
+    """The generations of one *node*, re-read every *seconds*; *odd* is told of what is there and no
+    record."""
 
     def __init__(
-        self, node: Node, names: Names, times: Times, seconds: float, secret: bytes
+        self,
+        node: Node,
+        names: Names,
+        times: Times,
+        seconds: float,
+        secret: bytes,
+        odd: Callable[[str], None],
     ) -> None:
         self.node = node
         self.state: State | None = None
@@ -56,6 +63,7 @@ class Generations:
         self._times = times
         self._seconds = seconds
         self._secret = secret
+        self._odd = odd
         self._read_at = float("-inf")
         self._groups: dict[str, Generation] = {}
         self._lock = threading.Lock()
@@ -199,17 +207,25 @@ class Generations:
 
     def _state(self, value: bytes | None, name: Name) -> State | None:
         """The state in the record of *name*, or None where that is none of ours."""
+        if value is None:
+            return None
         opened = unseal(value, name.echo, self._secret)
         head: Any = None if opened is None else opened[0]
-        if type(head) is not list or len(head) != 6:
-            return None
-        if not all(type(one) in (int, float) and abs(one) < _HIGHEST for one in head):
+        if not _is_state(head):
+            self._odd("state" if name == self._name else "group")
             return None
         number, hard, soft, moment, fills, written = head
-        if not all(type(one) is int for one in (number, hard, soft, fills)):
-            return None
         purged = Generation(hard, soft, moment - self._times.skew()) if soft else ALWAYS
         return State(number, purged._replace(hard=hard), fills, written)
+
+
+def _is_state(head: object) -> bool:
+    """Whether *head* is what `Generations` writes."""
+    if type(head) is not list or len(head) != 6:
+        return False
+    if not all(type(one) in (int, float) and abs(one) < _HIGHEST for one in head):
+        return False
+    return all(type(head[place]) is int for place in (0, 1, 2, 4))
 
 
 # A lock that another thread holds while the process forks is never released in the child.

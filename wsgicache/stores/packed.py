@@ -11,6 +11,7 @@ from contextlib import suppress
 from hashlib import blake2b
 
 from wsgicache.clock import SYSTEM_CLOCK, Clock
+from wsgicache.reporting import Reporter
 from wsgicache.rules.groups import names_of, reviewed, without_late, without_unborn
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
@@ -53,16 +54,19 @@ class PackedStore:
             raise TypeError(f"generation_seconds={generation_seconds!r}: a number is allowed")
         if not 0 <= generation_seconds <= 3600:
             raise ValueError(f"generation_seconds={generation_seconds!r}: 0 to 3600 is allowed")
-        self._times = Times(SYSTEM_CLOCK if clock is None else clock)
+        clock = SYSTEM_CLOCK if clock is None else clock
+        self._times = Times(clock)
+        self._odd = _Odd(clock)
         self._route = route
-        self._nodes = {
-            node.name: Generations(node, self._names, self._times, generation_seconds, self._secret)
-            for node in nodes
-        }
-        self._contents = Contents(route, self._names, self._secret)
+        how = self._names, self._times, generation_seconds, self._secret, self._odd
+        self._nodes = {node.name: Generations(node, *how) for node in nodes}
+        self._contents = Contents(route, self._names, self._secret, self._odd)
         self._memo = Memo()
-        self.corrupt = 0
+
+    @property
+    def corrupt(self) -> int:
         """How many records were not what they should be, and counted as missing."""
+        return self._odd.count
 
     # ── entries ────────────────────────────────────────────────────────────────────────────────
 
@@ -87,7 +91,7 @@ class PackedStore:
             now = self._times.now()
             found = unpack(record, name.echo, skew, now, self._salt(name), self._secret)
             if found is None:
-                self.corrupt += 1
+                self._odd("entry")
                 return None
             if found.responses and max(one.born for one in found.responses.values()) > state.number:
                 # Another process has begun a generation; or the node has lost that one.
@@ -108,40 +112,49 @@ class PackedStore:
         it meanwhile: then again. Raises where its node cannot be asked, or does not keep it."""
         name = self._names.of_entry(key)
         node = self._route(name.text)
-        generations = self._nodes[node.name]
         packing = Packing(self._contents, node, name.echo, self._secret)
-        for _ in range(_ATTEMPTS):
-            record, version, state = generations.look(name.text)
-            before = self._opened(key, name, record, generations, state)
-            if before is None:
-                before = CacheEntry(IMPLIED, {}, NEVER, self._salt(name))
-            entry = change(before)
-            if entry is before:
-                return
-            packed, seconds = None, 1
-            if entry is not None:
-                entry = without_late(entry, before, state.fills)
-                for stored in entry.responses.values():
-                    generations.name_groups(names_of(key, stored.groups), stored.born, state)
-                entry = reviewed(entry, key, state.purged, generations.of)
-                if entry.responses or entry.emptied_at != NEVER:
-                    seconds = seconds_to_keep(entry, self._times.now())
-                    entry, packed = packing.packed(entry, seconds, self._times.skew())
-            if packed is None and version is None:
-                return
-            try:
-                swapped = node.swap(name.text, packed, version, seconds)
-            except StoreError:
-                if entry is not None and not entry.responses:
-                    # No room for the moment of a purge; there may be a way to purge all the same.
-                    with suppress(StoreError):
-                        node.remove(name.text)
-                raise
-            if swapped:
-                left = set() if entry is None or packed is None else kept_in(entry)
-                self._contents.remove(kept_in(before) - left)
-                return
+        try:
+            for _ in range(_ATTEMPTS):
+                if self._changed(key, name, change, packing):
+                    return
+        finally:
+            packing.tidy()
         raise StoreError(f"{node.name}: an entry changed too often to change it")
+
+    def _changed(self, key: Key, name: Name, change: Change, packing: Packing) -> bool:
+        """Whether the entry *name* is what *change* makes of it; not if another was faster."""
+        node = self._route(name.text)
+        generations = self._nodes[node.name]
+        record, version, state = generations.look(name.text)
+        before = self._opened(key, name, record, generations, state)
+        if before is None:
+            before = CacheEntry(IMPLIED, {}, NEVER, self._salt(name))
+        entry = change(before)
+        if entry is before:
+            return True
+        packed, seconds = None, 1
+        if entry is not None:
+            entry = without_late(entry, before, state.fills)
+            for stored in entry.responses.values():
+                generations.name_groups(names_of(key, stored.groups), stored.born, state)
+            entry = reviewed(entry, key, state.purged, generations.of)
+            if entry.responses or entry.emptied_at != NEVER:
+                seconds = seconds_to_keep(entry, self._times.now())
+                entry, packed = packing.packed(entry, seconds, self._times.skew())
+        if packed is None and version is None:
+            return True
+        try:
+            swapped = node.swap(name.text, packed, version, seconds)
+        except StoreError:
+            if entry is not None and not entry.responses:
+                # No room for the moment of a purge; there may be a way to purge all the same.
+                with suppress(StoreError):
+                    node.remove(name.text)
+            raise
+        if swapped:
+            packing.kept = set() if entry is None or packed is None else kept_in(entry)
+            self._contents.remove(kept_in(before) - packing.kept)
+        return swapped
 
     def _salt(self, name: Name) -> bytes:
         """What selecting values in the entry *name* are digested with: each has its own."""
@@ -215,6 +228,18 @@ class PackedStore:
             except StoreError as error:
                 told[name] = {"error": str(error)}
         return told
+
+
+class _Odd:
+    """Counts records that are none of ours, and says so once a minute for each kind."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.count = 0
+        self._report = Reporter(clock)
+
+    def __call__(self, kind: str) -> None:
+        self.count += 1
+        self._report(kind, f"a record of the kind '{kind}' is none of ours: it counts as missing")
 
 
 def seconds_to_keep(entry: CacheEntry, now: float) -> int:

@@ -12,8 +12,10 @@ from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.connection import Connection, UnixDomainSocketConnection
+from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.retry import Retry
+
+from wsgicache.stores.addresses import connected
 
 
 class _Socket(socket.socket):
@@ -32,6 +34,17 @@ class _Socket(socket.socket):
     def _in_time(self) -> None:
         if monotonic() > self.ends:
             raise TimeoutError("timed out")
+
+
+class _Named(Connection):
+    """A connection whose name is looked up in time."""
+
+    def _connect(self) -> socket.socket:
+        return connected(self.host, self.port, float(self.socket_timeout or 0))
+
+
+class _Secured(SSLConnection, _Named):
+    """The same by TLS."""
 
 
 def _in_time(kind: type[Any]) -> type[Any]:
@@ -53,7 +66,11 @@ def _in_time(kind: type[Any]) -> type[Any]:
     return InTime
 
 
-_KINDS = {"redis": _in_time(Connection), "unix": _in_time(UnixDomainSocketConnection)}
+_KINDS = {
+    "redis": _in_time(_Named),
+    "rediss": _Secured,
+    "unix": _in_time(UnixDomainSocketConnection),
+}
 
 
 def client(scheme: str, url: str, timeout: float) -> Any:
@@ -63,7 +80,6 @@ def client(scheme: str, url: str, timeout: float) -> Any:
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         "retry": Retry(NoBackoff(), 0),
+        "connection_class": _KINDS[scheme],
     }
-    if scheme in _KINDS:
-        options["connection_class"] = _KINDS[scheme]
     return Redis.from_url(url, **options)

@@ -1,0 +1,86 @@
+"""TCP connections that are there in time or not at all, the look-up of the name included.
+
+The system looks a name up for as long as it likes; where its servers do not answer, for many
+seconds. Here a thread waits for that, and a request no longer than its timeout.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from time import monotonic
+from typing import Any
+
+Address = tuple[Any, Any, int, str, Any]
+"""What `socket.getaddrinfo` gives."""
+
+
+def connected(host: str, port: int, timeout: float) -> socket.socket:
+    """A connection to *host*, made within *timeout* seconds; it waits as long for data. Raises
+    OSError."""
+    ends = monotonic() + timeout
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in _addresses(host, port, timeout):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            # Something is left for the second address where the first is a black hole.
+            connection.settimeout(max(ends - monotonic(), timeout / 10))
+            connection.connect(address)
+            connection.settimeout(timeout)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+        except OSError as error:
+            failure = error
+            connection.close()
+        if monotonic() > ends:
+            break
+    raise failure or OSError(f"{host} has no address")
+
+
+def _addresses(host: str, port: int, timeout: float) -> list[Address]:
+    """The addresses of *host*. Raises OSError, and TimeoutError after *timeout* seconds."""
+    try:
+        numeric = socket.AI_NUMERICHOST
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=numeric)
+    except socket.gaierror:
+        pass  # it is a name
+    except UnicodeError as error:
+        raise OSError(f"{host!r} is no name: {error}") from None
+    lookup = _under_way.get((host, port))
+    if lookup is None:
+        lookup = _under_way[host, port] = _LookUp(host, port)
+        lookup.start()
+    if not lookup.ended.wait(timeout):
+        # Who comes later finds what it comes to, and starts no other.
+        raise TimeoutError(f"{host} was not looked up in time")
+    _under_way.pop((host, port), None)
+    if isinstance(lookup.found, OSError):
+        raise lookup.found
+    return lookup.found
+
+
+class _LookUp(threading.Thread):
+    """Look up the addresses of a name."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(name="wsgicache-look-up", daemon=True)
+        self._asked = host, port
+        self.ended = threading.Event()
+        self.found: list[Address] | OSError = OSError("it was not looked up")
+
+    def run(self) -> None:
+        host, port = self._asked
+        try:
+            self.found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            self.found = error
+        finally:
+            self.ended.set()
+
+
+_under_way: dict[tuple[str, int], _LookUp] = {}
+
+# The threads of the parent process do not run in the child.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_under_way.clear)
