@@ -22,7 +22,7 @@ from tests import long_games
 from tests import test_catalogue_keys as keys
 from tests import test_catalogue_resources as resources
 from tests import test_wsgi as wsgi
-from tests.processes.soak import ROWS as SOAK_ROWS
+from tests.processes.long_processes import ROWS as PROCESS_ROWS
 from tests.servers_controls.test_served import serve_and_ask
 from tests.stores.long_stores import ROWS as STORE_ROWS
 from wsgicache import CacheMiddleware, MemoryStore
@@ -153,7 +153,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "large": (large, 10),
     "served": (served, 10_000),
     **STORE_ROWS,
-    **SOAK_ROWS,
+    **PROCESS_ROWS,
 }
 
 

@@ -1,0 +1,58 @@
+"""The tests of processes at full size, as rows of ``python -m tests.long``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.processes import soak
+from tests.processes.test_lives import ends_after
+from tests.running import ROOT, environment
+from tests.stores.servers import Server
+
+
+def forks(memcached: bool) -> Callable[[int], str]:
+    """R50: so often eight children are forked under load, over a memory alone or with memcached."""
+
+    def row(count: int) -> str:
+        line = [sys.executable, "-m", "tests.processes.forking", str(count)]
+        server, named = Server("memcached"), {}
+        if memcached:
+            server.start()
+            named = {"WSGICACHE_TEST_STORE": f"memcached://{server.address}/forks?timeout=2"}
+        try:
+            done = subprocess.run(
+                line, cwd=ROOT, env=environment(**named), capture_output=True, text=True
+            )
+        finally:
+            server.kill()
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    return row
+
+
+def terminated(count: int) -> str:
+    """R46: so often a server whose background validation hangs is told to end."""
+    patience, took = 1, []
+    for number in range(count):
+        with tempfile.TemporaryDirectory() as folder:
+            kind = ("gthread", "gevent")[number % 2]
+            took.append(ends_after(kind, Path(folder), patience))
+    assert max(took) <= patience + 1, took
+    return f"ended {max(took):.2f} s after SIGTERM at most, with a patience of {patience} s"
+
+
+ROWS: dict[str, tuple[Callable[[int], str], int]] = {
+    **soak.ROWS,
+    **(
+        {"forks": (forks(False), 100), "forks-memcached": (forks(True), 100)}
+        if hasattr(os, "fork")
+        else {}
+    ),
+    "terminated": (terminated, 20),
+}
