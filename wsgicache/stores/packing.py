@@ -107,6 +107,8 @@ _ALIKE: dict[str, tuple[type, ...]] = {
 _FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS = re.compile(r"[1-5][0-9]{2}(?: .*)?")
 _CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
+_OTHERS = frozenset({*IMPLIED, "CONTENT_TYPE", "CONTENT_LENGTH"})
+"""What may be nominated beside fields: other keys of an environ may have any value."""
 _LARGEST = 1e15
 
 
@@ -152,7 +154,9 @@ def unpack(
     try:
         emptied_at = NEVER if head["emptied_at"] is None else _number(head["emptied_at"]) - skew
         nominated = tuple(head["nominated"])
-        if not set(IMPLIED) <= set(nominated) or not all(isinstance(n, str) for n in nominated):
+        if not set(IMPLIED) <= set(nominated):
+            return None
+        if not all(name.startswith("HTTP_") or name in _OTHERS for name in nominated):
             return None
         responses: dict[Any, StoredResponse] = {}
         for said in head["responses"]:
