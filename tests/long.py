@@ -22,6 +22,7 @@ from tests import long_games
 from tests import test_catalogue_keys as keys
 from tests import test_catalogue_resources as resources
 from tests import test_wsgi as wsgi
+from tests.faulty_games import ROWS as FAULT_ROWS
 from tests.processes.long_processes import ROWS as PROCESS_ROWS
 from tests.servers_controls.test_served import serve_and_ask
 from tests.stores.long_stores import ROWS as STORE_ROWS
@@ -152,6 +153,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "closes": (closes, 100_000),
     "large": (large, 10),
     "served": (served, 10_000),
+    **FAULT_ROWS,
     **STORE_ROWS,
     **PROCESS_ROWS,
 }
