@@ -409,6 +409,30 @@ def test_r24_a_file_that_is_stored(bare_scene: Scene) -> None:
         assert (got.hit, got.body) == (hit, text)
 
 
+@pytest.mark.parametrize(
+    ("method", "header", "expected"),
+    [
+        ("GET", None, [b"abcdef"]),
+        ("HEAD", None, []),
+        ("GET", ("If-None-Match", '"1"'), []),
+        ("GET", ("Range", "bytes=1-2"), [b"bc"]),
+    ],
+    ids=["hit", "HEAD", "304", "range"],
+)
+def test_what_is_served_is_a_list_of_its_own(
+    bare_scene: Scene, method: str, header: tuple[str, str] | None, expected: list[bytes]
+) -> None:
+    """Servers send a list at once, and stream what is not."""
+    bare_scene.wsgi(giving([b"abcdef"], [*FRESH, ("ETag", '"1"')]))
+    assert bare_scene.get("/").body == b"abcdef"
+    environ = environ_for(method, headers=[header] if header else [])
+    for _ in range(2):
+        body = bare_scene.front(dict(environ), lambda *start: lambda data: None)
+        assert body == expected
+        assert isinstance(body, list)
+        body.append(b"more")  # by whoever wraps the cache: nobody else's business
+
+
 # ── R25: write() ─────────────────────────────────────────────────────────────────────────────────
 
 
