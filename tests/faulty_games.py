@@ -24,6 +24,9 @@ HOWS = ("get", "update", "content", "all", "lose")
 
 Break = Callable[[str | None], None]
 """Does so to a store; None heals it."""
+Made = tuple[Any, Break]
+Make = Callable[[FakeClock], Made]
+"""A store for a game, and what breaks it."""
 
 
 class FaultyWorld(World):
@@ -65,30 +68,30 @@ class FaultyWorld(World):
                 self.model.touched(one)
 
 
-class FaultyGame(Game):
-    """Its moves, and those of the store, which *breaks*."""
+@cache
+def drawn_moves(examples: int) -> tuple[list[Any], list[Any]]:
+    """Behaviours of the app, and wishes of clients."""
+    return drawn(behaviours, examples), drawn(wishes, 100)
 
-    def __init__(
-        self, store: Any, breaks: Break, policy: str, seed: int, *drawn: Any, clock: FakeClock
-    ) -> None:
-        super().__init__(policy, seed, *drawn)
-        make, rules = POLICIES[policy]
-        hasty = replace(make(), collapse_timeout=0.001)  # where a lease cannot be given back
+
+class FaultyGame(Game):
+    """Its moves, and those of a store that *make* made."""
+
+    def __init__(self, make: Make, policy: str, seed: int, examples: int = 300) -> None:
+        super().__init__(policy, seed, *drawn_moves(examples))
+        clock = FakeClock()
+        store, self.breaks = make(clock)
+        profile, rules = POLICIES[policy]
+        hasty = replace(profile(), collapse_timeout=0.001)  # where a lease cannot be given back
         chosen = self.world.behaviours
         self.world: FaultyWorld = FaultyWorld(store, clock, hasty, rules)
         self.world.behaviours = chosen
-        self.breaks = breaks
         self.moves += [self.fault, self.fault]
 
     def fault(self) -> None:
         how = self.random.choice([None, None, *HOWS])
         self.world.set_broken(how is not None)
         self.breaks(how)
-
-
-Made = tuple[Any, Break]
-Make = Callable[[FakeClock], Made]
-"""A store for a game, and what breaks it."""
 
 
 def memory(clock: FakeClock) -> Made:
@@ -131,22 +134,14 @@ def server(name: str, port: int) -> Iterator[Make]:
         yield make
 
 
-@cache
-def _drawn(examples: int) -> tuple[list[Any], list[Any]]:
-    return drawn(behaviours, examples), drawn(wishes, 100)
-
-
 def play(make: Make, policy: str, exchanges: int, examples: int, seed: int = 0) -> tuple[int, int]:
     """Play games until there were so many *exchanges*; those, and the hits among them.
 
     Raises AssertionError with the seed of the game that went wrong.
     """
-    hows, wants = _drawn(examples)
     done = hits = 0
     while done < exchanges:
-        clock = FakeClock()
-        store, breaks = make(clock)
-        game = FaultyGame(store, breaks, policy, seed, hows, wants, clock=clock)
+        game = FaultyGame(make, policy, seed, examples)
         try:
             game.play()
         except BaseException as error:

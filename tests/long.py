@@ -61,6 +61,7 @@ def properties(count: int) -> str:
             "-p",
             "no:cacheprovider",
             "tests/test_properties.py",
+            "tests/test_traces.py",
         ],
         env={**os.environ, "WSGICACHE_EXAMPLES": str(count)},
         capture_output=True,
