@@ -9,21 +9,24 @@ meanwhile; ratios are those of neighbours.
 from __future__ import annotations
 
 import gc
-import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from operator import truediv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from benchmarks.calls import Spread, call, environ, spread
+from benchmarks.calls import call, environ, progress, without_collector
+from benchmarks.results import Claim, Figure, number, show
+from benchmarks.servers import HOST, free_port
 from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.rules.keys import target_key
 from wsgicache.stores import Store
@@ -42,7 +45,6 @@ FIELDS = (
     ("ETag", '"7c211433f02071597741e6ff5a8ea34789abbf43"'),
     ("Cache-Control", "max-age=3600"),
 )
-HOST = "127.0.0.1"
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -60,9 +62,7 @@ def started(program: str, arguments: Callable[[int], list[str]]) -> Iterator[int
     path = shutil.which(program)
     if path is None:
         raise click.ClickException(f"{program} is not installed")
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     nothing = subprocess.DEVNULL
     process = subprocess.Popen([path, *arguments(port)], stdout=nothing, stderr=nothing)
     try:
@@ -142,47 +142,73 @@ def read(store: Store) -> Callable[[], bytes]:
 
 
 def scenarios(stack: ExitStack) -> list[Scenario]:
-    """Hits in memcached, Redis, files and near caches; their servers live as long as *stack*."""
-    from cachelib import FileSystemCache, RedisCache
-    from pymemcache.client.base import Client
-    from redis import Redis
+    """Hits in memcached, Redis, files and near caches; their servers live as long as *stack*.
 
+    What is not installed is named and left out.
+    """
     folder = stack.enter_context(tempfile.TemporaryDirectory())
+    cases: list[Scenario] = []
+    for part in (in_memcached, in_redis, in_files):
+        try:
+            cases += part(stack, folder)
+        except (click.ClickException, ImportError) as missing:
+            click.echo(f"not measured: {missing}")
+    return cases
+
+
+def in_memcached(stack: ExitStack, folder: str) -> list[Scenario]:
+    """Hits in memcached, and in a near cache before it."""
+    from pymemcache.client.base import Client
+
     address = (HOST, stack.enter_context(memcached()))
     client = stack.enter_context(closing(Client(address, no_delay=True, default_noreply=False)))
     client.set("bare", PAGE)
+    shared = MemcachedStore(address)
+    near = TieredStore(MemoryStore(), shared, seconds=3600)
+    bare = ("pymemcache get", lambda: client.get("bare"))
+    return [
+        Scenario("memcached", read(shared), *bare, 1.35),
+        Scenario("memcached, request", hit(shared), *bare),
+        Scenario("near cache", hit(near), "memory hit", hit(MemoryStore()), 1.5),
+    ]
+
+
+def in_redis(stack: ExitStack, folder: str) -> list[Scenario]:
+    """Hits in Redis."""
+    from cachelib import RedisCache
+    from redis import Redis
+
     redis = stack.enter_context(closing(Redis(HOST, stack.enter_context(redis_server(folder)))))
     redis.set("bare", PAGE)
+    store = CachelibStore(RedisCache(redis))
+    bare = ("redis-py get", lambda: redis.get("bare"))
+    return [
+        Scenario("Redis", read(store), *bare, 1.35),
+        Scenario("Redis, request", hit(store), *bare),
+    ]
+
+
+def in_files(stack: ExitStack, folder: str) -> list[Scenario]:
+    """Hits in files."""
+    from cachelib import FileSystemCache
+
     path = Path(folder, "bare")
     path.write_bytes(PAGE)
-
-    shared = MemcachedStore(address)
-    files = FileSystemCache(str(Path(folder, "cache")), threshold=0)
-    on_disk, on_redis = CachelibStore(files), CachelibStore(RedisCache(redis))
-    in_memory = hit(MemoryStore())
-    tiered = TieredStore(MemoryStore(), shared, seconds=3600)
-    in_pymemcache = ("pymemcache get", lambda: client.get("bare"))
-    in_redis = ("redis-py get", lambda: redis.get("bare"))
+    store = CachelibStore(FileSystemCache(str(Path(folder, "cache")), threshold=0))
     return [
-        Scenario("memcached", read(shared), *in_pymemcache, 1.35),
-        Scenario("memcached, request", hit(shared), *in_pymemcache),
-        Scenario("Redis", read(on_redis), *in_redis, 1.35),
-        Scenario("Redis, request", hit(on_redis), *in_redis),
-        Scenario("files", read(on_disk), "read of a file", path.read_bytes),
-        Scenario("files, request", hit(on_disk), "read of a file", path.read_bytes),
-        Scenario("near cache", hit(tiered), "memory hit", in_memory, 1.5),
+        Scenario("files", read(store), "read of a file", path.read_bytes),
+        Scenario("files, request", hit(store), "read of a file", path.read_bytes),
     ]
 
 
 # ── measuring ─────────────────────────────────────────────────────────────────────────────────
 
 
-class Figures(NamedTuple):
-    """Microseconds of the scenario and of its yardstick, and how many times that it is."""
+class Sample(NamedTuple):
+    """Microseconds of a scenario and of its yardstick, round by round."""
 
-    microseconds: Spread
-    bare: Spread
-    ratio: Spread
+    took: list[float]
+    bare: list[float]
 
 
 def timed(run: Callable[[], object], calls: int) -> float:
@@ -193,64 +219,43 @@ def timed(run: Callable[[], object], calls: int) -> float:
     return (time.perf_counter() - began) / calls * 1e6
 
 
-def measure(cases: Iterable[Scenario], rounds: int, calls: int) -> dict[str, Figures]:
+def measure(cases: Sequence[Scenario], rounds: int, calls: int) -> dict[str, Sample]:
     """Time *cases* in turn, *rounds* times, each between two runs of its yardstick."""
-    samples: dict[str, list[tuple[float, float]]] = {case.name: [] for case in cases}
-    collecting = gc.isenabled()
-    try:
+    samples = {case.name: Sample([], []) for case in cases}
+    with without_collector(), progress(rounds + 1) as step:
         for number in range(rounds + 1):
             gc.collect()
-            gc.disable()
             for case in cases:
                 before = timed(case.bare, calls)
                 took = timed(case.run, calls)
                 after = timed(case.bare, calls)
                 if number:  # the first round warms up
-                    samples[case.name].append((took, (before + after) / 2))
-            gc.enable()
-    finally:
-        (gc.enable if collecting else gc.disable)()
-    return {
-        name: Figures(
-            spread([took for took, _ in sample]),
-            spread([bare for _, bare in sample]),
-            spread([took / bare for took, bare in sample]),
-        )
-        for name, sample in samples.items()
-    }
+                    samples[case.name].took.append(took)
+                    samples[case.name].bare.append((before + after) / 2)
+            step()
+    return samples
+
+
+def judged(case: Scenario, sample: Sample) -> tuple[Figure, Figure, list[Claim]]:
+    """What *case* takes, how many times its yardstick that is, and what is claimed of that."""
+    bare, times = statistics.median(sample.bare), tuple(map(truediv, sample.took, sample.bare))
+    yardstick = f"{case.yardstick}: {number(bare)} µs"
+    took = Figure("time", case.name, tuple(sample.took), "µs", yardstick)
+    ratio = Figure("times its yardstick", case.name, times, "×", case.yardstick)
+    claim = f"{case.name} / {case.yardstick}"
+    return took, ratio, [Claim(claim, ratio.median, case.limit)] if case.limit else []
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Fewer rounds: a first impression.")
-@click.option("--check", is_flag=True, help="Fail where a ratio is above its limit.")
 @click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path))
-def stores(quick: bool, check: bool, output: Path | None) -> None:
+def stores(quick: bool, output: Path | None) -> None:
     """Time hits of 4 KiB in shared stores, beside their clients alone."""
     rounds, calls = (9, 100) if quick else (101, 200)
     with ExitStack() as stack:
         cases = scenarios(stack)
-        figures = measure(cases, rounds, calls)
-    heads = ("µs", "µs of the yardstick", "times that")
-    click.echo(f"{'':20}" + "".join(f"{head:>26}" for head in heads) + "   yardstick")
-    for case in cases:
-        cells = "".join(
-            f"{f'{value.median:8.2f} [{value.low:.2f}–{value.high:.2f}]':>26}"
-            for value in figures[case.name]
-        )
-        limit = f", at most {case.limit} times" if case.limit else ""
-        click.echo(f"{case.name:20}{cells}   {case.yardstick}{limit}")
+        samples = measure(cases, rounds, calls)
+    rows = [judged(case, samples[case.name]) for case in cases]
+    took, ratios = [row[0] for row in rows], [row[1] for row in rows]
+    show("stores", took + ratios, [claim for row in rows for claim in row[2]], output)
     click.echo(f"Medians and quartiles of {rounds} rounds of {calls} requests, interleaved.")
-    if output is not None:
-        rows = {
-            case.name: {
-                "yardstick": case.yardstick,
-                "limit": case.limit,
-                **{field: value._asdict() for field, value in figures[case.name]._asdict().items()},
-            }
-            for case in cases
-        }
-        data = {"benchmark": "stores", "rounds": rounds, "calls": calls, "scenarios": rows}
-        output.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
-    above = [c.name for c in cases if c.limit and figures[c.name].ratio.median > c.limit]
-    if check and above:
-        raise click.ClickException(f"above the limit: {', '.join(above)}")
