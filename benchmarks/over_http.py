@@ -64,7 +64,7 @@ def cpu_seconds(root: int) -> float:
 def load(contender: Contender, seconds: int, script: Path) -> Run:
     """Let wrk ask *contender* for *seconds*. Raises ClickException for any failed request."""
     fields = [part for item in FIELDS.items() for part in ("-H", ": ".join(item))]
-    options = f"-t 1 -c {CONNECTIONS} -d {seconds}s -s {script}".split()
+    options = f"-t 1 -c {CONNECTIONS} -d {seconds}s --timeout 10s -s {script}".split()
     url = f"http://{HOST}:{contender.port}{TARGET}"
     before = cpu_seconds(contender.pid)
     done = subprocess.run(["wrk", *options, *fields, url], capture_output=True, text=True)
