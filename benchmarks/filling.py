@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.calls import call, environ
+from benchmarks.calls import call, constant, environ
 from wsgicache import CacheMiddleware, MemoryStore
 
 if TYPE_CHECKING:
@@ -79,6 +79,13 @@ def own_bytes(shape: Shape) -> int:
 def path_of(number: int) -> str:
     """Paths of one length."""
     return f"/articles/{number:07}"
+
+
+def room(entries: int) -> int:
+    """The budget of a `MemoryStore` for so many pages of the constant application."""
+    store = MemoryStore()
+    call(CacheMiddleware(constant, store=store), environ(path_of(0)))
+    return store.bytes * entries
 
 
 def memory(name: str) -> int:

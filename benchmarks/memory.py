@@ -110,7 +110,7 @@ def memory(quick: bool, output: Path | None) -> None:
     """Weigh entries and processes that are full of them, and time the import."""
     parts = [imports(2 if quick else 101)]
     if STATUS.exists():
-        parts.append(per_entry(500, 1) if quick else per_entry(50_000, 5))
+        parts.append(per_entry(500, 1) if quick else per_entry(20_000, 3))
         parts.append(in_all(1_000, 64) if quick else in_all(1_000_000, 1))
     else:
         click.echo(f"Without memory: there is no {STATUS} here", err=True)

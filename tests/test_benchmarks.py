@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gc
 import json
+import random
 import subprocess
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +19,21 @@ import pytest
 from click.testing import CliRunner
 from werkzeug.middleware.lint import LintMiddleware
 
-from benchmarks import calls, filling, hit, hit_peers, memory, miss, peers
+from benchmarks import (
+    calls,
+    filling,
+    hit,
+    hit_peers,
+    memory,
+    miss,
+    peers,
+    policies,
+    scale,
+    zipf,
+)
 from benchmarks.__main__ import main
 from tests.running import ROOT
-from wsgicache import CacheMiddleware
+from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.rules.keys import target_key
 
 
@@ -173,10 +188,85 @@ def test_pages_have_their_own_bytes(shape: filling.Shape) -> None:
     assert values[0].isdisjoint(values[1])
 
 
+# ── scale ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def best(trace: tuple[int, ...], room: int, kept: frozenset[int] = frozenset()) -> int:
+    """The most hits that any way of keeping and evicting has, by trying all."""
+    if not trace:
+        return 0
+    one, rest = trace[0], trace[1:]
+    choices = {kept}
+    if one not in kept:
+        choices |= {frozenset(c) for c in combinations([*kept, one], min(room, len(kept) + 1))}
+    return (one in kept) + max(best(rest, room, choice) for choice in choices)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_policy_is_better_than_the_optimum(seed: int) -> None:
+    generator = random.Random(seed)
+    trace, room = tuple(generator.choices(range(4), k=8)), generator.randrange(1, 4)
+    assert policies.optimum(trace, room) == best(trace, room)
+    for policy in policies.POLICIES.values():
+        assert policy(trace, room) <= best(trace, room)
+
+
+@pytest.mark.parametrize(
+    ("policy", "trace", "hits"),
+    [
+        ("LRU", "abab", 2),
+        ("LRU", "abcab", 0),
+        ("LRU", "abacab", 2),  # c takes the place of b, then b that of c
+        ("SIEVE", "abacab", 2),  # a was asked for again and is spared twice
+        ("SIEVE", "aabcadea", 2),  # so it goes when the hand is back before it is asked for
+        ("S3-FIFO", "abab", 2),
+        ("S3-FIFO", "aaabcadea", 4),  # a moves to the main queue, the others pass by
+    ],
+)
+def test_policies_evict_as_they_are_said_to(policy: str, trace: str, hits: int) -> None:
+    assert policies.POLICIES[policy]([ord(one) for one in trace], 2) == hits
+
+
+def test_a_replay_counts_hits() -> None:
+    assert zipf.replayed([1, 2, 1, 3, 1, 2], 2).hits == 2
+    assert zipf.replayed([1, 2, 3] * 3, 3).hits == 6
+
+
+def test_requests_are_drawn_as_often_as_their_rank_says() -> None:
+    trace = zipf.drawn(100, 10_000)
+    assert trace == zipf.drawn(100, 10_000)
+    counts = [count for _, count in Counter(trace).most_common()]
+    assert set(trace) <= set(range(100))
+    assert 1.6 < counts[0] / counts[1] < 2.4
+    assert 7 < counts[0] / counts[9] < 13
+
+
+def test_what_is_never_asked_for_is_a_miss_even_when_all_was_asked_for() -> None:
+    cache = scale.full_of(5, filling.room(5))
+    store = cache.store
+    assert isinstance(store, MemoryStore)
+    assert len(store) == 5
+    for number in range(3):
+        scenario = calls.Scenario("miss", scale.after_all(cache, 5 + number), outcome="stored")
+        calls.verify(scenario._replace(share=64))  # raises where it is none
+    assert len(store) == 5
+
+
+def test_all_threads_ask() -> None:
+    asked = Counter[int]()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        asked[threading.get_ident()] += 1
+        return calls.constant(environ, start_response)
+
+    assert min(scale.together(app, 4, 80)) > 0
+    assert sum(asked.values()) == 80
+
+
 # ── commands ──────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", ["hit", "miss", "memory"])
+@pytest.mark.parametrize("name", ["hit", "miss", "memory", "scale"])
 def test_command(name: str, tmp_path: Path) -> None:
     """In a process of its own, since Django is set up once."""
     output = tmp_path / "results.json"
@@ -195,5 +285,5 @@ def test_command(name: str, tmp_path: Path) -> None:
 def test_commands_are_listed() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
-    for name in ("hit", "miss", "memory", "conformance"):
+    for name in ("hit", "miss", "memory", "scale", "conformance"):
         assert f"\n  {name} " in result.output
