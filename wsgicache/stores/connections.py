@@ -26,6 +26,7 @@ T = TypeVar("T")
 PATIENCE = 0.06
 """The part of the timeout that all threads wait for an answer; after it only one does, and after
 twice as long nobody begins to."""
+_WAITED = "it is slow, and another thread waits for it (a longer timeout lets all wait longer)"
 _RECEIVED = 65_536
 _LARGE = 16_384
 
@@ -153,7 +154,7 @@ class _Turn:
         """Begin an operation. Raises NotWaited where another has been at one for too long."""
         if monotonic() - self._since > self.patience:
             self._others += 1
-            raise NotWaited("another thread waits for the server")
+            raise NotWaited(_WAITED)
 
     def wait(self, connection: object, ends: float) -> None:
         """Wait for longer. Raises NotWaited or, after *ends*, TimeoutError."""
@@ -163,7 +164,7 @@ class _Turn:
             self.waiting = connection
         if self.waiting is not connection:
             self._others += 1
-            raise NotWaited("another thread waits for the server")
+            raise NotWaited(_WAITED)
         if now > ends:
             raise Hung("timed out") if self._others else TimeoutError("timed out")
 

@@ -38,8 +38,9 @@ class MemcachedStore(PackedStore):
     path of a UNIX socket; or a client of pymemcache's (Client, PooledClient, HashClient), of which
     the servers and how to connect to them are taken, and nothing else.
 
-    An operation takes *timeout* seconds at most, and up to *idle* connections to each server are
-    kept open. *tls* is used for connections where given. *limit* is how many bytes a value may
+    An operation takes *timeout* seconds at most; a server that usually takes more than a twentieth
+    of that needs a longer one, since then one thread waits for it and the others do without
+    (`connections`). Up to *idle* connections to each server are kept open. *tls* is used for connections where given. *limit* is how many bytes a value may
     have (memcached's ``-I``, less a little). The other options are those of `PackedStore`. Raises
     TypeError or ValueError for what makes no sense; a server that cannot be reached is none of it.
     """
