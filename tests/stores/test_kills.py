@@ -15,7 +15,7 @@ import pytest
 from cachelib import FileSystemCache, RedisCache
 from pymemcache.client.base import Client
 
-from tests.scene import FakeClock
+from tests.scene import FakeClock, Scene
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
 from tests.stores.test_packing import mutated
@@ -141,6 +141,12 @@ class Stage:
         else:
             self.client.set(name, value)
 
+    def remove(self, name: str) -> None:
+        if self.kind == "file":
+            self._path(name).unlink()
+        else:
+            self.client.delete(name)
+
     def close(self) -> None:
         if self.kind != "file":
             self.client.close()
@@ -182,3 +188,39 @@ def test_pieces_in_another_order_are_a_miss(stage: Stage) -> None:
             stage.tamper(name, held[place])
         expected = content if list(order) == sorted(order) else None
         assert content_of(stage.store, found(stage.store, "/large")) == expected
+
+
+@pytest.mark.parametrize("how", ["evicted", "expired", "replaced", "purged", "all purged"])
+def test_r11_a_content_that_goes_between_look_up_and_reading(
+    stage: Stage, make_scene: Callable[..., Scene], how: str
+) -> None:
+    """It is a miss, never a part; where it was not removed yet it may be served."""
+    store, old, new = stage.store, os.urandom(1_200_000), os.urandom(1_200_000)
+    scene = make_scene(store=store, clock=stage.clock)
+    scene.app(200, old, cache_control="max-age=60")
+    scene.get("/large")
+    assert scene.get("/large").body == old
+    scene.app(200, new, cache_control="max-age=60")
+    get, pieces = store.get, [name for name in stage.names() if ":1p:" in name]
+    assert len(pieces) >= 2
+
+    def and_then_it_goes(key: Any) -> Any:
+        entry = get(key)
+        store.get = get
+        if how == "evicted":
+            stage.remove(pieces[-1])
+        elif how == "expired":
+            for name in pieces:
+                stage.remove(name)
+        elif how == "purged":
+            scene.cache.purge("http://example.org/large")
+        elif how == "all purged":
+            scene.cache.purge_all()
+        else:
+            fill(store, stage.clock, new, target="/large").commit()
+        return entry
+
+    store.get = and_then_it_goes
+    got = scene.get("/large")
+    assert got.body == (old if how == "all purged" else new)
+    assert scene.get("/large").body == scene.get("/large").body == new

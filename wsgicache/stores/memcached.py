@@ -40,9 +40,10 @@ class MemcachedStore(PackedStore):
 
     An operation takes *timeout* seconds at most; a server that usually takes more than a twentieth
     of that needs a longer one, since then one thread waits for it and the others do without
-    (`connections`). Up to *idle* connections to each server are kept open. *tls* is used for connections where given. *limit* is how many bytes a value may
-    have (memcached's ``-I``, less a little). The other options are those of `PackedStore`. Raises
-    TypeError or ValueError for what makes no sense; a server that cannot be reached is none of it.
+    (`connections`). Up to *idle* connections to each server are kept open. *tls* is used for
+    connections where given. *limit* is how many bytes a value may have (memcached's ``-I``, less a
+    little). The other options are those of `PackedStore`. Raises TypeError or ValueError for what
+    makes no sense; a server that cannot be reached is none of it.
     """
 
     def __init__(
