@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from benchmarks.charts import charts
+from benchmarks.collapse import collapse
 from benchmarks.conformance import conformance
 from benchmarks.every import every
+from benchmarks.faults import faults
 from benchmarks.hit import hit
 from benchmarks.memory import memory
 from benchmarks.miss import miss
@@ -21,8 +23,10 @@ def main() -> None:
 
 
 main.add_command(charts)
+main.add_command(collapse)
 main.add_command(conformance)
 main.add_command(every)
+main.add_command(faults)
 main.add_command(hit)
 main.add_command(http)
 main.add_command(memory)

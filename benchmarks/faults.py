@@ -1,0 +1,206 @@
+"""What must not happen when something breaks, each as one line: how often it was tried, what is
+demanded, what was measured. The ids are those of the project's list of figures.
+
+Counts that are demanded to be 0 are things that went wrong.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import click
+
+from benchmarks import collapse
+from benchmarks import faults_bodies as bodies
+from benchmarks import faults_pages as pages
+from benchmarks import faults_processes as processes
+from benchmarks import faults_streams as streams
+from benchmarks.calls import progress
+from benchmarks.results import Claim, show
+from benchmarks.servers import ServerFailed
+
+MIB = 1 << 20
+T = TypeVar("T")
+
+
+class Size(NamedTuple):
+    """How much is tried."""
+
+    crowd: collapse.Size
+    identity_rounds: int
+    budget: int
+    """Bytes of the store that is flooded."""
+    streams: int
+    stream_bytes: int
+    mixed: int
+    """Requests of F13, at all servers together."""
+    servers: tuple[str, ...]
+    forks: int
+
+
+FULL = Size(collapse.FULL, 10_000, 32 * MIB, 10, 1024 * MIB, 100_000, tuple(bodies.SERVERS), 100)
+QUICK = Size(collapse.QUICK, 20, 2 * MIB, 2, 64 * MIB, 300, ("wsgiref", "cheroot"), 5)
+
+
+# ── pages ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def f1(size: Size) -> Iterator[Claim]:
+    """Nobody sees what was made for another."""
+    seen, wrong = pages.identities(size.identity_rounds)
+    tried = f"{size.identity_rounds:,} rounds of {pages.CLIENTS} identities on one URL"
+    yield Claim(f"F1 {tried}, {seen:,} pages: pages of another's", wrong, 0)
+
+
+def f11(size: Size) -> Iterator[Claim]:
+    """What is asked for often survives what is asked for once."""
+    found = apart(pages.flood, size.budget)
+    budget = f"{size.budget // MIB} MiB"
+    yield Claim(
+        f"F11 {found.requests:,} requests, nine of ten for one-time URLs, {budget}: "
+        "hit ratio of the hot set, by that without them",
+        found.flooded / found.calm,
+        0.9,
+        at_most=False,
+    )
+    most = 1.25 * size.budget / MIB + 64
+    yield Claim("F11 then: MiB of the process", found.resident / MIB, most)
+    yield Claim("F11 1,000 variants of one URL: kept", found.variants, 64)
+
+
+def f18(size: Size) -> Iterator[Claim]:
+    """No step of a clock makes a page last."""
+    found = [pages.oldest(step) for step in pages.STEPS]
+    if not all(hits for hits, _ in found):
+        raise click.ClickException("F18: never a hit")
+    hits = sum(hits for hits, _ in found)
+    yield Claim(
+        f"F18 the wall clock steps by ±1 h and ±10 years, {hits} hits: seconds of the oldest",
+        max(age for _, age in found),
+        pages.LIFETIME + pages.WINDOW + 1,
+    )
+
+
+# ── F9, F10: crowds ───────────────────────────────────────────────────────────────────────────
+
+
+def f9_f10(size: Size) -> Iterator[Claim]:
+    """Nobody waits for what cannot be shared, or hangs with whom he waits for."""
+    crowd = size.crowd
+    found = collapse.measured(crowd)
+
+    def middle(name: str, of: Callable[[collapse.Burst], float]) -> float:
+        return statistics.median(of(case.burst) for case in found[name])
+
+    def last(one: collapse.Burst) -> float:
+        return 1000 * one.seconds[-1]
+
+    took = middle("no cache", last)
+    many = f"{crowd.clients} at once"
+    asked = max(case.burst.asked for case in found["cacheable"])
+    yield Claim(f"F9 {many}, cacheable: requests that reach the app", asked, 1)
+    late = middle("cacheable", lambda one: 1000 * one.percentile(0.99))
+    said = f"T = {took:.0f} is that without a cache"
+    what = f"F9 {many}, cacheable: ms of the 99th percentile, demanded 1.2 T + 20 ({said})"
+    yield Claim(what, late, 1.2 * took + 20)
+    # The second half begins when the first has ended: what threads cost has to be added.
+    for name, times, more in (
+        ("uncacheable, first burst", 2, 20),
+        ("uncacheable, second burst", 1.1, 0),
+    ):
+        what = f"F9 {many}, {name}: ms until all are answered, demanded {times} T"
+        bound = times * took + more
+        yield Claim(f"{what}{f' + {more}' if more else ''}", middle(name, last), bound)
+    broken = ("leader raises", "leader exits", "leader hangs", "app raises on")
+    bound = 1000 * crowd.timeout + 1.2 * took + 20
+    for name in broken:
+        what = f"F10 {many}, {name}: ms until all others are answered, demanded"
+        limit = f"{crowd.timeout:g} s + 1.2 T + 20"
+        yield Claim(f"{what} {limit}", middle(name, last), bound)
+    once = max(case.burst.asked for name in broken[:2] for case in found[name])
+    yield Claim(f"F10 {many}, leader raises or exits: requests that reach the app", once, 2)
+    every = sum(len(found[name]) for name in broken)
+    left = sum(case.flying for name in broken for case in found[name])
+    yield Claim(f"F10 after {every} of these crowds: flights left", left, 0)
+
+
+# ── F12, F13: servers ─────────────────────────────────────────────────────────────────────────
+
+
+def f12(size: Size) -> Iterator[Claim]:
+    """Streams pass as if there were no cache."""
+    found = streams.streamed(size.streams, size.stream_bytes)
+    told = f"{size.streams} streams of {size.stream_bytes // MIB} MiB over gunicorn"
+    yield Claim("F12 events over gunicorn: ms that the first comes later", 1000 * found.later, 5)
+    yield Claim(f"F12 {told}: MiB that its process grows", found.grown / MIB, 10)
+    what = f"F12 {told}: throughput, by that of the app alone"
+    yield Claim(what, found.throughput, 0.95, at_most=False)
+
+
+def f13(size: Size) -> Iterator[Claim]:
+    """Every body is closed once, and nobody complains of the cache or of what it is told."""
+    present = [name for name in size.servers if bodies.is_installed(name)]
+    share = size.mixed // len(present)
+    found = [bodies.mixed(bodies.SERVERS[name](), share) for name in present]
+    at = f"F13 {share * len(found):,} mixed requests at {', '.join(present)}"
+    opened = sum(one.opened for one in found)
+    lost = sum(abs(one.opened - one.closed) for one in found)
+    yield Claim(f"{at}: bodies not closed once, of {opened:,}", lost, 0)
+    complaints = sum(one.complaints for one in found)
+    said = "; ".join({one.first for one in found if one.first})
+    what = f"{at}: complaints of wsgiref.validate{f' ({said})' if said else ''}"
+    yield Claim(what, complaints, 0)
+    heard = bodies.linted(share)
+    what = f"F13 {share:,} requests in process: complaints of LintMiddleware"
+    yield Claim(f"{what} ({heard[0]})" if heard else what, len(heard), 0)
+
+
+# ── F14: processes ────────────────────────────────────────────────────────────────────────────
+
+
+def f14(size: Size) -> Iterator[Claim]:
+    """No child hangs, and nothing that hangs keeps a server."""
+    found = apart(processes.forked, size.forks)
+    under = f"F14 {size.forks} forks under load"
+    yield Claim(f"{under}: children or threads that hang", found.hung, 0)
+    yield Claim(f"{under}: children that fail", found.failed, 0)
+    grace = processes.GRACE
+    yield Claim(
+        f"F14 SIGTERM while a refresh hangs, gunicorn with {grace} s of grace: seconds to its end",
+        processes.terminated(),
+        grace + 1,
+    )
+
+
+def apart(function: Callable[[int], T], size: int) -> T:
+    """What *function* returns for *size* in a new process."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(function, size).result()
+
+
+# ── all ───────────────────────────────────────────────────────────────────────────────────────
+
+FAULTS = (f1, f9_f10, f11, f12, f13, f14, f18)
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="A few of each: a first impression.")
+@click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path))
+def faults(quick: bool, output: Path | None) -> None:
+    """Break things around the cache; count what reaches a client, time what waits."""
+    size = QUICK if quick else FULL
+    claims: list[Claim] = []
+    try:
+        with progress(len(FAULTS), "breaking things") as step:
+            for fault in FAULTS:
+                claims += fault(size)
+                step()
+    except ServerFailed as error:
+        raise click.ClickException(str(error)) from None
+    show("faults", (), claims, output)
