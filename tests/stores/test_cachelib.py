@@ -17,7 +17,7 @@ import pytest
 from cachelib import BaseCache, FileSystemCache, MemcachedCache, NullCache, RedisCache, SimpleCache
 
 from tests.running import binary, eventually
-from tests.scene import FakeClock, Scene
+from tests.scene import EPOCH, FakeClock, Scene
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
 from tests.stores.test_memcached import listening
@@ -299,6 +299,15 @@ def test_r3_redis_byte_by_byte() -> None:
 
 
 @pytest.mark.network
+def test_r12_keys_that_are_no_text(client: Any, store: CachelibStore, clock: FakeClock) -> None:
+    fill(store, clock, target="/a").commit()
+    prefix = store._names.prefix("entry").encode()
+    client.set(prefix + b"\xff\xfe", b"junk")
+    client.set(prefix + b"junk", b"junk")
+    assert store.keys(("http", "example.org", "/", "")) == [("http", "example.org", "/a", "")]
+
+
+@pytest.mark.network
 def test_redis_on_a_unix_socket(tmp_path: Path, clock: FakeClock) -> None:
     path = tmp_path / "redis.sock"
     line = [binary("redis-server"), "--port", "0", "--unixsocket", str(path), "--save", ""]
@@ -395,6 +404,29 @@ def test_r8_the_system_refuses(
             broken.setattr("cachelib.file.tempfile.mkstemp", refuse)
         pages(on_disk, count=4)
     eventually(lambda: on_disk.get("/0").hit, "the store has not healed")
+
+
+@pytest.mark.parametrize(
+    ("call", "change"), [("replace", emptied(EPOCH + 1)), ("remove", lambda entry: None)]
+)
+def test_r8_files_of_another_user(
+    on_disk: Scene, monkeypatch: pytest.MonkeyPatch, call: str, change: Any
+) -> None:
+    """cachelib tries for a while, and then says that all is well; a purge must not."""
+    pages(on_disk, count=1)
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise PermissionError(1, "Operation not permitted")
+
+    key = ("http", "example.org", "/0", "")
+    with monkeypatch.context() as broken:
+        broken.setattr("cachelib.file.sleep", lambda seconds: None)
+        broken.setattr(f"cachelib.file.os.{call}", refuse)
+        with pytest.raises(StoreError, match="did not replace what it had"):
+            on_disk.cache.store.update(key, change)
+        pages(on_disk, count=2)
+    on_disk.cache.purge("http://example.org/0")
+    assert not on_disk.get("/0").hit
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"\0\0\0\0", b"\0\0\0\0junk", b"\xff" * 100])

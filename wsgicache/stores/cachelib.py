@@ -141,6 +141,9 @@ class _Node:
                 self.remove(name)
             else:
                 self.write(name, value, seconds)
+            # A cache may say that it did what it could not do: with a file of another user, say.
+            if self.read((name,))[0] != value:
+                raise StoreError(f"{self.name} did not replace what it had")
             return True
 
     def write(self, name: str, value: bytes, seconds: int) -> None:
@@ -223,7 +226,7 @@ class _RedisNode(_Node):
         begin = self._key("")
         pattern = "".join(f"\\{one}" if one in "*?[]\\" else one for one in begin + prefix) + "*"
         found = self._ask(lambda: list(self._client.scan_iter(match=pattern, count=1000)))
-        texts = [key.decode() if isinstance(key, bytes) else key for key in found]
+        texts = [str(key, "utf-8", "replace") if type(key) is bytes else key for key in found]
         return [text[len(begin) :] for text in texts]
 
     def stats(self) -> dict[str, object]:
