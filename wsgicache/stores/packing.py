@@ -104,6 +104,7 @@ _ALIKE: dict[str, tuple[type, ...]] = {
 }
 """What stands in a record as it is, and of which types."""
 
+_FIELD_NAMES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+\n)*")
 _FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS = re.compile(r"[1-5][0-9]{2}(?: .*)?")
 _CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
@@ -192,13 +193,15 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
     ]
     groups = tuple(said.pop("groups"))
     withheld = [(name, value) for name, value in said.pop("withheld", ())]
+    names = "".join([f"{name}\n" for name, _ in (*fields, *not_modified, *withheld)])
     texts = [text for line in fields for text in line]
     texts += [text for line in withheld for text in line]
     texts += [text for line in not_modified for text in line]
     texts += [value for _, value in validators]
     texts += (*groups, said["cache_status"], said["status"])
     if (
-        _FIELD_TEXT.fullmatch("".join(texts)) is None
+        _FIELD_NAMES.fullmatch(names) is None
+        or _FIELD_TEXT.fullmatch("".join(texts)) is None
         or _STATUS.fullmatch(said["status"]) is None
         or not _CONDITIONS.issuperset([key for key, _ in validators])
         or said["length"] < 0
@@ -213,7 +216,7 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         validators=validators,
         groups=groups,
         withheld=withheld,
-        span=_span(said.pop("span")),
+        span=_span(said.pop("span"), said["length"]),
         kept=_kept(said.pop("kept")),
         **said,
     )
@@ -226,11 +229,14 @@ def _number(value: Any) -> float:
     return number
 
 
-def _span(value: Any) -> tuple[int, int, int | None] | None:
+def _span(value: Any, bytes_held: int) -> tuple[int, int, int | None] | None:
     if value is None:
         return None
     first, last, length = value
-    _number(first), _number(last), _number(0 if length is None else length)
+    if not type(first) is type(last) is int or type(length) not in (int, type(None)):
+        raise ValueError(value)
+    if first < 0 or last - first + 1 != bytes_held or (length is not None and length <= last):
+        raise ValueError(value)
     return first, last, length
 
 
