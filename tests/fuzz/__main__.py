@@ -21,7 +21,7 @@ from pathlib import Path
 
 NAMES = "cache_control vary date range etag host_key entry_decode memcached_reply wsgi_exchange"
 NAMES += " admin"
-SHORT = 120
+SHORT = 200
 """Bytes up to which an input is worth a line in the corpus."""
 MOST = 100
 STUCK = 30
@@ -76,7 +76,7 @@ def watched(name: str, seconds: int, keep: bool) -> int:
     broke = [data for file, data in found.items() if re.match("crash|timeout|oom|leak", file)]
     told = re.search(r"number_of_executed_units: (\d+)", done.stderr)
     fresh = sorted({data for data in found.values() if len(data) <= SHORT} - known, key=len)
-    worth = [*broke, *(fresh[:MOST] if keep else ())]
+    worth = [*broke, *(fresh[:: len(fresh) // MOST + 1] if keep else ())]
     if worth:
         with (FOLDER / f"{name}.txt").open("a", encoding="ascii") as corpus:
             corpus.writelines(f"{data!r}\n" for data in worth)

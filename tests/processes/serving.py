@@ -118,7 +118,14 @@ class Site:
 
     def asked(self, beginning: str = "GET ") -> Counter[int]:
         """How often each process's app was asked for what begins so."""
-        path = self.folder / "asked"
+        return self._noted("asked", beginning)
+
+    def tried(self, target: str) -> Counter[int]:
+        """How often each process has tried to get the lease of *target*."""
+        return self._noted("leased", f"LEASE {target}")
+
+    def _noted(self, name: str, beginning: str) -> Counter[int]:
+        path = self.folder / name
         lines = path.read_text().splitlines() if path.exists() else []
         split = [line.partition(" ") for line in lines]
         return Counter(int(pid) for pid, _, what in split if what.startswith(beginning))

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from wsgicache import CacheMiddleware, MemoryStore, Policy
+from wsgicache.rules.keys import Key
 from wsgicache.stores import store_from_url
 
 Environ = dict[str, Any]
@@ -28,8 +29,7 @@ def app(environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
     """A page with the process, the target and a number of its own in it."""
     target = f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
     method = environ["REQUEST_METHOD"]
-    with (FOLDER / "asked").open("ab", buffering=0) as asked:
-        asked.write(f"{os.getpid()} {method} {target}\n".encode())
+    note("asked", f"{os.getpid()} {method} {target}")
     said = {name: values[0] for name, values in parse_qs(environ["QUERY_STRING"]).items()}
     if method != "POST":
         wait(said)
@@ -43,6 +43,12 @@ def app(environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
     body = f"{os.getpid()} {target} {os.urandom(4).hex()}".encode()
     start_response("200 OK", [*fields, ("Content-Length", str(len(body)))])
     return [body]
+
+
+def note(name: str, line: str) -> None:
+    """Add *line* to a file, as a whole."""
+    with (FOLDER / name).open("ab", buffering=0) as file:
+        file.write(f"{line}\n".encode())
 
 
 def wait(said: dict[str, str]) -> None:
@@ -61,6 +67,15 @@ def wait(said: dict[str, str]) -> None:
 store = store_from_url(STORE) if STORE else MemoryStore()
 policy = Policy(off_file=str(FOLDER / "off"), collapse_timeout=30)
 cache = CacheMiddleware(app, store=store, policy=policy)
+if cache.shared is not None:
+    lease = cache.shared.lease
+
+    def told(key: Key, token: str, seconds: float) -> bool:
+        """Write a line for each attempt to get a lease."""
+        note("leased", f"{os.getpid()} LEASE {key[2]}?{key[3]}")
+        return lease(key, token, seconds)
+
+    cache.shared.lease = told  # type: ignore[method-assign]
 
 
 def front(environ: Environ, start_response: Callable[..., Any]) -> Any:
