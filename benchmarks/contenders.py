@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 PYTHON_SERVERS = ("granian", "gunicorn", "waitress")
-THREADS = 4  # of each of them; waitress has as many by default
 TARGET = "/articles/42?page=2"
 FIELDS = {
     name[5:].title().replace("_", "-"): value
@@ -94,8 +93,11 @@ class Missing(NamedTuple):
     reason: str
 
 
-def contenders(stack: ExitStack) -> Iterator[Contender | Missing]:
-    """Start and check one after another; they run until *stack* ends."""
+def contenders(stack: ExitStack, threads: int) -> Iterator[Contender | Missing]:
+    """Start and check one after another; they run until *stack* ends.
+
+    Servers in Python call the application in so many *threads*.
+    """
     origin = 0
     for server in PYTHON_SERVERS:
         for what, factory in (("constant app", bare), ("wsgicache", cached)):
@@ -106,7 +108,7 @@ def contenders(stack: ExitStack) -> Iterator[Contender | Missing]:
                 continue
             made = f"{__name__}:{factory.__name__}"
             found = _started(
-                stack, name, line(server, made, port, THREADS), port, factory is cached
+                stack, name, line(server, made, port, threads), port, factory is cached
             )
             yield found
             if isinstance(found, Contender) and not found.caches:

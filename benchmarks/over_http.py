@@ -18,7 +18,7 @@ from typing import NamedTuple
 import click
 
 from benchmarks.calls import progress
-from benchmarks.contenders import FIELDS, TARGET, THREADS, Contender, Missing, check, contenders
+from benchmarks.contenders import FIELDS, TARGET, Contender, Missing, check, contenders
 from benchmarks.results import Claim, Figure, number, show
 from benchmarks.servers import HOST
 
@@ -125,16 +125,23 @@ def steady(throughput: dict[str, Figure]) -> bool:
 @click.command()
 @click.option("--rounds", type=click.IntRange(1), default=11, show_default=True)
 @click.option("--seconds", type=click.IntRange(1), default=10, show_default=True, help="Of a run.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Of servers in Python; more of them contend for the GIL, as nobody waits here.",
+)
 @click.option("--quick", is_flag=True, help="One round of a second: a first impression.")
 @click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path))
-def http(rounds: int, seconds: int, quick: bool, output: Path | None) -> None:
+def http(rounds: int, seconds: int, threads: int, quick: bool, output: Path | None) -> None:
     """Load servers with wrk: the constant app, wsgicache, nginx, Varnish."""
     if quick:
         rounds, seconds = 1, 1
     if shutil.which("wrk") is None or not Path("/proc/self/stat").exists():
         raise click.ClickException("http needs wrk (on Debian: apt install wrk), and Linux")
     with ExitStack() as stack:
-        found = list(contenders(stack))
+        found = list(contenders(stack, threads))
         servers = [item for item in found if isinstance(item, Contender)]
         for item in found:
             if isinstance(item, Missing):
@@ -153,6 +160,6 @@ def http(rounds: int, seconds: int, quick: bool, output: Path | None) -> None:
         click.echo("\n".join(others))
     click.echo(
         f"Medians and quartiles of {rounds} interleaved runs of {seconds} s: wrk with 1 thread and "
-        f"{CONNECTIONS} connections, on the same {os.cpu_count()} cores; {len(servers)} servers, "
-        f"those in Python with one process and {THREADS} threads."
+        f"{CONNECTIONS} connections, on the same {os.cpu_count()} cores; one worker of every server, "
+        f"threads in which those in Python call the app: {threads}."
     )

@@ -97,8 +97,8 @@ THREADED: dict[str, Callable[[WSGIApplication, int], AbstractContextManager[int]
 }
 COMMANDS = {
     "waitress": "--listen={host}:{port} --threads={threads} --call {factory}",
-    "gunicorn": "--bind {host}:{port} --workers 1 --threads {threads} --log-level critical "
-    "{factory}()",
+    "gunicorn": "--bind {host}:{port} --worker-class gthread --threads {threads} "
+    "--log-level critical {factory}()",
     "granian": "--interface wsgi --host {host} --port {port} --blocking-threads {threads} "
     "--no-log --factory {factory}",
 }
