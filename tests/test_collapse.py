@@ -590,6 +590,57 @@ def test_r38_a_failure_that_is_over_is_forgotten(over: str) -> None:
     stage.check_idle()
 
 
+STALE = "max-age=10, stale-if-error=60"
+
+
+@pytest.mark.parametrize(
+    ("said", "failure"),
+    [(STALE, Turn(reply=Reply(503))), ("max-age=10", Turn(raises=RAISED))],
+    ids=["503", "raised"],
+)
+def test_r38_where_a_stale_response_stands_in_it_does_for_all(said: str, failure: Turn) -> None:
+    """RFC 5861 §4: an error was met; those who have waited for it need not meet it again."""
+    stage, gate = Stage(Policy(stale_if_raised=60, **PATIENT)), Gate()
+    stage.app.plays(page(b"old", said), replace(failure, before=gate))
+    stage.get()
+    stage.clock.advance(11)
+    crowd = stage.many(30)
+    stage.waiters.until(29)
+    gate.open()
+    answers = crowd.answers()
+    assert {(answer.body, answer.age) for answer in answers} == {(b"old", 11)}
+    assert told(answers)["fwd=stale; collapsed"] == 29
+    assert stage.app.count == 2
+    stage.check_idle()
+
+
+@pytest.mark.parametrize(
+    ("said", "failure"),
+    [("max-age=10", Turn(reply=Reply(503))), ("max-age=10", Turn(raises=RAISED))],
+    ids=["503", "raised"],
+)
+def test_r38_a_stale_response_stands_in_for_those_only_whom_it_may(
+    said: str, failure: Turn
+) -> None:
+    """The one in front allows it by a directive of its own (RFC 5861 §4); the others do not."""
+    policy = Policy(stale_if_raised=0, **PATIENT)
+    stage, gate, second = Stage(policy), Gate(), Gate()
+    stage.app.plays(page(b"old", said), replace(failure, before=gate), Turn(before=second))
+    stage.get()
+    stage.clock.advance(11)
+    allowing = stage.many(1, "/", ("Cache-Control", "stale-if-error=60"))
+    gate.until(1)
+    crowd = stage.many(5)
+    stage.waiters.until(5)
+    gate.open()
+    stage.waiters.until(5 + 4)
+    second.open()
+    assert [answer.body for answer in allowing.answers()] == [b"old"]
+    assert {answer.body for answer in crowd.answers()} == {b"page"}
+    assert stage.app.count == 3
+    stage.check_idle()
+
+
 def test_x4_failures_are_bounded() -> None:
     stage = Stage()
     for number in range(1_050):

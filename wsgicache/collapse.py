@@ -35,6 +35,8 @@ class Outcome(Enum):
     """Its response cannot be shared: everybody goes on alone."""
     FAILED = "failed"
     """There is no response: somebody else should lead."""
+    STOOD_IN = "stood in"
+    """The app failed, and a stale response stood in: it may for others, too."""
     FAILED_AGAIN = "failed again"
     """Nor was there one before: everybody goes on alone."""
 
@@ -42,7 +44,7 @@ class Outcome(Enum):
 class Flight:
     """One request on its way, as those that wait for it know it."""
 
-    __slots__ = ("event", "flights", "key", "landed", "outcome", "owner", "took_off")
+    __slots__ = ("code", "event", "flights", "key", "landed", "outcome", "owner", "took_off")
 
     def __init__(self, flights: Flights, key: Hashable, owner: int, took_off: float) -> None:
         self.flights = flights
@@ -50,6 +52,8 @@ class Flight:
         self.owner = owner
         self.took_off = took_off
         self.outcome: Outcome | None = None
+        self.code: int | None = None
+        """The status for which a stale response stood in; None where the app raised."""
         self.event: threading.Event | None = None
         self.landed: Callable[[], object] | None = None
         """What to do at landing, outside any lock: give a lease back."""
@@ -150,8 +154,10 @@ class Flights:
         """What *outcome* comes to after what is known of the key of *flight*; it is known now."""
         key, now = hash(flight.key), self._clock.now()
         failed_at = self._failed.pop(key, None)
-        if outcome is Outcome.FAILED:
+        if outcome is Outcome.FAILED or outcome is Outcome.STOOD_IN:
             _add(self._failed, key, now, _MOST_FAILED)
+            if outcome is Outcome.STOOD_IN:
+                return outcome
             if failed_at is not None and flight.took_off - failed_at <= self._longest:
                 return Outcome.FAILED_AGAIN
         elif outcome is Outcome.REFUSED:

@@ -114,7 +114,7 @@ class Forward:
             if self.relayed or not self._may_stand_in(None):
                 raise
             self.keeper.report("raised", "the app raised: a stale response stands in")
-            return self._stand_in("detail=raised")
+            return self._stand_in("detail=raised", None)
         if not self.relayed:
             response = self._received(exchange, body)
             if self._is_for_us(response):
@@ -183,7 +183,7 @@ class Forward:
             return self._freshen(response)
         message = f"the app answered {response.code}: a stale response stands in"
         self.keeper.report("error", message)
-        return self._stand_in(f"fwd-status={response.code}")
+        return self._stand_in(f"fwd-status={response.code}", response.code)
 
     def _freshen(self, response: Response) -> Iterable[bytes] | Reuse:
         """Freshen what the app's 304 is about, to answer from it (§4.3.4)."""
@@ -230,10 +230,12 @@ class Forward:
         )
         return again.ask()
 
-    def _stand_in(self, said: str) -> Reuse:
+    def _stand_in(self, said: str, code: int | None) -> Reuse:
         """Have what is stale served because the app failed (§4.2.4, RFC 5861 §4)."""
         assert self.decision.stored is not None
-        self.request.land(Outcome.FAILED)
+        if self.request.flight is not None:
+            self.request.flight.code = code
+        self.request.land(Outcome.STOOD_IN)
         age = self.keeper.clock.now() - self.decision.stored.generated_at
         told = f"fwd={self.decision.forward}; {said}"
         return Reuse(self.decision._replace(age=age), told, [])

@@ -36,6 +36,7 @@ from wsgicache.rules.reuse import (
     forwarded,
     may_collapse,
     select,
+    stood_in,
 )
 from wsgicache.rules.telling import refused_fields, relayed_fields, reused_lines
 from wsgicache.stores import SharedStore
@@ -54,6 +55,10 @@ SAFE = frozenset(
 
 LEASE_SECONDS = 3.0
 """How long a process may keep others waiting for its answer, alive or dead."""
+
+
+_LOOKED_AFTER = (Outcome.KEPT, Outcome.FAILED, Outcome.STOOD_IN)
+"""How a flight ends after which those who waited for it decide again."""
 
 
 class CacheMiddleware(Purging):
@@ -250,9 +255,11 @@ class CacheMiddleware(Purging):
             if flight is None:
                 break
             outcome = self.flights.wait(flight, deadline - time.monotonic())
-            if outcome is not Outcome.KEPT and outcome is not Outcome.FAILED:
+            if outcome not in _LOOKED_AFTER:
                 break
             decision = self.decide_again(request, outcome)
+            if outcome is Outcome.STOOD_IN:
+                decision = stood_in(request, decision, self.clock.now(), flight.code, self.policy)
             if decision.forward is None:
                 return decision
         request.flight = self.flights.alone(key)

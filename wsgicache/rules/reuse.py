@@ -191,3 +191,14 @@ def may_stand_in(
         window = max(window, policy.stale_if_raised)
     # Nor does it where nothing lets it, fresh as it may be for those who do not ask for more.
     return window > 0 and now - stored.generated_at - stored.freshness_lifetime < window
+
+
+def stood_in(
+    request: Request, decision: Decision, now: float, code: int | None, policy: Policy
+) -> Decision:
+    """*decision* for a request that has waited while the app failed with *code* and a stale
+    response stood in: the same, if it may here, too."""
+    stored = decision.stored
+    if stored is None or not may_stand_in(request, stored, now, code, policy):
+        return decision
+    return decision._replace(forward=None, age=now - stored.generated_at)
