@@ -97,7 +97,7 @@ THREADED: dict[str, Callable[[WSGIApplication, int], AbstractContextManager[int]
 }
 COMMANDS = {
     "waitress": "--listen={host}:{port} --threads={threads} --call {factory}",
-    "gunicorn": "--bind {host}:{port} --worker-class gthread --threads {threads} "
+    "gunicorn": "--bind {host}:{port} --workers 1 --worker-class gthread --threads {threads} "
     "--log-level critical {factory}()",
     "granian": "--interface wsgi --host {host} --port {port} --blocking-threads {threads} "
     "--no-log --factory {factory}",
