@@ -659,6 +659,25 @@ def test_a2_the_token_is_compared_in_constant_time() -> None:
 # ── at once, and from many threads (A13, A18, F15) ───────────────────────────────────────────────
 
 
+@pytest.mark.parametrize("purge", PURGES.values(), ids=PURGES)
+def test_a18_a_purge_keeps_no_hit_waiting(scene: Scene, purge: Callable[[Any], object]) -> None:
+    """It holds the memory's lock while it is under way; a hit takes none."""
+    scene.app(200, "page", cache_control="max-age=60")
+    scene.get("/other")
+    assert scene.get("/other").hit
+    store: Any = scene.cache.store
+    purging = threading.Thread(target=purge, args=(scene.cache,))
+    hits: list[bool] = []
+    asking = threading.Thread(target=lambda: hits.append(scene.get("/other").hit))
+    with store._lock:
+        for thread in (purging, asking):
+            thread.start()
+        asking.join(30)
+        assert hits == [True]
+        assert purging.is_alive()
+    purging.join(30)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_f15_nothing_older_than_a_purge_is_served_after_it(seed: int) -> None:
     """The app's page changes, then it is purged: from then on nobody sees an older one."""

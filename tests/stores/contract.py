@@ -189,7 +189,7 @@ class StoreContract:
         "lifetime",
         [1, 2_592_000, 2_592_001, 31_536_000, 2**31 - 1, 2**31, 2**32, 10**12, 10**30],
     )
-    def test_f16_any_lifetime(
+    def test_t8_f16_any_lifetime(
         self, store: Any, other: Any, clock: FakeClock, lifetime: int
     ) -> None:
         fill(store, clock, cache_control=f"max-age={lifetime}").commit()
@@ -486,7 +486,7 @@ class StoreContract:
             store.bump([f"* t{number % 3}"], clock.now())
             assert found(store) is None
 
-    def test_f15_purges_while_others_read(self, make: Make, clock: FakeClock) -> None:
+    def test_a13_f15_purges_while_others_read(self, make: Make, clock: FakeClock) -> None:
         """After a purge has returned, nothing older than it is read in this process."""
         store = make()
         newest = 0
@@ -657,7 +657,7 @@ class SharedContract(StoreContract):
         assert any(b"max-age=60" in value for value in held.values())
         assert not any(b"c0ffee" in value for value in held.values())
 
-    def test_f3_names_are_plain(
+    def test_t2_f3_names_are_plain(
         self, store: Any, clock: FakeClock, others: Callable[[], dict[str, bytes]]
     ) -> None:
         import re

@@ -440,6 +440,41 @@ def test_r12_files_that_others_have_written(on_disk: Scene, tmp_path: Path, cont
     assert on_disk.get("/0").hit
 
 
+def _folder(path: Path) -> None:
+    (path / "more").mkdir(parents=True)
+
+
+def _link(path: Path) -> None:
+    other = path.parent.parent / "other"
+    other.write_bytes(b"\0\0\0\0secret")
+    path.symlink_to(other)
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(50_000_000)
+
+
+@pytest.mark.parametrize("plant", [_folder, _link, _loop, _huge], ids=lambda plant: plant.__name__)
+def test_t6_what_is_planted_in_the_folder(
+    on_disk: Scene, tmp_path: Path, plant: Callable[[Path], None]
+) -> None:
+    """No exception and nothing of it in an answer; what it points to stays as it is."""
+    pages(on_disk, count=2)
+    for path in (tmp_path / "cache").iterdir():
+        path.unlink()
+        plant(path)
+    on_disk.after(2)
+    pages(on_disk, count=2)
+    pages(on_disk, count=2)
+    other = tmp_path / "other"
+    assert not other.exists() or other.read_bytes() == b"\0\0\0\0secret"
+
+
 def test_a_purge_on_a_disk_that_is_gone_fails_loudly(
     on_disk: Scene, tmp_path: Path, clock: FakeClock
 ) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
 import dataclasses
+import gzip
 import json
+import lzma
 import pickle
 import random
 import re
+import tracemalloc
 import zlib
+from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -106,6 +111,12 @@ def test_any_entry_survives(stored: list[StoredResponse], secret: bytes) -> None
 # ── nothing else does ────────────────────────────────────────────────────────────────────────────
 
 
+HEAD: dict[str, Any] = json.loads(
+    record("plain")[len(MAGIC) + 28 + len(ECHO) : -len(b"hello")].decode("ascii")
+)
+SAID = HEAD["responses"][0]
+
+
 def mutated(blob: bytes, rng: random.Random) -> bytes:
     """*blob* with a few bytes changed, cut off, repeated or added."""
     changed = bytearray(blob)
@@ -187,6 +198,20 @@ def test_t1_what_others_planted_is_a_miss(planted: object) -> None:
     assert not Canary.sung
 
 
+@pytest.mark.parametrize("compress", [zlib.compress, bz2.compress, lzma.compress, gzip.compress])
+def test_t5_nothing_is_made_larger_than_what_was_read(compress: Callable[[bytes], bytes]) -> None:
+    bomb = compress(bytes(20_000_000))
+    head = {**HEAD, "responses": [{**SAID, "length": 20_000_000}]}
+    planted = [bomb, MAGIC + bomb, seal(ECHO, HEAD, [bomb]), seal(ECHO, head, [bomb])]
+    tracemalloc.start()
+    try:
+        assert [unpacked(one) for one in planted] == [None] * 4
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+
 def test_t4_a_secret_tells_whose_record_it_is() -> None:
     assert unpacked(record("signed"), SECRET) is not None
     assert unpacked(record("signed"), b"another secret of theirs") is None
@@ -206,12 +231,6 @@ def test_k4_a_record_answers_for_its_own_name_only() -> None:
     ]
     for other in others:
         assert unpack(record("plain"), other.echo, 0, NOW, SALT) is None
-
-
-HEAD: dict[str, Any] = json.loads(
-    record("plain")[len(MAGIC) + 28 + len(ECHO) : -len(b"hello")].decode("ascii")
-)
-SAID = HEAD["responses"][0]
 
 
 @pytest.mark.parametrize(
