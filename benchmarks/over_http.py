@@ -37,6 +37,10 @@ end
 """
 
 
+class Failed(Exception):
+    """A server did not answer every request; the text says how."""
+
+
 class Run(NamedTuple):
     """What one run of wrk found."""
 
@@ -62,7 +66,7 @@ def cpu_seconds(root: int) -> float:
 
 
 def load(contender: Contender, seconds: int, script: Path) -> Run:
-    """Let wrk ask *contender* for *seconds*. Raises ClickException for any failed request."""
+    """Let wrk ask *contender* for *seconds*. Raises Failed for any failed request."""
     fields = [part for item in FIELDS.items() for part in ("-H", ": ".join(item))]
     options = f"-t 1 -c {CONNECTIONS} -d {seconds}s --timeout 10s -s {script}".split()
     url = f"http://{HOST}:{contender.port}{TARGET}"
@@ -72,31 +76,42 @@ def load(contender: Contender, seconds: int, script: Path) -> Run:
     try:
         requests, microseconds, failed = map(int, done.stderr.split())
     except ValueError:
-        raise click.ClickException(
-            f"wrk on {contender.name}: {done.stderr or done.stdout}"
-        ) from None
+        raise Failed(done.stderr or done.stdout) from None
     if failed or not requests:
-        raise click.ClickException(f"{contender.name}: {failed} of {requests} requests failed")
+        raise Failed(f"{failed} of {requests} requests failed")
     return Run(requests / microseconds * 1e6, cpu / requests)
 
 
-def measure(servers: Sequence[Contender], rounds: int, seconds: int) -> dict[str, tuple[Run, ...]]:
-    """Load one after the other, *rounds* times, there and back in turn."""
+def measure(
+    servers: Sequence[Contender], rounds: int, seconds: int
+) -> tuple[dict[str, list[Run]], dict[str, str]]:
+    """Load one after the other, *rounds* times, there and back in turn.
+
+    What was found, and why whoever failed did; those are asked no more.
+    """
     runs: dict[str, list[Run]] = {server.name: [] for server in servers}
-    with tempfile.TemporaryDirectory() as folder:
+    failed: dict[str, str] = {}
+
+    def ask(server: Contender, seconds: int) -> None:
+        if server.name not in failed:
+            try:
+                runs[server.name].append(load(server, seconds, script))
+            except Failed as error:
+                failed[server.name] = str(error)
+
+    with tempfile.TemporaryDirectory() as folder, progress(rounds * len(servers), "wrk") as step:
         script = Path(folder, "done.lua")
         script.write_text(SCRIPT, "utf-8")
-        for server in servers if seconds > WARMING else ():
-            load(server, WARMING, script)
-        with progress(rounds * len(servers), "wrk") as step:
-            for number in range(rounds):
-                for server in servers[:: (-1) ** number]:
-                    runs[server.name].append(load(server, seconds, script))
-                    step()
-    for server in servers:
-        if wrong := check(server):
-            raise click.ClickException(f"{server.name} {wrong}")
-    return {name: tuple(found) for name, found in runs.items()}
+        if seconds > WARMING:
+            for server in servers:
+                ask(server, WARMING)
+                runs[server.name].clear()
+        for number in range(rounds):
+            for server in servers[:: (-1) ** number]:
+                ask(server, seconds)
+                step()
+    failed |= {server.name: wrong for server in servers if (wrong := check(server))}
+    return {name: found for name, found in runs.items() if name not in failed}, failed
 
 
 def judged(throughput: dict[str, Figure], cpu: dict[str, Figure]) -> tuple[list[Claim], list[str]]:
@@ -146,10 +161,9 @@ def http(rounds: int, seconds: int, threads: int, quick: bool, output: Path | No
         for item in found:
             if isinstance(item, Missing):
                 click.echo(f"not measured: {item.name}: {item.reason}")
-        runs = measure(servers, rounds, seconds)
+        runs, failed = measure(servers, rounds, seconds)
     throughput, cpu = {}, {}
-    for server in servers:
-        name, found_here = server.name, runs[server.name]
+    for name, found_here in runs.items():
         values = tuple(run.per_second for run in found_here)
         throughput[name] = Figure("throughput", name, values, "requests/s")
         values = tuple(run.cpu * 1e6 for run in found_here)
@@ -163,3 +177,5 @@ def http(rounds: int, seconds: int, threads: int, quick: bool, output: Path | No
         f"{CONNECTIONS} connections, on the same {os.cpu_count()} cores; one worker each, "
         f"in Python with threads that call the app: {threads}."
     )
+    if failed:
+        raise click.ClickException("; ".join(f"{name}: {why}" for name, why in failed.items()))

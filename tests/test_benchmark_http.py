@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import contenders
+from benchmarks import contenders, over_http
 from benchmarks.__main__ import main
 from benchmarks.contenders import Contender, bare, cached, check
 from benchmarks.over_http import CONSTANT, OURS, cpu_seconds, judged
@@ -113,6 +113,26 @@ def test_without_wrk(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(main, ["http", "--quick"])
     assert result.exit_code == 1
     assert "http needs wrk (on Debian: apt install wrk), and Linux" in result.output
+
+
+def test_who_fails_is_asked_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def load(server: Contender, seconds: int, script: Path) -> over_http.Run:
+        asked.append(server.name)
+        if server.name == "bad" and len(asked) > 4:
+            raise over_http.Failed("1 of 9 requests failed")
+        return over_http.Run(float(len(asked)), 0.1)
+
+    monkeypatch.setattr(over_http, "load", load)
+    monkeypatch.setattr(over_http, "check", lambda server: "is gone" * (server.name == "late"))
+    servers = [Contender(name, 0, 0, False) for name in ("good", "bad", "late")]
+    runs, failed = over_http.measure(servers, 3, 2)
+    warming = ["good", "bad", "late"]
+    assert asked == [*warming, "good", "bad", "late", "late", "good", "good", "late"]
+    assert [run.per_second for run in runs.pop("good")] == [4, 8, 9]
+    assert runs == {}
+    assert failed == {"bad": "1 of 9 requests failed", "late": "is gone"}
 
 
 @pytest.mark.network
