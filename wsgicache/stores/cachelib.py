@@ -59,7 +59,7 @@ class CachelibStore(PackedStore):
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 16_384:
             raise ValueError(f"CachelibStore(limit={limit!r}): 16384 or more bytes are allowed")
         plain = copy.copy(cache)
-        plain.serializer = _Plain()  # type: ignore[attr-defined]
+        plain.serializer = _Plain(limit)  # type: ignore[attr-defined]
         client = getattr(cache, "_write_client", None)
         node = _Node(plain, limit) if client is None else _RedisNode(plain, limit, client)
         super().__init__(
@@ -76,8 +76,11 @@ class _Plain:
     """The serializer that does nothing: bytes stay bytes, and nothing else is read.
 
     Only FileSystemCache has streams. It counts its files in one of them, so whole numbers are
-    written in digits; and what it finds there must be one.
+    written in digits; and what it finds there must be one. It reads *limit* bytes at most.
     """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
 
     def dumps(self, value: object) -> bytes:
         return b"#%d" % value if type(value) is int else _bytes(value)
@@ -91,7 +94,7 @@ class _Plain:
         file.write(self.dumps(value))
 
     def load(self, file: IO[bytes]) -> Any:
-        value = self.loads(file.read())
+        value = self.loads(file.read(self._limit + 1))
         return value if type(value) is int or (value or b"").startswith(MAGIC) else None
 
 
