@@ -98,6 +98,21 @@ def test_what_another_process_purges_is_seen_after_a_second(
     assert found(store) is None
 
 
+@pytest.mark.parametrize("groups", [["* a"], []], ids=repr)
+def test_what_another_process_purges_without_touching_it_is_seen_after_two_at_most(
+    store: TieredStore, other: CachelibStore, clock: FakeClock, groups: list[str]
+) -> None:
+    """The generation is read once a second, and the entry just before that is due."""
+    fill(store, clock, cache_tag="a").commit()
+    other.bump(groups, clock.now())
+    clock.advance(0.99)
+    assert found(store) is not None
+    clock.advance(0.99)
+    assert found(store) is not None
+    clock.advance(0.02)
+    assert found(store) is None
+
+
 def test_what_is_read_while_this_process_purges_is_not_kept(
     store: TieredStore, shared: Counting, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,8 +14,9 @@ from wsgicache.stores.memory import MemoryStore
 class TieredStore:
     """*near* in front of *shared*: an entry is used for *seconds* before it is read again.
 
-    So a purge or an invalidation by another process is seen that much later; what this process
-    does is seen by it at once. Raises TypeError or ValueError for what makes no sense.
+    So a purge or an invalidation by another process is seen that much later, and one of groups or
+    of everything when the shared store has seen it, too; what this process does is seen by it at
+    once. Raises TypeError or ValueError for what makes no sense.
     """
 
     def __init__(
