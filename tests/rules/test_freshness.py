@@ -17,7 +17,6 @@ from wsgicache.rules.freshness import (
     corrected_initial_age,
     date_value,
     explicit_lifetime,
-    freshness_lifetime,
     heuristic_lifetime,
     terms,
 )
@@ -196,7 +195,7 @@ def test_freshness_lifetime(
     policy: Policy, status: int, fields: dict[str, Any], seconds: float
 ) -> None:
     response = answer(status, **fields)
-    lifetime = freshness_lifetime(response, controls(response, policy), policy)
+    lifetime = terms(response, policy).lifetime
     assert lifetime == pytest.approx(seconds)
 
 

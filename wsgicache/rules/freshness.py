@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import (
+    WORTH_REMEMBERING,
     Directives,
     delta_seconds,
     parse_age,
+    parse_cache_control,
     parse_targeted,
 )
 from wsgicache.rules.model import Response
@@ -42,12 +45,20 @@ def _controls(response: Response, policy: Policy) -> Controls:
             directives = parse_targeted(value)
             if directives is not None:
                 return Controls(directives, True, name == policy.targets[0])
-    directives = response.directives
+    value = response.field("cache-control") or ""
+    said = (_to_everybody if len(value) > WORTH_REMEMBERING else _remembered)(value)
     # Pragma in a response has no meaning of its own (§5.4), but whoever writes no-cache there and
     # says nothing else means it. Deviation: taken as Cache-Control: no-cache, as browsers do.
-    if not directives and "no-cache" in (response.field("pragma") or "").lower():
-        directives = {"no-cache": None}
-    return Controls(directives, False, False)
+    if not said.directives and "no-cache" in (response.field("pragma") or "").lower():
+        return Controls({"no-cache": None}, False, False)
+    return said
+
+
+def _to_everybody(value: str) -> Controls:
+    return Controls(parse_cache_control(value), False, False)
+
+
+_remembered = lru_cache(maxsize=1024)(_to_everybody)
 
 
 def explicit_lifetime(response: Response, said: Controls) -> int | None:
@@ -89,9 +100,11 @@ def heuristic_lifetime(response: Response, said: Controls, policy: Policy) -> fl
     return max(0.0, (date_value(response) - modified) * policy.heuristic_fraction)
 
 
-def freshness_lifetime(response: Response, said: Controls, policy: Policy) -> float:
-    """Seconds that *response* stays fresh, from its generation (§4.2.1)."""
-    explicit = explicit_lifetime(response, said)
+def freshness_lifetime(
+    response: Response, said: Controls, policy: Policy, explicit: int | None
+) -> float:
+    """Seconds that *response* stays fresh, from its generation (§4.2.1): what is *explicit*, or
+    the heuristic, within what the policy grants errors."""
     lifetime = heuristic_lifetime(response, said, policy) if explicit is None else float(explicit)
     if is_clipped(response.code, policy):
         assert policy.error_lifetime is not None
@@ -109,6 +122,8 @@ def is_clipped(code: int, policy: Policy) -> bool:
 
 def date_value(response: Response) -> float:
     """The value of Date, or the time of receipt where it is absent or invalid (§4.2.3)."""
+    if "date" not in response.lines:
+        return response.wall
     date = parse_date(response.field("date"), response.wall)
     return response.wall if date is None else date
 
@@ -117,7 +132,7 @@ def corrected_initial_age(response: Response) -> float:
     """Seconds since *response* was generated, when it was received (§4.2.3)."""
     apparent_age = max(0.0, response.wall - date_value(response))
     response_delay = response.received_at - response.requested_at
-    age_value = parse_age(response.field("age"))
+    age_value = parse_age(response.field("age")) if "age" in response.lines else 0
     corrected_age_value = age_value + response_delay
     return max(apparent_age, corrected_age_value)
 
@@ -138,11 +153,11 @@ def terms(response: Response, policy: Policy) -> Terms:
     known: Terms | None = response.terms
     if known is None:
         said = controls(response, policy)
-        explicit = explicit_lifetime(response, said) is not None
-        default = policy.stale_while_revalidate if explicit else 0
+        explicit = explicit_lifetime(response, said)
+        default = 0 if explicit is None else policy.stale_while_revalidate
         known = response.terms = Terms(
-            explicit,
-            freshness_lifetime(response, said, policy),
+            explicit is not None,
+            freshness_lifetime(response, said, policy, explicit),
             stale_window(response, said, "stale-while-revalidate", default, policy),
             stale_window(response, said, "stale-if-error", policy.stale_if_error, policy),
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
@@ -70,10 +72,26 @@ class Request:
 
 
 _STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
-_FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_FIELD_TEXT = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
+"""What field values consist of (RFC 9110 §5.5)."""
 _FIELD_NAMES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+\n)*")
 MAX_FIELDS = 65536
 """Bytes of fields on the wire above which a response is not stored."""
+
+
+def _code(status: str) -> int:
+    """The code of a status line (PEP 3333), 0 for what is none."""
+    return int(status[:3]) if _STATUS.fullmatch(status) else 0
+
+
+def _are_names(names: str) -> bool:
+    """Whether each line of *names* is a field name (RFC 9110 §5.1)."""
+    return _FIELD_NAMES.fullmatch(names) is not None
+
+
+# PERF: apps say the same few again and again; 0.1 µs instead of 0.5, and of 1.
+_remembered_code = lru_cache(maxsize=256)(_code)
+_remembered_names = lru_cache(maxsize=1024)(_are_names)
 
 
 class Response:
@@ -122,18 +140,18 @@ class Response:
         lines: dict[str, list[str]] = {}
         self.code, self.is_readable = 0, False
         try:
-            if _STATUS.fullmatch(status):
-                self.code = int(status[:3])
+            self.code = (_code if len(status) > 64 else _remembered_code)(status)
             if not isinstance(fields, list | tuple):
                 raise TypeError(fields)
-            plain = True
-            self.names = [name.lower() for name, _ in fields]
-            for line, name in zip(fields, self.names, strict=True):
-                value = line[1]
+            plain, names = True, self.names
+            for line in fields:
+                name, value = line
                 if type(value) is not str or type(line) is not tuple:
                     if not isinstance(value, str):
                         raise TypeError(value)
                     plain = False
+                name = name.lower()
+                names.append(name)
                 if name in lines:
                     lines[name].append(value)
                 else:
@@ -165,14 +183,16 @@ class Response:
         if not self.is_readable or type(self.fields) is not list:
             return False
         try:
-            text = "".join([text for line in self.fields for text in line])
+            # PERF: deleting what is allowed takes 0.2 µs, a regular expression 0.3, and it sees
+            # what no byte on the wire can say, too.
+            data = "".join(chain.from_iterable(self.fields)).encode("latin-1")
             names = "\n".join([*self.lines, ""])
-        except TypeError:
+        except (TypeError, UnicodeEncodeError):
             return False
         return (
-            len(text) + 4 * len(self.fields) <= MAX_FIELDS
-            and _FIELD_TEXT.fullmatch(text) is not None
-            and _FIELD_NAMES.fullmatch(names) is not None
+            len(data) + 4 * len(self.fields) <= MAX_FIELDS
+            and not data.translate(None, _FIELD_TEXT)
+            and (_are_names if len(names) > 512 else _remembered_names)(names)
         )
 
 

@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import (
+    WORTH_REMEMBERING,
     Directives,
     delta_seconds,
     field_names,
@@ -28,7 +29,6 @@ from wsgicache.rules.groups import groups_of
 from wsgicache.rules.keys import same_origin_key
 from wsgicache.rules.model import (
     FieldLines,
-    Line,
     Request,
     Response,
     StoredResponse,
@@ -56,7 +56,7 @@ def refusal(
 
     *method* is that of the response to be stored, where the request has another (§4.3.5).
     """
-    said = controls(response, policy)
+    said, lines = controls(response, policy), response.lines
     directives = said.directives
     # * the request method is understood by the cache;
     if (method or request.method) != "GET" and not _is_storable_post(
@@ -95,15 +95,13 @@ def refusal(
         policy.private_cookies
         and "HTTP_COOKIE" in request.environ
         and not (said.own or "public" in directives or "s-maxage" in directives)
-        and "cookie" not in (parse_vary(response.lines.get("vary", ())) or ())
+        and "cookie" not in (parse_vary(lines.get("vary", ())) or ())
     ):
         return "cookie"
-    if not policy.store_set_cookie and (
-        "set-cookie" in response.lines or "set-cookie2" in response.lines
-    ):
+    if not policy.store_set_cookie and ("set-cookie" in lines or "set-cookie2" in lines):
         return "set-cookie"
     # A Vary that no request can match is not worth storing (§4.1).
-    if parse_vary(response.lines.get("vary", ())) is None:
+    if "vary" in lines and parse_vary(lines["vary"]) is None:
         return "vary"
     # An error may be what the range made; Deviation: so may the whole (§3.3).
     if "HTTP_RANGE" in request.environ and (
@@ -160,10 +158,17 @@ def allows_identified(directives: Directives) -> bool:
 _ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
 
 
+def _is_endless(content_type: str) -> bool:
+    return content_type.strip(" \t").lower().startswith(_ENDLESS)
+
+
+_remembered = lru_cache(maxsize=1024)(_is_endless)
+
+
 def _unkeepable_content(response: Response, policy: Policy) -> str | None:
     """Why the content is not collected: endless, mis-framed or too large; None if it may be."""
-    kind = (response.field("content-type") or "").strip(" \t").lower()
-    if kind.startswith(_ENDLESS):
+    kind = response.field("content-type") or ""
+    if (_is_endless if len(kind) > WORTH_REMEMBERING else _remembered)(kind):
         return "stream"
     lengths = response.lines.get("content-length")
     if lengths is not None:
@@ -203,26 +208,26 @@ HOP_BY_HOP = frozenset(
 
 def not_forwarded(response: Response, policy: Policy) -> frozenset[str]:
     """Names of the fields in *response* that go no further than here (RFC 9110 §7.6.1)."""
-    names = _staying(policy.targets[:1], policy.strip)
-    if names.isdisjoint(response.lines):
-        return frozenset()
+    names = _staying(policy.targets, policy.strip)
+    if "connection" not in response.lines:
+        return names
     return names.union(field_names(response.field("connection")) or ())
 
 
 @lru_cache(maxsize=64)
-def _withheld(own: tuple[str, ...], strip: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(name.lower() for name in (*own, *strip))
+def _withheld(targets: tuple[str, ...], strip: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.lower() for name in (*targets[:1], *strip))
 
 
 @lru_cache(maxsize=64)
-def _staying(own: tuple[str, ...], strip: tuple[str, ...]) -> frozenset[str]:
-    return HOP_BY_HOP | _withheld(own, strip)
+def _staying(targets: tuple[str, ...], strip: tuple[str, ...]) -> frozenset[str]:
+    return HOP_BY_HOP | _withheld(targets, strip)
 
 
 def forwarded_fields(response: Response, policy: Policy) -> FieldLines:
     """The fields of *response* for whoever asked, as a list of their own."""
     gone = not_forwarded(response, policy)
-    if not gone:
+    if gone.isdisjoint(response.lines):
         return list(response.fields)
     return [
         line for name, line in zip(response.names, response.fields, strict=True) if name not in gone
@@ -248,16 +253,14 @@ _NO_CONTENT = frozenset({204, 304})
 _MADE_ANEW = frozenset({"age", "cache-status", "content-length", "x-cache"})
 
 
-def stored_lines(response: Response, said: Controls, policy: Policy) -> list[tuple[str, Line]]:
-    """The field lines that may be stored (§3.1), each with its name in lower case; without those
-    that every reuse makes anew."""
+def _not_stored(response: Response, directives: Directives, policy: Policy) -> frozenset[str]:
+    """Names of the fields that must not be stored (§3.1), or that every reuse makes anew."""
     gone = not_forwarded(response, policy) | _MADE_ANEW
     # A field list says what must not be sent again without asking the origin (§5.2.2.4, §5.2.2.7).
     for name in ("no-cache", "private"):
-        if (listed := said.directives.get(name)) is not None:
+        if (listed := directives.get(name)) is not None:
             gone = gone.union(field_names(listed) or ())
-    pairs = zip(response.names, response.fields, strict=True)
-    return [(name, line) for name, line in pairs if name not in gone]
+    return gone
 
 
 # ── Validators ─────────────────────────────────────────────────────────────────────────────────
@@ -334,17 +337,24 @@ def store(
         length = len(content or b"")
     said = controls(response, policy)
     directives = said.directives
-    lines, code = stored_lines(response, said, policy), response.code
-    quiet = _withheld(policy.targets[:1], policy.strip).intersection(response.lines)
-    etag = response.field("etag")
+    lines, code = response.lines, response.code
+    gone = _not_stored(response, directives, policy)
+    fields: FieldLines = []
+    not_modified: FieldLines = []
+    for name, line in zip(response.names, response.fields, strict=True):
+        if name not in gone:
+            fields.append(line)
+            if name not in _REPRESENTATION:
+                not_modified.append(line)
+    etag, modified = response.field("etag"), response.field("last-modified")
+    validators = app_validators(response) if etag or modified else ()
     if etag is None and content is not None and code == 200 and policy.generate_etags:
-        etag = generated_etag([line for _, line in lines], content)
-        lines.append(("etag", ("ETag", etag)))
-    not_modified = [line for name, line in lines if name not in _REPRESENTATION]
-    fields = [line for _, line in lines]
+        etag = generated_etag(fields, content)
+        fields.append(("ETag", etag))
+        not_modified.append(("ETag", etag))
     if code not in _NO_CONTENT:
         fields.append(("Content-Length", str(length)))
-    modified = response.field("last-modified")
+    quiet = _withheld(policy.targets, policy.strip)
     modified_at = parse_date(modified, response.wall)
     date = date_value(response)
     known = terms(response, policy)
@@ -369,14 +379,14 @@ def store(
         etag=etag if etag is not None and is_entity_tag(etag) else None,
         last_modified=modified if modified_at is not None else None,
         modified_at=date if modified_at is None else modified_at,
-        strong_date=modified_at is not None
-        and "date" in response.lines
-        and date >= modified_at + 1,
-        validators=app_validators(response),
+        strong_date=modified_at is not None and "date" in lines and date >= modified_at + 1,
+        validators=validators,
         cache_status=", ".join([*nearer_caches(response), policy.name])
-        if "cache-status" in response.lines
+        if "cache-status" in lines
         else policy.name,
-        withheld=[line for line in response.fields if line[0].lower() in quiet] if quiet else [],
+        withheld=[]
+        if quiet.isdisjoint(lines)
+        else [line for line in response.fields if line[0].lower() in quiet],
         span=content_span(response) if code == 206 else None,
         groups=groups_of(response) or (),
     )

@@ -30,10 +30,11 @@ def relayed_fields(response: Response, told: str, policy: Policy) -> FieldLines:
         return response.fields  # for the server to judge
     fields = forwarded_fields(response, policy)
     if policy.cache_status:
-        nearer = nearer_caches(response)
+        name = policy.name
         if "cache-status" in response.lines:
             fields = [line for line in fields if line[0].lower() != "cache-status"]
-        fields.append(("Cache-Status", f"{', '.join([*nearer, policy.name])}; {told}"))
+            name = ", ".join([*nearer_caches(response), name])
+        fields.append(("Cache-Status", f"{name}; {told}"))
     if policy.x_cache:
         fields.append(("X-Cache", "MISS"))
     return fields
