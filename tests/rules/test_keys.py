@@ -13,7 +13,7 @@ from wsgicache.rules.keys import (
     canonical_host,
     key_of_url,
     same_origin_key,
-    selecting_values,
+    selecting_value,
     target_key,
 )
 
@@ -163,17 +163,16 @@ def test_a_base_whose_path_needs_quoting() -> None:
         ("§4.1 a long value exactly", "HTTP_FOO", "a" * 9000 + ", b", "a" * 9000 + ",b", False),
     ),
 )
-def test_selecting_values(key: str, one: str | None, other: str | None, same: bool) -> None:
+def test_selecting_value(key: str, one: str | None, other: str | None, same: bool) -> None:
     values = [
-        selecting_values({} if value is None else {key: value}, (key,), False)
-        for value in (one, other)
+        selecting_value({} if value is None else {key: value}, key, False) for value in (one, other)
     ]
     assert (values[0] == values[1]) is same
 
 
 def test_languages_in_any_order_where_the_policy_says_so() -> None:
     one, other = (
-        selecting_values({"HTTP_ACCEPT_LANGUAGE": value}, ("HTTP_ACCEPT_LANGUAGE",), True)
+        selecting_value({"HTTP_ACCEPT_LANGUAGE": value}, "HTTP_ACCEPT_LANGUAGE", True)
         for value in ("en, de;q=0.5", "DE;q=0.5,en")
     )
     assert one == other

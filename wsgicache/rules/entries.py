@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from wsgicache.rules.fields import environ_key, parse_vary
-from wsgicache.rules.keys import Selector, Values, digested, selecting_values
+from wsgicache.rules.fields import nominated_keys
+from wsgicache.rules.keys import Selector, Values, digested, selecting_value
 from wsgicache.rules.model import EMPTY, IMPLIED, CacheEntry, Request, Response, StoredResponse
 from wsgicache.rules.policy import Policy
 
 Change = Callable[[CacheEntry | None], CacheEntry | None]
 """What a store applies to an entry, atomically; pure, so it may run twice."""
+_IMPLIED = tuple(sorted(IMPLIED))
 
 
 def adding(request: Request, response: Response, stored: StoredResponse, policy: Policy) -> Change:
@@ -21,14 +22,16 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
     It replaces what those values selected before. Where it nominates more fields than the entry
     knew, what was stored without knowing them goes: it could stand for anything.
     """
-    named = tuple(map(environ_key, parse_vary(response.lines.get("vary", ())) or ()))
+    named = nominated_keys(response.lines.get("vary", ()))
 
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY
         if overtaken(request, known):
             return known
-        nominated = tuple(sorted({*known.nominated, *named}))
-        responses = dict(known.responses) if nominated == known.nominated else {}
+        names, responses = known.named, dict(known.responses)
+        if named != names and not set(named) <= set(names):
+            names, responses = tuple(sorted({*names, *named})), {}
+        nominated = (*names, *_IMPLIED)
         selector = selector_of(request, nominated, known.salt, policy)
         current = responses.pop(selector, None)
         if current is not None and current.asked_at > request.began:
@@ -102,11 +105,14 @@ def dropping(request: Request, policy: Policy) -> Change:
 
 
 def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> Values:
-    """What selects a response for *request*: what is implied, then what Vary names (§4.1)."""
-    return (
-        request.forwarded,
-        *selecting_values(request.environ, nominated, policy.normalize_language),
-    )
+    """What selects a response for *request*: what a proxy forwarded, what Vary names (§4.1) and
+    what is implied. *nominated* ends with that."""
+    environ, any_order = request.environ, policy.normalize_language
+    implied = (environ.get("RAW_URI"), environ.get("REQUEST_URI"), environ.get("SCRIPT_NAME"))
+    if len(nominated) == len(IMPLIED):
+        return (request.forwarded, *implied)
+    named = [selecting_value(environ, key, any_order) for key in nominated[: -len(IMPLIED)]]
+    return (request.forwarded, *named, *implied)
 
 
 def selector_of(

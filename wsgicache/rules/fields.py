@@ -232,6 +232,19 @@ def environ_key(field_name: str) -> str:
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
 
 
+def nominated_keys(lines: Iterable[str]) -> tuple[str, ...]:
+    """Where PEP 3333 puts what Vary names, sorted; nothing where no request can match that."""
+    value = ",".join(lines)
+    return (_keys if len(value) > WORTH_REMEMBERING else _remembered_keys)(value)
+
+
+def _keys(value: str) -> tuple[str, ...]:
+    return tuple(sorted(map(environ_key, _nominated(value) or ())))
+
+
+_remembered_keys = lru_cache(maxsize=1024)(_keys)
+
+
 _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*+"')
 
 

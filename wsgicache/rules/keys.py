@@ -102,13 +102,7 @@ def same_origin_key(base: Key, reference: str) -> Key | None:
 
 # ── Selecting (§4.1) ───────────────────────────────────────────────────────────────────────────
 
-_EXACT = frozenset({"HTTP_COOKIE", "HTTP_AUTHORIZATION", "SCRIPT_NAME", "RAW_URI", "REQUEST_URI"})
-
-
-def _normal(key: str, value: str, any_order: bool) -> str:
-    if key in _EXACT or len(value) > 8192:
-        return value
-    return (_remembered if len(value) <= 256 else _normalised)(key, value, any_order)
+_EXACT = frozenset({"HTTP_COOKIE", "HTTP_AUTHORIZATION"})
 
 
 def _normalised(key: str, value: str, any_order: bool) -> str:
@@ -120,19 +114,16 @@ def _normalised(key: str, value: str, any_order: bool) -> str:
 _remembered = lru_cache(maxsize=4096)(_normalised)
 
 
-def selecting_values(
-    environ: Mapping[str, Any], nominated: tuple[str, ...], any_order: bool
-) -> list[str | None]:
-    """The nominated fields with the values this request presents, normalised (§4.1).
+def selecting_value(environ: Mapping[str, Any], key: str, any_order: bool) -> str | None:
+    """A nominated field with the value this request presents, normalised (§4.1).
 
-    *nominated* are environ keys. An absent field is None and matches only an absent one.
-    *any_order* takes Accept-Language in any order for the same.
+    *key* is its environ key. An absent field is None and matches only an absent one. *any_order*
+    takes Accept-Language in any order for the same.
     """
-    presented = environ.get
-    return [
-        None if (value := presented(key)) is None else _normal(key, value, any_order)
-        for key in nominated
-    ]
+    value: str | None = environ.get(key)
+    if value is None or key in _EXACT or len(value) > 8192:
+        return value
+    return (_remembered if len(value) <= 256 else _normalised)(key, value, any_order)
 
 
 def digested(values: Values, salt: bytes) -> str:

@@ -19,6 +19,10 @@ Line = tuple[str, str]
 FieldLines = list[Line]
 NEVER = float("-inf")
 
+IMPLIED = ("SCRIPT_NAME", "RAW_URI", "REQUEST_URI")
+"""Environ keys that every entry nominates, after what Vary names: where the mount point ends, and
+the raw target, which an app may look at and which the decoded path does not tell."""
+
 
 class Request:
     """What the cache needs to know of a request; everything else stays in the environ.
@@ -39,7 +43,7 @@ class Request:
     """Whether it carries credentials, in a field or in what an outer layer says of its user."""
     conditional: bool = False
     """Whether it has a precondition or a range that a cache evaluates (RFC 9110 §13, §14)."""
-    nominated: tuple[str, ...] = ()
+    nominated: tuple[str, ...] = IMPLIED
     """What selects among the responses to its key, as far as was known when it was looked up."""
     began: float = NEVER
     """When it was looked up; what was emptied since is not filled by its response."""
@@ -261,7 +265,7 @@ class CacheEntry:
     """A key's stored responses by their selecting values, the newest last. Never changed, only
     replaced."""
 
-    __slots__ = ("emptied_at", "nominated", "read_at", "responses", "salt", "seen")
+    __slots__ = ("emptied_at", "named", "nominated", "read_at", "responses", "salt", "seen")
 
     def __init__(
         self,
@@ -272,6 +276,8 @@ class CacheEntry:
     ) -> None:
         self.nominated = nominated
         """Environ keys of the fields nominated by any response stored here (§4.1)."""
+        self.named = nominated[: -len(IMPLIED)]
+        """Those of them that are not implied."""
         self.responses = responses
         self.emptied_at = emptied_at
         """When it was last invalidated or purged: no fill that began earlier may be kept."""
@@ -281,11 +287,6 @@ class CacheEntry:
         """When a near cache had it from the shared store."""
         self.seen: dict[Values, StoredResponse] = {}
         """PERF: what values selected as they were presented, so that most are never normalised."""
-
-
-IMPLIED = ("SCRIPT_NAME", "RAW_URI", "REQUEST_URI")
-"""Environ keys that every entry nominates: where the mount point ends, and the raw target, which an
-app may look at and which the decoded path does not tell."""
 
 
 EMPTY = CacheEntry(IMPLIED, {})

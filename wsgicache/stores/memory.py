@@ -11,9 +11,10 @@ import os
 import threading
 import weakref
 from collections.abc import Sequence
+from itertools import chain
 
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
-from wsgicache.rules.keys import Key
+from wsgicache.rules.keys import Key, Selector
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 from wsgicache.stores import Change
 
@@ -32,10 +33,7 @@ def entry_bytes(key: Key, entry: CacheEntry) -> int:
     scheme, host, path, query = key
     total = _NODE_BYTES + len(scheme) + len(host) + len(path) + len(query)
     for selector, stored in entry.responses.items():
-        total += 64 * len(selector) + len(
-            "".join([one for one in selector if isinstance(one, str)])
-        )
-        total += stored.weight or _weigh(stored)
+        total += stored.weight or _weigh(selector, stored)
     return total
 
 
@@ -45,12 +43,17 @@ def _text_bytes(texts: object) -> int:
     return sum(map(_text_bytes, texts)) if isinstance(texts, tuple) else 64
 
 
-def _weigh(stored: StoredResponse) -> int:
-    lines = [*stored.fields, *stored.withheld]
-    text = "".join([text for line in lines for text in line])
-    content = 0 if stored.content is None else stored.length
-    stored.weight = _RESPONSE_BYTES + content + _FIELD_BYTES * len(lines) + len(text)
-    stored.weight += _text_bytes(stored.groups) + len(stored.cache_status)
+def _weigh(selector: Selector, stored: StoredResponse) -> int:
+    weight = _RESPONSE_BYTES + len(stored.cache_status)
+    for lines in (stored.fields, stored.withheld):
+        weight += _FIELD_BYTES * len(lines) + len("".join(chain.from_iterable(lines)))
+    if stored.content is not None:
+        weight += stored.length
+    if stored.groups:
+        weight += _text_bytes(stored.groups)
+    stored.weight = (
+        weight + 64 * len(selector) + sum([len(one) for one in selector if isinstance(one, str)])
+    )
     return stored.weight
 
 
@@ -134,12 +137,12 @@ class MemoryStore:
         with self._lock:
             node = self._nodes.get(key)
             before = self._absent if node is None else node.entry
-            if before is not None:
+            if before is not None and self._generation:
                 before = reviewed(before, key, self._everything, self._known)
             entry = change(before)
             if entry is before:
                 return
-            if entry is not None:
+            if entry is not None and self._generation:
                 entry = without_late(entry, before, self._fills)
                 entry = reviewed(entry, key, self._everything, self._known)
             size = 0 if entry is None else entry_bytes(key, entry)

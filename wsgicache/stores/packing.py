@@ -155,7 +155,7 @@ def unpack(
     try:
         emptied_at = NEVER if head["emptied_at"] is None else _number(head["emptied_at"]) - skew
         nominated = tuple(head["nominated"])
-        if not set(IMPLIED) <= set(nominated):
+        if set(nominated[-len(IMPLIED) :]) != set(IMPLIED):
             return None
         if not all(name.startswith("HTTP_") or name in _OTHERS for name in nominated):
             return None
