@@ -117,7 +117,7 @@ class Forward:
             return self._stand_in("detail=raised", None)
         if not self.relayed:
             response = self._received(exchange, body)
-            if self._is_for_us(response):
+            if self.decision.stored is not None and self._is_for_us(response):
                 return self._use(exchange, response)
             try:
                 self.relay(exchange, response)
@@ -142,8 +142,9 @@ class Forward:
 
     def _received(self, exchange: Exchange, body: Iterable[bytes] = ()) -> Response:
         assert exchange.head is not None
-        wall, now = self.keeper.clock.wall(), self.keeper.clock.now()
-        response = Response(*exchange.head, body, self.requested_at, now, wall)
+        (status, fields), clock = exchange.head, self.keeper.clock
+        wall, now = clock.wall(), clock.now()
+        response = Response(status, fields, body, self.requested_at, now, wall)
         return self._spoken(response, self.decision.stored)
 
     def _spoken(self, response: Response, stored: StoredResponse | None = None) -> Response:

@@ -242,7 +242,11 @@ class CacheMiddleware(Purging):
         than the policy says."""
         deadline = time.monotonic() + self.policy.collapse_timeout
         for _ in range(2):
-            key = collapse_key(request, self.policy)
+            # PERF: its hash stands for the key, which is long: it is looked up six times.
+            key = hash(collapse_key(request, self.policy))
+            why = self.flights.refused(key)
+            if why is not None:
+                break
             flight, leads = self.flights.board(key)
             if leads:
                 request.flight = flight
@@ -256,6 +260,7 @@ class CacheMiddleware(Purging):
                 break
             outcome = self.flights.wait(flight, deadline - time.monotonic())
             if outcome not in _LOOKED_AFTER:
+                why = self.flights.refused(key)
                 break
             decision = self.decide_again(request, outcome)
             if outcome is Outcome.STOOD_IN:
@@ -263,7 +268,7 @@ class CacheMiddleware(Purging):
             if decision.forward is None:
                 return decision
         request.flight = self.flights.alone(key)
-        request.too_large = self.flights.refused(key) == "too-large"
+        request.too_large = why == "too-large"
         return decision
 
     def decide_again(self, request: Request, outcome: Outcome = Outcome.KEPT) -> Decision:

@@ -39,11 +39,6 @@ class Exchange:
         """Whether the app has used write()."""
         return self._sink is not None
 
-    @property
-    def started(self) -> bool:
-        """Whether the app has called start_response."""
-        return self.head is not None
-
     def call(self, app: WSGIApplication, environ: WSGIEnvironment) -> Iterable[bytes]:
         """Call *app* until its head is known; the body to pass on.
 
@@ -51,11 +46,11 @@ class Exchange:
         AssertionError where it never calls start_response.
         """
         body = app(environ, self._start_response)
-        if self.started:
+        if self.head is not None:
             return body
         primed = Primed(body)
         try:
-            primed.advance(lambda: self.started)
+            primed.advance(lambda: self.head is not None)
             if self.head is None:
                 raise AssertionError("the app ended without calling start_response()")
         except BaseException:
