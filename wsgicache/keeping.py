@@ -126,7 +126,7 @@ class Keeper:
         """
         why_not = storing.refusal(request, renewed, self.policy, method="GET")
         personal = why_not in storing.ABOUT_THE_REQUEST
-        if "set-cookie" in response.lines and not self.policy.store_set_cookie:
+        if "set-cookie" in response.values and not self.policy.store_set_cookie:
             # What it allows may be for one client, too; what it forbids counts.
             why_not, personal = "set-cookie", why_not is None or personal
         fresh = storing.store(renewed, stored.content, self.policy, stored.length)

@@ -106,5 +106,5 @@ def _may_be(response: Response, stat: os.stat_result) -> bool:
     if modified is not None and modified != int(stat.st_mtime):
         return False
     length = response.field("content-length")
-    whole = response.code == 200 and "content-encoding" not in response.lines
+    whole = response.code == 200 and "content-encoding" not in response.values
     return not whole or length is None or length == str(stat.st_size)

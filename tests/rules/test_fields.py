@@ -247,7 +247,7 @@ def test_parse_age(value: str | None, seconds: int) -> None:
     ),
 )
 def test_parse_vary(lines: list[str], names: tuple[str, ...] | None) -> None:
-    assert parse_vary(lines) == names
+    assert parse_vary(", ".join(lines)) == names
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def told(response: Response, **said: Any) -> dict[str, str]:
     """The fields of *response* with what is said in them."""
     https, about = said.pop("https", False), said.pop("about", None)
     spoken = declared(response, Sources(**said), (OWN,), https=https, about=about)
-    return {name.title(): ", ".join(lines) for name, lines in spoken.lines.items()}
+    return {name.title(): value for name, value in spoken.values.items()}
 
 
 @pytest.mark.parametrize(

@@ -365,7 +365,12 @@ def test_what_is_no_response_is_not_stored(response: Response) -> None:
 def test_the_fields_of_a_response() -> None:
     response = answer(200, ("a", "1"), ("A", "2"), b="3")
     assert (response.field("a"), response.field("b"), response.field("c")) == ("1, 2", "3", None)
-    assert response.lines["a"] == ["1", "2"]
+    assert (response.lines("a"), response.lines("b"), response.lines("c")) == (
+        ["1", "2"],
+        ["3"],
+        [],
+    )
+    assert [*response.names] == ["a", "a", "b"]
 
 
 # ── which bytes? (§3.3) ──────────────────────────────────────────────────────────────────────────

@@ -172,7 +172,7 @@ def renewed_fields(
 ) -> dict[str, str]:
     """The fields of *stored* after a 304."""
     renewed = updated(stored, answer(304, *fields, **named))
-    return {name: ", ".join(lines) for name, lines in renewed.lines.items()}
+    return renewed.values
 
 
 UPDATED = """

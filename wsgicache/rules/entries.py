@@ -22,7 +22,7 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
     It replaces what those values selected before. Where it nominates more fields than the entry
     knew, what was stored without knowing them goes: it could stand for anything.
     """
-    named = nominated_keys(response.lines.get("vary", ()))
+    named = nominated_keys(response.field("vary") or "")
 
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY

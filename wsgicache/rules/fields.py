@@ -201,14 +201,13 @@ MAX_NOMINATED = 16
 _MAX_VARY = 8192
 
 
-def parse_vary(lines: Iterable[str]) -> tuple[str, ...] | None:
+def parse_vary(value: str) -> tuple[str, ...] | None:
     """The nominated fields, sorted, in lower case (RFC 9110 §12.5.5), or None if none can match.
 
     None for a member ``*`` wherever it stands, for what is no list of field names, and for more
     names than anyone means. A name with an underscore cannot be told from one with a dash in a
     WSGI environ, so it matches nothing either.
     """
-    value = ",".join(lines)
     return (_nominated if len(value) > WORTH_REMEMBERING else _remembered_names)(value)
 
 
@@ -232,9 +231,8 @@ def environ_key(field_name: str) -> str:
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
 
 
-def nominated_keys(lines: Iterable[str]) -> tuple[str, ...]:
+def nominated_keys(value: str) -> tuple[str, ...]:
     """Where PEP 3333 puts what Vary names, sorted; nothing where no request can match that."""
-    value = ",".join(lines)
     return (_keys if len(value) > WORTH_REMEMBERING else _remembered_keys)(value)
 
 

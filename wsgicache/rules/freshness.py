@@ -122,7 +122,7 @@ def is_clipped(code: int, policy: Policy) -> bool:
 
 def date_value(response: Response) -> float:
     """The value of Date, or the time of receipt where it is absent or invalid (§4.2.3)."""
-    if "date" not in response.lines:
+    if "date" not in response.values:
         return response.wall
     date = parse_date(response.field("date"), response.wall)
     return response.wall if date is None else date
@@ -132,7 +132,7 @@ def corrected_initial_age(response: Response) -> float:
     """Seconds since *response* was generated, when it was received (§4.2.3)."""
     apparent_age = max(0.0, response.wall - date_value(response))
     response_delay = response.received_at - response.requested_at
-    age_value = parse_age(response.field("age")) if "age" in response.lines else 0
+    age_value = parse_age(response.field("age")) if "age" in response.values else 0
     corrected_age_value = age_value + response_delay
     return max(apparent_age, corrected_age_value)
 

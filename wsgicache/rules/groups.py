@@ -29,14 +29,14 @@ def groups_of(response: Response) -> tuple[str, ...] | None:
     Cache-Groups is a List of Strings (RFC 9875 §2), and ignored where it is anything else.
     Cache-Tag has its labels between commas, Surrogate-Key between spaces.
     """
-    if _LABELS.isdisjoint(response.lines):
+    if _LABELS.isdisjoint(response.values):
         return ()
-    fields = {name: ", ".join(response.lines[name]) for name in _LABELS if name in response.lines}
+    fields = {name: value for name in _LABELS if (value := response.field(name)) is not None}
     if sum(map(len, fields.values())) > MOST_TEXT:
         return None
     groups = _strings(fields.get("cache-groups", ""))
     groups += _COMMAS.split(fields.get("cache-tag", "").strip(" \t"))
-    groups += _SPACES.split(" ".join(response.lines.get("surrogate-key", ())).strip(" \t"))
+    groups += _SPACES.split(" ".join(response.lines("surrogate-key")).strip(" \t"))
     found = tuple(dict.fromkeys(filter(None, groups)))
     return found if len(found) <= MOST_GROUPS else None
 

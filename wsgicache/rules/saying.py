@@ -178,7 +178,7 @@ def declared(
         lines += _control_fields(response, general, https)
         gone |= _VALIDATORS if general.never else set()
     if refused:
-        gone |= {name for name in response.lines if _is_targeted(name)}
+        gone |= {name for name in response.values if _is_targeted(name)}
         gone |= {name.lower() for name in targets}
     if targets and chosen is not own:
         gone.add(targets[0].lower())
@@ -190,7 +190,7 @@ def declared(
         here = dictionary(chosen.here) or _instead(chosen, response, targets[1:], about)
     if targets and here is not None:
         lines.append((targets[0], here))
-    if not lines and gone.isdisjoint(response.lines):
+    if not lines and gone.isdisjoint(response.values):
         return response
     spoken = Declared(
         response.status,
@@ -206,7 +206,6 @@ def declared(
 
 def _own(response: Response, targets: Sequence[str]) -> Said | None:
     """What the response says itself; None where it has no word about caching."""
-    lines = response.lines
     here: Directives | None = None
     for name in targets:
         if (value := response.field(name.lower())) is not None:
@@ -214,7 +213,7 @@ def _own(response: Response, targets: Sequence[str]) -> Said | None:
             if here is not None:
                 break
     pragma = (response.field("pragma") or "").lower()
-    if here is None and "no-cache" not in pragma and lines.keys().isdisjoint(_SPEAKING):
+    if here is None and "no-cache" not in pragma and _SPEAKING.isdisjoint(response.values):
         return None
     return Said(response.directives, here or NO_DIRECTIVES)
 
@@ -260,7 +259,7 @@ def _instead(
 ) -> str | None:
     """What this cache is told where it would hear what was meant for others, or said earlier."""
     held = {line[0].lower() for line in about.fields} if about is not None else set()
-    if any(name.lower() in response.lines or name.lower() in held for name in others):
+    if any(name.lower() in response.values or name.lower() in held for name in others):
         return dictionary(chosen.directives)
     return "" if about is not None and about.withheld else None
 
@@ -306,7 +305,7 @@ def _vary_and_groups(response: Response, said: Sequence[Said]) -> tuple[set[str]
     ):
         if not words:
             continue
-        values = [value for value in response.lines.get(name.lower(), ()) if value.strip(" \t")]
+        values = [value for value in response.lines(name.lower()) if value.strip(" \t")]
         if name == "Cache-Groups":
             values = values if is_structured_list(", ".join(values)) else []
         else:

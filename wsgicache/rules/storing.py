@@ -56,7 +56,7 @@ def refusal(
 
     *method* is that of the response to be stored, where the request has another (§4.3.5).
     """
-    said, lines = controls(response, policy), response.lines
+    said, values = controls(response, policy), response.values
     directives = said.directives
     # * the request method is understood by the cache;
     if (method or request.method) != "GET" and not _is_storable_post(
@@ -95,13 +95,13 @@ def refusal(
         policy.private_cookies
         and "HTTP_COOKIE" in request.environ
         and not (said.own or "public" in directives or "s-maxage" in directives)
-        and "cookie" not in (parse_vary(lines.get("vary", ())) or ())
+        and "cookie" not in (parse_vary(values.get("vary", "")) or ())
     ):
         return "cookie"
-    if not policy.store_set_cookie and ("set-cookie" in lines or "set-cookie2" in lines):
+    if not policy.store_set_cookie and ("set-cookie" in values or "set-cookie2" in values):
         return "set-cookie"
     # A Vary that no request can match is not worth storing (§4.1).
-    if "vary" in lines and parse_vary(lines["vary"]) is None:
+    if "vary" in values and parse_vary(values["vary"]) is None:
         return "vary"
     # An error may be what the range made; Deviation: so may the whole (§3.3).
     if "HTTP_RANGE" in request.environ and (
@@ -170,9 +170,9 @@ def _unkeepable_content(response: Response, policy: Policy) -> str | None:
     kind = response.field("content-type") or ""
     if (_is_endless if len(kind) > WORTH_REMEMBERING else _remembered)(kind):
         return "stream"
-    lengths = response.lines.get("content-length")
-    if lengths is not None:
-        length = delta_seconds(lengths[0]) if len(lengths) == 1 else None
+    declared = response.field("content-length")
+    if declared is not None:
+        length = delta_seconds(declared)  # several lines are no number
         if length is None:
             return "content-length"
         if length > policy.max_content:
@@ -209,7 +209,7 @@ HOP_BY_HOP = frozenset(
 def not_forwarded(response: Response, policy: Policy) -> frozenset[str]:
     """Names of the fields in *response* that go no further than here (RFC 9110 §7.6.1)."""
     names = _staying(policy.targets, policy.strip)
-    if "connection" not in response.lines:
+    if "connection" not in response.values:
         return names
     return names.union(field_names(response.field("connection")) or ())
 
@@ -227,7 +227,7 @@ def _staying(targets: tuple[str, ...], strip: tuple[str, ...]) -> frozenset[str]
 def forwarded_fields(response: Response, policy: Policy) -> FieldLines:
     """The fields of *response* for whoever asked, as a list of their own."""
     gone = not_forwarded(response, policy)
-    if gone.isdisjoint(response.lines):
+    if gone.isdisjoint(response.values):
         return list(response.fields)
     return [
         line for name, line in zip(response.names, response.fields, strict=True) if name not in gone
@@ -322,8 +322,8 @@ def is_complete(response: Response, length: int) -> bool:
 def nearer_caches(response: Response) -> list[str]:
     """What caches nearer to the app said of *response*, for our word to follow (RFC 9211 §2); what
     is no list of structured fields would make that unreadable, and is left out."""
-    lines = response.lines.get("cache-status")
-    return lines if lines and is_structured_list(", ".join(lines)) else []
+    value = response.field("cache-status")
+    return response.lines("cache-status") if value and is_structured_list(value) else []
 
 
 def store(
@@ -337,7 +337,7 @@ def store(
         length = len(content or b"")
     said = controls(response, policy)
     directives = said.directives
-    lines, code = response.lines, response.code
+    values, code = response.values, response.code
     gone = _not_stored(response, directives, policy)
     fields: FieldLines = []
     not_modified: FieldLines = []
@@ -379,13 +379,13 @@ def store(
         etag=etag if etag is not None and is_entity_tag(etag) else None,
         last_modified=modified if modified_at is not None else None,
         modified_at=date if modified_at is None else modified_at,
-        strong_date=modified_at is not None and "date" in lines and date >= modified_at + 1,
+        strong_date=modified_at is not None and "date" in values and date >= modified_at + 1,
         validators=validators,
         cache_status=", ".join([*nearer_caches(response), policy.name])
-        if "cache-status" in lines
+        if "cache-status" in values
         else policy.name,
         withheld=[]
-        if quiet.isdisjoint(lines)
+        if quiet.isdisjoint(values)
         else [line for line in response.fields if line[0].lower() in quiet],
         span=content_span(response) if code == 206 else None,
         groups=groups_of(response) or (),

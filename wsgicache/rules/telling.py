@@ -31,7 +31,7 @@ def relayed_fields(response: Response, told: str, policy: Policy) -> FieldLines:
     fields = forwarded_fields(response, policy)
     if policy.cache_status:
         name = policy.name
-        if "cache-status" in response.lines:
+        if "cache-status" in response.values:
             fields = [line for line in fields if line[0].lower() != "cache-status"]
             name = ", ".join([*nearer_caches(response), name])
         fields.append(("Cache-Status", f"{name}; {told}"))

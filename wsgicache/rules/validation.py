@@ -144,7 +144,7 @@ def _corresponds(etag: str, ours: str) -> bool:
 
 def updated(stored: StoredResponse, response: Response) -> Response:
     """The stored fields, each replaced where the new response has it (§3.2)."""
-    newer = response.lines.keys() - _OF_THE_CONTENT - HOP_BY_HOP
+    newer = response.values.keys() - _OF_THE_CONTENT - HOP_BY_HOP
     newer -= set(field_names(response.field("connection")) or ())
     # Without a Date it is dated by its receipt (RFC 9110 §6.6.1): the stored one says nothing more.
     gone = newer | {"date"}
@@ -212,7 +212,7 @@ def invalidated_keys(key: Key, response: Response) -> list[Key]:
     and Content-Location name of the same origin."""
     keys = [key]
     for name in ("location", "content-location"):
-        for reference in response.lines.get(name, ()):
+        for reference in response.lines(name):
             other = same_origin_key(key, reference)
             if other is not None and other not in keys:
                 keys.append(other)
