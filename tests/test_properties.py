@@ -39,7 +39,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "field names": fields.field_names,
     "delta-seconds": fields.delta_seconds,
     "age": fields.parse_age,
-    "vary": lambda text: fields.parse_vary([text]),
+    "vary": fields.parse_vary,
     "date": lambda text: dates.parse_date(text, NOW),
     "entity tags": fields.entity_tags,
     "entity tag": fields.is_entity_tag,
@@ -150,7 +150,7 @@ def test_p3_only_space_and_tab_are_space(space: str, left: bool) -> None:
     def padded(text: str) -> str:
         return space + text if left else text + space
 
-    assert fields.parse_vary([padded("Accept")]) is None
+    assert fields.parse_vary(padded("Accept")) is None
     assert fields.delta_seconds(padded("5")) is None
     assert fields.parse_age(padded("5")) == 0
     assert dates.parse_date(padded("Tue, 14 Nov 2023 22:13:20 GMT"), NOW) is None

@@ -647,8 +647,9 @@ def hit_steps(routes: list[Route], target: str = "/page?q=1") -> int:
 def test_routes_cost_nothing_on_a_hit() -> None:
     plain = [Route(f"/{number}/*", cache_for(minutes=1), override=True) for number in range(64)]
     assert hit_steps(plain) == hit_steps([])
-    here = [Route(f"/pag*e{number}", no_cache) for number in range(64)] + [Route("/p*", vary("X"))]
-    assert hit_steps(here) == hit_steps([])
+    said = Route("/p*", vary("X"))
+    here = [Route(f"/pag*e{number}", no_cache) for number in range(64)] + [said]
+    assert hit_steps(here) == hit_steps([said])
 
 
 def test_many_early_routes_cost_no_more_than_one() -> None:

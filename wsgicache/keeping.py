@@ -144,11 +144,21 @@ class Keeper:
 
         Returns the moment it is filed under; only fills that began no earlier are kept.
         """
-        moment = math.nextafter(self.clock.now(), math.inf)
+        moment = emptied_at = math.nextafter(self.clock.now(), math.inf)
+
+        def emptying(entry: CacheEntry | None) -> CacheEntry | None:
+            nonlocal emptied_at
+            emptied = entries.emptied(moment)(entry)
+            if emptied is not None:
+                emptied_at = emptied.emptied_at  # later, where it was emptied just now
+            return emptied
+
+        self.update(key, emptying)
         for one in validation.invalidated_keys(key, response):
-            self.update(one, entries.emptied(moment))
+            if one != key:
+                self.update(one, entries.emptied(moment))
         self.invalidate_groups(key, response, moment)
-        return moment
+        return emptied_at
 
     def invalidate_groups(self, key: Key, response: Response, moment: float) -> None:
         """End the groups of *key*'s origin that *response* says it invalidates (RFC 9875 §3)."""

@@ -39,6 +39,11 @@ class Exchange:
         """Whether the app has used write()."""
         return self._sink is not None
 
+    @property
+    def started(self) -> bool:
+        """Whether the app has called start_response."""
+        return self.head is not None
+
     def call(self, app: WSGIApplication, environ: WSGIEnvironment) -> Iterable[bytes]:
         """Call *app* until its head is known; the body to pass on.
 
@@ -50,8 +55,8 @@ class Exchange:
             return body
         primed = Primed(body)
         try:
-            primed.advance(lambda: self.head is not None)
-            if self.head is None:
+            primed.advance(lambda: self.started)
+            if not self.started:
                 raise AssertionError("the app ended without calling start_response()")
         except BaseException:
             primed.close()

@@ -43,7 +43,7 @@ BROKEN: dict[str, tuple[object, str, Any]] = {
         "parse_cache_control",
         lambda text: {member.strip(): None for member in text.split(",")},
     ),
-    "vary": (fields, "parse_vary", lambda lines: tuple(sorted(",".join(lines).split(",")))),
+    "vary": (fields, "parse_vary", lambda value: tuple(sorted(value.split(",")))),
     "date": (dates, "parse_date", lambda text, now: 0.5),
     "range": (fields, "parse_ranges", lambda value, length, most: [(0, length)]),
     "etag": (fields, "entity_tags", lambda text: text.split(",")),

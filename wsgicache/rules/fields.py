@@ -7,7 +7,7 @@ length of the text. Only ASCII digits are digits, only space and tab are white s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 
 Directives = dict[str, str | None]
