@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 from wsgicache.rules.fields import nominated_keys
 from wsgicache.rules.keys import Selector, Values, digested, selecting_value
@@ -28,21 +29,29 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
         known = entry or EMPTY
         if overtaken(request, known):
             return known
-        names, responses = known.named, dict(known.responses)
+        names, others = known.named, known.responses
         if named != names and not set(named) <= set(names):
-            names, responses = tuple(sorted({*names, *named})), {}
-        nominated = (*names, *_IMPLIED)
+            names, others = tuple(sorted({*names, *named})), {}
+        nominated = _nominated(names)
         selector = selector_of(request, nominated, known.salt, policy)
-        current = responses.pop(selector, None)
-        if current is not None and current.asked_at > request.began:
-            return known  # somebody who asked later was faster
-        responses[selector] = stored
-        while len(responses) > policy.max_variants:
-            del responses[next(iter(responses))]
+        responses = {selector: stored}
+        if others:
+            current = others.get(selector)
+            if current is not None and current.asked_at > request.began:
+                return known  # somebody who asked later was faster
+            left = {of: one for of, one in others.items() if of != selector}
+            while len(left) >= policy.max_variants:
+                del left[next(iter(left))]
+            responses = {**left, **responses}
         return CacheEntry(nominated, responses, known.emptied_at, known.salt)
 
     stored.born, stored.asked_at = request.born, request.began
     return change
+
+
+@lru_cache(maxsize=256)
+def _nominated(names: tuple[str, ...]) -> tuple[str, ...]:
+    return (*names, *_IMPLIED)
 
 
 def overtaken(request: Request, known: CacheEntry) -> bool:

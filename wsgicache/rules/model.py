@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Line = tuple[str, str]
 FieldLines = list[Line]
+NO_LINES: FieldLines = []
+"""Shared by all that have none: not to be changed."""
 NEVER = float("-inf")
 
 IMPLIED = ("SCRIPT_NAME", "RAW_URI", "REQUEST_URI")
@@ -261,7 +263,7 @@ class StoredResponse:
     aged: tuple[int, FieldLines] = (-1, [])
     """PERF: the last age in seconds it was served with, and what its fields then said of that:
     a page asked for more than once a second has them ready (0.4 of a constant app's cost)."""
-    withheld: FieldLines = field(default_factory=list)
+    withheld: FieldLines = field(default_factory=lambda: NO_LINES)
     """Lines that do not leave, but say something to this cache: a 304 need not repeat them."""
     span: tuple[int, int, int | None] | None = None
     """Which bytes of the representation the content is, first, last and complete length, where
@@ -272,6 +274,15 @@ class StoredResponse:
     """The store's generation when it was asked for."""
     kept: tuple[str, int] | None = None
     """Where a store keeps content that is not at hand: a name and the bytes of one piece."""
+
+
+_NOTHING_SEEN: dict[Values, StoredResponse] = {}
+"""Shared by entries that have not been asked for yet: not to be changed."""
+
+
+@lru_cache(maxsize=256)
+def _named(nominated: tuple[str, ...]) -> tuple[str, ...]:
+    return nominated[: -len(IMPLIED)]
 
 
 class CacheEntry:
@@ -289,7 +300,7 @@ class CacheEntry:
     ) -> None:
         self.nominated = nominated
         """Environ keys of the fields nominated by any response stored here (§4.1)."""
-        self.named = nominated[: -len(IMPLIED)]
+        self.named = _named(nominated)
         """Those of them that are not implied."""
         self.responses = responses
         self.emptied_at = emptied_at
@@ -298,7 +309,7 @@ class CacheEntry:
         """What values are digested with, in stores that others can read; nothing: they are not."""
         self.read_at = NEVER
         """When a near cache had it from the shared store."""
-        self.seen: dict[Values, StoredResponse] = {}
+        self.seen: dict[Values, StoredResponse] = _NOTHING_SEEN
         """PERF: what values selected as they were presented, so that most are never normalised."""
 
 

@@ -69,7 +69,10 @@ def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredRespons
             and request.forwarded is None
             and sum(len(value) for value in presented if isinstance(value, str)) <= _LONGEST_SEEN
         ):
-            entry.seen[presented] = stored
+            if entry.seen:
+                entry.seen[presented] = stored
+            else:
+                entry.seen = {presented: stored}
     return stored
 
 
