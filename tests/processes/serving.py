@@ -120,6 +120,10 @@ class Site:
         """How often each process's app was asked for what begins so."""
         return self._noted("asked", beginning)
 
+    def asked_for(self, target: str) -> Counter[int]:
+        """How often each process's app was asked for *target*."""
+        return self.asked(f"GET {target}")
+
     def tried(self, target: str) -> Counter[int]:
         """How often each process has tried to get the lease of *target*."""
         return self._noted("leased", f"LEASE {target}")

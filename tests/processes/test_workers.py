@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.processes.serving import Site, answers, serving, threads
+from tests.processes.serving import Client, Site, answers, serving, threads
 from tests.running import DEADLINE
+from wsgicache.middleware import LEASE_SECONDS
 
 BOTH = pytest.mark.parametrize("shared", ["memcached", "redis"], indirect=True)
-COLD = "/cold?until=answer"
 
 
 @pytest.mark.parametrize("shared", ["", "memcached", "redis"], indirect=True)
@@ -21,20 +23,33 @@ def test_r41_a_hundred_clients_on_a_cold_key(shared: str, tmp_path: Path) -> Non
     """Once per process, and with a shared store twice in all."""
     with serving(tmp_path, *threads(4, 8), store=shared) as site:
         site.meets(4)
-        clients = [site.send(COLD) for _ in range(100)]
-        come = site.tried if shared else lambda target: site.asked(f"GET {target}")
-        end = time.monotonic() + DEADLINE
-        while len(come(COLD)) < 4:  # a worker may have taken none of them yet
-            assert time.monotonic() < end, f"only {come(COLD)} have come so far"
-            clients.append(site.send(COLD))
-            time.sleep(0.02)
-        site.open("answer")
-        got = answers(clients)
-        asked = site.asked(f"GET {COLD}")
-        assert {answer.status for answer in got} == {200}
-        assert len({answer.text for answer in got}) == asked.total()
-        assert max(asked.values()) == 1
-        assert asked.total() <= (2 if shared else 4)
+        for attempt in range(5):
+            target, began = f"/cold/{attempt}?until=answer{attempt}", time.monotonic()
+            clients = [site.send(target) for _ in range(100)]
+            until_all_have_come(site, target, clients, site.tried if shared else site.asked_for)
+            site.open(f"answer{attempt}")
+            got = answers(clients)
+            asked = site.asked_for(target)
+            assert {answer.status for answer in got} == {200}
+            assert len({answer.text for answer in got}) == asked.total()
+            assert max(asked.values()) == 1
+            assert asked.total() <= 4
+            # A lease ends after 3 s: whoever has waited for so long asks, as it must.
+            if time.monotonic() - began < LEASE_SECONDS - 0.5:
+                assert asked.total() <= (2 if shared else 4)
+                return
+        raise AssertionError("too slow: no lease lasts until four workers have come")
+
+
+def until_all_have_come(
+    site: Site, target: str, clients: list[Client], come: Callable[[str], Counter[int]]
+) -> None:
+    """Until four workers have begun with *target*; one may have taken none of the first clients."""
+    end = time.monotonic() + DEADLINE
+    while len(come(target)) < 4:
+        assert time.monotonic() < end, f"only {come(target)} have come so far"
+        clients.append(site.send(target))
+        time.sleep(0.02)
 
 
 @BOTH
