@@ -28,7 +28,8 @@ FLOODS = (
     (Shape(200), "200 B", 256 * MIB),
 )
 WERKZEUG, OURS = "werkzeug.http, werkzeug.datastructures", "wsgicache"
-PER_ENTRY, IN_ALL, IMPORTED = "memory per entry", "memory of the process", "import"
+PER_ENTRY, IN_ALL = "wsgicache, memory per entry", "wsgicache, memory of the process"
+IMPORTED = "import"
 
 # ── memory ────────────────────────────────────────────────────────────────────────────────────
 

@@ -41,9 +41,10 @@ if TYPE_CHECKING:
 
 Shown = tuple[list[Figure], list[Claim]]
 
-SAME, DRAWN = "hit, the same ten keys", "hit, keys drawn uniformly"
-EVICTING = "miss with storing"
-WALL, PROCESSOR = "threads, time per request", "threads, processor time per request"
+SAME, DRAWN = "wsgicache, hit of the same ten keys", "wsgicache, hit of keys drawn uniformly"
+EVICTING = "wsgicache, miss with storing"
+WALL = "wsgicache, threads: time per request"
+PROCESSOR = "wsgicache, threads: processor time per request"
 UNBOUNDED = 2**50
 
 
@@ -261,7 +262,7 @@ def purges(sizes: Sizes) -> Shown:
                 gone = 1 if kind == "one URL" else sizes.purged
                 stale += gone - (asked - before)
             step()
-    group = f"purge of {sizes.purged:,} entries"
+    group = f"wsgicache, purge of {sizes.purged:,} entries"
     figures = [Figure(group, kind, tuple(values), "ms") for kind, values in taken.items()]
     claims = [
         Claim(f"ms: {group} by a group", statistics.median(taken["a group"]), 50),

@@ -76,7 +76,9 @@ def traced(urls: int, requests: int) -> tuple[list[Figure], list[Claim]]:
                 note = f"asks the application {misses:.2f} times as often as the optimum"
                 ratios.append(Figure(group, name, (found / requests * 100,), "%", note))
             name = f"room for {entries:,}"
-            costs.append(Figure("Zipf, per request", name, replay.microseconds, "µs"))
+            costs.append(
+                Figure("wsgicache, Zipf trace: per request", name, replay.microseconds, "µs")
+            )
             below = max(hits.values()) - hits[OURS]
             text = f"{group}: points below the best of {', '.join(POLICIES)}"
             claims.append(Claim(text, below / requests * 100, 3))
