@@ -232,3 +232,38 @@ def test_a10_what_another_host_fills_after_a_purge_is_kept(
         other.update(KEY, emptied(math.nextafter(there.now(), math.inf)))
         fill(store, clock, content).commit()
         assert content_of(store, found(store)) == content
+
+
+def test_r18_a_soft_purge_by_a_clock_that_is_ahead_is_one_of_now(
+    cache: SimpleCache, store: CachelibStore, clock: FakeClock, there: FakeClock
+) -> None:
+    fill(store, clock, cache_tag="a").commit()
+    clock.advance(10)
+    other = CachelibStore(cache, clock=there)
+    there.advance(10)
+    for groups in (["* a"], []):
+        other.bump(groups, there.now(), soft=True)
+        clock.advance(1)
+        got = found(store)
+        assert got is not None
+        assert got.freshness_lifetime <= clock.now() - got.generated_at
+
+
+def test_groups_are_made_known_in_one_trip_each(
+    store: CachelibStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way = fill(store, clock, cache_tag=",".join(map(str, range(128))))
+    node = generations_of(store).node
+    trips: list[str] = []
+    for method in ("look", "swap"):
+        done = getattr(node, method)
+
+        def noted(*asked: Any, method: str = method, done: Any = done) -> Any:
+            trips.append(method)
+            return done(*asked)
+
+        monkeypatch.setattr(node, method, noted)
+    under_way.commit()
+    assert trips.count("swap") == 2 * 128 + 1
+    assert trips.count("look") == 1
+    assert found(store) is not None

@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from wsgicache.rules.groups import ALWAYS, Generation
+from wsgicache.rules.groups import Generation
 from wsgicache.stores import StoreError
 from wsgicache.stores.naming import Name, Names
 from wsgicache.stores.nodes import LONGEST, Node, Times
@@ -112,7 +112,11 @@ class Generations:
         """
         for group, purged in zip(groups, self.of(groups), strict=True):
             if purged is None:
-                self._change(self._names.of("group", group), lambda known: known, number)
+                name = self._names.of("group", group)
+                record = self._record(name, State(0, Generation(number), 0, 0.0))
+                if not self.node.swap(name.text, record, None, LONGEST):
+                    # There is one meanwhile, or something else.
+                    self._change(name, lambda known: known, number)
             elif (begun := max(purged.hard, purged.soft)) > state.number:
                 self._reach(begun)
 
@@ -215,8 +219,11 @@ class Generations:
             self._odd("state" if name == self._name else "group")
             return None
         number, hard, soft, moment, fills, written = head
-        purged = Generation(hard, soft, moment - self._times.skew()) if soft else ALWAYS
-        return State(number, purged._replace(hard=hard), fills, written)
+        if not soft:
+            return State(number, Generation(hard), fills, written)
+        # By a clock that is ahead of ours it was later, but not later than now.
+        moment = min(moment - self._times.skew(), self._times.now())
+        return State(number, Generation(hard, soft, moment), fills, written)
 
 
 def _is_state(head: object) -> bool:
