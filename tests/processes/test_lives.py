@@ -45,9 +45,11 @@ def test_r50_a_warmed_cache_is_forked(shared: str, tmp_path: Path) -> None:
         assert {answer.made_by for answer in warm.values()} == {site.process.pid}
         # No answer for another's question on connections that all have inherited.
         targets = [f"/page/{number}" for number in range(60)]
-        for _ in range(2):
+        for turn in range(2):
             got = answers([site.send(target) for target in targets])
             assert [answer.text.split()[1] for answer in got] == [f"{t}?" for t in targets]
+            assert not (shared and turn) or all(answer.hit for answer in got)
+        assert "Traceback" not in site.log.read_text(), "no store failed, nobody raised"
         # The parent's validation hangs: those of its children are their own.
         assert site.asked(f"GET {STUCK}")[site.process.pid] == 2
         assert site.meets(3, STUCK)
