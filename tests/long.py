@@ -23,6 +23,7 @@ from tests import test_catalogue_keys as keys
 from tests import test_catalogue_resources as resources
 from tests import test_wsgi as wsgi
 from tests.faulty_games import ROWS as FAULT_ROWS
+from tests.interleavings import ROWS as ORDER_ROWS
 from tests.processes.long_processes import ROWS as PROCESS_ROWS
 from tests.servers_controls.test_served import serve_and_ask
 from tests.stores.long_stores import ROWS as STORE_ROWS
@@ -155,6 +156,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "large": (large, 10),
     "served": (served, 10_000),
     **FAULT_ROWS,
+    **ORDER_ROWS,
     **STORE_ROWS,
     **PROCESS_ROWS,
 }

@@ -1,0 +1,40 @@
+"""Every order of two requests with one interruption, and some of more (security 3.3, A10, Q1)."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from tests.interleavings import PAGES, Case, at_random, begins
+from tests.rig.turns import orders
+
+STORES = pytest.mark.parametrize("shared", [False, True], ids=["memory", "two-processes"])
+
+TWO = {
+    "plain": ["get get", "get post", "get purge", "get group", "get all", "reload reload"],
+    "validated": ["get post", "reload group"],
+    "window": ["get post", "get tick"],
+    "no-cache": ["get post"],
+    "private": ["alice bob"],
+    "no-store": ["alice bob"],
+    "cookie": ["get alice", "alice bob"],
+    "vary": ["alice bob", "alice post"],
+    "failing": ["get get", "get post"],
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@STORES
+def test_a10_q1_two_at_once_in_every_order(page: str, shared: bool) -> None:
+    tried = 0
+    for two, begin in product(TWO[page], begins(page)):
+        tried += orders(Case(page, begin, tuple(two.split()), shared).run, 1, 200)
+    assert tried > 8 * len(TWO[page])
+
+
+@STORES
+def test_a10_q1_more_at_once_in_some_order(shared: bool) -> None:
+    told = at_random(150 if shared else 400, shared)
+    for word in ("hit", "collapsed", "fwd-status=304", "stored", "detail=private"):
+        assert any(word in one for one in told), word
