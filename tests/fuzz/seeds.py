@@ -58,7 +58,7 @@ PURGES = [
     for method in range(len(exchanges.ADMIN_METHODS))
     for given in (1, 2, 3, 4, 5, f"bearer  {exchanges.TOKEN} ", f"Bearer\t{exchanges.TOKEN}")
     for field in range(len(exchanges.ADMIN_FIELDS))
-    for words in (6, 7, "\xff")
+    for words in (6, 7)
 ]
 
 TARGETS = {**fields.TARGETS, **records.TARGETS, **exchanges.TARGETS}

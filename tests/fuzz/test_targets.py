@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fuzz import __main__ as command
 from tests.fuzz import records
+from tests.fuzz import seeds as inputs
 from tests.fuzz.seeds import TARGETS, seeds
 from tests.fuzz.source import Source, chosen
 from tests.stores.samples import GOLDEN_ENTRIES
@@ -82,6 +86,30 @@ def breaks(target: Callable[[bytes], None], data: bytes) -> bool:
     except (AssertionError, ValueError):
         return True
     return False
+
+
+def test_without_atheris_it_mutates_at_random(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", always(None))
+    monkeypatch.setattr(inputs, "FOLDER", tmp_path)
+    monkeypatch.setattr(logging, "disable", always(None))
+    tried: list[bytes] = []
+
+    def target(data: bytes) -> None:
+        tried.append(data)
+        assert len(tried) < 100, "broken"
+
+    monkeypatch.setitem(TARGETS, "etag", target)
+    with pytest.raises(AssertionError, match="broken"):
+        command.main(["etag", "--seconds", "60"])
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("atheris is not installed")
+    assert said[1].startswith("etag: broken after 100 inputs")
+    assert inputs.seeds("etag")[-1] == tried[-1], "what breaks it is kept"
+    assert len(set(tried)) > 50
+    monkeypatch.setitem(TARGETS, "etag", always(None))
+    assert command.main(["etag", "--seconds", "0"]) == 0
 
 
 def test_a_source_chooses_as_it_is_told() -> None:

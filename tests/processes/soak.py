@@ -139,24 +139,26 @@ class Soak:
             connection.close()
         return State(time.monotonic(), pages * PAGE / MIB, files, threads, flights)
 
-    def run(self, seconds: float, proxy: Proxy | None) -> None:
-        """The load for *seconds*, with faults of *proxy*."""
+    def run(
+        self, seconds: float, proxy: Proxy | None, every: float = EVERY, lasts: float = LASTS
+    ) -> None:
+        """The load for *seconds*, with a fault of *proxy* every so often, that *lasts* so long."""
         clients = [threading.Thread(target=self.client, args=(n,)) for n in range(CLIENTS)]
         for client in clients:
             client.start()
-        end, next_fault = time.monotonic() + seconds, time.monotonic() + EVERY / 2
+        end, next_fault = time.monotonic() + seconds, time.monotonic() + every / 2
         healthy_at = float("inf")
         try:
             while (now := time.monotonic()) < end:
                 if proxy is not None and now >= next_fault:
                     FAULTS[self.faults % len(FAULTS)][1](proxy)
                     self.faults += 1
-                    next_fault, healthy_at = now + EVERY, now + LASTS
+                    next_fault, healthy_at = now + every, now + lasts
                 if proxy is not None and now >= healthy_at:
                     proxy.heal()
                     healthy_at = float("inf")
                 self.states.append(self.look())
-                time.sleep(1)
+                time.sleep(min(1.0, lasts / 2))
         finally:
             if proxy is not None:
                 proxy.heal()
