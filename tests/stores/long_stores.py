@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import random
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-from tests.scene import FakeClock
+from tests.scene import FakeClock, environ_for, exchange
 from tests.stores import outages
 from tests.stores.contract import fill, found
 from tests.stores.servers import Server
 from tests.stores.test_kills import Stage, check_kills, check_tampering
 from tests.stores.test_packing import check_mutations
 from tests.test_purge import check_url
-from wsgicache import MemoryStore
+from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.stores.naming import KINDS, Names
+from wsgicache.stores.tiered import TieredStore
 
 
 @contextmanager
@@ -94,8 +98,6 @@ def urls(count: int) -> str:
 
 def groups(count: int) -> str:
     """One purge of a group that all stored pages belong to."""
-    import time
-
     store, clock = MemoryStore(max_bytes=4 * 1024**3), FakeClock()
     for number in range(count):
         fill(store, clock, b"x", target=f"/{number}", cache_tag="a").commit()
@@ -105,6 +107,60 @@ def groups(count: int) -> str:
     left = sum(found(store, f"/{number}") is not None for number in range(count))
     assert left == 0
     return f"purged a group of {count} in {took:.3f} ms; {left} are left"
+
+
+def overtaken(seconds: float) -> str:
+    """Eight threads that read while one stores and purges: what it has purged is read no more in
+    its process, in any store, though all re-read the generation a hundred times a second."""
+    told = []
+    with stages() as made:
+        for stage in made[1:]:
+            how: dict[str, Any] = {"namespace": uuid4().hex, "generation_seconds": 0.01}
+            shared = stage.opened(**how)
+            near = TieredStore(MemoryStore(), stage.opened(**how), seconds=0.01)
+            for store in (shared, near):
+                reads, purges, older = check_overtaken(store, seconds / 4)
+                assert older == 0, (stage.kind, type(store).__name__, older)
+                told.append(f"{reads} reads and {purges} purges")
+    return f"none of them older than a purge that had returned: {'; '.join(told)}"
+
+
+def check_overtaken(store: Any, seconds: float) -> tuple[int, int, int]:
+    """Read, store and purge for so long: how many reads, purges, and reads that were too old."""
+    page = purged = 0
+    ends = time.monotonic() + seconds
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        content = b"%d" % page
+        start_response("200 OK", [("Cache-Control", "max-age=60"), ("Cache-Tag", "a")])
+        return [content]
+
+    cache = CacheMiddleware(app, store=store)
+    reads: list[bool] = []
+
+    def read() -> None:
+        while time.monotonic() < ends:
+            least = purged
+            reads.append(int(exchange(cache, environ_for()).text) < least)
+
+    readers = [threading.Thread(target=read) for _ in range(8)]
+    for reader in readers:
+        reader.start()
+    rng = random.Random(1)
+    while time.monotonic() < ends:
+        page += 1
+        rng.choice(PURGES)(cache)
+        purged = page
+    for reader in readers:
+        reader.join()
+    return len(reads), purged, sum(reads)
+
+
+PURGES: list[Callable[[CacheMiddleware], object]] = [
+    lambda cache: cache.purge("http://example.org/"),
+    lambda cache: cache.purge_groups("a"),
+    lambda cache: cache.purge_all(),
+]
 
 
 def under(
@@ -135,6 +191,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "names": (names, 10_000_000),
     "urls": (urls, 100_000),
     "groups": (groups, 100_000),
+    "overtaken": (overtaken, 60),
     "killed": (under(lambda servers, seconds: outages.killed(servers[0], seconds), 1), 4),
     "hung": (under(lambda servers, seconds: outages.hung(servers[0], seconds), 1), 4),
     "one-of-three": (under(outages.one_of_three, 3), 4),

@@ -96,24 +96,24 @@ class Stage:
 
     def __init__(self, kind: str, **places: Any) -> None:
         self.clock = FakeClock()
-        self.sent: dict[str, Any] = {}
-        how: dict[str, Any] = {"clock": self.clock}
-        if kind == "file":
-            cache = FileSystemCache(str(places["folder"]), threshold=0)
-            self.store: Any = CachelibStore(cache, limit=500_000, **how)
-            self._path = lambda name: Path(cache._get_filename(name))
-        elif kind == "redis":
-            self.client = redis.Redis(port=places["redis"].port)
-            self.store = CachelibStore(
-                RedisCache(self.client), namespace=places["namespace"], limit=500_000, **how
-            )
-        else:
-            port = places["memcached"].port
-            self.client = Client(("127.0.0.1", port), default_noreply=False)
-            self.store = MemcachedStore(
-                ("127.0.0.1", port), namespace=places["namespace"], timeout=5.0, **how
-            )
+        self._places = places
         self.kind = kind
+        if kind == "redis":
+            self.client: Any = redis.Redis(port=places["redis"].port)
+        elif kind == "memcached":
+            self.client = Client(("127.0.0.1", places["memcached"].port), default_noreply=False)
+        self.store = self.opened(clock=self.clock, namespace=places["namespace"])
+
+    def opened(self, **options: Any) -> Any:
+        """A store on this stage."""
+        if self.kind == "memcached":
+            port = self._places["memcached"].port
+            return MemcachedStore(("127.0.0.1", port), timeout=5.0, **options)
+        if self.kind == "redis":
+            return CachelibStore(RedisCache(self.client), limit=500_000, **options)
+        cache = FileSystemCache(str(self._places["folder"]), threshold=0)
+        self._path = lambda name: Path(cache._get_filename(name))
+        return CachelibStore(cache, limit=500_000, **options)
 
     def names(self) -> list[str]:
         """Every name that the two pages and their purges have."""
