@@ -397,6 +397,8 @@ class Model:
                 continue
             if answer.last_modified not in (None, record.answer.last_modified):
                 continue
+            if not any(selectable(record, said, ask) for said in record.said.values()):
+                continue  # it could not have been chosen
             newest = list(record.said.values())[-1]
             record.said[answer.serial] = newest.updated_by(answer)
 
