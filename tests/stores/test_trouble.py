@@ -1,5 +1,5 @@
 """What goes wrong around a store: names, forks, refusals of Redis, slow writes, what is left lying
-(R4, R7, R8, R12, R14, R16, R50, I4)."""
+(R4, R5, R7, R8, R12, R14, R16, R50, I4)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import pytest
-from cachelib import SimpleCache
+from cachelib import RedisCache, SimpleCache
 
 from tests.rig.stores import Faulty
 from tests.running import eventually
-from tests.scene import FakeClock, Scene, environ_for
+from tests.scene import FakeClock, Scene, environ_for, exchange
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
 from tests.stores.test_memcached import listening
@@ -434,3 +434,35 @@ def test_r12_what_is_no_record_is_said_once_a_minute(
         assert caplog.records[-1].exc_info is None
         clock.advance(60)
         fill(store, clock, os.urandom(100_000), cache_tag="a").commit()
+
+
+# ── more threads than connections (R5) ───────────────────────────────────────────────────────────
+
+
+@pytest.mark.network
+def test_r5_a_redis_client_with_too_few_connections(redis_server: Server, namespace: str) -> None:
+    """It raises where none is left: that is a miss."""
+    redis = pytest.importorskip("redis")
+    with redis.Redis(port=redis_server.port, max_connections=1, socket_timeout=5) as client:
+        store = CachelibStore(RedisCache(client), namespace=namespace)
+
+        def app(environ: Any, start_response: Any) -> list[bytes]:
+            start_response("200 OK", [("Cache-Control", "max-age=60")])
+            return [environ["PATH_INFO"].encode()]
+
+        cache = CacheMiddleware(app, store=store)
+        wrong: list[object] = []
+
+        def ask(number: int) -> None:
+            for step in range(20):
+                target = f"/{(number + step) % 5}"
+                got = exchange(cache, environ_for("GET", target))
+                if (got.code, got.text) != (200, target):
+                    wrong.append(got)
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
