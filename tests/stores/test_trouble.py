@@ -192,6 +192,8 @@ class Refusing:
         self._server = server
         self.refusal = b""
         self.writes_only = False
+        self.asked: list[bytes] = []
+        """The names of all commands."""
 
     def serve(self, connection: socket.socket) -> None:
         with (
@@ -201,6 +203,7 @@ class Refusing:
         ):
             while asked := reply(asking):  # a command is an array of strings
                 name = asked.split(b"\r\n")[2].upper()
+                self.asked.append(name)
                 writes = name in (b"SET", b"SETEX", b"EVAL", b"DEL")
                 if self.refusal and (writes or not self.writes_only):
                     connection.sendall(b"-%b\r\n" % self.refusal)
@@ -245,6 +248,31 @@ def test_r7_redis_refuses(
             return scene.get("/after").hit
 
         eventually(heals, "the store has not healed")
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("size", [0, 4096, 65_536])
+def test_a_hit_in_redis_is_one_round_trip(
+    redis_server: Server,
+    namespace: str,
+    make_scene: Callable[..., Scene],
+    clock: FakeClock,
+    size: int,
+) -> None:
+    behind = Refusing(redis_server)
+    with listening(behind.serve) as port:
+        address = f"redis://127.0.0.1:{port}/0?namespace={namespace}&timeout=5"
+        scene = make_scene(store=store_from_url(address, clock=clock), clock=clock)
+        scene.app(200, b"x" * size, cache_control="max-age=60", vary="Accept", cache_tag="a")
+        scene.get("/")
+        assert scene.get("/").hit
+        behind.asked.clear()
+        for _ in range(10):
+            assert scene.get("/").hit
+        assert behind.asked == [b"GET"] * 10
+        scene.after(1)
+        assert scene.get("/").hit
+        assert behind.asked[10:] == [b"MGET"]
 
 
 @pytest.mark.network
