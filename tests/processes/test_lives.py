@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ import pytest
 from tests.processes import twice
 from tests.processes.serving import Answer, Site, answers, serving, threads
 from tests.running import DEADLINE, ROOT, environment, eventually
+from tests.servers.process import free_port, running
+from tests.servers.rows import program
 
 ALONE_AND_SHARED = pytest.mark.parametrize("shared", ["", "memcached"], indirect=True)
 STALE = "/stale?cc=max-age%3D0,stale-while-revalidate%3D600"
@@ -99,32 +102,64 @@ def test_r51_imported_before_it_is_patched() -> None:
 # ── worker after worker (R54) ────────────────────────────────────────────────────────────────────
 
 
-@ALONE_AND_SHARED
+@pytest.mark.parametrize("shared", ["memcached"], indirect=True)
 def test_r54_workers_come_and_go_under_load(shared: str, tmp_path: Path) -> None:
-    """Recycled after 20 requests or so, and all of them reloaded meanwhile: no request fails, and
+    """Recycled after 60 requests or so, and all of them reloaded meanwhile: no request fails, and
     no lease is left that anybody has to wait for."""
-    options = [*threads(3, 4), "--max-requests", "20", "--max-requests-jitter", "10"]
+    options = [*threads(2, 4), "--max-requests", "60", "--max-requests-jitter", "20"]
     with serving(tmp_path, *options, store=shared) as site:
-        outcomes: Counter[int] = Counter()
-        seen: set[int] = set()
+        with asking(site) as outcomes:
+            for part in (40, 120):
+                until(outcomes, part)
+                site.process.send_signal(signal.SIGHUP)
+        assert len({worker for worker, _ in outcomes}) > 2
+        assert {status for _, status in outcomes} == {200}
+        assert site.ask("/page/0").status == 200
 
-        def ask(number: int) -> None:
-            for turn in range(25):
-                answer = site.ask(f"/page/{turn if number % 2 else number}")
-                outcomes[answer.status] += 1
-                seen.add(answer.worker)
 
-        clients = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
-        for client in clients:
-            client.start()
-        for part in (50, 100, 150):
-            eventually(lambda part=part: outcomes.total() >= part, f"{outcomes} after {part}")  # type: ignore[misc]
-            site.process.send_signal(signal.SIGHUP)
+def test_r54_another_server_takes_over_under_load(tmp_path: Path) -> None:
+    """SIGUSR2 starts a new gunicorn beside the old one, which then ends: no request fails."""
+    pid = tmp_path / "pid"
+    with serving(tmp_path, *threads(2, 4), "--pid", str(pid)) as site:
+        before = site.workers()
+        with asking(site) as outcomes:
+            until(outcomes, 50)
+            site.process.send_signal(signal.SIGUSR2)
+            eventually(lambda: {worker for worker, _ in outcomes} - before, "no other answers")
+            site.process.terminate()
+            site.process.wait(DEADLINE)
+        assert {status for _, status in outcomes} == {200}
+        assert site.ask("/page/0").worker not in before
+
+
+@contextlib.contextmanager
+def asking(site: Site) -> Iterator[list[tuple[int, int]]]:
+    """Six clients that ask until the end of the block and 15 times more: who answered, and how."""
+    outcomes: list[tuple[int, int]] = []
+    enough = threading.Event()
+
+    def ask(number: int) -> None:
+        turn = left = 0
+        while left < 15:
+            turn, left = turn + 1, left + enough.is_set()
+            answer = site.ask(f"/page/{turn % 30 if number % 2 else number}")
+            outcomes.append((answer.worker, answer.status))
+
+    clients = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+    for client in clients:
+        client.start()
+    try:
+        yield outcomes
+    finally:
+        enough.set()
         for client in clients:
             client.join(DEADLINE)
-        assert outcomes == {200: 8 * 25}
-        assert len(seen) > 3
-        assert site.ask("/page/0").status == 200
+    assert not any(client.is_alive() for client in clients)
+
+
+def until(outcomes: list[tuple[int, int]], count: int) -> None:
+    """Until so many requests were answered."""
+    eventually(lambda: len(outcomes) >= count, f"{len(outcomes)} of {count} answers")
 
 
 # ── the end (R46) ────────────────────────────────────────────────────────────────────────────────
@@ -150,6 +185,27 @@ def ends_after(kind: str, folder: Path, patience: int = 1) -> float:
         site.process.terminate()
         site.process.wait(2 * DEADLINE)
         return time.monotonic() - began
+
+
+def test_r47_a_server_that_runs_no_threads(tmp_path: Path) -> None:
+    """uWSGI without enable-threads: the client waits instead, and gets what is new."""
+    uwsgi = program("uwsgi")
+    if uwsgi is None:
+        pytest.skip("uwsgi is not installed")
+    port = free_port()
+    line = [uwsgi, "--http", f"127.0.0.1:{port}", "--module", "tests.processes.site:front"]
+    line += ["--need-app", "--die-on-term", "--master"]
+    variables = {"WSGICACHE_TEST_FOLDER": str(tmp_path)}
+    with running(line, port, tmp_path / "log", variables) as process:
+        site = Site(process, tmp_path)
+        pages = [site.ask(STALE) for _ in range(3)]
+        assert [page.fields["cache-status"].partition(";")[2][:11] for page in pages] == [
+            " fwd=uri-mi",
+            " fwd=stale;",
+            " fwd=stale;",
+        ]
+        assert len({page.text for page in pages}) == 3
+        assert site.asked_for(STALE).total() == 3
 
 
 # ── twice in one process (R55) ───────────────────────────────────────────────────────────────────
