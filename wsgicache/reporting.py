@@ -20,7 +20,7 @@ class Reporter:
         self._reported: dict[str, float] = {}
 
     def __call__(self, kind: str, message: str) -> None:
-        """Log *message* with the exception at hand, if there is one, but each *kind* once a minute."""
+        """Log *message*, with the exception at hand if any, but each *kind* once a minute."""
         now = self._clock.now()
         last = self._reported.get(kind)
         if last is None or now - last >= _SECONDS_BETWEEN:

@@ -16,13 +16,20 @@ Address = tuple[Any, Any, int, str, Any]
 """What `socket.getaddrinfo` gives."""
 
 
-def connected(host: str, port: int, timeout: float) -> socket.socket:
+class Socket(socket.socket):
+    """A socket that is closed when nobody has it any more: nobody tells a store that it ends."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def connected(host: str, port: int, timeout: float) -> Socket:
     """A connection to *host*, made within *timeout* seconds; it waits as long for data. Raises
     OSError."""
     ends = monotonic() + timeout
     failure: OSError | None = None
     for family, kind, protocol, _, address in _addresses(host, port, timeout):
-        connection = socket.socket(family, kind, protocol)
+        connection = Socket(family, kind, protocol)
         try:
             # Something is left for the second address where the first is a black hole.
             connection.settimeout(max(ends - monotonic(), timeout / 10))

@@ -15,10 +15,10 @@ from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.retry import Retry
 
-from wsgicache.stores.addresses import connected
+from wsgicache.stores.addresses import Socket, connected
 
 
-class _Socket(socket.socket):
+class _Socket(Socket):
     """A socket that receives nothing after its time."""
 
     ends = float("inf")
