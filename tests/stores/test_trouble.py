@@ -97,6 +97,20 @@ def test_r4_a_name_that_nobody_has(host: str, nameserver: threading.Event) -> No
     assert addresses._under_way == {}
 
 
+def test_r4_no_thread_to_look_a_name_up(
+    nameserver: threading.Event, monkeypatch: pytest.MonkeyPatch, make_scene: Callable[..., Scene]
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(addresses._LookUp, "start", refuse)
+        scene = make_scene(store=store_from_url("memcached://no.example:1/"))
+        scene.app(200, "page", cache_control="max-age=60")
+        assert (scene.get("/").text, scene.get("/").detail) == ("page", "store-error")
+    assert addresses._under_way == {}
+
+
 def test_r4_the_second_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     with listening(lambda connection: None) as port:
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", p)) for p in (1, port)]

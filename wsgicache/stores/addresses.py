@@ -56,8 +56,9 @@ def _addresses(host: str, port: int, timeout: float) -> list[Address]:
         raise OSError(f"{host!r} is no name: {error}") from None
     lookup = _under_way.get((host, port))
     if lookup is None:
-        lookup = _under_way[host, port] = _LookUp(host, port)
+        lookup = _LookUp(host, port)
         lookup.start()
+        _under_way[host, port] = lookup
     if not lookup.ended.wait(timeout):
         # Who comes later finds what it comes to, and starts no other.
         raise TimeoutError(f"{host} was not looked up in time")
