@@ -239,7 +239,8 @@ def measure(cases: Sequence[Scenario], rounds: int, calls: int) -> Samples:
     plain = [environ()] * calls
     with without_collector(), progress(rounds + 1) as step:
         for number in range(rounds + 1):
-            gc.collect()
+            gc.collect()  # which cools what comes next
+            timed(*cases[0].prepare(max(calls // cases[0].share // 5, 1)))
             for case in cases:
                 timed(constant, plain[: calls // 5])  # what ran before has cooled the caller
                 before = timed(constant, plain)
