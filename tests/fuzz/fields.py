@@ -6,12 +6,14 @@ import calendar
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 
 from tests.fuzz.source import Source
 from tests.rules.messages import SAFE, answer, asked
 from tests.scene import EPOCH
+from wsgicache.purge import key_of
 from wsgicache.rules import dates, fields, freshness, keys, storing
 from wsgicache.stores.naming import Names, key_of_echo
 
@@ -265,6 +267,10 @@ def host_key(data: bytes) -> None:
     by_url = keys.key_of_url(text)
     if by_url is not None:
         check_host(by_url[0], text.partition("//")[2], by_url[1])
+    with suppress(ValueError):
+        purged = key_of(text)
+        check_host(purged[0], purged[1], purged[1])
+        assert purged[2][:1] == "/"
     for key in found:
         key_there = keys.same_origin_key(key, text)
         assert key_there is None or (key_there[:2] == key[:2] and key_there[2][:1] == "/")

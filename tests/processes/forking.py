@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -102,6 +103,8 @@ def child(cache: CacheMiddleware, turn: int) -> int:
 
 def main() -> int:
     """Over a memory, or what WSGICACHE_TEST_STORE names with a memory before it."""
+    # Python from 3.12 on warns of what this is about.
+    warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
     count, named = int(sys.argv[1]), os.environ.get("WSGICACHE_TEST_STORE")
     far: Any = store_from_url(named) if named else None
     bad = rounds(count, TieredStore(MemoryStore(), far) if far else MemoryStore())
