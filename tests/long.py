@@ -27,6 +27,7 @@ from tests.interleavings import ROWS as ORDER_ROWS
 from tests.processes.long_processes import ROWS as PROCESS_ROWS
 from tests.servers_controls.test_served import serve_and_ask
 from tests.stores.long_stores import ROWS as STORE_ROWS
+from tests.test_threads import ROWS as THREAD_ROWS
 from wsgicache import CacheMiddleware, MemoryStore
 
 MIB = 1 << 20
@@ -157,6 +158,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "served": (served, 10_000),
     **FAULT_ROWS,
     **ORDER_ROWS,
+    **THREAD_ROWS,
     **STORE_ROWS,
     **PROCESS_ROWS,
 }

@@ -661,6 +661,18 @@ def test_r37_nobody_waits_while_the_store_fails() -> None:
     stage.check_idle()
 
 
+@pytest.mark.parametrize("take", [None, 0, 1])
+@pytest.mark.parametrize("error", [ValueError("on purpose"), SystemExit("on purpose")], ids=repr)
+def test_r28_close_that_raises_leaves_no_flight(error: BaseException, take: int | None) -> None:
+    """What it raises is the server's; what was complete by then is kept."""
+    stage = Stage()
+    stage.app.plays(Turn(reply=page([b"pa", b"ge"]), closing=error), page())
+    (outcome,) = stage.crowd(environ_for(), take=take).outcomes()
+    assert outcome is error
+    assert stage.get().hit is (take is None)
+    stage.check_idle()
+
+
 @pytest.mark.parametrize("take", [0, 1])
 def test_r38_a_leader_that_hangs_up(take: int) -> None:
     """R29: what its client did not read to the end is not stored; somebody else asks."""
@@ -847,6 +859,20 @@ def test_a18_unsafe_requests_keep_no_hit_waiting() -> None:
     gate.open()
     assert {answer.code for answer in crowd.answers()} == {204}
     assert stage.get("/hot").hit
+
+
+def test_a14_after_a_purge_of_everything_one_asks() -> None:
+    stage, gate = Stage(), Gate()
+    stage.app.plays(page(b"old"))
+    stage.get()
+    stage.cache.purge_all()
+    stage.app.plays(Turn(before=gate, reply=page(b"new")), Reply(500))
+    crowd = stage.many(50)
+    stage.waiters.until(49)
+    gate.open()
+    assert {answer.body for answer in crowd.answers()} == {b"new"}
+    assert stage.app.count == 2
+    stage.check_idle()
 
 
 # ── leases: one process of several (R41) ─────────────────────────────────────────────────────────
@@ -1039,8 +1065,8 @@ def late(answer: Script, naps: list[float]) -> Script:
 
 
 def jitter(rounds: int, clients: int = 50, seed: int = 7) -> tuple[int, int]:
-    """Rounds of *clients* with cookies of their own on one key, in whatever order the machine has
-    them, for every kind of answer; how many pages were seen, and how often the app was asked.
+    """Rounds of *clients* with cookies or credentials of their own on one key, in whatever order
+    the machine has them, for every kind of answer; how many pages were seen, in how many rounds.
 
     AssertionError where one sees another's page.
     """
@@ -1054,15 +1080,16 @@ def jitter(rounds: int, clients: int = 50, seed: int = 7) -> tuple[int, int]:
     try:
         for place in range(rounds):
             stage.clock.advance(chance.choice([0, 1, 70, 130]))
-            answer = echo(**chance.choice(kinds))
+            how = chance.choice(["Cookie", "Cookie", "Authorization"])
+            answer = echo(f"HTTP_{how.upper()}", **chance.choice(kinds))
             naps = [chance.random() / 1000 for _ in range(4)]
             stage.app.script = late(answer, naps)
             stage.app.calls.clear()
             environs = [
-                environ_for("GET", f"/{place % 3}", [("Cookie", f"user-{place}-{n}")])
+                environ_for("GET", f"/{place % 3}", [(how, f"user-{place}-{n}")])
                 for n in range(clients)
             ]
-            check_own(stage.crowd(*environs).answers(), environs, "HTTP_COOKIE")
+            check_own(stage.crowd(*environs).answers(), environs, f"HTTP_{how.upper()}")
             assert stage.app.count == clients
             seen += clients
             stage.check_idle()
@@ -1072,7 +1099,7 @@ def jitter(rounds: int, clients: int = 50, seed: int = 7) -> tuple[int, int]:
     return seen, rounds
 
 
-def test_f1_nobody_ever_sees_anothers_page() -> None:
+def test_f1_q1_nobody_ever_sees_anothers_page() -> None:
     assert jitter(40) == (2000, 40)
 
 

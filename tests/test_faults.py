@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.rig.app import App, Script, Turn, page
 from tests.rig.gates import Crowd, Gate
 from tests.rig.stores import Faulty
 from tests.running import eventually
-from tests.scene import FakeClock, Reply, environ_for, exchange
+from tests.scene import Environ, FakeClock, Reply, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy, SystemClock, clock
 from wsgicache.background import Threads
 from wsgicache.rules.keys import Key
@@ -132,6 +133,33 @@ def test_x8_the_body_of_a_request_is_the_apps() -> None:
                     environ["CONTENT_LENGTH"] = length
                 exchange(cache, environ)
     assert app.count > 50
+
+
+@pytest.mark.parametrize("cache_control", ["max-age=60", "public, max-age=60"])
+def test_x6_a_byte_of_a_cold_page_is_a_byte(cache_control: str) -> None:
+    """RangeAmp: the range goes to the app as it is; an app that does not heed it is read no further
+    than the client reads, and nothing of it is stored."""
+    made = 0
+    asked: list[object] = []
+
+    def endless() -> Iterator[bytes]:
+        nonlocal made
+        while True:
+            made += 1
+            yield b"x" * 1000
+
+    def all_of_it(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        asked.append(environ.get("HTTP_RANGE"))
+        start_response("200 OK", [("Content-Type", "x/y"), ("Cache-Control", cache_control)])
+        return endless()
+
+    cache = CacheMiddleware(all_of_it)
+    for _ in range(3):
+        got = exchange(cache, environ_for(headers=[("Range", "bytes=0-0")]), take=2)
+        assert got.detail == "range"
+    assert asked == ["bytes=0-0"] * 3
+    assert made <= 9
+    assert len(cache.flights) == 0
 
 
 # ── clocks (F18, R17) ────────────────────────────────────────────────────────────────────────────

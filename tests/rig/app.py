@@ -40,6 +40,8 @@ class Turn:
     """Chunks after which the body ends, whatever Content-Length says."""
     breaks: BaseException | None = None
     """Raised where the body ends."""
+    closing: BaseException | None = None
+    """Raised by close()."""
 
 
 class Body:
@@ -64,6 +66,8 @@ class Body:
 
     def close(self) -> None:
         self.closes += 1
+        if self._turn.closing is not None:
+            raise self._turn.closing
 
 
 Script = Callable[[Environ, int], Turn]

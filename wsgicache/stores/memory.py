@@ -123,9 +123,10 @@ class MemoryStore:
             if node is None:
                 return None
             entry = reviewed(node.entry, key, self._everything, self._known)
-            node.generation = self._generation
             if entry is not node.entry:
                 self._replace(node, entry, entry_bytes(key, entry))
+            # Only now, for `get` asks no lock.
+            node.generation = self._generation
             return entry
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
