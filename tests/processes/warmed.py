@@ -3,6 +3,8 @@ the cache's own hangs in the app."""
 
 from __future__ import annotations
 
+import time
+
 from tests.processes.site import FOLDER, cache, front
 from tests.scene import Exchange, environ_for, exchange
 
@@ -22,5 +24,8 @@ for target in ("/warm", STALE, STUCK):
     ask(target)
 gate.unlink()
 assert ask(STUCK).hit
+end = time.monotonic() + 30
+while (FOLDER / "asked").read_text().count("/stuck") < 2 and time.monotonic() < end:
+    time.sleep(0.01)  # until the thread is in the app
 
 __all__ = ["front"]
