@@ -376,6 +376,25 @@ def test_r49_no_window_where_the_response_forbids_it() -> None:
         assert not stage.runner.jobs
 
 
+@pytest.mark.parametrize("word", ["must-revalidate", "proxy-revalidate", "no-cache", "s-maxage=10"])
+@pytest.mark.parametrize(
+    "failure",
+    [Turn(reply=Reply(503, "busy")), Turn(raises=ValueError("busy"))],
+    ids=["503", "raises"],
+)
+def test_r49_nothing_stands_in_where_the_response_forbids_it(word: str, failure: Turn) -> None:
+    """Neither by its own stale-if-error nor by the policy's windows."""
+    stage = Stage(Policy(stale_if_error=60, stale_if_raised=60))
+    stage.app.plays(page(b"old", f"max-age=10, stale-if-error=60, public, {word}"), failure)
+    assert stage.get().stored
+    stage.clock.advance(11)
+    if failure.raises is None:
+        assert stage.get().code == 503
+    else:
+        with pytest.raises(ValueError, match="busy"):
+            stage.get()
+
+
 # ── in nobody's name (Q4, Q6, R45) ───────────────────────────────────────────────────────────────
 
 PERSONAL: list[Field] = [
@@ -423,6 +442,36 @@ def test_q4_the_app_is_asked_as_by_nobody() -> None:
     assert environ["wsgi.errors"] is sys.stderr
     assert "CONTENT_LENGTH" not in environ
     assert environ["REQUEST_METHOD"] == "GET"
+
+
+ABOUT_THE_CLIENT: dict[str, dict[str, Any]] = {
+    "authorization": {"HTTP_AUTHORIZATION": "Basic eDp5"},
+    "cookie": {"HTTP_COOKIE": "sid=alice"},
+    "remote-user": {"REMOTE_USER": "alice", "AUTH_TYPE": "Basic"},
+    "certificate": {"SSL_CLIENT_CERT": "alice's", "SSL_CLIENT_S_DN": "CN=alice"},
+    "range": {"HTTP_RANGE": "bytes=0-1"},
+    "if-range": {"HTTP_RANGE": "bytes=0-1", "HTTP_IF_RANGE": '"x"'},
+    "if-none-match": {"HTTP_IF_NONE_MATCH": '"x"'},
+    "if-modified-since": {"HTTP_IF_MODIFIED_SINCE": "Mon, 13 Nov 2023 22:13:20 GMT"},
+    "directives": {"HTTP_CACHE_CONTROL": "no-transform"},
+    "address": {"HTTP_X_FORWARDED_FOR": "10.0.0.1", "HTTP_X_REAL_IP": "10.0.0.1"},
+}
+
+
+@pytest.mark.parametrize("shown", ABOUT_THE_CLIENT.values(), ids=ABOUT_THE_CLIENT)
+def test_q4_what_is_about_the_client_stays_behind(shown: dict[str, Any]) -> None:
+    """Whatever the one who finds it stale shows, the app is not asked with it."""
+    stage = Stage()
+    stage.app.plays(page(b"old", f"public, {SWR}"), page(b"new", f"public, {SWR}"))
+    stage.get()
+    stage.clock.advance(11)
+    assert stage.get("/", **shown).code in (200, 206)
+    (job,) = stage.runner.jobs
+    stage.runner.run()
+    environ = stage.app.calls[-1].environ
+    assert {key: environ.get(key) for key in shown if environ.get(key) == shown[key]} == {}
+    assert not set(shown.values()) & set(job.fields.values())
+    assert stage.get().body == b"new"
 
 
 @pytest.mark.parametrize(("user", "word"), [("Authorization", "public"), ("Cookie", "public")])

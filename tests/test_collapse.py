@@ -227,6 +227,26 @@ def test_q1_r37_fifty_users_get_fifty_pages(
     stage.check_idle()
 
 
+def test_q1_vary_on_cookie_keeps_each_his_own() -> None:
+    """Fifty users of a page that is stored for each: all but one go on in parallel when the first
+    head names Cookie, and find their own the next time."""
+    stage, environs = Stage(), users(50)
+    first, others = Gate(), Gate(opens_at=49)
+    answer = echo(cache_control="max-age=60", vary="Cookie")
+    stage.app.script = lambda environ, place: replace(
+        answer(environ, place), before=others if place else first
+    )
+    crowd = stage.crowd(*environs)
+    stage.waiters.until(49)
+    first.open()
+    check_own(crowd.answers(), environs, "HTTP_COOKIE")
+    again = stage.crowd(*environs).answers()
+    assert [got.text for got in again] == [f"for user-{n}" for n in range(50)]
+    assert all(got.hit for got in again)
+    assert stage.app.count == 50
+    stage.check_idle()
+
+
 AUTHORIZED = {
     **{name: UNSHARED[name] for name in ("private", "no-store", "no-cc", "max-age=0", "cookie")},
     "vary": {"cache_control": "max-age=60", "vary": "Authorization"},
