@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wsgicache.collapse import Outcome
@@ -134,7 +135,7 @@ class Forward:
             if completing is not None:
                 return completing
             if request.method == "GET":
-                self.decision = self.decision._replace(stored=None)
+                self.decision = replace(self.decision, stored=None)
         elif stored is not None and stored.validators:
             return validation.validating(request, stored)
         environ = validation.fetching(request)
@@ -205,7 +206,7 @@ class Forward:
         cookies = [line for line in lines if line[0].lower() in _SET_COOKIE]
         age = self.keeper.clock.now() - fresh.generated_at
         return Reuse(
-            self.decision._replace(stored=fresh, age=age),
+            replace(self.decision, stored=fresh, age=age),
             f"{told}; detail={why_not}" if why_not else told,
             cookies,
         )
@@ -225,7 +226,7 @@ class Forward:
 
     def _ask_again(self) -> Iterable[bytes] | Reuse:
         """Ask for everything, with no condition or range of ours."""
-        decision = self.decision._replace(stored=None)
+        decision = replace(self.decision, stored=None)
         again = Forward(
             self.app, self.keeper, self.routes, self.request, decision, self.start_response
         )
@@ -239,7 +240,7 @@ class Forward:
         self.request.land(Outcome.STOOD_IN)
         age = self.keeper.clock.now() - self.decision.stored.generated_at
         told = f"fwd={self.decision.forward}; {said}"
-        return Reuse(self.decision._replace(age=age), told, [])
+        return Reuse(replace(self.decision, age=age), told, [])
 
     def _discard(self, body: Iterable[bytes]) -> None:
         """Close a body of the app's that nobody will read."""

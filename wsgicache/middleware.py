@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -140,7 +141,7 @@ class CacheMiddleware(Purging):
         except Exception:
             self.report("store", "looking up in the store failed: the app answers")
             entry = None
-            decision = forwarded(request, URI_MISS._replace(detail="store-error"))
+            decision = forwarded(request, replace(URI_MISS, detail="store-error"))
         if decision.forward is None:
             if entry is None or not decision.background:
                 return self.serve(request, decision, start_response)
@@ -149,7 +150,7 @@ class CacheMiddleware(Purging):
             )
             if validating or decision.is_fresh():
                 return self.serve(request, decision, start_response)
-            decision = forwarded(request, decision._replace(forward="stale", background=False))
+            decision = forwarded(request, replace(decision, forward="stale", background=False))
             if decision.forward is None:
                 return self.serve(request, decision, start_response)
         self.keeper.begin(request, entry, now)
@@ -205,7 +206,7 @@ class CacheMiddleware(Purging):
                     status = conditional.PARTIAL_CONTENT
                     body = [conditional.cut(stored, b"".join(pieces), *ranges[0])]
         seconds, lines = stored.aged
-        if seconds != int(age) or told is not None:
+        if not seconds <= age < seconds + 1 or told is not None:
             seconds = int(age)
             lines = reused_lines(stored, seconds, told, self.policy)
             if told is None:

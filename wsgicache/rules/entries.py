@@ -14,7 +14,6 @@ from wsgicache.rules.policy import Policy
 
 Change = Callable[[CacheEntry | None], CacheEntry | None]
 """What a store applies to an entry, atomically; pure, so it may run twice."""
-_IMPLIED = tuple(sorted(IMPLIED))
 
 
 def adding(request: Request, response: Response, stored: StoredResponse, policy: Policy) -> Change:
@@ -29,10 +28,9 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
         known = entry or EMPTY
         if overtaken(request, known):
             return known
-        names, others = known.named, known.responses
-        if named != names and not set(named) <= set(names):
-            names, others = tuple(sorted({*names, *named})), {}
-        nominated = _nominated(names)
+        nominated, others = known.nominated, known.responses
+        if not others or not set(named) <= set(nominated):
+            nominated, others = _nominated(named, nominated), {}
         selector = selector_of(request, nominated, known.salt, policy)
         responses = {selector: stored}
         if others:
@@ -50,8 +48,8 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
 
 
 @lru_cache(maxsize=256)
-def _nominated(names: tuple[str, ...]) -> tuple[str, ...]:
-    return (*names, *_IMPLIED)
+def _nominated(named: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    return (*sorted({*named, *known}.difference(IMPLIED)), *sorted(IMPLIED))
 
 
 def overtaken(request: Request, known: CacheEntry) -> bool:

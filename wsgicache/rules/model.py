@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
 from wsgicache.rules.keys import Key, Selector, Values
@@ -281,15 +281,25 @@ _NOTHING_SEEN: dict[Values, StoredResponse] = {}
 
 
 @lru_cache(maxsize=256)
-def _named(nominated: tuple[str, ...]) -> tuple[str, ...]:
-    return nominated[: -len(IMPLIED)]
+def _named(nominated: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    first, *others = nominated[: -len(IMPLIED)] or ("",)
+    return first, tuple(others)
 
 
 class CacheEntry:
     """A key's stored responses by their selecting values, the newest last. Never changed, only
     replaced."""
 
-    __slots__ = ("emptied_at", "named", "nominated", "read_at", "responses", "salt", "seen")
+    __slots__ = (
+        "emptied_at",
+        "named",
+        "nominated",
+        "others",
+        "read_at",
+        "responses",
+        "salt",
+        "seen",
+    )
 
     def __init__(
         self,
@@ -300,8 +310,8 @@ class CacheEntry:
     ) -> None:
         self.nominated = nominated
         """Environ keys of the fields nominated by any response stored here (§4.1)."""
-        self.named = _named(nominated)
-        """Those of them that are not implied."""
+        self.named, self.others = _named(nominated)
+        """The first of them that is not implied, or nothing, and the other ones."""
         self.responses = responses
         self.emptied_at = emptied_at
         """When it was last invalidated or purged: no fill that began earlier may be kept."""
@@ -316,8 +326,12 @@ class CacheEntry:
 EMPTY = CacheEntry(IMPLIED, {})
 
 
-class Decision(NamedTuple):
-    """Answer from the cache, or go forward, and why in the words of RFC 9211 §2.2."""
+@dataclass(slots=True)
+class Decision:
+    """Answer from the cache, or go forward, and why in the words of RFC 9211 §2.2.
+
+    Never changed, only replaced; freezing would cost a hit a tenth.
+    """
 
     forward: str | None
     stored: StoredResponse | None = None
