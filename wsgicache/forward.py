@@ -130,6 +130,8 @@ class Forward:
     def _environ(self) -> WSGIEnvironment:
         """The request as the app gets it: about what is stored (§4.3.1), or as it came."""
         request, stored = self.request, self.decision.stored
+        if stored is None and "HTTP_IF_NONE_MATCH" not in self.environ:
+            return self.environ
         if stored is not None and self.decision.forward == "partial":
             completing = partial.completing(request, stored)
             if completing is not None:
@@ -146,6 +148,8 @@ class Forward:
         (status, fields), clock = exchange.head, self.keeper.clock
         wall, now = clock.wall(), clock.now()
         response = Response(status, fields, body, self.requested_at, now, wall)
+        if not (self.controls.said or self.routes.speak):
+            return response
         return self._spoken(response, self.decision.stored)
 
     def _spoken(self, response: Response, stored: StoredResponse | None = None) -> Response:

@@ -256,7 +256,7 @@ class CacheMiddleware(Purging):
                     if again.forward is None:
                         request.land(Outcome.KEPT)
                         return again
-                return self.elect(request, decision, deadline)
+                return decision if self.shared is None else self.elect(request, decision, deadline)
             if flight is None:
                 break
             outcome = self.flights.wait(flight, deadline - time.monotonic())
@@ -284,8 +284,7 @@ class CacheMiddleware(Purging):
         its answer is there, its lease has run out, or *deadline*. Who has waited for nothing goes
         on at once, and the others with him: one after the other would take long."""
         shared = self.shared
-        if shared is None:
-            return decision
+        assert shared is not None
         token, pause, waited = uuid4().hex, 0.01, False
         known = None if decision.stored is None else decision.stored.generated_at
         deadline = min(deadline, time.monotonic() + LEASE_SECONDS)

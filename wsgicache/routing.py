@@ -120,7 +120,8 @@ class Routes:
         self._exempt = tuple(policy.exempt)
         self.are_early = bool(policy.exempt) or any(route.is_early for route in self._routes)
         """Whether anything must be known before the look-up."""
-        self._speak = policy.default is not None or bool(self._routes)
+        self.speak = policy.default is not None or bool(self._routes)
+        """Whether anything can be said of a response that its view does not say."""
         self._remembered = lru_cache(_MOST)(self._match)
         self._plain: set[str] = set()
         """PERF: paths of which nothing is said early on any host; asking this is a tenth of a hit
@@ -230,7 +231,7 @@ class Routes:
         *matching* is what matched the request as it came, *stored* what it was about, if the app
         was asked to validate that.
         """
-        if not (controls.said or self._speak) or not response.is_readable:
+        if not (controls.said or self.speak) or not response.is_readable:
             return response
         kind = response.field("content-type") or ""
         if stored is not None and response.code == 304:

