@@ -179,7 +179,8 @@ class CacheMiddleware(Purging):
         ranges: conditional.Ranges | None = None
         if request.conditional:
             if conditional.not_modified(request, stored, stored.generated_at + age):
-                status, fields = conditional.NOT_MODIFIED, stored.not_modified
+                status = conditional.NOT_MODIFIED
+                fields = stored.not_modified or conditional.not_modified_fields(stored)
             else:
                 ranges = conditional.wanted_ranges(request, stored, self.policy)
         # PERF: granian sends a list at once and streams all else, for 1.2 µs in Python alone.

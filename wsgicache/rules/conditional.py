@@ -40,6 +40,28 @@ def not_modified(request: Request, stored: StoredResponse, now: float) -> bool:
     return since is not None and stored.modified_at <= since
 
 
+# What says something of the representation that a 304 leaves out (RFC 9110 §15.4.5).
+_REPRESENTATION = frozenset(
+    {
+        "allow",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-md5",
+        "content-range",
+        "content-type",
+        "last-modified",
+    }
+)
+
+
+def not_modified_fields(stored: StoredResponse) -> FieldLines:
+    """What a 304 says instead of what *stored* says (RFC 9110 §15.4.5), worked out once."""
+    lines = [line for line in stored.fields if line[0].lower() not in _REPRESENTATION]
+    stored.not_modified = lines
+    return lines
+
+
 def wanted_ranges(request: Request, stored: StoredResponse, policy: Policy) -> Ranges | None:
     """The ranges of *stored* to send, none of them for 416, or None for the whole (9110 §14.2)."""
     presented = request.environ.get

@@ -106,7 +106,7 @@ def freshness_lifetime(
 ) -> float:
     """Seconds that *response* stays fresh, from its generation (§4.2.1): what is *explicit*, or
     the heuristic, within what the policy grants errors."""
-    lifetime = heuristic_lifetime(response, said, policy) if explicit is None else float(explicit)
+    lifetime = heuristic_lifetime(response, said, policy) if explicit is None else _float(explicit)
     if is_clipped(response.code, policy):
         assert policy.error_lifetime is not None
         lifetime = min(lifetime, policy.error_lifetime)
@@ -139,6 +139,10 @@ def corrected_initial_age(response: Response) -> float:
     age_value = parse_age(values.get("age"))
     corrected_age_value = age_value + response_delay
     return max(apparent_age, corrected_age_value)
+
+
+_float = lru_cache(maxsize=1024)(float)
+"""PERF: one number for all that live as long; 24 bytes less of each."""
 
 
 class Terms(NamedTuple):

@@ -225,7 +225,7 @@ class StoredResponse:
     fields: FieldLines
     """What a full answer says (§3.1 applied), but for Age and Cache-Status."""
     not_modified: FieldLines
-    """What a 304 says instead (RFC 9110 §15.4.5)."""
+    """What a 304 says instead (conditional.not_modified_fields), once there was one."""
     content: bytes | None
     """None: kept elsewhere by the store."""
     length: int
@@ -294,7 +294,6 @@ class CacheEntry:
         "emptied_at",
         "named",
         "nominated",
-        "others",
         "read_at",
         "responses",
         "salt",
@@ -310,7 +309,7 @@ class CacheEntry:
     ) -> None:
         self.nominated = nominated
         """Environ keys of the fields nominated by any response stored here (§4.1)."""
-        self.named, self.others = _named(nominated)
+        self.named = _named(nominated)
         """The first of them that is not implied, or nothing, and the other ones."""
         self.responses = responses
         self.emptied_at = emptied_at

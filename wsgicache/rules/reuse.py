@@ -61,8 +61,9 @@ def _presented(request: Request, entry: CacheEntry) -> Values:
     """
     get = request.environ.get
     raw, target, mount = get("RAW_URI"), get("REQUEST_URI"), get("SCRIPT_NAME")
-    presented = (request.forwarded, raw, target, mount, get(entry.named))
-    return (*presented, *map(get, entry.others)) if entry.others else presented
+    named, others = entry.named
+    presented = (request.forwarded, raw, target, mount, get(named))
+    return (*presented, *map(get, others)) if others else presented
 
 
 def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredResponse | None:

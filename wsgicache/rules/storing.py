@@ -235,19 +235,6 @@ def forwarded_fields(response: Response, policy: Policy) -> FieldLines:
     ]
 
 
-# What says something of the representation that a 304 leaves out (RFC 9110 §15.4.5).
-_REPRESENTATION = frozenset(
-    {
-        "allow",
-        "content-encoding",
-        "content-language",
-        "content-length",
-        "content-md5",
-        "content-range",
-        "content-type",
-        "last-modified",
-    }
-)
 _NO_CONTENT = frozenset({204, 304})
 
 
@@ -347,20 +334,13 @@ def store(
     directives = said.directives
     values, code = response.values, response.code
     gone = _not_stored(response, directives, policy)
-    fields: FieldLines = []
-    not_modified: FieldLines = []
-    for name, line in zip(response.names, response.fields, strict=True):
-        if name not in gone:
-            fields.append(line)
-            if name not in _REPRESENTATION:
-                not_modified.append(line)
+    pairs = zip(response.names, response.fields, strict=True)
+    fields = [line for name, line in pairs if name not in gone]
     etag, modified = values.get("etag"), values.get("last-modified")
     validators = app_validators(response) if etag or modified else ()
     if etag is None and content is not None and code == 200 and policy.generate_etags:
         etag = generated_etag(fields, content)
-        line = ("ETag", etag)
-        fields.append(line)
-        not_modified.append(line)
+        fields.append(("ETag", etag))
     if code not in _NO_CONTENT:
         fields.append(("Content-Length", str(length)))
     quiet = _withheld(policy.targets, policy.strip)
@@ -373,9 +353,9 @@ def store(
         refresh_age = max(lifetime - policy.refresh_ahead, lifetime / 2)
     return StoredResponse(
         status=response.status,
-        # PERF: copied, lists have no room to grow; 200 bytes less of each response.
+        # PERF: a copy has no room to grow; 50 bytes less of each response.
         fields=fields[:],
-        not_modified=not_modified[:],
+        not_modified=NO_LINES,
         content=content,
         length=length,
         generated_at=response.received_at - corrected_initial_age(response),

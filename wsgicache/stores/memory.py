@@ -60,12 +60,11 @@ def _weigh(selector: Selector, stored: StoredResponse) -> int:
 class _Node:
     """An entry's place in the queue."""
 
-    __slots__ = ("entry", "generation", "key", "newer", "older", "size", "visited")
+    __slots__ = ("entry", "generation", "key", "newer", "older", "visited")
 
-    def __init__(self, key: Key, entry: CacheEntry, size: int, generation: int) -> None:
+    def __init__(self, key: Key, entry: CacheEntry, generation: int) -> None:
         self.key = key
         self.entry = entry
-        self.size = size
         self.generation = generation
         """The one up to which the entry has been reviewed."""
         self.visited = False
@@ -205,7 +204,7 @@ class MemoryStore:
     # ── places in the queue ────────────────────────────────────────────────────────────────────
 
     def _append(self, key: Key, entry: CacheEntry, size: int) -> _Node:
-        node = self._nodes[key] = _Node(key, entry, size, self._generation)
+        node = self._nodes[key] = _Node(key, entry, self._generation)
         node.older = self._newest
         if self._newest is None:
             self._oldest = node
@@ -216,8 +215,8 @@ class MemoryStore:
         return node
 
     def _replace(self, node: _Node, entry: CacheEntry, size: int) -> None:
-        self.bytes += size - node.size
-        node.entry, node.size = entry, size
+        self.bytes += size - entry_bytes(node.key, node.entry)
+        node.entry = entry
 
     def _remove(self, node: _Node) -> None:
         if self._hand is node:
@@ -231,7 +230,7 @@ class MemoryStore:
         else:
             node.newer.older = node.older
         del self._nodes[node.key]
-        self.bytes -= node.size
+        self.bytes -= entry_bytes(node.key, node.entry)
 
     def _evict(self, spared: _Node) -> None:
         """Take the first entry from the hand on that was not asked for since the hand passed."""

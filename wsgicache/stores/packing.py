@@ -22,6 +22,7 @@ from hmac import compare_digest
 from struct import Struct
 from typing import Any
 
+from wsgicache.rules.conditional import not_modified_fields
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 
 MAGIC = b"wsgicache 1\n"
@@ -125,7 +126,8 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
         said["fields"] = stored.fields
         # A line that both have stands there once.
         places = {id(line): place for place, line in enumerate(stored.fields)}
-        said["not_modified"] = [places.get(id(line), line) for line in stored.not_modified]
+        unchanged = stored.not_modified or not_modified_fields(stored)
+        said["not_modified"] = [places.get(id(line), line) for line in unchanged]
         said["validators"] = stored.validators
         said["span"] = stored.span
         said["groups"] = stored.groups
