@@ -418,6 +418,7 @@ ALONE: dict[str, dict[str, Any]] = {
     "authorization": {"headers": [("Authorization", "Basic eDp5")]},
     "remote-user": {"changes": {"REMOTE_USER": "alice"}},
     "body": {"body": b"x=1"},
+    "chunked": {"headers": [("Transfer-Encoding", "chunked")]},
     "if-match": {"headers": [("If-Match", '"x"')]},
     "head": {"method": "HEAD"},
     "post": {"method": "POST"},

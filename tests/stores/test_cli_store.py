@@ -147,7 +147,7 @@ def test_a_store_with_a_secret(tmp_path: Path) -> None:
     ],
     ids=repr,
 )
-def test_what_cannot_be_purged(options: list[str], code: int, said: str) -> None:
+def test_r53_what_cannot_be_purged(options: list[str], code: int, said: str) -> None:
     done = run("purge", *options, WSGICACHE_STORE="")
     assert done.exit_code == code
     assert said in done.output
