@@ -671,26 +671,30 @@ def test_x4_failures_are_bounded() -> None:
     assert len(stage.cache.flights._failed) == 1_000
 
 
-def test_r37_nobody_waits_while_the_store_fails() -> None:
+def test_r37_nobody_waits_while_the_store_goes_on_failing() -> None:
     """What one gets, no other would find."""
     store, gate = Faulty(), Gate(opens_at=10)
     store.failing = frozenset({"get", "update"})
     stage = Stage(store=store)
+    stage.get()
     stage.app.script = lambda environ, place: Turn(before=gate)
     assert {answer.body for answer in stage.many(10).answers()} == {b"page"}
     assert len(stage.waiters) == 0
     stage.check_idle()
 
 
-@pytest.mark.parametrize("take", [None, 0, 1])
-@pytest.mark.parametrize("error", [ValueError("on purpose"), SystemExit("on purpose")], ids=repr)
-def test_r28_close_that_raises_leaves_no_flight(error: BaseException, take: int | None) -> None:
-    """What it raises is the server's; what was complete by then is kept."""
-    stage = Stage()
-    stage.app.plays(Turn(reply=page([b"pa", b"ge"]), closing=error), page())
-    (outcome,) = stage.crowd(environ_for(), take=take).outcomes()
-    assert outcome is error
-    assert stage.get().hit is (take is None)
+def test_r41_a_look_up_that_fails_once_is_no_reason_to_ask_alone() -> None:
+    """A slow store in front of a crowd on a cold key: one asks for all."""
+    store, gate = Faulty(), Gate()
+    store.failing = frozenset({"get"})
+    stage = Stage(store=store)
+    stage.app.plays(Turn(before=gate), Reply(500))
+    crowd = stage.many(10)
+    stage.waiters.until(9)
+    store.failing = frozenset()
+    gate.open()
+    assert {answer.body for answer in crowd.answers()} == {b"page"}
+    assert stage.app.count == 1
     stage.check_idle()
 
 

@@ -93,6 +93,11 @@ class Flights:
         known = self._refused.get(hash(key))
         return known[1] if known is not None and self._clock.now() < known[0] else None
 
+    def failing(self, key: Hashable) -> bool:
+        """Whether the last flight of *key* failed, and that not long ago."""
+        failed_at = self._failed.get(hash(key))
+        return failed_at is not None and self._clock.now() - failed_at <= self._longest
+
     def board(self, key: Hashable) -> tuple[Flight | None, bool]:
         """The flight to wait for or, with True, to lead and to `land`; None to go on alone.
 

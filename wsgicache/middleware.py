@@ -247,8 +247,8 @@ class CacheMiddleware(Purging):
             # PERF: its hash stands for the key, which is long: it is looked up six times.
             key = hash(collapse_key(request, self.policy))
             why = self.flights.refused(key)
-            if why is not None:
-                break
+            if why is not None or (decision.detail and self.flights.failing(key)):
+                break  # Or the store fails, and goes on: what one gets no other would find.
             flight, leads = self.flights.board(key)
             if leads:
                 request.flight = flight

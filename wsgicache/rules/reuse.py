@@ -142,7 +142,7 @@ def may_collapse(request: Request, decision: Decision, policy: Policy) -> bool:
     """Whether *request* may wait for another's answer, or others for its own (§4).
 
     Not where its answer would be for itself alone: with credentials, conditions, ranges or
-    no-store, to HEAD, for what a stored part lacks, or while the store fails.
+    no-store, to HEAD, or for what a stored part lacks.
     """
     return (
         policy.collapse
@@ -151,7 +151,6 @@ def may_collapse(request: Request, decision: Decision, policy: Policy) -> bool:
         and not request.identified
         and not request.conditional
         and decision.forward in _COLLAPSIBLE
-        and decision.detail is None
         and "no-store" not in request.directives
     )
 
