@@ -69,9 +69,10 @@ def check_tampering(stage: Stage, count: int) -> int:
     store, held = stage.store, dict[str, bytes | None]()
     rng = random.Random(count)
     small, large = rng.randbytes(3_000), rng.randbytes(200_000)
-    misses = 0
+    misses, name = 0, ""
     for number in range(count):
-        if number % 50 == 0:
+        # A generation that was lost and comes back is not believed: all has to be stored anew.
+        if number % 50 == 0 or ":1s:" in name:
             fill(store, stage.clock, small, target="/small", cache_tag="a").commit()
             fill(store, stage.clock, large, target="/large").commit()
             assert content_of(store, found(store, "/small")) == small

@@ -28,6 +28,10 @@ LIMIT = 32 * 1024 * 1024
 """Bytes of a value in a cache that has no limit of its own."""
 
 
+_EXPIRY = 4
+"""Bytes before the value in a file of FileSystemCache."""
+
+
 class CachelibStore(PackedStore):
     """Entries in *cache*, a `cachelib.BaseCache`; the options are those of `PackedStore`.
 
@@ -94,7 +98,9 @@ class _Plain:
         file.write(self.dumps(value))
 
     def load(self, file: IO[bytes]) -> Any:
-        value = self.loads(file.read(self._limit + 1))
+        if os.fstat(file.fileno()).st_size > self._limit + _EXPIRY:
+            return None
+        value = self.loads(file.read())
         return value if type(value) is int or (value or b"").startswith(MAGIC) else None
 
 
