@@ -197,15 +197,8 @@ class CacheMiddleware(Purging):
                 return self.forward(request, decision, start_response)
             if ranges is None:
                 body = pieces
-            elif len(ranges) > 1:
-                status = conditional.PARTIAL_CONTENT
-                fields, body = conditional.multipart(stored, b"".join(pieces), ranges)
             else:
-                fields = conditional.partial_fields(stored, ranges)
-                status = conditional.RANGE_NOT_SATISFIABLE
-                if ranges:
-                    status = conditional.PARTIAL_CONTENT
-                    body = [conditional.cut(stored, b"".join(pieces), *ranges[0])]
+                status, fields, body = conditional.ranged(stored, pieces, ranges)
         seconds, lines = stored.aged
         if not seconds <= age < seconds + 1 or told is not None:
             seconds = int(age)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import uuid4
 
 from wsgicache.rules.dates import parse_date
@@ -96,6 +97,18 @@ def _same_representation(condition: str, stored: StoredResponse) -> bool:
     if condition == stored.etag:
         return not condition.startswith("W/")
     return stored.strong_date and condition == stored.last_modified
+
+
+def ranged(
+    stored: StoredResponse, pieces: Iterable[bytes], ranges: Ranges
+) -> tuple[str, FieldLines, list[bytes]]:
+    """Status, fields and body of the answer with these *ranges* of the content in *pieces*."""
+    if not ranges:
+        return RANGE_NOT_SATISFIABLE, partial_fields(stored, ranges), []
+    content = b"".join(pieces)
+    if len(ranges) > 1:
+        return PARTIAL_CONTENT, *multipart(stored, content, ranges)
+    return PARTIAL_CONTENT, partial_fields(stored, ranges), [cut(stored, content, *ranges[0])]
 
 
 def cut(stored: StoredResponse, content: bytes, first: int, last: int) -> bytes:

@@ -80,9 +80,10 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
 def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> str | None:
     """Note what a request with something to say says; or why it must pass by."""
     present = _TELLING.intersection(environ)
-    request.conditional = not present.isdisjoint(_CONDITIONS)
     if present <= _CONDITIONS:
+        request.conditional = True
         return None  # PERF: a browser that asks whether its copy is good; 1 µs less
+    request.conditional = not present.isdisjoint(_CONDITIONS)
     if not present.isdisjoint(_PASSING) and (why := _passing(request, environ, present)):
         return why
     if policy.request_directives and not present.isdisjoint(_DIRECTIVES):
