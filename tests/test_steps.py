@@ -1,0 +1,105 @@
+"""What requests cost, in bytecode steps of the package: work that no machine changes.
+
+The most that each may take is a little above what it takes; times belong to the benchmarks.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.scene import Environ, environ_for, exchange, steps
+from wsgicache import CacheMiddleware, Route, cache_for, cached, no_cache, vary
+
+FRESH = ("Cache-Control", "max-age=3600")
+PAGE = b"x" * 2048
+
+of_this_python = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="every Python has its own bytecode"
+)
+
+
+def page(*fields: tuple[str, str]) -> Callable[..., list[bytes]]:
+    """A constant app."""
+    lines = [
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Length", str(len(PAGE))),
+        ("ETag", '"v1"'),
+        *fields,
+    ]
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [*lines])
+        return [PAGE]
+
+    return app
+
+
+def cost(cache: CacheMiddleware, **environ: Any) -> int:
+    """Steps of a request, the third of its kind after a plain one."""
+    exchange(cache, environ_for(target=environ.get("target", "/")))
+    for _ in range(2):
+        exchange(cache, environ_for(**environ))
+    asked = environ_for(**environ)
+    return steps(lambda: exchange(cache, asked))
+
+
+def hit(cache: CacheMiddleware, **environ: Any) -> int:
+    """The same, of a hit."""
+    work = cost(cache, **environ)
+    assert exchange(cache, environ_for(**environ)).hit
+    return work
+
+
+def test_a_hit_costs_the_same_however_much_there_is() -> None:
+    few, many = CacheMiddleware(page(FRESH)), CacheMiddleware(page(FRESH))
+    for number in range(2_000):
+        exchange(many, environ_for(target=f"/{number}"))
+    assert hit(many, target="/5") == hit(few, target="/5")
+
+
+def test_a_hit_costs_the_same_among_64_variants() -> None:
+    one, many = (CacheMiddleware(page(FRESH, ("Vary", "X-Kind"))) for _ in range(2))
+    for number in range(64):
+        for _ in range(2):
+            exchange(many, environ_for(headers=[("X-Kind", str(number))]))
+    kind = [("X-Kind", "5")]
+    assert hit(many, headers=kind) == hit(one, headers=kind)
+
+
+def test_a_hit_costs_the_same_with_decorators_and_64_routes() -> None:
+    decorated = vary("Accept")(cached(client=60, server=3600)(page()))
+    routes = [Route(f"/{number}/*", no_cache) for number in range(64)]
+    routes += [Route("/page*", cache_for(minutes=1))]
+    plain = hit(CacheMiddleware(page(FRESH, ("Vary", "Accept"))), target="/page")
+    assert hit(CacheMiddleware(decorated, routes=routes), target="/page") == plain
+
+
+@of_this_python
+@pytest.mark.parametrize(
+    ("fields", "environ", "most"),
+    [
+        pytest.param([FRESH], {}, 420, id="a hit"),
+        pytest.param([FRESH], {"method": "HEAD"}, 400, id="HEAD"),
+        pytest.param([FRESH], {"headers": [("If-None-Match", '"v1"')]}, 480, id="a 304"),
+        pytest.param([("Cache-Control", "no-store")], {}, 1600, id="what is never stored"),
+    ],
+)
+def test_what_a_request_costs(
+    fields: list[tuple[str, str]], environ: dict[str, Any], most: int
+) -> None:
+    """Above this the work has grown: make it less, or say why it must be more."""
+    work = cost(CacheMiddleware(page(*fields)), **environ)
+    assert most * 0.75 < work <= most
+
+
+@of_this_python
+def test_what_a_miss_costs() -> None:
+    cache = CacheMiddleware(page(FRESH, ("Vary", "Accept-Encoding")))
+    for number in range(3):
+        exchange(cache, environ_for(target=f"/{number}"))
+    asked = environ_for(target="/new")
+    assert 2_500 < steps(lambda: exchange(cache, asked)) <= 3_700
