@@ -639,7 +639,9 @@ def job_of(work: Callable[[], object]) -> Job:
     def run(environ: Environ) -> None:
         work()
 
-    return Job(Request(environ, "GET", key), environ, run)
+    request = Request()
+    request.environ, request.method, request.key = environ, "GET", key
+    return Job(request, environ, run)
 
 
 def test_threads_are_few_and_go_again() -> None:

@@ -30,7 +30,7 @@ class Request:
     """What the cache needs to know of a request; everything else stays in the environ.
 
     The class holds what is true of a plain request; only one with something to say has attributes
-    of its own beyond the first three.
+    of its own beyond the first three, which whoever makes one sets (`reading.read`).
     """
 
     environ: WSGIEnvironment
@@ -59,16 +59,6 @@ class Request:
     """Whether its key is known for content that is not kept."""
     flight: Any = None
     """The flight that it leads, if it does (collapse.Flight): to be landed on every way out."""
-
-    def __init__(
-        self,
-        environ: WSGIEnvironment,
-        method: str,
-        key: Key,
-    ) -> None:
-        self.environ = environ
-        self.method = method
-        self.key = key
 
     def land(self, outcome: Any, why: str | None = None) -> None:
         """Tell those who wait how it ended, if it leads a flight; the first word counts."""

