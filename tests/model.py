@@ -382,8 +382,10 @@ class Model:
                 record.said = {answer.serial: renewed}
             else:
                 # It is the request that forbids to keep it, or another response that was meant, or
-                # one under a finer key: both forms may be met with.
-                record.said[answer.serial] = renewed
+                # one under a finer key: both forms may be met with. What is not kept is not what
+                # the next 304 renews, either.
+                both = [(answer.serial, renewed), *record.said.items()]
+                record.said = dict([*both[1:], both[0]] if kept else both)
 
     def headed(self, ask: Ask, answer: Answer) -> None:
         """A 200 to HEAD came (§4.3.5): it may have renewed what it fits, of the same status."""
