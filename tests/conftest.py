@@ -12,6 +12,12 @@ from hypothesis import HealthCheck, settings
 from tests.scene import Scene
 from wsgicache import Policy
 
+# Assertions that stand in modules without tests; pytest explains them too. Others than the servers'
+# own tests import these, and may be collected earlier.
+pytest.register_assert_rewrite(
+    *(f"tests.servers.{room}" for room in "bodies connections process reuse site wire".split())
+)
+
 # One profile for everybody: no deadline, since no test here may depend on the machine's speed; and
 # the same examples every time, but for the long runs, which look for new ones.
 settings.register_profile(

@@ -2,11 +2,6 @@
 
 import pytest
 
-# The assertions stand in modules that hold no tests; pytest explains them too.
-pytest.register_assert_rewrite(
-    *(f"tests.servers.{room}" for room in "bodies connections process reuse site wire".split())
-)
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out what a site does not play, so that nothing is skipped that cannot be there."""
