@@ -402,7 +402,12 @@ class Model:
             if not any(selectable(record, said, ask) for said in record.said.values()):
                 continue  # it could not have been chosen
             newest = list(record.said.values())[-1]
+            if answer.etag is None and not set(answer.vary) <= set(newest.vary):
+                continue  # no word of which of several this is
             record.said[answer.serial] = newest.updated_by(answer)
+            get = replace(ask, method="GET")
+            if may_store(get, record.said[answer.serial], self.rules):
+                record.asks.append(get)
 
     def invalidated(self, target: str) -> None:
         """§4.4."""

@@ -282,6 +282,15 @@ def test_a_targeted_field_still_counts(policy: Policy, name: str, repeated: bool
         ("§4.3.5 another date", {"last_modified": date()}, {"last_modified": date(1)}, False),
         ("§4.3.5 a date where there was none", {}, {"last_modified": date(1)}, False),
         ("§4.3.5 the same length", {}, {"content_length": "10"}, True),
+        ("§4.1 what it varies by is known", {"vary": "A, B"}, {"vary": "b"}, True),
+        ("§4.1 what it varies by is new", {"vary": "A"}, {"vary": "a, B"}, False),
+        ("§4.1 what it varies by is new to all", {}, {"vary": "Cookie"}, False),
+        (
+            "§4.1 what it varies by is new, but the tag the same",
+            {"etag": '"a"'},
+            {"etag": '"a"', "vary": "Cookie"},
+            True,
+        ),
         ("§4.3.5 another length", {}, {"content_length": "11"}, False),
         ("§4.3.5 a length that is none", {}, {"content_length": "x"}, False),
         (

@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from wsgicache.rules.entries import Change, adding, selector_of
-from wsgicache.rules.fields import delta_seconds, entity_tags, field_names
+from wsgicache.rules.fields import delta_seconds, entity_tags, field_names, parse_vary
 from wsgicache.rules.keys import Key, same_origin_key
 from wsgicache.rules.model import (
     CacheEntry,
@@ -163,9 +163,17 @@ def updated(stored: StoredResponse, response: Response) -> Response:
 
 def matches_head(stored: StoredResponse, response: Response) -> bool:
     """Whether a HEAD's 200 describes the stored content (§4.3.5): the same validators where it
-    has any, the same length where it gives one. What is stored of another status it does not."""
+    has any, the same length where it gives one.
+
+    What is stored of another status it does not; nor, unless by an entity tag, what was stored
+    before the app selected by fields that this one is the first to nominate.
+    """
     if stored.status[:3] not in ("200", "206"):
         return False
+    if "vary" in response.values and "etag" not in response.values:
+        knew = ", ".join(value for name, value in stored.fields if name.lower() == "vary")
+        if not set(parse_vary(response.values["vary"]) or ()) <= set(parse_vary(knew) or ()):
+            return False
     ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
     etag, modified = response.field("etag"), response.field("last-modified")
     length = response.field("content-length")
