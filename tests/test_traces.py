@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hypothesis import given
@@ -40,7 +41,7 @@ def unseen(environ: Environ) -> Environ:
     """*environ* without our own additions, and Host as it is compared."""
     left = {k: v for k, v in environ.items() if not k.startswith("wsgicache.")}
     if isinstance(left.get("HTTP_HOST"), str):
-        left["HTTP_HOST"] = left["HTTP_HOST"].lower().removesuffix(":80").removesuffix(":443")
+        left["HTTP_HOST"] = re.sub(":(80|443)?$", "", left["HTTP_HOST"].lower())
     return left
 
 
