@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.scene import Scene
 from wsgicache import Policy
+
+# Below a shell's background job SIGINT is ignored, also by servers that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Assertions that stand in modules without tests; pytest explains them too. Others than the servers'
 # own tests import these, and may be collected earlier.
