@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from tests.long_games import Game, drawn
+from tests.long_games import Game, drawn, played
 from tests.model import Answer, Ask, Record, Rules
 from tests.rig.proxy import Proxy
 from tests.rig.stores import Faulty, server_store
@@ -135,22 +135,8 @@ def server(name: str, port: int) -> Iterator[Make]:
 
 
 def play(make: Make, policy: str, exchanges: int, examples: int, seed: int = 0) -> tuple[int, int]:
-    """Play games until there were so many *exchanges*; those, and the hits among them.
-
-    Raises AssertionError with the seed of the game that went wrong.
-    """
-    done = hits = 0
-    while done < exchanges:
-        game = FaultyGame(make, policy, seed, examples)
-        try:
-            game.play()
-        except BaseException as error:
-            error.add_note(f"policy {policy}, seed {seed}, after {done} exchanges")
-            raise
-        done += game.world.steps
-        hits += game.world.hits
-        seed += 1
-    return done, hits
+    """Play games until there were so many *exchanges*; those, and the hits among them."""
+    return played(lambda seed: FaultyGame(make, policy, seed, examples), exchanges, seed)
 
 
 def over_memory(count: int) -> str:

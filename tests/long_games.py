@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -131,13 +132,19 @@ def play(policy: str, exchanges: int, seed: int = 0, examples: int = 4_000) -> t
     """
     warnings.simplefilter("ignore")
     hows, wants = drawn(behaviours, examples), drawn(wishes, 200)
+    return played(lambda seed: Game(policy, seed, hows, wants), exchanges, seed)
+
+
+def played(begun: Callable[[int], Game], exchanges: int, seed: int) -> tuple[int, int]:
+    """Play the games that *begun* makes, from *seed* on, until there were so many *exchanges*;
+    those, and the hits among them. Raises AssertionError with the seed of what went wrong."""
     done = hits = 0
     while done < exchanges:
-        game = Game(policy, seed, hows, wants)
+        game = begun(seed)
         try:
             game.play()
         except BaseException as error:
-            error.add_note(f"policy {policy}, seed {seed}, after {done} exchanges")
+            error.add_note(f"seed {seed}, after {done} exchanges")
             raise
         done += game.world.steps
         hits += game.world.hits
