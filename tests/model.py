@@ -185,11 +185,10 @@ def freshness_lifetime(answer: Answer, rules: Rules) -> float:
     elif (max_age := answer.smallest("max-age")) is not None:
         lifetime = max_age
     elif answer.expires is not None and answer.targeted is None:
-        date = answer.received_at if answer.date is None else answer.date
-        lifetime = max(0.0, answer.expires - date)
+        lifetime = max(0.0, answer.expires - date_value(answer))
     elif answer.last_modified is not None and (answer.status in HEURISTIC or answer.says("public")):
-        date = answer.received_at if answer.date is None else answer.date
-        lifetime = rules.heuristic_fraction * max(0.0, date - answer.last_modified)
+        since = date_value(answer) - answer.last_modified
+        lifetime = rules.heuristic_fraction * max(0.0, since)
     else:
         lifetime = 0
     clipped = answer.status >= 400 and answer.status not in (404, 410)
@@ -198,12 +197,16 @@ def freshness_lifetime(answer: Answer, rules: Rules) -> float:
     return lifetime
 
 
+def date_value(answer: Answer) -> float:
+    """Date, or the time of receipt where the last message had none (RFC 9110 §6.6.1)."""
+    if answer.date is None or answer.date_is_old:
+        return answer.received_at
+    return answer.date
+
+
 def current_age(answer: Answer, now: float) -> float:
     """§4.2.3, in its own names."""
-    date_value = answer.date
-    if date_value is None or answer.date_is_old:
-        date_value = answer.received_at
-    apparent_age = max(0.0, answer.received_at - date_value)
+    apparent_age = max(0.0, answer.received_at - date_value(answer))
     response_delay = answer.received_at - answer.requested_at
     corrected_age_value = answer.age + response_delay
     corrected_initial_age = max(apparent_age, corrected_age_value)
