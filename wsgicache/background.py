@@ -142,7 +142,8 @@ class Background:
             return False
         variant = next((s for s, one in entry.responses.items() if one is stored), None)
         which = (request.key, variant)
-        now, left = self._clock.now(), stored.freshness_lifetime - decision.age
+        now = self._clock.now()
+        left = stored.generated_at + stored.freshness_lifetime - now
         with self._lock:
             given = self._given.get(which)
             if given and now < given.until and given.generated_at == stored.generated_at:

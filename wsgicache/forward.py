@@ -208,9 +208,8 @@ class Forward:
         told = f"fwd={self.decision.forward}; fwd-status=304"
         lines = relayed_fields(response, told, self.policy)
         cookies = [line for line in lines if line[0].lower() in _SET_COOKIE]
-        age = self.keeper.clock.now() - fresh.generated_at
         return Reuse(
-            replace(self.decision, stored=fresh, age=age),
+            replace(self.decision, stored=fresh),
             f"{told}; detail={why_not}" if why_not else told,
             cookies,
         )
@@ -242,9 +241,7 @@ class Forward:
         if self.request.flight is not None:
             self.request.flight.code = code
         self.request.land(Outcome.STOOD_IN)
-        age = self.keeper.clock.now() - self.decision.stored.generated_at
-        told = f"fwd={self.decision.forward}; {said}"
-        return Reuse(replace(self.decision, age=age), told, [])
+        return Reuse(self.decision, f"fwd={self.decision.forward}; {said}", [])
 
     def _discard(self, body: Iterable[bytes]) -> None:
         """Close a body of the app's that nobody will read."""

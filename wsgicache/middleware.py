@@ -144,15 +144,15 @@ class CacheMiddleware(Purging):
             decision = forwarded(request, replace(URI_MISS, detail="store-error"))
         if decision.forward is None:
             if entry is None or not decision.background:
-                return self.serve(request, decision, start_response)
+                return self.serve(request, decision, now, start_response)
             validating = self.routes.lets_nobody_ask(request, entry) and self.background.start(
                 request, entry, decision
             )
-            if validating or decision.is_fresh():
-                return self.serve(request, decision, start_response)
+            if validating or decision.is_fresh(now):
+                return self.serve(request, decision, now, start_response)
             decision = forwarded(request, replace(decision, forward="stale", background=False))
             if decision.forward is None:
-                return self.serve(request, decision, start_response)
+                return self.serve(request, decision, now, start_response)
         self.keeper.begin(request, entry, now)
         return self.forward(request, decision, start_response)
 
@@ -162,6 +162,7 @@ class CacheMiddleware(Purging):
         self,
         request: Request,
         decision: Decision,
+        now: float,
         start_response: StartResponse,
         told: str | None = None,
         more: Iterable[tuple[str, str]] = (),
@@ -171,14 +172,14 @@ class CacheMiddleware(Purging):
         *told* is what Cache-Status says where this is no hit; *more* are fields for this client
         alone.
         """
-        stored, age = decision.stored, decision.age
+        stored = decision.stored
         if stored is None:
             start_response("504 Gateway Timeout", refused_fields(self.policy))
             return ()
         status, fields = stored.status, stored.fields
         ranges: conditional.Ranges | None = None
         if request.conditional:
-            if conditional.not_modified(request, stored, stored.generated_at + age):
+            if conditional.not_modified(request, stored, now):
                 status = conditional.NOT_MODIFIED
                 fields = stored.not_modified or conditional.not_modified_fields(stored)
             else:
@@ -192,13 +193,14 @@ class CacheMiddleware(Purging):
                 # Evicted between the look-up and now: a miss.
                 decision = forwarded(request, URI_MISS)
                 if decision.forward is None:
-                    return self.serve(request, decision, start_response)
+                    return self.serve(request, decision, now, start_response)
                 self.keeper.begin(request, None, self.clock.now())
                 return self.forward(request, decision, start_response)
             elif ranges is None:
                 body = pieces
             else:
                 status, fields, body = conditional.ranged(stored, pieces, ranges)
+        age = now - stored.generated_at
         seconds, lines = stored.aged
         if not seconds <= age < seconds + 1 or told is not None:
             seconds = int(age)
@@ -219,7 +221,7 @@ class CacheMiddleware(Purging):
                 again = self.collapse(request, decision)
                 if again.forward is None:
                     told = f"fwd={decision.forward}; collapsed"
-                    return self.serve(request, again, start_response, told)
+                    return self.serve(request, again, self.clock.now(), start_response, told)
                 decision = again
             self.warn_of_processes(request.environ)
             answer = Forward(
@@ -230,7 +232,8 @@ class CacheMiddleware(Purging):
             raise
         if not isinstance(answer, Reuse):
             return answer
-        return self.serve(request, answer.decision, start_response, answer.told, answer.more)
+        now = self.clock.now()
+        return self.serve(request, answer.decision, now, start_response, answer.told, answer.more)
 
     def collapse(self, request: Request, decision: Decision) -> Decision:
         """Lead a flight, or wait for the one ahead and decide again: twice at most, and no longer
@@ -390,8 +393,7 @@ class CacheMiddleware(Purging):
             now = self.clock.now()
             self.keeper.begin(request, entry, now)
             stored = None if entry is None else select(request, entry, self.policy)
-            age = 0.0 if stored is None else now - stored.generated_at
-            body = self.forward(request, Decision("stale", stored, age), _to_nobody)
+            body = self.forward(request, Decision("stale", stored), _to_nobody)
             try:
                 for _ in body:
                     pass

@@ -76,7 +76,7 @@ def told(found: CacheEntry | None) -> Any:
         selector: {
             field.name: getattr(one, field.name)
             for field in dataclasses.fields(one)
-            if field.name not in ("aged", "asked_at", "weight")
+            if field.name not in ("aged", "asked_at", "plain_until", "weight")
         }
         for selector, one in found.responses.items()
     }

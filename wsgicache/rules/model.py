@@ -40,6 +40,8 @@ class Request:
 
     forwarded: tuple[str, ...] | None = None
     """What a proxy says of the original request, and what a route has it vary by."""
+    plain: bool = True
+    """Whether it has neither directives nor credentials."""
     directives: Directives = NO_DIRECTIVES
     identified: bool = False
     """Whether it carries credentials, in a field or in what an outer layer says of its user."""
@@ -264,9 +266,16 @@ class StoredResponse:
     """The store's generation when it was asked for."""
     kept: tuple[str, int] | None = None
     """Where a store keeps content that is not at hand: a name and the bytes of one piece."""
+    plain_until: float = field(init=False)
+    """PERF: until when, on this cache's clock, nothing of it but that needs to be looked at for a
+    plain request (§4): it is whole, and needs no validation."""
+
+    def __post_init__(self) -> None:
+        plain = self.span is None and not self.no_cache
+        self.plain_until = self.generated_at + self.refresh_age if plain else NEVER
 
 
-_NOTHING_SEEN: dict[Values, StoredResponse] = {}
+_NOTHING_SEEN: dict[Values, Decision] = {}
 """Shared by entries that have not been asked for yet: not to be changed."""
 
 
@@ -308,8 +317,9 @@ class CacheEntry:
         """What values are digested with, in stores that others can read; nothing: they are not."""
         self.read_at = NEVER
         """When a near cache had it from the shared store."""
-        self.seen: dict[Values, StoredResponse] = _NOTHING_SEEN
-        """PERF: what values selected as they were presented, so that most are never normalised."""
+        self.seen: dict[Values, Decision] = _NOTHING_SEEN
+        """PERF: to reuse what values selected as they were presented, so that most are never
+        normalised."""
 
 
 EMPTY = CacheEntry(IMPLIED, {})
@@ -324,14 +334,14 @@ class Decision:
 
     forward: str | None
     stored: StoredResponse | None = None
-    age: float = 0.0
     background: bool = False
     """Served stale, to be validated meanwhile (RFC 5861 §3)."""
     detail: str | None = None
 
-    def is_fresh(self) -> bool:
+    def is_fresh(self, now: float) -> bool:
         """Whether what it serves is fresh (§4.2)."""
-        return self.stored is not None and self.age < self.stored.freshness_lifetime
+        stored = self.stored
+        return stored is not None and now - stored.generated_at < stored.freshness_lifetime
 
 
 URI_MISS = Decision("uri-miss")

@@ -104,6 +104,7 @@ def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> 
         )
     if not present.isdisjoint(_FORWARDED):
         request.forwarded = _forwarded(environ)
+    request.plain = not (request.directives or request.identified)
     return None
 
 

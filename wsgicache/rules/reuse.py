@@ -26,26 +26,30 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
     if entry is None or not entry.responses:
         return forwarded(request, URI_MISS)
     # * request header fields nominated by the stored response match those presented, and
-    stored = select(request, entry, policy)
+    selected = _select(request, entry, policy)
+    stored = selected.stored
     if stored is None:
-        return forwarded(request, VARY_MISS)
+        return forwarded(request, selected)
+    # PERF: all that follows, in one comparison for most; 0.25 µs less.
+    if now < stored.plain_until and request.plain:
+        return selected
     age = now - stored.generated_at
     # Deviation: §3.5 restricts storing; here a request with credentials is also answered only
     # by what the app released for all.
     if request.identified and not stored.shareable:
-        return forwarded(request, Decision("request", None, age, detail="authorization"))
+        return forwarded(request, Decision("request", detail="authorization"))
     # A part answers only what lies within it (§3.3).
     if stored.span is not None and not covers(request, stored, policy):
-        return forwarded(request, Decision("partial", stored, age))
+        return forwarded(request, Decision("partial", stored))
     # * the stored response does not contain the no-cache directive, unless validated, and
     if stored.no_cache:
-        return forwarded(request, Decision("stale", stored, age))
+        return forwarded(request, Decision("stale", stored))
     # The request may ask for more than the response does, or be content with less (§5.2.1).
     if request.directives:
         return forwarded(request, _requested(request, stored, age))
     # * the stored response is fresh, or allowed to be served stale, or successfully validated.
     if age < stored.refresh_age:
-        return Decision(None, stored, age)
+        return selected
     return _ending(stored, age)
 
 
@@ -54,7 +58,12 @@ _MOST_SEEN, _LONGEST_SEEN = 64, 512
 
 
 def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredResponse | None:
-    """The stored response whose selecting values match the request's (§4.1).
+    """The stored response whose selecting values match the request's (§4.1)."""
+    return _select(request, entry, policy).stored
+
+
+def _select(request: Request, entry: CacheEntry, policy: Policy) -> Decision:
+    """The decision to reuse that, or that there is none.
 
     PERF: what is presented costs 0.15 µs asked one by one, by map() 0.27; most entries name one
     field, or none.
@@ -68,33 +77,33 @@ def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredRespons
     return entry.seen.get(presented) or _selected(request, entry, presented, policy)
 
 
-def _selected(
-    request: Request, entry: CacheEntry, presented: Values, policy: Policy
-) -> StoredResponse | None:
+def _selected(request: Request, entry: CacheEntry, presented: Values, policy: Policy) -> Decision:
     """The same, for what was not *presented* before; then it will have been."""
     stored = entry.responses.get(selector_of(request, entry.nominated, entry.salt, policy))
+    if stored is None:
+        return VARY_MISS
+    selected = Decision(None, stored)
     if (
-        stored is not None
-        and len(entry.seen) < _MOST_SEEN
+        len(entry.seen) < _MOST_SEEN
         and request.forwarded is None
         and sum(len(value) for value in presented if isinstance(value, str)) <= _LONGEST_SEEN
     ):
         if entry.seen:
-            entry.seen[presented] = stored
+            entry.seen[presented] = selected
         else:
-            entry.seen = {presented: stored}
-    return stored
+            entry.seen = {presented: selected}
+    return selected
 
 
 def _ending(stored: StoredResponse, age: float) -> Decision:
     """Serve while validating, if freshness ends soon (Policy.refresh_ahead) or has ended not long
     ago (RFC 5861 §3); or validate first (§4.2.4)."""
     if age < stored.freshness_lifetime:
-        return Decision(None, stored, age, background=True)
+        return Decision(None, stored, background=True)
     overdue = age - stored.freshness_lifetime
     if not stored.must_revalidate and overdue < stored.stale_while_revalidate:
-        return Decision(None, stored, age, background=True)
-    return Decision("stale", stored, age)
+        return Decision(None, stored, background=True)
+    return Decision("stale", stored)
 
 
 def _requested(request: Request, stored: StoredResponse, age: float) -> Decision:
@@ -102,28 +111,28 @@ def _requested(request: Request, stored: StoredResponse, age: float) -> Decision
     directives = request.directives
     # no-cache: not to be used without successful validation (§5.2.1.4).
     if "no-cache" in directives:
-        return Decision("request", stored, age)
+        return Decision("request", stored)
     # max-age: the age must be at most that (§5.2.1.1).
     max_age = delta_seconds(directives.get("max-age"))
     if max_age is not None and age > max_age:
-        return Decision("request", stored, age)
+        return Decision("request", stored)
     lifetime = stored.freshness_lifetime
     # min-fresh: still fresh for at least that long (§5.2.1.3).
     min_fresh = delta_seconds(directives.get("min-fresh"))
     if min_fresh is not None and lifetime - age < min_fresh:
-        return Decision("request" if age < lifetime else "stale", stored, age)
+        return Decision("request" if age < lifetime else "stale", stored)
     if age < lifetime:
-        return Decision(None, stored, age)
+        return Decision(None, stored)
     # max-stale: stale is good, up to that many seconds if a number is given (§5.2.1.2), but
     # never against a prohibition by the response (§4.2.4).
     if "max-stale" in directives and not stored.must_revalidate:
         max_stale = directives["max-stale"]
         limit = delta_seconds(max_stale)
         if max_stale is None or (limit is not None and age - lifetime <= limit):
-            return Decision(None, stored, age)
+            return Decision(None, stored)
     # max-age without max-stale asks for nothing stale (§5.2.1.1).
     if max_age is not None or min_fresh is not None:
-        return Decision("stale", stored, age)
+        return Decision("stale", stored)
     return _ending(stored, age)
 
 
@@ -218,4 +227,4 @@ def stood_in(
     stored = decision.stored
     if stored is None or not may_stand_in(request, stored, now, code, policy):
         return decision
-    return replace(decision, forward=None, age=now - stored.generated_at)
+    return replace(decision, forward=None)
