@@ -165,7 +165,7 @@ class CacheMiddleware(Purging):
         now: float,
         start_response: StartResponse,
         told: str | None = None,
-        more: Iterable[tuple[str, str]] = (),
+        more: FieldLines | None = None,
     ) -> Iterable[bytes]:
         """Answer from the cache, with Age (§4) and Cache-Status (RFC 9211).
 
@@ -207,7 +207,7 @@ class CacheMiddleware(Purging):
             lines = reused_lines(stored, seconds, told, self.policy)
             if told is None:
                 stored.aged = seconds, lines
-        start_response(status, [*fields, *lines, *more])
+        start_response(status, fields + lines + more if more else fields + lines)
         return body
 
     # ── 5 forward ──────────────────────────────────────────────────────────────────────────────
