@@ -107,7 +107,9 @@ _ALIKE: dict[str, tuple[type, ...]] = {
 
 _FIELD_NAMES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+\n)*")
 _FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_STATUS = re.compile(r"[1-5][0-9]{2}(?: .*)?")
+_STATUS = re.compile(r"[2-5][0-9]{2}(?: .*)?")
+_EMPTY = ("204", "304")
+"""Statuses without content (RFC 9110 §6.4.1)."""
 _CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
 _OTHERS = frozenset({*IMPLIED, "CONTENT_TYPE", "CONTENT_LENGTH"})
 """What may be nominated beside fields: other keys of an environ may have any value."""
@@ -207,9 +209,14 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         or _STATUS.fullmatch(said["status"]) is None
         or not _CONDITIONS.issuperset([key for key, _ in validators])
         or said["length"] < 0
+        or (said["length"] > 0 and said["status"].startswith(_EMPTY))
         or (content is not None and len(content) != said["length"])
     ):
         raise ValueError("no stored response")
+    span = _span(said.pop("span"), said["length"])
+    kept = _kept(said.pop("kept"))
+    if said.keys() != _ALIKE.keys():
+        raise ValueError("members that are not a record's to set")
     return StoredResponse(
         fields=fields,
         not_modified=not_modified,
@@ -218,8 +225,8 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         validators=validators,
         groups=groups,
         withheld=withheld,
-        span=_span(said.pop("span"), said["length"]),
-        kept=_kept(said.pop("kept")),
+        span=span,
+        kept=kept,
         **said,
     )
 
