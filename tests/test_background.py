@@ -870,3 +870,79 @@ def test_start_and_end_in_any_order() -> None:
     assert all(one.until <= stage.clock.now() for one in stage.cache.background._given.values())
     assert len(stage.cache.flights) == 0
     stage.app.check_closed()
+
+
+# ── in whose name (Q4, Q6) ───────────────────────────────────────────────────────────────────────
+
+
+def naming(who: Callable[[Environ], str]) -> Callable[..., list[bytes]]:
+    """An app that tells, for ten seconds, who asks."""
+
+    def site(environ: Environ, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Cache-Control", SWR)])
+        return [who(environ).encode()]
+
+    return site
+
+
+def test_q4_what_an_authenticating_proxy_says_is_not_repeated() -> None:
+    """The page that alice has validated in the background is not alice's."""
+    clock, later = FakeClock(), Later()
+    app = naming(lambda environ: environ.get("HTTP_X_FORWARDED_USER", "nobody"))
+    cache = CacheMiddleware(app, clock=clock, runner=later)
+    exchange(cache, environ_for())
+    clock.advance(15)
+    alice = environ_for(headers=[("cookie", "sid=1"), ("x-forwarded-user", "alice")])
+    assert exchange(cache, alice).body == b"nobody"
+    assert "alice" not in repr(later.jobs[0].fields)
+    later.run()
+    got = exchange(cache, environ_for(headers=[("cookie", "sid=2")]))
+    assert (got.hit, got.age, got.body) == (True, 0, b"nobody")
+
+
+def test_q4_who_may_be_named_in_the_environ_waits() -> None:
+    clock = FakeClock()
+    app = naming(lambda environ: environ.get("myauth.user", "nobody"))
+    cache = CacheMiddleware(app, clock=clock, runner=lambda job: job())
+    exchange(cache, environ_for())
+    clock.advance(15)
+    alice = environ_for(headers=[("cookie", "sid=1")], changes={"myauth.user": "alice"})
+    got = exchange(cache, alice)
+    assert (got.body, got.detail) == (b"alice", "cookie")
+    assert exchange(cache, environ_for(headers=[("cookie", "sid=2")])).body == b"nobody"
+
+
+def test_q6_a_job_sees_no_contextvar_whoever_calls_it() -> None:
+    user = contextvars.ContextVar("user", default="nobody")
+    clock = FakeClock()
+    cache = CacheMiddleware(naming(lambda _: user.get()), clock=clock, runner=lambda job: job())
+    exchange(cache, environ_for())
+    clock.advance(15)
+    token = user.set("alice")
+    try:
+        exchange(cache, environ_for())
+    finally:
+        user.reset(token)
+    got = exchange(cache, environ_for())
+    assert (got.hit, got.age, got.body) == (True, 0, b"nobody")
+
+
+def test_r59_a_job_asks_nothing_while_the_cache_is_off() -> None:
+    stage = Stage()
+    stage.stale(page(b"new", SWR))
+    stage.get()
+    stage.cache.enabled = False
+    stage.runner.run()
+    assert stage.app.count == 1
+
+
+@pytest.mark.parametrize("status", [206, 401, 429])
+def test_an_answer_about_who_asks_ends_nothing(status: int) -> None:
+    stage = Stage(Policy(refresh_ahead=5))
+    stage.app.plays(page(b"old", SWR))
+    stage.get()
+    stage.clock.advance(6)
+    stage.app.plays(Reply(status, "x"))
+    stage.get()
+    stage.runner.run()
+    assert stage.get().body == b"old"

@@ -15,6 +15,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
+from contextvars import Context
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
@@ -56,8 +57,9 @@ class Job:
         self._run = run
 
     def __call__(self) -> None:
-        """Ask the app and store what it answers. Raises nothing."""
-        self._run(self._environ)
+        """Ask the app and store what it answers, in a context of its own: what was set for who
+        asked first (contextvars) is not seen. Raises no Exception."""
+        Context().run(self._run, self._environ)
 
 
 _AS_THEY_ARE = ("RAW_URI", "REQUEST_URI", "CONTENT_TYPE")
@@ -132,13 +134,21 @@ class Background:
     def start(self, request: Request, entry: CacheEntry, decision: Decision) -> bool:
         """Have what *decision* serves validated, unless that is under way.
 
-        False where it cannot be: there are no threads, or too much is waiting.
+        False where it cannot be: there are no threads, too much is waiting, or nobody else could
+        ask the same.
         """
         environ, stored = request.environ, decision.stored
         if stored is None or (
             isinstance(self._runner, Threads)
             and (not environ.get("wsgi.multithread") or environ.get("wsgi.run_once"))
         ):
+            return False
+        try:
+            asking = background_environ(request, entry.nominated, os.environ)
+        except Exception:
+            self._report("background", "a request that lacks what WSGI asks for is not repeated")
+            return False
+        if asking is None:
             return False
         variant = next((s for s, one in entry.responses.items() if one is stored), None)
         which = (request.key, variant)
@@ -162,7 +172,7 @@ class Background:
                 self._ended(which, ours, now + left)
 
         try:
-            self._runner(Job(request, background_environ(request, entry.nominated), run))
+            self._runner(Job(request, asking, run))
         except Exception:
             self._ended(which, ours)
             self._report("background", "a background validation could not be started")

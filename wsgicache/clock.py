@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -53,3 +54,12 @@ class SystemClock:
 
 SYSTEM_CLOCK = SystemClock()
 """The one that caches and stores have by default: times mean the same to both."""
+
+
+# A lock that another thread holds while the process forks is never released in the child.
+def _after_fork_in_child() -> None:
+    SYSTEM_CLOCK._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

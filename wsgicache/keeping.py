@@ -114,7 +114,12 @@ class Keeper:
                 self.freshen(request, stored, renewed, response)
                 return
             why_not = storing.refusal(request, response, self.policy, method="GET") or "changed"
-        if why_not and response.code < 500 and why_not not in storing.ABOUT_THE_REQUEST:
+        if (
+            why_not
+            and response.code < 500
+            and response.code not in storing.ABOUT_WHO_ASKS
+            and why_not not in storing.ABOUT_THE_REQUEST
+        ):
             self.drop(request)
 
     def freshen(

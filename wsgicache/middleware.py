@@ -124,7 +124,8 @@ class CacheMiddleware(Purging):
                 return self.write_through(environ, method, start_response)
             # What is changed meanwhile must not come back when the cache does.
             changes = None if method in SAFE else self.invalidating(environ)
-            return self.pass_through(environ, start_response, "fwd=bypass; detail=off", changes)
+            told = "fwd=bypass; detail=off"
+            return self.pass_through(environ, start_response, told, changes, whole=True)
         if method != "GET" and method != "HEAD":
             return self.write_through(environ, method, start_response)
         try:
@@ -133,7 +134,9 @@ class CacheMiddleware(Purging):
             self.report("request", "a request that could not be read passed by the cache")
             request = "request"
         if isinstance(request, str):
-            return self.pass_through(environ, start_response, f"fwd=bypass; detail={request}")
+            told = f"fwd=bypass; detail={request}"
+            whole = request == "bypass"
+            return self.pass_through(environ, start_response, told, whole=whole)
         now = self.clock.now()
         try:
             entry = self.store.get(request.key)
@@ -314,7 +317,8 @@ class CacheMiddleware(Purging):
     ) -> Iterable[bytes]:
         """Forward an uncacheable method; a success invalidates what it changed (§4, §4.4)."""
         if self.routes.are_early and self.routes.matching(environ).early.exempt:
-            return self.pass_through(environ, start_response, "fwd=bypass; detail=exempt")
+            changes = None if method in SAFE else self.invalidating(environ)
+            return self.pass_through(environ, start_response, "fwd=bypass; detail=exempt", changes)
         if method in SAFE:
             return self.pass_through(environ, start_response, "fwd=method")
         if method == "PURGE" and self._purge_token is not None:
@@ -350,11 +354,15 @@ class CacheMiddleware(Purging):
         start_response: StartResponse,
         told: str,
         on_response: Callable[[Response], None] | None = None,
+        whole: bool = False,
     ) -> Iterable[bytes]:
-        """Let the app answer, body and all untouched; only the head is looked at."""
+        """Let the app answer, body and all untouched; only the head is looked at. It sees the
+        request *whole*, or without what routes say that it does not need."""
         matching = self.routes.matching(environ)
         controls = Controls()
-        environ = matching.early.trimmed(environ)
+        if not whole:
+            environ = matching.early.trimmed(environ)
+        seen = dict(environ)  # the app may change its own
         started = False
 
         def start(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
@@ -363,7 +371,7 @@ class CacheMiddleware(Purging):
             response = Response(status, fields, wall=self.clock.wall())
             if on_response is not None:
                 on_response(response)
-            response = self.routes.spoken(response, controls, matching, environ)
+            response = self.routes.spoken(response, controls, matching, seen)
             head = relayed_fields(response, told, self.policy)
             if exc_info is None:
                 return start_response(status, head)
@@ -384,7 +392,10 @@ class CacheMiddleware(Purging):
     # ── background validation (RFC 5861 §3) ────────────────────────────────────────────────────
 
     def validate(self, environ: WSGIEnvironment) -> None:
-        """A new walk for nobody: whatever it learns is in the store afterwards. Raises nothing."""
+        """A new walk for nobody: whatever it learns is in the store afterwards. Nothing is asked
+        while the cache is off. Raises no Exception."""
+        if not self.enabled or (self.off_file is not None and self.off_file.is_there()):
+            return
         try:
             request = self._read(environ, "GET", self.policy)
             if isinstance(request, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -204,9 +205,9 @@ class Routes:
         vary_by = self.matching(request.environ).early.vary_by
         if vary_by is None:
             return True
-        own = background_environ(request, entry.nominated)
         try:
-            return vary_by(own) == vary_by(request.environ)
+            own = background_environ(request, entry.nominated, os.environ)
+            return own is not None and vary_by(own) == vary_by(request.environ)
         except Exception:
             return False
 

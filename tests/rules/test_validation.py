@@ -91,15 +91,22 @@ PERSONAL: dict[str, Any] = {
 }
 
 
-def test_a_background_request_is_nobodys() -> None:
+def in_background(request: Request, nominated: tuple[str, ...] = ()) -> Environ:
+    environ = background_environ(request, nominated, {"LANG": "C"})
+    assert environ is not None
+    return environ
+
+
+def test_q4_a_background_request_is_nobodys() -> None:
     changes = {
         "wsgi.input": BytesIO(b"x"),
         "app.connection": object(),
         "REMOTE_USER": "a",
         "RAW_URI": "/%61",
+        "LANG": "C",
     }
     request = asked("HEAD", "/a?b", accept="c", environ=changes, **PERSONAL)
-    environ = background_environ(request, ())
+    environ = in_background(request)
     personal = {"HTTP_" + name.upper() for name in PERSONAL}
     assert not personal & environ.keys()
     assert not {"app.connection", "REMOTE_USER"} & environ.keys()
@@ -107,12 +114,53 @@ def test_a_background_request_is_nobodys() -> None:
     assert environ["wsgi.input"].read() == b""
     told = ("PATH_INFO", "QUERY_STRING", "RAW_URI", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
     assert [environ[key] for key in told] == ["/a", "b", "/%61", "c", "example.org", "http"]
+    assert environ["LANG"] == "C"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x_forwarded_user", "x_forwarded_email", "x_api_key", "x_csrftoken", "referer"],
+)
+def test_q4_no_field_says_who_asks_unless_vary_nominates_it(name: str) -> None:
+    key = "HTTP_" + name.upper()
+    fields: dict[str, Any] = {name: "alice"}
+    request = asked(**fields)
+    assert key not in in_background(request)
+    assert in_background(request, (key,))[key] == "alice"
+
+
+@pytest.mark.parametrize(
+    ("fields", "nominated", "can"),
+    rows(
+        ("a stranger", {}, (), True),
+        ("a cookie", {"cookie": "a=1"}, (), False),
+        ("a cookie that selects", {"cookie": "a=1"}, ("HTTP_COOKIE",), True),
+        ("credentials", {"authorization": "x"}, (), False),
+    ),
+)
+def test_q4_what_a_layer_outside_says_of_a_known_client_is_not_told_apart(
+    fields: dict[str, Any], nominated: tuple[str, ...], can: bool
+) -> None:
+    """It may be his name, which must go, or the tenant, without which the app answers another."""
+    request = asked(environ={"OIDC_CLAIM_email": "alice"}, **fields)
+    request.identified = "authorization" in fields
+    environ = background_environ(request, nominated, {})
+    assert (environ is not None) is can
+    assert environ is None or environ["OIDC_CLAIM_email"] == "alice"
 
 
 def test_what_vary_nominates_is_asked_again() -> None:
-    environ = background_environ(asked(**PERSONAL), ("HTTP_COOKIE",))
+    environ = in_background(asked(**PERSONAL), ("HTTP_COOKIE",))
     assert environ["HTTP_COOKIE"] == "a=1"
     assert "HTTP_AUTHORIZATION" not in environ
+
+
+@pytest.mark.parametrize(
+    ("nominated", "said"), [((), "host=a"), (("HTTP_FORWARDED",), "for=192.0.2.1;host=a")]
+)
+def test_forwarded_says_nothing_of_who_asks(nominated: tuple[str, ...], said: str) -> None:
+    environ = in_background(asked(forwarded="for=192.0.2.1;host=a"), nominated)
+    assert environ["HTTP_FORWARDED"] == said
 
 
 # ── what a 304 is about (§4.3.4) ─────────────────────────────────────────────────────────────────
@@ -375,4 +423,5 @@ def test_invalidated_keys(fields: dict[str, Any], paths: list[str]) -> None:
 def test_environs_are_realistic() -> None:
     """What the tests here build on: a background request needs all that a server gives."""
     request = asked()
-    assert background_environ(request, ()).keys() >= environ_for().keys() - {"REMOTE_PORT"}
+    told = environ_for().keys() - {"REMOTE_PORT", "HTTP_CONNECTION"}
+    assert in_background(request).keys() >= told

@@ -32,7 +32,7 @@ _USERS = frozenset(
     {"REMOTE_USER", "AUTH_TYPE", "SSL_CLIENT_S_DN", "SSL_CLIENT_CERT", "HTTPS_DN", "HTTPS_CC"}
 )
 _CREDENTIALS = _USERS | {"HTTP_AUTHORIZATION", "SSL_CLIENT_VERIFY"}
-_FORWARDED = (
+FORWARDED = (
     "HTTP_X_FORWARDED_HOST",
     "HTTP_X_FORWARDED_PROTO",
     "HTTP_X_FORWARDED_SCHEME",
@@ -45,6 +45,7 @@ _FORWARDED = (
     "HTTP_X_HOST",
     "HTTP_FORWARDED",
 )
+"""What proxies say of the target as it was asked for."""
 BYPASS = "wsgicache.bypass"
 """An environ key of ours: whoever sets it to something true has this request pass by the cache."""
 
@@ -53,7 +54,7 @@ _PASSING = (
     | _ORIGIN_ONLY
     | {BYPASS, "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE"}
 )
-_TELLING = _PASSING | _CONDITIONS | _DIRECTIVES | _CREDENTIALS | frozenset(_FORWARDED)
+_TELLING = _PASSING | _CONDITIONS | _DIRECTIVES | _CREDENTIALS | frozenset(FORWARDED)
 """Environ keys that make a request more than a plain one. PERF: one question to all of them costs
 a third of asking each."""
 
@@ -102,7 +103,7 @@ def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> 
             or any(environ.get(key) for key in _USERS)
             or environ.get("SSL_CLIENT_VERIFY", "NONE") not in ("", "NONE")
         )
-    if not present.isdisjoint(_FORWARDED):
+    if not present.isdisjoint(FORWARDED):
         request.forwarded = _forwarded(environ)
     request.plain = not (request.directives or request.identified)
     return None
@@ -146,7 +147,7 @@ _FORWARDED_PARAMETER = re.compile(
 def _forwarded(environ: WSGIEnvironment) -> tuple[str, ...] | None:
     """What proxies say of the original request, of all that an app may build links from."""
     said: list[str] = []
-    for key in _FORWARDED:
+    for key in FORWARDED:
         if (value := environ.get(key)) is None:
             continue
         if key == "HTTP_FORWARDED":

@@ -49,6 +49,9 @@ _VALIDATED = frozenset({200, 203, 206})
 ABOUT_THE_REQUEST = frozenset({"method", "authorization", "cookie", "range", "request-no-store"})
 """Refusals that say nothing of what other requests may be answered."""
 
+ABOUT_WHO_ASKS = frozenset({206, 401, 407, 412, 416, 429})
+"""Status codes of answers that say nothing of it, either (RFC 9110 §15, RFC 6585 §4)."""
+
 
 def refusal(
     request: Request, response: Response, policy: Policy, method: str | None = None

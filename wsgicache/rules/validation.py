@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from wsgicache.rules.model import (
     StoredResponse,
 )
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.reading import FORWARDED
 from wsgicache.rules.storing import HOP_BY_HOP, is_generated
 
 if TYPE_CHECKING:
@@ -55,21 +57,18 @@ def fetching(request: Request) -> WSGIEnvironment:
     return environ
 
 
-_PERSONAL = frozenset(
+_OF_THE_TARGET = frozenset(
     {
-        "HTTP_AUTHORIZATION",
-        "HTTP_CACHE_CONTROL",
-        "HTTP_COOKIE",
-        "HTTP_IF_MODIFIED_SINCE",
-        "HTTP_IF_NONE_MATCH",
-        "HTTP_IF_RANGE",
-        "HTTP_PRAGMA",
-        "HTTP_PROXY_AUTHORIZATION",
-        "HTTP_RANGE",
-        "HTTP_X_FORWARDED_FOR",
-        "HTTP_X_REAL_IP",
+        "HTTP_ACCEPT",
+        "HTTP_ACCEPT_CHARSET",
+        "HTTP_ACCEPT_ENCODING",
+        "HTTP_ACCEPT_LANGUAGE",
+        "HTTP_HOST",
+        "HTTP_USER_AGENT",
+        *FORWARDED,
     }
 )
+"""The fields that a request of nobody in particular has."""
 _OF_THE_CONNECTION = (
     "REMOTE_",
     "AUTH_TYPE",
@@ -78,6 +77,12 @@ _OF_THE_CONNECTION = (
     "HTTPS_CC",
     "CONTENT_LENGTH",
 )
+_OF_THE_SERVER = (
+    *("CONTENT_TYPE", "CONTEXT_", "DOCUMENT_", "GATEWAY_", "HTTPS", "PATH_", "QUERY_STRING"),
+    *("RAW_URI", "REQUEST_", "SCRIPT_", "SERVER_", "SSL_", "UNIQUE_ID"),
+    *("wsgi.", "wsgicache.", "gunicorn.", "mod_wsgi.", "uwsgi.", "waitress.", "werkzeug."),
+)
+"""What servers say, for everybody the same."""
 _WHO = re.compile(
     r'(?:\A|(?<=[;,]))[ \t]*(?:for|by)[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.?)*"?|[^;,"]*);?', re.IGNORECASE
 )
@@ -85,24 +90,32 @@ _WHO = re.compile(
 _WSGI = ("version", "url_scheme", "multithread", "multiprocess", "run_once")
 
 
-def background_environ(request: Request, nominated: tuple[str, ...]) -> WSGIEnvironment:
+def background_environ(
+    request: Request, nominated: tuple[str, ...], process: Mapping[str, str]
+) -> WSGIEnvironment | None:
     """An environ of its own for a validation that outlives *request* (RFC 5861 §3).
 
-    It asks as nobody in particular: credentials, cookies, conditions and addresses stay behind,
-    unless Vary nominates them; so does what is no plain value, as a server's sockets and callables
-    are. Plain values that something outside has put there stay: the app may depend on them.
+    It asks as nobody in particular. Of the request's fields it has those about the target, and
+    those that Vary nominates: any other may say who asks. So may what something outside has put
+    into the environ; where the client showed who he is, there is no telling, and the result is
+    None. Otherwise plain values stay, for the app may depend on them, as do those of *process*,
+    the environment that some servers copy; a server's sockets and callables do not.
     """
     given = request.environ
-    environ: WSGIEnvironment = {
-        key: value
-        for key, value in given.items()
-        if isinstance(value, str | int | float)
-        and not key.startswith(_OF_THE_CONNECTION)
-        and (key not in _PERSONAL or key in nominated)
-    }
+    known = request.identified or ("HTTP_COOKIE" in given and "HTTP_COOKIE" not in nominated)
+    environ: WSGIEnvironment = {}
+    for key, value in given.items():
+        if not isinstance(value, str | int | float) or key.startswith(_OF_THE_CONNECTION):
+            continue
+        if key.startswith("HTTP_"):
+            if key not in _OF_THE_TARGET and key not in nominated:
+                continue
+        elif known and not key.startswith(_OF_THE_SERVER) and process.get(key) != value:
+            return None
+        environ[key] = value
     environ["REMOTE_ADDR"] = "127.0.0.1"
-    if (forwarded := environ.pop("HTTP_FORWARDED", None)) is not None:
-        forwarded = _WHO.sub("", forwarded).strip(" \t;,")
+    if "HTTP_FORWARDED" in environ and "HTTP_FORWARDED" not in nominated:
+        forwarded = _WHO.sub("", environ.pop("HTTP_FORWARDED")).strip(" \t;,")
         if forwarded:
             environ["HTTP_FORWARDED"] = forwarded
     for key in _WSGI:
