@@ -219,6 +219,39 @@ def test_r7_redis_is_out_of_memory(busy: Scene, client: Any) -> None:
 
 
 @pytest.mark.network
+@pytest.mark.parametrize("planted", [b"", b"#5", b"garbage", None], ids=repr)
+@pytest.mark.parametrize("kind", ["e", "g", "s"])
+def test_t1_what_others_put_into_redis_is_replaced(
+    busy: Scene,
+    make_scene: Callable[..., Scene],
+    client: Any,
+    clock: FakeClock,
+    kind: str,
+    planted: bytes | None,
+) -> None:
+    """At the names of an entry, a group and the state; None plants a list, which no read takes."""
+    busy.app(200, "page", cache_control="max-age=60", cache_groups='"g"')
+    busy.get("/grouped")
+    names = client.keys(f"*:1{kind}:*")
+    assert names
+    for name in names:
+        client.delete(name)
+        if planted is None:
+            client.rpush(name, "a", "b")
+        else:
+            client.set(name, planted)
+    clock.advance(2)
+    again = make_scene(clock=clock, store=CachelibStore(RedisCache(client), clock=clock))
+    again.app(200, "page", cache_control="max-age=60", cache_groups='"g"')
+    assert again.get("/grouped").text == "page"
+    assert again.get("/grouped").hit
+    again.cache.purge_groups("g")
+    again.cache.purge("http://example.org/stored")
+    assert not again.get("/grouped").hit
+    assert again.get("/grouped").hit
+
+
+@pytest.mark.network
 def test_r7_what_is_there_is_of_another_type(
     busy: Scene, client: Any, store: CachelibStore
 ) -> None:

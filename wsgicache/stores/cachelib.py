@@ -90,8 +90,6 @@ class _Plain:
         return b"#%d" % value if type(value) is int else _bytes(value)
 
     def loads(self, value: object) -> Any:
-        if type(value) is bytes and value[:1] == b"#" and value[1:].isdigit() and len(value) < 20:
-            return int(value[1:])
         return value if type(value) is bytes else None
 
     def dump(self, value: object, file: IO[bytes]) -> None:
@@ -100,8 +98,10 @@ class _Plain:
     def load(self, file: IO[bytes]) -> Any:
         if os.fstat(file.fileno()).st_size > self._limit + _EXPIRY:
             return None
-        value = self.loads(file.read())
-        return value if type(value) is int or (value or b"").startswith(MAGIC) else None
+        value = file.read()
+        if value[:1] == b"#" and value[1:].isdigit() and len(value) < 20:
+            return int(value[1:])
+        return value if value.startswith(MAGIC) else None
 
 
 def _bytes(value: object) -> bytes:
@@ -192,6 +192,12 @@ class _RedisNode(_Node):
         else redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
         return 1
     """
+    # What is of another type than records is none: MGET says that nothing is there.
+    _ADD = """
+        if redis.call('TYPE', KEYS[1])['ok'] == 'string' then return 0 end
+        redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+        return 1
+    """
 
     def __init__(self, cache: Any, limit: int, client: Any) -> None:
         options = getattr(getattr(client, "connection_pool", None), "connection_kwargs", {})
@@ -209,8 +215,8 @@ class _RedisNode(_Node):
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
         """What is kept under *names*, in one round trip but for a cluster."""
         if self._is_cluster and len(names) > 1:
-            return [value for name in names for value in super(_RedisNode, self).read((name,))]
-        return super().read(names)
+            return [value for name in names for value in self.read((name,))]
+        return [_found(value) for value in self._ask(lambda: self._cache.get_many(*names))]
 
     def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
         """What is kept under *names*, and how each begins."""
@@ -224,7 +230,7 @@ class _RedisNode(_Node):
         if version is None:
             if value is None:
                 return True
-            return bool(self._ask(lambda: self._client.set(key, value, ex=seconds, nx=True)))
+            return bool(self._ask(lambda: self._client.eval(self._ADD, 1, key, value, seconds)))
         left = b"" if value is None else str(seconds)
         return bool(
             self._ask(lambda: self._client.eval(self._SWAP, 1, key, version, value or b"", left))
