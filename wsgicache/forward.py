@@ -196,7 +196,6 @@ class Forward:
         stored = self.decision.stored
         assert stored is not None
         if isinstance(response, Declared) and response.refused:
-            self.keeper.drop(self.request)
             return self._ask_again()  # What was stored is not to be used any more.
         renewed = validation.freshened(stored, response)
         if renewed is None:
@@ -228,7 +227,9 @@ class Forward:
         return joined if self.tee is None else self.tee.over(joined)
 
     def _ask_again(self) -> Iterable[bytes] | Reuse:
-        """Ask for everything, with no condition or range of ours."""
+        """Ask for everything, with no condition or range of ours: what is stored is not what the
+        app has (§4.3.3)."""
+        self.keeper.drop(self.request)
         decision = replace(self.decision, stored=None)
         again = Forward(
             self.app, self.keeper, self.routes, self.request, decision, self.start_response

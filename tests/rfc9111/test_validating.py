@@ -525,3 +525,17 @@ def test_a_head_validates(rfc_scene: Scene) -> None:
     assert got.cache_status == "wsgicache; fwd=stale; fwd-status=304"
     assert (got.status, got.header("Content-Length")) == ("200 OK", "4")
     assert rfc_scene.get("/").hit
+
+
+def test_what_a_304_is_not_about_is_not_used_any_more(rfc_scene: Scene) -> None:
+    """§4.3.3: whatever it answers when it is asked again."""
+    stale(rfc_scene, etag='W/"a"')
+
+    def answer(environ: Environ) -> Reply:
+        if "HTTP_IF_NONE_MATCH" in environ:
+            return Reply(304, "", etag='"a"')
+        return Reply(200, "new", cache_control="no-store")
+
+    rfc_scene.app(answer)
+    assert rfc_scene.get("/").text == "new"
+    assert rfc_scene.get("/", cache_control="max-stale").text == "new"
