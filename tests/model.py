@@ -365,30 +365,29 @@ class Model:
         strong = answer.etag is not None and not answer.etag.startswith("W/")
         get = replace(ask, method="GET")
         for record in about:
-            forms = [said.updated_by(answer) for said in record.said.values()]
-            renewed = forms[-1]
+            forms = renewed_forms(record, answer)
+            renewed = forms[answer.serial]
             if not any(self.same_key(one, ask) for one in record.asks):
-                record.said[answer.serial] = renewed  # for a cache with a finer key, another's
+                record.said |= forms  # for a cache with a finer key, another's
                 # §4.1 compares with the request that caused the response to be stored: where this
                 # 304 is the first to nominate a field, the request that it answers does as well.
                 if may_store(get, renewed, self.rules):
                     record.asks.append(get)
                 continue
             if not may_store(Ask("GET", ask.target), renewed, self.rules):
-                record.said = {answer.serial: renewed}
+                record.said = forms
                 continue
             kept = may_store(get, replace(renewed, set_cookie=answer.set_cookie), self.rules)
             alone = all(self.same_key(one, ask) for one in record.asks)
             if kept:
                 record.asks.append(get)
             if kept and alone and (strong or len(about) == 1):
-                record.said = {answer.serial: renewed}
+                record.said = forms
             else:
                 # It is the request that forbids to keep it, or another response that was meant, or
                 # one under a finer key: both forms may be met with. What is not kept is not what
                 # the next 304 renews, either.
-                both = [(answer.serial, renewed), *record.said.items()]
-                record.said = dict([*both[1:], both[0]] if kept else both)
+                record.said = record.said | forms if kept else forms | record.said
 
     def headed(self, ask: Ask, answer: Answer) -> None:
         """A 200 to HEAD came (§4.3.5): it may have renewed what it fits, of the same status."""
@@ -448,6 +447,15 @@ class Model:
             fresh = freshness_lifetime(said, self.rules) > current_age(said, now)
             return record if fresh else None
         return None
+
+
+def renewed_forms(record: Record, answer: Answer) -> dict[int, Answer]:
+    """Each form in which *record* may be met, renewed by *answer*; under its serial the last one,
+    and others that came of it under numbers of their own."""
+    last, *others = (said.updated_by(answer) for said in reversed(record.said.values()))
+    differing = [form for n, form in enumerate(others) if form not in (last, *others[:n])]
+    numbered = {-1000 * answer.serial - n: form for n, form in enumerate(differing)}
+    return {**numbered, answer.serial: last}
 
 
 def weak(tag: str | None) -> str | None:

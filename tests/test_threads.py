@@ -107,7 +107,7 @@ def crowd(operations: int, pages: int = 500, threads: int = THREADS) -> tuple[in
             assert not thread.is_alive(), "a thread hangs"
     finally:
         sys.setswitchinterval(interval)
-    assert wrong == []
+    assert not wrong, wrong[0]
     assert len(cache.flights) == 0
     return operations // threads * threads, sum(hits)
 
