@@ -92,7 +92,8 @@ def crowd(operations: int, pages: int = 500, threads: int = THREADS) -> tuple[in
                     get(number, place)
                 if chance.randrange(200) == 0:
                     clock.advance(chance.randrange(7))
-                    assert store.bytes <= store.max_bytes
+                    with store._lock:  # an update is over
+                        assert store.bytes <= store.max_bytes
         except BaseException as error:
             wrong.append(error)
 
