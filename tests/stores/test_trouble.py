@@ -283,7 +283,7 @@ def test_a_hit_in_redis_is_one_round_trip(
         behind.asked.clear()
         for _ in range(10):
             assert scene.get("/").hit
-        assert behind.asked == [b"GET"] * 10
+        assert behind.asked == [b"MGET"] * 10
         scene.after(1)
         assert scene.get("/").hit
         assert behind.asked[10:] == [b"MGET"]
