@@ -88,20 +88,51 @@ def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -
         ("http://host/", "http://host/ names no store"),
         ("memcached://", "memcached://host:port/namespace is allowed"),
         ("memcached:///", "memcached://host:port/namespace is allowed"),
-        ("memcached://a:b/", "its port is no number"),
+        ("memcached://a:b/", "a port of 1 to 65535"),
+        ("memcached://a:0/", "a port of 1 to 65535"),
+        ("memcached://a:65536/", "a port of 1 to 65535"),
+        ("memcached://a,/x", "with commas between several"),
+        ("memcached://a, b/x", "with commas between several"),
+        ("memcached://a;b/x", "with commas between several"),
+        ("memcached://a b/x", "with commas between several"),
+        ("memcached://1/x", "host, host:port"),
+        ("memcached://u:secret@a/x", "no user and password"),
+        ("memcached://a/x?namespace=other", "one namespace is allowed"),
+        ("memcached://a/x?idle=1&idle=2", "idle is allowed once"),
+        ("memcached://a/x#y", "without a fragment"),
+        ("memcached://a/x#", "without a fragment"),
+        ("memcached://a\n/x", "without control characters"),
+        ("memcached://a/?timeout=nan", "timeout=nan.*above 0, to 86400"),
+        ("memcached://a/?timeout=inf", "timeout=inf.*above 0, to 86400"),
+        ("memory://x/y", "memory://, without host and path"),
+        ("memory:///y", "memory://, without host and path"),
         ("memcached://a/b c", "namespace='b c'"),
         ("memcached://a/b/c", "namespace='b/c'"),
         ("memcached://a/?timeout=x", "timeout='x' is no number"),
         ("memcached://a/?timeout=0", "timeout=0.0"),
         ("memcached://a/?what=1", "there is no option 'what'; generation_seconds, idle"),
-        ("memcached://a/?timeout", "names no store"),
+        ("memcached://a/?timeout", "option=value&… is allowed"),
         ("memory://?namespace=a", "there is no option 'namespace'; max_bytes are allowed"),
         ("memory://?max_bytes=0", "max_bytes=0"),
         ("file://host/dir", "file:///directory is allowed"),
         ("file://", "file:///directory is allowed"),
         ("redis://u:secret@host:1/0?what=1", r"redis://…@host:1/0\?what=1: there is no option"),
-        ("redis://u:secret@host:x/0", "redis://…@host:x/0: Port could not be cast"),
-        ("redis://host/0?timeout=0", "timeout=0.0 is not above 0"),
+        ("redis://u:secret@host:x/0", "redis://…@host:x/0: one server"),
+        ("redis://host:0/0", "a port of 1 to 65535"),
+        ("redis://host:99999/0", "a port of 1 to 65535"),
+        ("redis://a:1,b:2/0", "one server"),
+        ("redis://a b/0", "one server"),
+        ("redis://host/myapp", r"number of a database.*\?namespace="),
+        ("redis://host/0/1", "number of a database"),
+        ("redis://host/-1", "number of a database"),
+        ("redis://u:secr/et@host/0", "redis://…@host/0: in a password"),
+        ("redis://u:secr#et@host/0", "redis://…@host/0: in a password"),
+        ("redis://u:secr?et@host/0", "redis://…@host/0: in a password"),
+        ("redis://u:secr?timeout=et@host/0", "redis://…@host/0: in a password"),
+        ("redis://host/0?timeout=0", "timeout=0.0.*above 0"),
+        ("redis://host/0?timeout=nan", "timeout=nan.*above 0"),
+        ("unix://host/x", "unix:///path is allowed"),
+        ("file:///dir?threshold=-1", "threshold=-1.*0 or more"),
         ("memcached://[", "names no store"),
         (7, "7 names no store"),
         (None, "None names no store"),
@@ -110,7 +141,23 @@ def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -
 def test_what_names_no_store(url: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         store_from_url(url)
-    assert "secret" not in str(caught.value)
+    assert "secr" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "message"),
+    [
+        ("redis://host/0", {"timeout": "1"}, r"timeout='1'.*a number of seconds"),
+        ("redis://host/0", {"timeout": True}, r"timeout=True.*a number of seconds"),
+        ("memcached://host/", {"timeout": None}, r"timeout=None.*a number of seconds"),
+        ("memcached://host/", {"tls": True}, r"tls=True.*SSLContext"),
+        ("file:///dir", {"threshold": "x"}, r"threshold='x'.*a number"),
+        ("file:///dir", {"threshold": True}, r"threshold=True.*a number"),
+    ],
+)
+def test_an_option_of_another_type(url: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        store_from_url(url, **options)
 
 
 def test_no_password_is_shown() -> None:
@@ -133,5 +180,7 @@ def test_stores_are_imported_when_they_are_used() -> None:
 
 def test_from_url() -> None:
     assert isinstance(MemcachedStore.from_url("memcached://a/b?timeout=2"), MemcachedStore)
-    with pytest.raises(ValueError, match="memcached://"):
-        MemcachedStore.from_url("memory://")
+    for url in ("memory://", "redis://u:secret@host/0"):
+        with pytest.raises(ValueError, match="memcached://") as caught:
+            MemcachedStore.from_url(url)
+        assert "secret" not in str(caught.value)

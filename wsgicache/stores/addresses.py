@@ -7,13 +7,43 @@ seconds. Here a thread waits for that, and a request no longer than its timeout.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 from time import monotonic
 from typing import Any
 
+LONGEST_WAIT = 24 * 3600
+"""Seconds that an operation may be allowed."""
+SERVERS = "host, host:port and [IPv6]:port, with a port of 1 to 65535,"
+
+_SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[\w.-]+)(?::([0-9]{1,5}))?", re.ASCII)
+
 Address = tuple[Any, Any, int, str, Any]
 """What `socket.getaddrinfo` gives."""
+
+
+def is_port(number: int) -> bool:
+    """Whether a server can have that port."""
+    return 1 <= number <= 65_535
+
+
+def names_a_server(text: str) -> bool:
+    """Whether *text* is a host, or a host and a port, as `SERVERS` says."""
+    found = _SERVER.fullmatch(text)
+    # A host that is a number was meant as a port.
+    return found is not None and not found[1].isdigit() and is_port(int(found[2] or 1))
+
+
+def checked_timeout(where: str, timeout: object) -> float:
+    """*timeout* in seconds. Raises TypeError or ValueError, which tell *where* it was given."""
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"{where}(timeout={timeout!r}): a number of seconds is allowed")
+    if not 0 < timeout <= LONGEST_WAIT:
+        raise ValueError(
+            f"{where}(timeout={timeout!r}): seconds above 0, to {LONGEST_WAIT}, are allowed"
+        )
+    return float(timeout)
 
 
 class Socket(socket.socket):

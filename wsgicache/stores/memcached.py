@@ -21,9 +21,11 @@ from pymemcache.serde import LegacyWrappingSerde
 
 from wsgicache.clock import Clock
 from wsgicache.stores import StoreError
+from wsgicache.stores.addresses import SERVERS, checked_timeout, is_port, names_a_server
 from wsgicache.stores.breaker import FAILURES, Breaker
 from wsgicache.stores.connections import Connections, Hung, NotWaited
 from wsgicache.stores.packed import PackedStore
+from wsgicache.stores.urls import shown
 
 T = TypeVar("T")
 
@@ -59,14 +61,15 @@ class MemcachedStore(PackedStore):
         limit: int = LIMIT,
         clock: Clock | None = None,
     ) -> None:
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
-            raise ValueError(f"MemcachedStore(timeout={timeout!r}): seconds above 0 are allowed")
+        timeout = checked_timeout("MemcachedStore", timeout)
+        if tls is not None and not isinstance(tls, ssl.SSLContext):
+            raise TypeError(f"MemcachedStore(tls={tls!r}): an ssl.SSLContext or None is allowed")
         for option, value, least in (("idle", idle, 1), ("limit", limit, 16_384)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"MemcachedStore({option}={value!r}): {least} or more is allowed")
         nodes = {}
         for template in _templates(servers, tls):
-            node = _Node(template, float(timeout), idle, limit)
+            node = _Node(template, timeout, idle, limit)
             nodes[node.name] = node
         if len(nodes) == 1:
             (only,) = nodes.values()
@@ -90,7 +93,7 @@ class MemcachedStore(PackedStore):
 
         store = opened(url, options)
         if not isinstance(store, cls):
-            raise ValueError(f"MemcachedStore.from_url({url!r}): memcached://… is allowed")
+            raise ValueError(f"MemcachedStore.from_url({shown(url)!r}): memcached://… is allowed")
         return store
 
 
@@ -134,15 +137,24 @@ def _is_address(server: object) -> bool:
     return isinstance(server, tuple) and [type(part) for part in server] == [str, int]
 
 
-def _client(server: object) -> Client:
+def _client(server: Any) -> Client:
     if not (isinstance(server, str) and server) and not _is_address(server):
         raise TypeError(
             f"MemcachedStore({server!r}): 'host:port', (host, port) or a path is allowed"
         )
-    try:
-        return Client(server)
-    except ValueError:
-        raise ValueError(f"MemcachedStore({server!r}): its port is no number") from None
+    if isinstance(server, str) and "://" in server:
+        raise ValueError(
+            f"MemcachedStore({shown(server)!r}): for a URL there is MemcachedStore.from_url"
+        )
+    if isinstance(server, tuple):
+        is_server = is_port(server[1]) and bool(server[0]) and server[0].isprintable()
+    else:
+        is_server = server.startswith(("/", "unix:")) or names_a_server(server)
+    if not is_server:
+        raise ValueError(
+            f"MemcachedStore({server!r}): {SERVERS} are allowed, and several in a list"
+        )
+    return Client(server)
 
 
 def _weight(error: BaseException) -> int | None:
