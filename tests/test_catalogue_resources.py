@@ -697,7 +697,14 @@ def test_r58_a_store_of_no_size_fails_at_the_start(size: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"store": object()}, {"policy": object()}, {"clock": object()}, {"policy": Policy}]
+    "wrong",
+    [
+        {"store": object()},
+        {"store": MemoryStore},
+        {"policy": object()},
+        {"policy": Policy},
+        {"clock": object()},
+    ],
 )
 def test_r58_wrong_parts_fail_at_the_start(wrong: dict[str, Any]) -> None:
     with pytest.raises(TypeError) as told:

@@ -91,7 +91,10 @@ class CacheMiddleware(Purging):
             ("store", store, ("get", "content", "update")),
             ("clock", clock, ("now", "wall")),
         ):
-            if value is not None and not all(callable(getattr(value, m, None)) for m in methods):
+            if value is not None and (
+                isinstance(value, type)  # the class, not one of its objects
+                or not all(callable(getattr(value, m, None)) for m in methods)
+            ):
                 raise TypeError(
                     f"CacheMiddleware({option}={value!r}): an object with the methods "
                     f"{', '.join(methods)} is allowed"
