@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -35,9 +39,21 @@ secret_option = click.option(
 @click.command()
 @store_option
 @secret_option
-@click.option("--url", help="Purge all that is stored for this URL.")
+@click.option(
+    "--url",
+    "urls",
+    metavar="URL",
+    multiple=True,
+    help="Purge all that is stored for this URL; may be repeated.",
+)
 @click.option("--group", "groups", multiple=True, help="Purge a group; may be repeated.")
-@click.option("--prefix", metavar="URL", help="Purge all URLs that begin so (not on memcached).")
+@click.option(
+    "--prefix",
+    "prefixes",
+    metavar="URL",
+    multiple=True,
+    help="Purge all URLs that begin so (not on memcached); may be repeated.",
+)
 @click.option("--all", "everything", is_flag=True, help="Purge everything.")
 @click.option("--soft", is_flag=True, help="Make stale instead: it may still stand in.")
 @click.option("--both-schemes", is_flag=True, help="With --url: the one with http and with https.")
@@ -45,9 +61,9 @@ secret_option = click.option(
 def purge(
     address: str,
     secret_file: Path | None,
-    url: str | None,
+    urls: tuple[str, ...],
     groups: tuple[str, ...],
-    prefix: str | None,
+    prefixes: tuple[str, ...],
     everything: bool,
     soft: bool,
     both_schemes: bool,
@@ -59,23 +75,41 @@ def purge(
     """
     from wsgicache.purge import Purging
 
-    if sum(map(bool, (url, groups, prefix, everything))) != 1:
+    if sum(map(bool, (urls, groups, prefixes, everything))) != 1:
         raise click.UsageError("one of --url, --group, --prefix and --all is needed")
-    if both_schemes and not url:
+    if both_schemes and not urls:
         raise click.UsageError("--both-schemes goes with --url")
     if origin and not groups:
         raise click.UsageError("--origin goes with --group")
     with opened(address, secret_file) as store:
         purging = Purging(store, SYSTEM_CLOCK)
-        if url:
-            done = purging.purge(url, soft=soft, both_schemes=both_schemes)
+        if urls:
+            done = each(urls, partial(purging.purge, soft=soft, both_schemes=both_schemes))
         elif groups:
             done = purging.purge_groups(*groups, origin=origin, soft=soft)
-        elif prefix:
-            done = purging.purge_prefix(prefix, soft=soft)
+        elif prefixes:
+            done = each(prefixes, partial(purging.purge_prefix, soft=soft))
         else:
             done = purging.purge_all(soft=soft)
     say(told(done, bool(groups)))
+
+
+def each(urls: tuple[str, ...], purge: Callable[[str], Purged]) -> Purged:
+    """What *purge* did for all of *urls*. Raises StoreError for those that it did not purge, when
+    it has done the others."""
+    from wsgicache.stores import StoreError
+
+    done: list[Purged] = []
+    failed: list[str] = []
+    for url in dict.fromkeys(urls):
+        try:
+            done.append(purge(url))
+        except (StoreError, ValueError) as error:
+            failed.append(str(error))
+    if failed:
+        raise StoreError("; ".join(failed))
+    what = tuple(dict.fromkeys(url for one in done for url in one.what))
+    return done[0]._replace(what=what, responses=sum(one.responses or 0 for one in done))
 
 
 def told(done: Purged, are_groups: bool) -> str:
@@ -151,9 +185,14 @@ def opened(address: str, secret_file: Path | None) -> Iterator[Store]:
     from wsgicache.stores import StoreError, store_from_url
 
     options: dict[str, Any] = {}
-    if secret_file is not None:
-        options["secret"] = secret_file.read_bytes().strip()
     try:
+        if secret_file is not None:
+            options["secret"] = secret_file.read_bytes().strip()
+            if not options["secret"]:
+                raise ValueError(f"{secret_file} is empty: a secret of 16 bytes or more is allowed")
+        parts = urlsplit(address)
+        if parts.scheme == "file" and not parts.netloc and not os.path.isdir(unquote(parts.path)):
+            raise ValueError(f"there is no directory {unquote(parts.path)!r}")
         if address.partition(":")[0] == "memory":
             raise ValueError(
                 "memory:// is in the memory of each process, and none of them is reached from here"
@@ -169,7 +208,14 @@ def opened(address: str, secret_file: Path | None) -> Iterator[Store]:
 
 def say(line: str) -> None:
     """Print a line that commands no terminal, whatever is in it."""
-    click.echo(visible(line))
+    try:
+        click.echo(visible(line))
+    except BrokenPipeError:
+        raise  # click ends in silence
+    except OSError as error:
+        # What is left in the buffer would be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.ClickException(f"cannot write what there is to say: {error.strerror}") from None
 
 
 def visible(text: str) -> str:

@@ -106,6 +106,59 @@ def test_purge_by_prefix(redis_server: Server, namespace: str) -> None:
     assert [site.hit(target) for target in ("/a/1", "/a/2", "/b")] == [False, False, True]
 
 
+def test_purge_of_several(redis_server: Server, namespace: str) -> None:
+    address = f"redis://{redis_server.address}/0?namespace={namespace}&timeout=5"
+    site = Site(address)
+    targets = ("/a/1", "/a/2", "/b", "/c")
+    for target in targets:
+        site.hit(target)
+    urls = ["--url", f"{URL}a/1", "--url", f"{URL}b", "--url", f"{URL}b"]
+    done = run("purge", "--store", address, *urls)
+    assert done.output == "purged 2 responses of 2 URLs\n"
+    assert [site.hit(target) for target in targets] == [False, True, False, True]
+    prefixes = ["--prefix", f"{URL}b", "--prefix", f"{URL}a/", "--prefix", f"{URL}a/1"]
+    assert run("purge", "--store", address, *prefixes).exit_code == 0
+    assert [site.hit(target) for target in targets] == [False, False, False, True]
+    done = run("purge", "--store", address, "--url", "/odd", "--url", f"{URL}c")
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert "'/odd' is no URL" in done.output
+    assert not site.hit("/c")
+
+
+@pytest.mark.parametrize(
+    "line", [["stats"], ["inspect", "--url", URL], ["purge", "--all"]], ids=str
+)
+def test_r53_no_directory_is_made(tmp_path: Path, line: list[str]) -> None:
+    done = run(*line, "--store", f"file://{tmp_path}/typo%20d")
+    assert (done.exit_code, done.output) == (
+        1,
+        f"Error: there is no directory '{tmp_path}/typo d'\n",
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("secret", [b"", b" \n", b"short"], ids=repr)
+def test_a_secret_that_is_none(tmp_path: Path, secret: bytes) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(secret)
+    done = run("purge", "--store", f"file://{tmp_path}", "--secret-file", str(path), "--all")
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert "16 bytes or more" in done.output
+    assert "short" not in done.output
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this machine has no /dev/full")
+def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    line = [sys.executable, "-m", "wsgicache", "stats", "--store", f"file://{tmp_path}"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True)
+    said = "Error: cannot write what there is to say: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
 def test_the_store_may_be_told_by_the_environment(tmp_path: Path) -> None:
     address = f"file://{tmp_path}/cache"
     site = Site(address)
