@@ -644,7 +644,9 @@ def test_purge_works_while_the_cache_is_off(guarded: Scene) -> None:
     assert not guarded.get("/").hit
 
 
-@pytest.mark.parametrize("token", ["short", "x" * 15, "é" * 20, "x" * 20 + "\n"])
+@pytest.mark.parametrize(
+    "token", ["short", "x" * 15, "é" * 20, "x" * 20 + "\n", " " + "x" * 20, "x" * 20 + " "]
+)
 def test_a2_a_token_that_is_none(token: str) -> None:
     with pytest.raises(ValueError, match="purge_token=…") as caught:
         CacheMiddleware(lambda e, s: [], purge_token=token)

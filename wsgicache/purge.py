@@ -165,10 +165,11 @@ def checked_token(token: object) -> str | None:
         return None
     if not isinstance(token, str):
         raise TypeError("CacheMiddleware(purge_token=…): a str is allowed")
-    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
+    printable = token.isascii() and token.isprintable()
+    if len(token) < SHORTEST_TOKEN or not printable or " " in (token[0], token[-1]):
         raise ValueError(
             f"CacheMiddleware(purge_token=…): {SHORTEST_TOKEN} or more printable ASCII characters "
-            "are allowed"
+            "are allowed, without spaces at the ends"
         )
     return token
 
