@@ -1155,3 +1155,20 @@ def test_board_and_land_in_any_order() -> None:
     assert len(flights) == 0
     assert not flights._leading
     assert not flights._refused
+
+
+def test_r43_a_thread_that_left_a_body_waits_for_others_again() -> None:
+    """Neither read nor closed, as by a layer outside that raised; nobody waits for it for ever."""
+    clock = FakeClock()
+    flights = Flights(5.0, clock)
+    assert flights.board("left")[1]
+    other = threading.Thread(target=lambda: flights.board("theirs"))
+    other.start()
+    other.join()
+    assert flights.board("theirs") == (None, False)  # it might wait for itself
+    clock.advance(4)
+    theirs = flights._flying["theirs"]
+    theirs.took_off = clock.now()
+    clock.advance(2)
+    assert flights.board("theirs") == (theirs, False)
+    assert len(flights) == 1

@@ -110,15 +110,20 @@ class Flights:
         with self._lock:
             flight = self._flying.get(key)
             if flight is not None and now - flight.took_off <= self._longest:
+                if here in self._leading:
+                    self._sweep(now)
                 return (None if here in self._leading else flight), False
             if flight is not None or len(self._flying) >= _MOST_FLYING:
-                # Bodies that were neither read nor closed; nobody waits for them any longer.
-                for one in list(self._flying.values()):
-                    if now - one.took_off > self._longest:
-                        self._retire(one)
+                self._sweep(now)
             flight = self._flying[key] = Flight(self, key, here, now)
             self._leading[here] = self._leading.get(here, 0) + 1
             return flight, True
+
+    def _sweep(self, now: float) -> None:
+        """Forget bodies that were neither read nor closed; nobody waits for them any longer."""
+        for one in list(self._flying.values()):
+            if now - one.took_off > self._longest:
+                self._retire(one)
 
     def alone(self, key: Hashable) -> Flight:
         """A flight that nobody can wait for; what comes of it is remembered like any other's."""
