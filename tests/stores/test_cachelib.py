@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,40 @@ def test_a_folder_that_cachelib_has_used_before(tmp_path: Path, clock: FakeClock
         fill(store, clock, target=f"/{number}").commit()
     assert len(list(tmp_path.iterdir())) < 10
     assert not any(pickle.PROTO in path.read_bytes()[4:5] for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("threshold", [0, 1])
+def test_a_fifo_in_place_of_a_file_is_a_miss(
+    tmp_path: Path, clock: FakeClock, threshold: int
+) -> None:
+    """At the very name, and beside it, where files are looked through for those to delete."""
+    cache = FileSystemCache(str(tmp_path), threshold=threshold)
+    store = CachelibStore(cache, clock=clock)
+    for number in range(3):
+        fill(store, clock, target=f"/{number}").commit()
+    path = cache._get_filename(store._names.of("entry", *KEY).text)
+    for name in (path, str(tmp_path / "other")):
+        os.mkfifo(name)
+    with no_waiting():
+        assert found(store) is None
+        fill(store, clock, b"new").commit()
+        assert content_of(store, found(store)) == b"new"
+
+
+@contextmanager
+def no_waiting() -> Iterator[None]:
+    """Who opens a FIFO to read waits for ever; here until the alarm raises."""
+
+    def late(number: int, frame: object) -> None:
+        raise AssertionError("it waits")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(20)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class FakeUwsgi:

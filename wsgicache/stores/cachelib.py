@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import copy
 import os
+import stat
 import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import IO, Any, TypeVar
 
-from cachelib import BaseCache
+from cachelib import BaseCache, FileSystemCache
 
 from wsgicache.clock import Clock
 from wsgicache.stores import StoreError
@@ -65,6 +66,8 @@ class CachelibStore(PackedStore):
         plain = copy.copy(cache)
         plain.serializer = _Plain(limit)  # type: ignore[attr-defined]
         client = getattr(cache, "_write_client", None)
+        if isinstance(plain, FileSystemCache) and hasattr(os, "O_NONBLOCK"):
+            plain._safe_stream_open = _regular  # type: ignore[method-assign, assignment]
         node = _Node(plain, limit) if client is None else _RedisNode(plain, limit, client)
         super().__init__(
             [node],
@@ -179,6 +182,16 @@ class _Node:
 def _found(value: object) -> bytes | None:
     """A value as it was stored; what others left there is as good as nothing."""
     return value if type(value) is bytes else None
+
+
+def _regular(path: str, mode: str) -> IO[bytes]:
+    """The file at *path*. Raises OSError, and FileNotFoundError where it is none: a FIFO keeps
+    who opens it waiting."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise FileNotFoundError(path)
+    return os.fdopen(file, "rb")
 
 
 class _RedisNode(_Node):
