@@ -36,7 +36,7 @@ from tests.stores.samples import (
 )
 from wsgicache.rules.keys import digested
 from wsgicache.rules.model import CacheEntry, StoredResponse
-from wsgicache.stores import packing
+from wsgicache.stores import naming, packing
 from wsgicache.stores.naming import FORMAT, KINDS, Names, key_of_echo
 from wsgicache.stores.packing import MAGIC, echo_of, pack, seal, unpack, unseal
 
@@ -394,6 +394,19 @@ def test_an_echo_tells_its_key(key: Any) -> None:
 @given(st.binary(max_size=40))
 def test_no_echo_is_too_odd(echo: bytes) -> None:
     key_of_echo(echo)
+
+
+def test_t5_an_echo_of_others_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part is cut off what is left: a million of them would take its square."""
+    read: list[str] = []
+
+    def counting(text: str) -> int:
+        read.append(text)
+        return int(text)
+
+    monkeypatch.setattr(naming, "int", counting, raising=False)
+    assert key_of_echo(b"0:" * 10_000) is None
+    assert 0 < len(read) < 20
 
 
 @pytest.mark.parametrize("namespace", ["", "a b", "a\n", "a" * 65, "é", "a:b", "a/b"])

@@ -74,12 +74,16 @@ def _joined(*parts: str) -> bytes:
     return "".join([f"{len(part)}:{part}" for part in parts]).encode("utf-8", "surrogatepass")
 
 
+_PARTS = 7
+"""Of the echo of an entry; one that others have made may go on for ever."""
+
+
 def key_of_echo(echo: bytes) -> Key | None:
     """The key of the entry whose name has this *echo*, or None where it is none."""
     parts: list[str] = []
     try:
         text = echo.decode("utf-8", "surrogatepass")
-        while text:
+        while text and len(parts) <= _PARTS:
             length, _, text = text.partition(":")
             parts.append(text[: int(length)])
             text = text[int(length) :]
