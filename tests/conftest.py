@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, settings
 from tests.scene import Scene
 from wsgicache import Policy
 
-# Below a shell's background job SIGINT is ignored, also by servers that tests interrupt.
+# Below a shell's background job or nohup these are ignored, also by servers that tests signal.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Assertions that stand in modules without tests; pytest explains them too. Others than the servers'
 # own tests import these, and may be collected earlier.

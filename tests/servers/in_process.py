@@ -16,7 +16,8 @@ from django.test.utils import override_settings
 def django_site(patterns: Sequence[Any], middleware: Sequence[str], **more: Any) -> Iterator[Any]:
     """The WSGI app of a site with these URL patterns, this middleware and *more* settings."""
     if not settings.configured:
-        settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="for tests only")
+        settings.configure(SECRET_KEY="for tests only")
         django.setup()
+    more = {"ALLOWED_HOSTS": ["*"], **more}  # others may have configured it before
     with override_settings(ROOT_URLCONF=tuple(patterns), MIDDLEWARE=list(middleware), **more):
         yield WSGIHandler()

@@ -135,7 +135,7 @@ def test_r50_a_child_has_its_own_turn_to_wait(
 ) -> None:
     """It is forked while another thread of its parent waits for a server that hangs."""
     server = started("memcached")
-    store: Any = MemcachedStore(server.address, clock=clock, timeout=2.0)
+    store: Any = MemcachedStore(server.address, clock=clock, timeout=20.0)
     fill(store, clock).commit()
     (generations,) = store._nodes.values()
     turn = generations.node._connections._turn
