@@ -209,7 +209,7 @@ class CacheMiddleware(Purging):
         age = now - stored.generated_at
         seconds, lines = stored.aged
         if not seconds <= age < seconds + 1 or told is not None:
-            seconds = int(age)
+            seconds = max(0, int(age))
             lines = reused_lines(stored, seconds, told, self.policy)
             if told is None:
                 stored.aged = seconds, lines

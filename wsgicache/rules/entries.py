@@ -9,7 +9,15 @@ from functools import lru_cache
 
 from wsgicache.rules.fields import nominated_keys
 from wsgicache.rules.keys import Selector, Values, digested, selecting_value
-from wsgicache.rules.model import EMPTY, IMPLIED, CacheEntry, Request, Response, StoredResponse
+from wsgicache.rules.model import (
+    EMPTY,
+    IMPLIED,
+    UNAGED,
+    CacheEntry,
+    Request,
+    Response,
+    StoredResponse,
+)
 from wsgicache.rules.policy import Policy
 
 Change = Callable[[CacheEntry | None], CacheEntry | None]
@@ -95,7 +103,7 @@ def softened(stored: StoredResponse, moment: float) -> StoredResponse:
     if lifetime == stored.freshness_lifetime:
         return stored
     refresh_age = min(stored.refresh_age, lifetime)
-    return replace(stored, freshness_lifetime=lifetime, refresh_age=refresh_age, aged=(-1, []))
+    return replace(stored, freshness_lifetime=lifetime, refresh_age=refresh_age, aged=UNAGED)
 
 
 def dropping(request: Request, policy: Policy) -> Change:

@@ -207,6 +207,10 @@ class Response:
         )
 
 
+UNAGED: tuple[float, FieldLines] = (NEVER, [])
+"""No age at all: one below zero, as by a clock that was late, is not that."""
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class StoredResponse:
     """A response at rest. Understood once, when stored; only compared afterwards, and replaced
@@ -252,7 +256,7 @@ class StoredResponse:
     """When the request began that it answers, in this process."""
     weight: int = 0
     """Bytes that it takes in memory, once that was counted."""
-    aged: tuple[int, FieldLines] = (-1, [])
+    aged: tuple[float, FieldLines] = UNAGED
     """PERF: the last age in seconds it was served with, and what its fields then said of that:
     a page asked for more than once a second has them ready (0.4 of a constant app's cost)."""
     withheld: FieldLines = field(default_factory=lambda: NO_LINES)
