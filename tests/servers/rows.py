@@ -90,7 +90,12 @@ SERVERS = (
         closes=False,
     ),
     Server("gunicorn-sync", gunicorn(), "gunicorn", noise=SOCKET_LEFT),
-    Server("gunicorn-gthread", gunicorn("-k", "gthread", "--threads", "4"), "gunicorn"),
+    Server(
+        "gunicorn-gthread",
+        gunicorn("-k", "gthread", "--threads", "4"),
+        "gunicorn",
+        noise=SOCKET_LEFT,
+    ),
     Server("gunicorn-gevent", gunicorn("-k", "gevent"), "gevent", noise=SOCKET_LEFT),
     Server(
         "waitress",
