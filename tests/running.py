@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import importlib
+import importlib.util
 import os
 import re
 import shutil
@@ -16,12 +18,15 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 MARK = "WSGICACHE_TEST_MARK"
 DEADLINE = 30  # seconds, for what takes a moment on an idle machine
+REQUIRED = os.environ.get("WSGICACHE_REQUIRE_SERVERS") == "1"
+"""Whether the programs and packages that tests need must be there: CI shall skip none of them."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,27 @@ class Answer:
         return ", ".join(self.fields.get_all(name, []))
 
 
-def binary(name: str) -> str:
-    """The path of a program; skips without it, or fails if WSGICACHE_REQUIRE_SERVERS=1."""
+def refuse(why: str, optional: bool = False) -> NoReturn:
+    """Skip the test, or the module that is being imported; fail it where everything is REQUIRED,
+    unless what is absent is *optional* even there."""
+    if REQUIRED and not optional:
+        pytest.fail(why)
+    pytest.skip(why, allow_module_level=True)
+
+
+def binary(name: str, optional: bool = False) -> str:
+    """The path of a program; without it, what `refuse` does."""
     path = shutil.which(name)
     if path is None:
-        refuse = pytest.fail if os.environ.get("WSGICACHE_REQUIRE_SERVERS") == "1" else pytest.skip
-        refuse(f"{name} is not installed")
+        refuse(f"{name} is not installed", optional)
     return path
+
+
+def module(name: str) -> Any:
+    """A module, imported; without it, what `refuse` does."""
+    if importlib.util.find_spec(name) is None:
+        refuse(f"{name} is not installed")
+    return importlib.import_module(name)
 
 
 def run_command(*arguments: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from click.testing import CliRunner
 from benchmarks import collapse, faults, faults_bodies
 from benchmarks.__main__ import main
 from benchmarks.results import Claim
-from tests.servers.rows import REQUIRED
+from tests.running import module
 
 CLIENTS = collapse.QUICK.clients
 
@@ -50,9 +49,7 @@ def counted(claims: list[Claim]) -> list[Claim]:
 
 def test_faults(tmp_path: Path) -> None:
     """Every figure has its lines, and what is counted holds."""
-    if importlib.util.find_spec("gunicorn") is None:
-        assert not REQUIRED, "gunicorn is absent"
-        pytest.skip("gunicorn is absent")
+    module("gunicorn")
     output, data = run("faults", tmp_path / "faults.json")
     claims = [
         Claim(said["text"], said["measured"], said["bound"], said["at_most"])

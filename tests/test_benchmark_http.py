@@ -20,6 +20,7 @@ from benchmarks.contenders import Contender, bare, cached, check
 from benchmarks.over_http import CONSTANT, OURS, cpu_seconds, judged
 from benchmarks.results import Figure
 from benchmarks.servers import cheroot, free_port
+from tests.running import binary
 
 BURNING = """
 import subprocess, sys, time
@@ -138,8 +139,7 @@ def test_who_fails_is_asked_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.network
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caches that are installed take part; the others are named."""
-    if shutil.which("wrk") is None:
-        pytest.skip("wrk is not installed")
+    binary("wrk", optional=True)  # it takes part in no other test
     monkeypatch.setattr(contenders, "PYTHON_SERVERS", ("waitress", "no_such_server"))
     output = tmp_path / "http.json"
     result = CliRunner().invoke(main, ["http", "--quick", "--json", str(output)])

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from benchmarks.__main__ import main
 from benchmarks.every import every
 from benchmarks.results import Claim, Figure, number, show
+from tests.running import module
 
 FIGURES = [
     Figure("in memory", "hit", (1.0, 2.0, 3.0, 10.0, 4.0), "µs"),
@@ -98,7 +99,7 @@ def results_file(folder: Path) -> Path:
 
 
 def test_charts_are_the_same_every_time(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="charts need matplotlib")
+    module("matplotlib")
     file = results_file(tmp_path)
     drawn = []
     for folder in (tmp_path / "first", tmp_path / "second"):

@@ -244,7 +244,8 @@ def test_c3_cookies_that_are_ignored_never_reach_the_app_of_a_fill(
 
 def flask_app(refresh: bool) -> Any:
     """Flask CVE-2023-30861, CVE-2026-27205: a session that is looked at, or only refreshed."""
-    flask = pytest.importorskip("flask")
+    import flask
+
     app = flask.Flask("shop")
     app.secret_key = "k"
     app.config["SESSION_REFRESH_EACH_REQUEST"] = refresh
@@ -270,7 +271,7 @@ def flask_app(refresh: bool) -> Any:
 @contextlib.contextmanager
 def django_app() -> Iterator[Any]:
     """Django CVE-2026-35192: a session sent anew with every response, without Vary."""
-    django = pytest.importorskip("django")
+    import django
     from django.conf import settings
     from django.core.handlers.wsgi import WSGIHandler
     from django.http import HttpResponse

@@ -776,7 +776,8 @@ def test_d5_the_error_page_of_a_debugger_is_not_stored(make_scene: MakeScene) ->
 
 @pytest.mark.parametrize("debug", [True, False])
 def test_d5_flask(make_scene: MakeScene, debug: bool) -> None:
-    flask = pytest.importorskip("flask")
+    import flask
+
     app = flask.Flask("shop")
     app.logger.disabled = True
     broken = True

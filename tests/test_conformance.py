@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +17,7 @@ from benchmarks.conformance import conformance, load
 from benchmarks.conformance_client import Base, Trial, attempt, run, settled
 from benchmarks.conformance_origin import Origin
 from benchmarks.servers import HOST, SERVERS, ServerFailed, cheroot, serving
+from tests.running import module
 
 pytestmark = pytest.mark.network
 
@@ -525,10 +524,7 @@ def test_not_a_suite(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_server(tmp_path: Path, server: str) -> None:
-    if importlib.util.find_spec(server) is None:
-        if os.environ.get("WSGICACHE_REQUIRE_SERVERS") == "1":
-            pytest.fail(f"{server} is not installed")
-        pytest.skip(f"{server} is not installed")
+    module(server)
     result = invoke(write_suite(tmp_path, TESTS), "--server", server)
     assert result.exit_code == 0, result.output
     assert f"wsgicache, rfc, {server}" in result.output
@@ -540,7 +536,7 @@ def test_server_absent() -> None:
 
 
 def test_server_that_does_not_start() -> None:
-    pytest.importorskip("gunicorn")
+    module("gunicorn")
     with (
         pytest.raises(ServerFailed, match="gunicorn did not start"),
         serving("gunicorn", "benchmarks.conformance_origin:absent"),

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.running import refuse
 from tests.servers.process import free_port, running
-from tests.servers.rows import REQUIRED, SERVERS, as_nobody, program
+from tests.servers.rows import SERVERS, as_nobody, program
 from tests.servers.wire import Reply, fetch
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -83,9 +84,7 @@ def ask_twice(port: int) -> list[Reply]:
 @pytest.mark.parametrize("recipe", RECIPE_FILES, ids=lambda recipe: recipe.file)
 def test_a_recipe_gives_a_hit(recipe: Recipe, tmp_path: Path) -> None:
     if program(recipe.needs) is None:
-        if REQUIRED and not recipe.optional:
-            pytest.fail(f"{recipe.needs} is not installed")
-        pytest.skip(f"{recipe.needs} is not installed")
+        refuse(f"{recipe.needs} is not installed", recipe.optional)
     port = free_port()
     directory = copied(tmp_path / "recipes", port)
     command = command_of(directory / recipe.file)

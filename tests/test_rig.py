@@ -1,4 +1,5 @@
-"""The proxy of the rig does to replies what it says, or the tests that use it mean nothing."""
+"""The proxy of the rig does to replies what it says, and what is absent is told: or the tests that
+use them mean nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from tests import running
 from tests.rig.gates import DEADLINE
 from tests.rig.proxy import Proxy
 
@@ -129,3 +131,25 @@ def test_hang(echo: Proxy, lines: tuple[Line, Line]) -> None:
 def test_reset(echo: Proxy, lines: tuple[Line, Line]) -> None:
     echo.reset()
     assert lines[0].ask(b"seven") == b""
+
+
+# ── what is absent ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("required", "optional", "outcome"),
+    [
+        (False, False, pytest.skip.Exception),
+        (True, False, pytest.fail.Exception),
+        (True, True, pytest.skip.Exception),
+    ],
+)
+def test_what_is_absent_fails_where_it_is_required(
+    monkeypatch: pytest.MonkeyPatch, required: bool, optional: bool, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setattr(running, "REQUIRED", required)
+    with pytest.raises(outcome, match="no-such-program is not installed"):
+        running.binary("no-such-program", optional)
+    if not optional:
+        with pytest.raises(outcome, match="no_such_module is not installed"):
+            running.module("no_such_module")

@@ -16,7 +16,7 @@ import pytest
 
 from tests.processes import twice
 from tests.processes.serving import Answer, Site, answers, serving, threads
-from tests.running import DEADLINE, ROOT, environment, eventually
+from tests.running import DEADLINE, ROOT, environment, eventually, module, refuse
 from tests.servers.process import free_port, running
 from tests.servers.rows import program
 
@@ -80,7 +80,7 @@ def test_r50_children_forked_under_load() -> None:
 
 
 def test_r51_two_hundred_greenlets_on_a_cold_key(tmp_path: Path) -> None:
-    pytest.importorskip("gevent")
+    module("gevent")
     with serving(tmp_path, "--worker-class", "gevent", "--workers", "1") as site:
         clients = [site.send("/cold?until=answer") for _ in range(200)]
         site.until_asked(1)
@@ -93,7 +93,7 @@ def test_r51_two_hundred_greenlets_on_a_cold_key(tmp_path: Path) -> None:
 
 def test_r51_imported_before_it_is_patched() -> None:
     """Nothing that is made at import keeps greenlets from waiting for each other."""
-    pytest.importorskip("gevent")
+    module("gevent")
     done = script("patched")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "200 answers, the app was asked 1 time, others went on meanwhile\n"
@@ -168,7 +168,7 @@ def until(outcomes: list[tuple[int, int]], count: int) -> None:
 @pytest.mark.parametrize("kind", ["gthread", "gevent"])
 def test_r46_a_refresh_that_hangs_keeps_no_server_alive(kind: str, tmp_path: Path) -> None:
     """SIGTERM ends the server within its own patience and a second; the app hangs for minutes."""
-    pytest.importorskip("gevent")
+    module("gevent")
     assert ends_after(kind, tmp_path) < DEADLINE
 
 
@@ -191,7 +191,7 @@ def test_r47_a_server_that_runs_no_threads(tmp_path: Path) -> None:
     """uWSGI without enable-threads: the client waits instead, and gets what is new."""
     uwsgi = program("uwsgi")
     if uwsgi is None:
-        pytest.skip("uwsgi is not installed")
+        refuse("uwsgi is not installed", optional=True)
     port = free_port()
     line = [uwsgi, "--http", f"127.0.0.1:{port}", "--module", "tests.processes.site:front"]
     line += ["--need-app", "--die-on-term", "--master"]
@@ -221,7 +221,7 @@ def test_r55_imported_twice() -> None:
 
 def test_r55_subinterpreters() -> None:
     """Each has a cache of its own, and its background validation ends with it."""
-    pytest.importorskip(twice.MODULE)
+    module(twice.MODULE)
     done = script("twice", "interpreters")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "miss, hit, refreshed\n" * 3, done.stderr

@@ -8,10 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.processes.serving import Site
-from tests.running import ROOT, environment
+from tests.running import ROOT, environment, module
 from tests.servers.process import free_port, running
 from tests.stores.servers import Server
 
@@ -38,7 +36,7 @@ def recipe(port: int, namespace: str) -> str:
 
 
 def test_a_worker_of_rq_validates(redis_server: Server, namespace: str, tmp_path: Path) -> None:
-    pytest.importorskip("rq")
+    module("rq")
     (tmp_path / "myapp.py").write_text(APP)
     (tmp_path / "served.py").write_text(recipe(redis_server.port, namespace))
     port = free_port()
@@ -73,7 +71,7 @@ def test_a_worker_of_rq_validates(redis_server: Server, namespace: str, tmp_path
 
 def test_without_a_queue_the_client_waits(namespace: str, tmp_path: Path) -> None:
     """Nobody is left with a stale page that nobody validates."""
-    pytest.importorskip("rq")
+    module("rq")
     (tmp_path / "myapp.py").write_text(APP)
     text = recipe(free_port(), namespace).replace("store=store, ", "")
     (tmp_path / "served.py").write_text(text)

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from cachelib import RedisCache
 
+from tests.running import module
 from wsgicache import Clock, MemoryStore
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.memcached import MemcachedStore
@@ -88,7 +88,7 @@ def server_store(
     if name == "memcached":
         yield MemcachedStore(f"127.0.0.1:{port}", namespace=namespace, clock=clock, timeout=timeout)
         return
-    pytest.importorskip("redis")
+    module("redis")
     from wsgicache.stores.redis import client
 
     with client("redis", f"redis://127.0.0.1:{port}/0", timeout) as connected:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 ENTRY = "tests.servers.entry:application"
 APPS = ("plain", "flask_site", "django_site", "bottle_site")
-REQUIRED = os.environ.get("WSGICACHE_REQUIRE_SERVERS") == "1"
 
 
 class Server(NamedTuple):

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers.rows import APPS, REQUIRED, SERVERS, Server
+from tests.running import refuse
+from tests.servers.rows import APPS, SERVERS, Server
 from tests.servers.scenarios import EVERYWHERE, PLAIN, Scenario
 from tests.servers.site import Site, serving
 
@@ -26,9 +27,7 @@ def site_id(site: tuple[Server, str]) -> str:
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     server, app = request.param
     if why := server.absent():
-        if REQUIRED and not server.optional:
-            pytest.fail(f"{server.name}: {why}")
-        pytest.skip(f"{server.name}: {why}")
+        refuse(f"{server.name}: {why}", server.optional)
     with serving(server, app) as started:
         yield started
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from cachelib import BaseCache, FileSystemCache, MemcachedCache, NullCache, RedisCache, SimpleCache
 
-from tests.running import binary, eventually
+from tests.running import binary, eventually, module
 from tests.scene import EPOCH, FakeClock, Scene
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
@@ -29,7 +29,7 @@ from wsgicache.stores import StoreError, store_from_url
 from wsgicache.stores.breaker import FAILURES
 from wsgicache.stores.cachelib import CachelibStore
 
-redis = pytest.importorskip("redis")
+redis = module("redis")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from cachelib import FileSystemCache, RedisCache
 from pymemcache.client.base import Client
 
+from tests.running import module
 from tests.scene import FakeClock, Scene
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
@@ -22,7 +23,7 @@ from tests.stores.test_packing import mutated
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.memcached import MemcachedStore
 
-redis = pytest.importorskip("redis")
+redis = module("redis")
 
 
 def version(number: int) -> bytes:

@@ -10,6 +10,7 @@ import pytest
 from cachelib import FileSystemCache, RedisCache, SimpleCache
 from pymemcache.client.base import Client
 
+from tests.running import module
 from tests.scene import FakeClock
 from tests.stores.contract import Make, SharedContract, StoreContract
 from tests.stores.servers import Server
@@ -18,7 +19,7 @@ from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.memcached import MemcachedStore
 from wsgicache.stores.tiered import TieredStore
 
-redis = pytest.importorskip("redis")
+redis = module("redis")
 
 
 class TestMemory(StoreContract):

@@ -16,7 +16,7 @@ import pytest
 from cachelib import RedisCache, SimpleCache
 
 from tests.rig.stores import Faulty
-from tests.running import eventually
+from tests.running import eventually, module
 from tests.scene import FakeClock, Scene, environ_for, exchange
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
@@ -484,7 +484,7 @@ def test_r12_what_is_no_record_is_said_once_a_minute(
 @pytest.mark.network
 def test_r5_a_redis_client_with_too_few_connections(redis_server: Server, namespace: str) -> None:
     """It raises where none is left: that is a miss."""
-    redis = pytest.importorskip("redis")
+    redis = module("redis")
     with redis.Redis(port=redis_server.port, max_connections=1, socket_timeout=5) as client:
         store = CachelibStore(RedisCache(client), namespace=namespace)
 
