@@ -1,7 +1,7 @@
 """What the workers run: an app that says who made a page, and waits where its URL tells it to.
 
 A query ``until=NAME`` has it wait for the file NAME; with ``once=NAME`` only the first one does.
-The environment says where those files are, and what the cache stores in.
+The environment says where those files are, what the cache stores in, and how long a lease is.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from wsgicache import CacheMiddleware, MemoryStore, Policy
+from wsgicache import CacheMiddleware, MemoryStore, Policy, middleware
 from wsgicache.rules.keys import Key
-from wsgicache.stores import store_from_url
+from wsgicache.stores import SharedStore, store_from_url
 
 Environ = dict[str, Any]
 
@@ -67,15 +67,17 @@ def wait(said: dict[str, str]) -> None:
 store = store_from_url(STORE) if STORE else MemoryStore()
 policy = Policy(off_file=str(FOLDER / "off"), collapse_timeout=30)
 cache = CacheMiddleware(app, store=store, policy=policy)
-if cache.shared is not None:
-    lease = cache.shared.lease
+if "WSGICACHE_TEST_LEASE" in os.environ:
+    middleware.LEASE_SECONDS = float(os.environ["WSGICACHE_TEST_LEASE"])
+if isinstance(store, SharedStore):
+    lease = store.lease
 
     def told(key: Key, token: str, seconds: float) -> bool:
         """Write a line for each attempt to get a lease."""
         note("leased", f"{os.getpid()} LEASE {key[2]}?{key[3]}")
         return lease(key, token, seconds)
 
-    cache.shared.lease = told  # type: ignore[method-assign]
+    store.lease = told  # type: ignore[method-assign]
 
 
 def front(environ: Environ, start_response: Callable[..., Any]) -> Any:
