@@ -47,7 +47,8 @@ class Forked(NamedTuple):
 def forked(count: int) -> Forked:
     """Fork so many children, one after the other, from a process whose threads are all asking one
     cache, which asks its app in the background; each child asks it, too."""
-    warnings.simplefilter("ignore", DeprecationWarning)  # of fork() where there are threads
+    # Python from 3.12 on warns of what this is about.
+    warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
     logging.getLogger("wsgicache").setLevel(logging.CRITICAL)  # there is too much to refresh
     cache = CacheMiddleware(page)
     over = threading.Event()

@@ -7,7 +7,6 @@ seed for what fails. The behaviours of the app come from the strategies of the s
 from __future__ import annotations
 
 import random
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -130,7 +129,6 @@ def play(policy: str, exchanges: int, seed: int = 0, examples: int = 4_000) -> t
     *examples* is the number of behaviours that apps are chosen from. Raises AssertionError with the
     seed of the game that went wrong.
     """
-    warnings.simplefilter("ignore")
     hows, wants = drawn(behaviours, examples), drawn(wishes, 200)
     return played(lambda seed: Game(policy, seed, hows, wants), exchanges, seed)
 

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,14 @@ def module(name: str) -> Any:
     if importlib.util.find_spec(name) is None:
         refuse(f"{name} is not installed")
     return importlib.import_module(name)
+
+
+def fork() -> int:
+    """`os.fork`, without what Python says from 3.12 on: that other threads are there is what those
+    tests are about."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
+        return os.fork()
 
 
 def run_command(*arguments: str) -> list[str]:

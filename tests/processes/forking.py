@@ -9,10 +9,10 @@ import sys
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Callable
 from typing import Any
 
+from tests.running import fork
 from tests.scene import environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.stores import Store, store_from_url
@@ -77,7 +77,7 @@ def rounds(count: int, store: Store) -> int:
 def child(cache: CacheMiddleware, turn: int) -> int:
     """A child that asks for what its parent's threads are at, and for pages of its own, waits for a
     validation in the background, and ends."""
-    pid = os.fork()
+    pid = fork()
     if pid:
         return pid
     code = 1
@@ -103,8 +103,6 @@ def child(cache: CacheMiddleware, turn: int) -> int:
 
 def main() -> int:
     """Over a memory, or what WSGICACHE_TEST_STORE names with a memory before it."""
-    # Python from 3.12 on warns of what this is about.
-    warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
     count, named = int(sys.argv[1]), os.environ.get("WSGICACHE_TEST_STORE")
     far: Any = store_from_url(named) if named else None
     bad = rounds(count, TieredStore(MemoryStore(), far) if far else MemoryStore())

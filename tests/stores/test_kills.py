@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from cachelib import FileSystemCache, RedisCache
 from pymemcache.client.base import Client
 
-from tests.running import module
+from tests.running import fork, module
 from tests.scene import FakeClock, Scene
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
@@ -42,9 +41,7 @@ def check_kills(store: Any, clock: FakeClock, count: int, seed: int) -> tuple[in
     hits = misses = 0
     fill(store, clock, version(0)).commit()
     for number in range(count):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads
-            child = os.fork()
+        child = fork()
         if child == 0:
             try:
                 while True:

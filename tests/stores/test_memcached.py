@@ -15,6 +15,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from pymemcache.client.hash import HashClient
 from pymemcache.client.retrying import RetryingClient
 from pymemcache.serde import CompressedSerde, PickleSerde
 
-from tests.running import binary, eventually
+from tests.running import binary, eventually, fork
 from tests.scene import FakeClock, Scene, environ_for
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
@@ -346,6 +347,7 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
     connections: list[socket.socket] = []
 
     def talk(connection: socket.socket) -> None:
+        # A ValueError is that of a parser which meets the end of what comes.
         with contextlib.suppress(OSError, ValueError), connection:
             serve(connection)
 
@@ -672,9 +674,12 @@ def test_r15_an_exception_may_tell_nothing_or_all() -> None:
     def fail() -> None:
         raise TimeoutError
 
+    def weigh(weight: int | None, error: Exception) -> int | None:
+        return weight
+
     for weight, failures in ((1, 1), (None, 1), (1, 2), (0, 0), (None, 0), (3, 3)):
         with pytest.raises(StoreError):
-            one.call(lambda error, weight=weight: weight, fail)  # type: ignore[misc]
+            one.call(partial(weigh, weight), fail)
         assert one.failures == failures
     assert one.is_open
 
@@ -748,9 +753,9 @@ def test_r50_children_have_connections_of_their_own(
 
     children = []
     for _ in range(4):
-        child = os.fork()
+        child = fork()
         if child == 0:
-            code = 1
+            code = 1  # whatever is raised: nothing of the parent's goes on here
             with contextlib.suppress(BaseException):
                 code = 0 if read() else 2
             os._exit(code)
