@@ -122,6 +122,20 @@ def call(app: WSGIApplication, base: WSGIEnvironment) -> tuple[str, int]:
     return statuses[0], length
 
 
+def observed(app: WSGIApplication, base: WSGIEnvironment) -> tuple[str, int, str]:
+    """Call *app*: status, length and Cache-Status, which may be empty, of what it answers."""
+    told: list[str] = []
+
+    def observing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, fields: Any, exc_info: Any = None) -> Any:
+            told.extend(value for name, value in fields if name == "Cache-Status")
+            return start_response(status, fields)
+
+        return app(environ, start)
+
+    return *call(observing, base), "".join(told)
+
+
 def timed(app: WSGIApplication, bases: Sequence[WSGIEnvironment]) -> float:
     """Processor seconds per request, over one call for each of *bases*; none of them waits."""
     began = thread_time()
@@ -169,22 +183,21 @@ def verify(scenario: Scenario) -> None:
 
 
 def _verify(scenario: Scenario, app: WSGIApplication, base: WSGIEnvironment) -> None:
-    statuses: list[str] = []
-
-    def observed(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def start(status: str, fields: Any, exc_info: Any = None) -> Any:
-            statuses.extend(value for name, value in fields if name == "Cache-Status")
-            return start_response(status, fields)
-
-        return app(environ, start)
-
-    answered = call(observed, base)
-    cache_status = "".join(statuses)
-    if answered != (scenario.status, scenario.length) or scenario.outcome not in cache_status:
+    status, length, told = observed(app, base)
+    if (status, length) != (scenario.status, scenario.length) or scenario.outcome not in told:
         raise click.ClickException(
-            f"scenario {scenario.name}: {answered[0]} with {answered[1]} bytes and "
-            f"Cache-Status: {cache_status or '(none)'} is not what it is to measure"
+            f"scenario {scenario.name}: {status} with {length} bytes and "
+            f"Cache-Status: {told or '(none)'} is not what it is to measure"
         )
+
+
+def verified(cases: Iterable[Scenario], groups: Sequence[str]) -> list[Scenario]:
+    """All *cases* in the order of their *groups*; each does what it is named for. Raises
+    ClickException."""
+    ordered = sorted(cases, key=lambda case: groups.index(case.group))
+    for case in ordered:
+        verify(case)
+    return ordered
 
 
 # ── measuring ─────────────────────────────────────────────────────────────────────────────────

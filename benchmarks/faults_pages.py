@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 from unittest import mock
 
-from benchmarks.calls import call, environ
+from benchmarks.calls import call, environ, observed
 from benchmarks.faults_streams import resident
 from wsgicache import CacheMiddleware, MemoryStore, SystemClock
 
@@ -150,15 +150,7 @@ def flood(budget: int) -> Flooded:
 
 def is_hit(cache: CacheMiddleware, base: WSGIEnvironment) -> bool:
     """Whether *cache* has an answer to this by itself."""
-    said: list[str] = []
-
-    def start(status: str, fields: list[tuple[str, str]], exc_info: object = None) -> object:
-        said.extend(value for name, value in fields if name == "Cache-Status")
-        return None
-
-    for _ in cache(base, start):  # type: ignore[arg-type]
-        pass
-    return "; hit" in said[0]
+    return "; hit" in observed(cache, base)[2]
 
 
 # ── F18: clocks ───────────────────────────────────────────────────────────────────────────────

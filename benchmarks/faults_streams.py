@@ -8,7 +8,7 @@ import resource
 import socket
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -62,12 +62,19 @@ def told(port: int, target: str) -> Any:
 # ── F12: streams ──────────────────────────────────────────────────────────────────────────────
 
 
+def events() -> Iterator[bytes]:
+    """Two, the second after a moment."""
+    yield EVENT
+    time.sleep(0.05)
+    yield EVENT
+
+
 def streams(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """``/stream?bytes`` that look storable, ``/events``, and ``/resident``: bytes of memory."""
     path = environ["PATH_INFO"]
     if path == "/events":
         start_response("200 OK", [("Content-Type", "text/event-stream")])
-        return (time.sleep(pause) or EVENT for pause in (0, 0.05))  # type: ignore[func-returns-value]
+        return events()
     if path == "/resident":
         start_response("200 OK", [("Cache-Control", "no-store")])
         return [str(resident()).encode()]

@@ -26,7 +26,7 @@ from benchmarks.calls import (
     measure,
     median,
     ratio,
-    verify,
+    verified,
 )
 from benchmarks.hit_peers import (
     CONTENTS,
@@ -178,10 +178,7 @@ def claims(samples: Samples) -> list[Claim]:
 def hit(quick: bool, output: Path | None) -> None:
     """Time hits of all kinds in process, beside the constant app and beside peers."""
     rounds, calls = (9, 200) if quick else (101, 500)
-    cases = [*scenarios(), *available(PEERS)]
-    cases.sort(key=lambda case: GROUPS.index(case.group))
-    for case in cases:
-        verify(case)
+    cases = verified([*scenarios(), *available(PEERS)], GROUPS)
     samples = measure(cases, rounds, calls)
     show("hit", compared(cases, samples), claims(samples), output)
     click.echo(f"Medians and quartiles of {rounds} rounds of {calls} requests, interleaved.")

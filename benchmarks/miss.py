@@ -24,7 +24,7 @@ from benchmarks.calls import (
     fields,
     measure,
     median,
-    verify,
+    verified,
 )
 from benchmarks.peers import Peer, available
 from benchmarks.results import Claim, Figure, show
@@ -161,10 +161,7 @@ def claims(samples: Samples) -> list[Claim]:
 def miss(quick: bool, output: Path | None) -> None:
     """Time misses and what is not cacheable, beside the constant app and beside peers."""
     rounds, calls = (9, 100) if quick else (101, 500)
-    cases = [*scenarios(), *available(PEERS)]
-    cases.sort(key=lambda case: GROUPS.index(case.group))
-    for case in cases:
-        verify(case)
+    cases = verified([*scenarios(), *available(PEERS)], GROUPS)
     samples = measure(cases, rounds, calls)
     show("miss", [*compared(cases, samples), added(samples)], claims(samples), output)
     click.echo(f"Medians and quartiles of {rounds} rounds of {calls} requests, interleaved.")

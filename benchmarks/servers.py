@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from http.server import HTTPServer
     from wsgiref.types import WSGIApplication
 
 HOST = "127.0.0.1"
@@ -67,6 +68,19 @@ def cheroot(app: WSGIApplication, port: int = 0) -> Iterator[int]:
 
 
 @contextmanager
+def served(server: HTTPServer) -> Iterator[int]:
+    """Have *server* serve in a thread until the block ends; its port."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
 def werkzeug(app: WSGIApplication, port: int = 0) -> Iterator[int]:
     """Serve *app* by Werkzeug's development server in a thread, without a log of requests."""
     from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -80,15 +94,8 @@ def werkzeug(app: WSGIApplication, port: int = 0) -> Iterator[int]:
         def log(self, type: str, message: str, *args: Any) -> None:
             pass
 
-    server = Server(HOST, port, app, Handler)
-    thread = threading.Thread(target=server.serve_forever, name="werkzeug")
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(Server(HOST, port, app, Handler)) as there:
+        yield there
 
 
 THREADED: dict[str, Callable[[WSGIApplication, int], AbstractContextManager[int]]] = {

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from benchmarks.calls import call, environ, progress, without_collector
+from benchmarks.calls import call, environ, observed, progress, without_collector
 from benchmarks.results import Claim, Figure, number, show
 from benchmarks.servers import HOST, free_port
 from wsgicache import CacheMiddleware, MemoryStore
@@ -111,17 +111,9 @@ def hit(store: Store) -> Callable[[], tuple[str, int]]:
     cache, base = CacheMiddleware(app, store=store), environ()
     call(cache, base)
     call(cache, base)
-    statuses: list[str] = []
-
-    def observed(given: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def start(status: str, fields: Any, exc_info: Any = None) -> Any:
-            statuses.extend(value for name, value in fields if name == "Cache-Status")
-            return start_response(status, fields)
-
-        return cache(given, start)
-
-    if call(observed, base) != ("200 OK", len(PAGE)) or "; hit" not in statuses[0]:
-        raise click.ClickException(f"{type(store).__name__}: {statuses} is no hit")
+    status, length, told = observed(cache, base)
+    if (status, length) != ("200 OK", len(PAGE)) or "; hit" not in told:
+        raise click.ClickException(f"{type(store).__name__}: {status}, {told!r} is no hit")
     return lambda: call(cache, base)
 
 

@@ -229,7 +229,10 @@ def test_k4_no_url_is_the_key_of_a_variant(bare_scene: Scene, path: str) -> None
 def adversarial_parts(random_: random.Random) -> Parts:
     """A target made of a few pieces that like to collide."""
     pool = ["", "a", "b", "/", "?", "#", ";", "&", "=", "%2F", "\0", "\n", ":", "h", "_", "\u00e9"]
-    some = lambda: "".join(random_.choice(pool) for _ in range(random_.randrange(4)))  # noqa: E731
+
+    def some() -> str:
+        return "".join(random_.choice(pool) for _ in range(random_.randrange(4)))
+
     return (random_.choice(["h", "g", "h.example", "h:81"]), some(), "/" + some(), some())
 
 

@@ -237,7 +237,7 @@ def mixed(requests: int, threads: int = 8) -> tuple[int, int]:
             method = ("GET", "GET", "GET", "HEAD", "POST")[n % 5]
             headers = [("X-Tenant", str(n % 3)), ("Range", "bytes=0-1")][: n % 3]
             environ = environ_for(method, f"/{n % 11}", headers)
-            with suppress(ValueError, SystemExit):
+            with suppress(ValueError, SystemExit):  # which the app raises, told to
                 exchange(cache, environ, take=None if n % 4 else n % 3)
             if n % 50 == 0:
                 clock.advance(1)

@@ -268,18 +268,17 @@ def test_flasks_url_for_with_versions(files: Path) -> None:
         return flask.render_template_string("{{ url_for('static', filename='app.js') }}")
 
     easy_setup(app, routes=[versions.route])
-    client = app.test_client()
-    client.get = functools.partial(client.get, buffered=True)  # type: ignore[method-assign]
-    url = client.get("/").text
+    get = functools.partial(app.test_client().get, buffered=True)
+    url = get("/").text
     assert url == versions.url("app.js")
     for outcome in ("stored", "hit"):
-        answer = client.get(url)
+        answer = get(url)
         assert outcome in answer.headers["Cache-Status"]
         assert answer.headers["Cache-Control"] == FOR_EVER
         assert answer.text == "first"
-    assert client.get("/static/app.js").headers["Cache-Control"] == "no-cache"
-    etag = client.get(url).headers["ETag"]
-    assert client.get(url, headers={"If-None-Match": etag}).status_code == 304
+    assert get("/static/app.js").headers["Cache-Control"] == "no-cache"
+    etag = get(url).headers["ETag"]
+    assert get(url, headers={"If-None-Match": etag}).status_code == 304
 
 
 def test_a_jinja_template_with_versions(files: Path) -> None:

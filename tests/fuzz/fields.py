@@ -6,7 +6,6 @@ import calendar
 import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 
@@ -267,8 +266,11 @@ def host_key(data: bytes) -> None:
     by_url = keys.key_of_url(text)
     if by_url is not None:
         check_host(by_url[0], text.partition("//")[2], by_url[1])
-    with suppress(ValueError):
+    try:
         purged = key_of(text)
+    except ValueError:  # no URL of a page
+        pass
+    else:
         check_host(purged[0], purged[1], purged[1])
         assert purged[2][:1] == "/"
     for key in found:

@@ -202,7 +202,7 @@ def held() -> tuple[dict[str, bytes], Any]:
 CACHE = CacheMiddleware(page)
 HELD, TOLD = held()
 HELD_NAMES = sorted(HELD)
-DO: tuple[Callable[[MemcachedStore], object], ...] = (
+DO: tuple[Callable[[MemcachedStore], Any], ...] = (
     lambda store: store.get(("http", "example.org", TARGET, "")),
     lambda store: exchange(CacheMiddleware(page, store=store), environ_for("GET", TARGET)),
     lambda store: store.update(("http", "example.org", TARGET, ""), lambda entry: None),
@@ -228,10 +228,10 @@ def memcached_reply(data: bytes) -> None:
     except StoreError:
         return
     if do is DO[0] and found is not None:
-        mine = told(found)  # type: ignore[arg-type]
+        mine = told(found)
         assert mine[3].items() <= TOLD[3].items(), "what nobody has stored"
     if do is DO[1]:
-        assert found.body in (b"page", b"the page"), found  # type: ignore[attr-defined]
+        assert found.body in (b"page", b"the page"), found
 
 
 def spoken(source: Source) -> bytes:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_r50_a_warmed_cache_is_forked(shared: str, tmp_path: Path) -> None:
         assert site.meets(3, STUCK)
         for target in (STALE, STUCK):
             site.open("validated")
-            eventually(lambda target=target: all_workers_ask(site, target), f"not all ask {target}")  # type: ignore[misc]
+            eventually(partial(all_workers_ask, site, target), f"not all ask {target}")
 
 
 def all_workers_ask(site: Site, target: str) -> bool:

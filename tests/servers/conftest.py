@@ -11,7 +11,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def is_played(item: pytest.Item) -> bool:
     from tests.servers.scenarios import played
 
-    params = getattr(item, "callspec", None) and item.callspec.params  # type: ignore[attr-defined]
-    if not params or not {"scenario", "site"} <= params.keys():
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    if not {"scenario", "site"} <= params.keys():
         return True
     return played(params["scenario"], *params["site"])

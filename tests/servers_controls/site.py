@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import bottle
 import django
@@ -114,7 +114,7 @@ def flask_site() -> flask.Flask:
             return content(number)
 
         class Page(flask.views.MethodView):
-            decorators = [word]  # noqa: RUF012
+            decorators: ClassVar = [word]
 
             def get(self, number: int) -> str:
                 return content(number)
