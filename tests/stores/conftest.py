@@ -1,4 +1,5 @@
-"""The servers that all store tests share; each test has a namespace of its own on them."""
+"""The servers that all store tests share, each test in a namespace of its own on them; the clock
+and, where no server is needed, the cache below a store."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from cachelib import SimpleCache
 
+from tests.scene import FakeClock
 from tests.stores.servers import Server
 
 
@@ -56,3 +59,13 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def namespace() -> str:
     return f"test-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def cache() -> SimpleCache:
+    return SimpleCache(10_000)

@@ -103,10 +103,6 @@ class StoreContract:
     """Whether it can tell what it holds."""
 
     @pytest.fixture
-    def clock(self) -> FakeClock:
-        return FakeClock()
-
-    @pytest.fixture
     def make(self) -> Make:
         raise NotImplementedError
 

@@ -32,11 +32,6 @@ from wsgicache.stores.cachelib import CachelibStore
 redis = module("redis")
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 # ── what it takes ────────────────────────────────────────────────────────────────────────────────
 
 

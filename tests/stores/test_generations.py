@@ -21,16 +21,6 @@ from wsgicache.stores.generations import Generations
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def cache() -> SimpleCache:
-    return SimpleCache(10_000)
-
-
-@pytest.fixture
 def store(cache: SimpleCache, clock: FakeClock) -> CachelibStore:
     return CachelibStore(cache, clock=clock)
 

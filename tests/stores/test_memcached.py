@@ -42,11 +42,6 @@ PLENTY = 5.0
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def open_store(memcached: Server, namespace: str, clock: FakeClock) -> Callable[..., Any]:
     def make(servers: Any = None, **options: Any) -> MemcachedStore:
         how = {"namespace": namespace, "clock": clock, "timeout": PLENTY, **options}

@@ -29,16 +29,6 @@ class Counting(CachelibStore):
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def cache() -> SimpleCache:
-    return SimpleCache(10_000)
-
-
-@pytest.fixture
 def shared(cache: SimpleCache, clock: FakeClock) -> Counting:
     return Counting(cache, clock=clock)
 

@@ -37,11 +37,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wsgicache.stores.breaker.PAUSE", (0.02, 0.05))
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 # ── names that are not looked up (R4) ────────────────────────────────────────────────────────────
 
 
@@ -334,11 +329,6 @@ def _noting(body: Any, happened: list[str]) -> Iterator[bytes]:
         happened.append(chunk.decode())
     body.close()
     yield from ()
-
-
-@pytest.fixture
-def cache() -> SimpleCache:
-    return SimpleCache(10_000)
 
 
 @pytest.fixture
