@@ -21,10 +21,11 @@ from tests.rig.gates import DEADLINE, Crowd, Gate, Waiters
 from tests.rig.stores import Faulty, Leasing
 from tests.running import eventually
 from tests.scene import Environ, Exchange, FakeClock, Field, Reply, environ_for, exchange
-from wsgicache import CacheMiddleware, Policy, middleware
-from wsgicache.collapse import REFUSED_SECONDS, Flight, Flights, Outcome
-from wsgicache.middleware import LEASE_SECONDS
+from wsgicache import CacheMiddleware, Policy, leading
+from wsgicache.collapse import REFUSED_SECONDS, Flight, Flights
+from wsgicache.leading import LEASE_SECONDS
 from wsgicache.rules.keys import target_key
+from wsgicache.rules.model import Outcome
 
 PATIENT: dict[str, Any] = {"collapse_timeout": 3600}
 """Whoever waits for nothing would wait for ever, and the test fails."""
@@ -359,6 +360,12 @@ def test_r37_one_piece_that_is_too_large_is_remembered() -> None:
     stage.check_idle()
 
 
+def refusal(stage: Stage, key: int) -> str | None:
+    """Why the responses of *key* are known not to be shared."""
+    known = stage.cache.flights.refused(key, stage.clock.now())
+    return None if known is None else known.why
+
+
 def test_a_refusal_is_remembered_for_two_minutes() -> None:
     stage, keys = Stage(), []
     board = stage.cache.flights.board
@@ -366,15 +373,15 @@ def test_a_refusal_is_remembered_for_two_minutes() -> None:
     stage.app.plays(page(cache_control="no-store"))
     stage.get()
     key = keys.pop()
-    assert stage.cache.flights.refused(key) == "no-store"
+    assert refusal(stage, key) == "no-store"
     stage.clock.advance(REFUSED_SECONDS - 1)
     assert stage.cache.flights.board(key) == (None, False)
     stage.clock.advance(2)
-    assert stage.cache.flights.refused(key) is None
+    assert refusal(stage, key) is None
     flight, leads = stage.cache.flights.board(key)
     assert leads
     assert flight is not None
-    flight.land(Outcome.KEPT)
+    flight.land("kept", None, None)
     assert not stage.cache.flights._refused
 
 
@@ -401,10 +408,10 @@ def test_x4_what_is_remembered_is_bounded() -> None:
         flight, leads = stage.cache.flights.board(number)
         assert leads
         assert flight is not None
-        flight.land(Outcome.REFUSED, "no-store")
+        flight.land("refused", "no-store", None)
     assert len(stage.cache.flights._refused) == 10_000
-    assert stage.cache.flights.refused(49) is None
-    assert stage.cache.flights.refused(50) == "no-store"
+    assert refusal(stage, 49) is None
+    assert refusal(stage, 50) == "no-store"
     assert len(stage.cache.flights) == 0
 
 
@@ -667,7 +674,7 @@ def test_x4_failures_are_bounded() -> None:
     for number in range(1_050):
         flight, _ = stage.cache.flights.board(number)
         assert flight is not None
-        flight.land(Outcome.FAILED)
+        flight.land("failed", None, None)
     assert len(stage.cache.flights._failed) == 1_000
 
 
@@ -985,7 +992,7 @@ def test_r37_processes_that_waited_for_nothing_go_on_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The others wait for one that holds the lease; when it has nothing for them, for no other."""
-    monkeypatch.setattr(middleware, "LEASE_SECONDS", 3600.0)
+    monkeypatch.setattr(leading, "LEASE_SECONDS", 3600.0)
     clock = FakeClock()
     store, gate, together = Leasing(clock), Gate(), Gate(opens_at=4)
     here, *others = processes(store, clock, 5)
@@ -1038,7 +1045,7 @@ def test_r38_all_waiting_together_is_no_longer_than_the_timeout(
         nonlocal seconds
         seconds += pause
 
-    monkeypatch.setattr(middleware, "time", SimpleNamespace(monotonic=lambda: seconds, sleep=sleep))
+    monkeypatch.setattr(leading, "time", SimpleNamespace(monotonic=lambda: seconds, sleep=sleep))
     clock = FakeClock()
     store, slow = Leasing(clock), Gate()
     here = Stage(Policy(collapse_timeout=5), store=store)
@@ -1132,7 +1139,7 @@ def test_board_and_land_in_any_order() -> None:
     """The table of flights is empty again, whatever threads do to it."""
     flights = Flights(1000, FakeClock())
     chance = random.Random(1)
-    outcomes = [chance.choice([Outcome.KEPT, Outcome.FAILED]) for _ in range(50)]
+    outcomes: list[Outcome] = [chance.choice(["kept", "failed"]) for _ in range(50)]
     led: list[int] = []
 
     def fly(number: int) -> None:
@@ -1140,8 +1147,8 @@ def test_board_and_land_in_any_order() -> None:
             flight, leads = flights.board(step % 5)
             if leads and flight is not None:
                 led.append(number)
-                flight.land(outcomes[step % 50])
-                flight.land(Outcome.REFUSED)  # the first word counts
+                flight.land(outcomes[step % 50], None, None)
+                flight.land("refused", None, None)  # the first word counts
             elif flight is not None:
                 assert flights.wait(flight, 10) is not None
 
@@ -1161,14 +1168,14 @@ def test_r43_a_thread_that_left_a_body_waits_for_others_again() -> None:
     """Neither read nor closed, as by a layer outside that raised; nobody waits for it for ever."""
     clock = FakeClock()
     flights = Flights(5.0, clock)
-    assert flights.board("left")[1]
-    other = threading.Thread(target=lambda: flights.board("theirs"))
+    assert flights.board(1)[1]
+    other = threading.Thread(target=lambda: flights.board(2))
     other.start()
     other.join()
-    assert flights.board("theirs") == (None, False)  # it might wait for itself
+    assert flights.board(2) == (None, False)  # it might wait for itself
     clock.advance(4)
-    theirs = flights._flying["theirs"]
+    theirs = flights._flying[2]
     theirs.took_off = clock.now()
     clock.advance(2)
-    assert flights.board("theirs") == (theirs, False)
+    assert flights.board(2) == (theirs, False)
     assert len(flights) == 1

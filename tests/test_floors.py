@@ -18,22 +18,22 @@ PACKAGE = ROOT / "wsgicache"
 SUITE = ROOT.parent / "shared" / "conformance" / "suite.json"
 
 FLOORS = """
-    rules.dates rules.fields
+    rules.dates rules.fields rules.names
     rules.keys rules.writing
     rules.model
     rules.saying
     rules.policy
-    rules.conditional rules.entries rules.freshness rules.reading
+    rules.conditional rules.entries rules.freshness rules.reading rules.validators
     rules.groups rules.reuse
     rules.storing
     rules.telling rules.validation
     rules.partial
-    arguments clock companions demo origin stores stores.addresses switch
+    arguments bodies clock companions demo stores stores.addresses switch
     collapse controls reporting stores.breaker stores.connections stores.memory stores.naming
         stores.nodes stores.packing stores.memo
-    background decorators keeping routes stores.contents stores.generations stores.urls
+    background decorators exchange keeping routes stores.contents stores.generations stores.urls
     purge routing static stores.packed stores.tiered
-    forward stores.cachelib stores.memcached stores.redis
+    forward leading stores.cachelib stores.memcached stores.redis
     middleware
     flask
     wsgicache

@@ -79,7 +79,8 @@ def test_every_policy_option_has_its_row_with_both_values() -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        storing.refusal,
+        storing.forbidden,
+        storing.unusable,
         storing._unkeepable_content,
         reading.read,
         reading._passing,

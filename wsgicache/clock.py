@@ -27,6 +27,10 @@ class Clock(Protocol):
         """Seconds since the epoch as everybody else counts them: for dates in fields."""
 
 
+_JITTER = 0.001
+"""Seconds that two clocks, read one after the other, may seem to differ."""
+
+
 class SystemClock:
     """The machine's clocks: time that passes, sleep included where the system tells, moved to the
     epoch.
@@ -46,7 +50,7 @@ class SystemClock:
     def wall(self) -> float:
         """Seconds since the epoch by the wall clock."""
         wall = time.time()
-        if wall - _elapsed() > self._offset:
+        if wall - _elapsed() > self._offset + _JITTER:
             with self._lock:
                 self._offset = max(self._offset, wall - _elapsed())
         return wall

@@ -17,9 +17,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, overload
 
-from wsgicache.origin import close
+from wsgicache.bodies import close
 from wsgicache.rules.model import Response
 from wsgicache.rules.saying import NO_STORE, Said, forbidding
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("wsgicache")
 P = ParamSpec("P")
 R = TypeVar("R")
+Args = TypeVarTuple("Args")
 C = TypeVar("C", bound=type)
 
 KEY = "wsgicache.controls"
@@ -151,15 +152,13 @@ class Controls:
             if self.late is not None:
                 self.late(control)
 
-    def during(
-        self, environ: WSGIEnvironment, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
+    def during(self, environ: WSGIEnvironment, call: Callable[[*Args], R], *args: *Args) -> R:
         """Call, and meanwhile be what *environ* has and what `current` returns."""
         outer = environ.get(KEY)
         environ[KEY] = self
         token = _CURRENT.set(self)
         try:
-            return call(*args, **kwargs)
+            return call(*args)
         finally:
             _CURRENT.reset(token)
             if outer is None:

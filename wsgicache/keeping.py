@@ -41,8 +41,10 @@ class Keeper:
     def begin(self, request: Request, entry: CacheEntry | None, now: float) -> None:
         """Note when a fill by *request* begins, and in which generation: what is emptied or purged
         after that is not filled by it."""
-        request.began, request.emptied_at, request.nominated = now, NEVER, IMPLIED
-        if entry is not None:
+        request.looked_up_at = request.began = now
+        if entry is None:
+            request.emptied_at, request.nominated = NEVER, IMPLIED
+        else:
             request.emptied_at, request.nominated = entry.emptied_at, entry.nominated
             request.began = max(now, entry.emptied_at)
         if self._grouping is not None:
@@ -74,10 +76,20 @@ class Keeper:
             self.report("store", "reading content from the store failed: the app answers")
             return None
 
+    def receive(self, response: Response) -> None:
+        """Note when *response* was received, unless that is known."""
+        if not response.wall:
+            response.wall = self.clock.wall()
+            response.received_at = self.clock.now()
+
     def refusal(self, request: Request, response: Response) -> str | None:
         """Why *response* must not be stored, or None if it may (§3)."""
         try:
-            return storing.refusal(request, response, self.policy)
+            why_not = storing.forbidden(request, response, self.policy)
+            if why_not is not None:
+                return why_not
+            self.receive(response)
+            return storing.unusable(response, self.policy)
         except Exception:
             self.report("refusal", "a response could not be judged, and is not stored")
             return "error"
@@ -177,6 +189,10 @@ class Keeper:
             self._grouping.bump([f"{origin} {group}" for group in groups], moment)
         except Exception:
             self.report("groups", "groups could not be invalidated")
+
+    def too_late(self, control: object) -> None:
+        """Say that *control* came after the head of the response it is about."""
+        self.report("late", f"{control!r} was said after the response had begun")
 
     def release(self, key: Key, token: str) -> None:
         """Give back a lease on *key*; one that is lost runs out by itself."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from wsgicache.background import Background, Runner, described
+from wsgicache.bodies import Primed, Write, close
 from wsgicache.clock import SYSTEM_CLOCK, Clock
-from wsgicache.collapse import Flights, Outcome
 from wsgicache.controls import Controls
 from wsgicache.forward import Forward, Reuse
 from wsgicache.keeping import Keeper
-from wsgicache.origin import Primed, Write, close
+from wsgicache.leading import Leading
 from wsgicache.purge import Purging, answer_purge, checked_token
 from wsgicache.reporting import Reporter, log
 from wsgicache.routes import Route
@@ -31,16 +29,12 @@ from wsgicache.rules.model import (
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.reading import read
 from wsgicache.rules.reuse import (
-    collapse_key,
     decide,
-    decide_again,
     forwarded,
     may_collapse,
     select,
-    stood_in,
 )
 from wsgicache.rules.telling import refused_fields, relayed_fields, reused_lines
-from wsgicache.stores import SharedStore
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.switch import OffFile, off_at_start
 
@@ -53,13 +47,6 @@ SAFE = frozenset(
     {"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY", "PRI"}
 )
 """Registered methods that change nothing (RFC 9110 §9.2.1, §16.1.1)."""
-
-LEASE_SECONDS = 3.0
-"""How long a process may keep others waiting for its answer, alive or dead."""
-
-
-_LOOKED_AFTER = (Outcome.KEPT, Outcome.FAILED, Outcome.STOOD_IN)
-"""How a flight ends after which those who waited for it decide again."""
 
 
 class CacheMiddleware(Purging):
@@ -111,9 +98,9 @@ class CacheMiddleware(Purging):
         self._purge_token = checked_token(purge_token)
         self.report = Reporter(self.clock)
         self.keeper = Keeper(self.store, self.policy, self.clock, self.report)
-        self.flights = Flights(self.policy.collapse_timeout, self.clock)
+        self.leading = Leading(self.keeper)
+        self.flights = self.leading.flights
         self.background = Background(self.validate, runner, self.clock, self.report)
-        self.shared = self.store if isinstance(self.store, SharedStore) else None
         self.routes = Routes(routes, self.policy)
         self._read = self.routes.read if self.routes.are_early else read
         self._warned = False
@@ -224,94 +211,22 @@ class CacheMiddleware(Purging):
         """Wait for a request that is on its way for the same (§4), or ask the origin."""
         try:
             if may_collapse(request, decision, self.policy):
-                again = self.collapse(request, decision)
-                if again.forward is None:
-                    told = f"fwd={decision.forward}; collapsed"
-                    return self.serve(request, again, self.clock.now(), start_response, told)
-                decision = again
-            self.warn_of_processes(request.environ)
+                why, decision = decision.forward, self.leading.lead(request, decision)
+                if decision.forward is None:
+                    told = f"fwd={why}; collapsed"
+                    return self.serve(request, decision, self.clock.now(), start_response, told)
+            if not self._warned:
+                self.warn_of_processes(request.environ)
             answer = Forward(
                 self.app, self.keeper, self.routes, request, decision, start_response
             ).ask()
         except BaseException:
-            request.land(Outcome.FAILED)
+            request.land("failed")
             raise
         if not isinstance(answer, Reuse):
             return answer
         now = self.clock.now()
         return self.serve(request, answer.decision, now, start_response, answer.told, answer.more)
-
-    def collapse(self, request: Request, decision: Decision) -> Decision:
-        """Lead a flight, or wait for the one ahead and decide again: twice at most, and no longer
-        than the policy says."""
-        deadline = time.monotonic() + self.policy.collapse_timeout
-        for _ in range(2):
-            # PERF: its hash stands for the key, which is long: it is looked up six times.
-            key = hash(collapse_key(request, self.policy))
-            why = self.flights.refused(key)
-            if why is not None or (decision.detail and self.flights.failing(key)):
-                break  # Or the store fails, and goes on: what one gets no other would find.
-            flight, leads = self.flights.board(key)
-            if leads:
-                request.flight = flight
-                if self.flights.landed_since(key, request.began):
-                    again = self.decide_again(request)
-                    if again.forward is None:
-                        request.land(Outcome.KEPT)
-                        return again
-                return decision if self.shared is None else self.elect(request, decision, deadline)
-            if flight is None:
-                break
-            outcome = self.flights.wait(flight, deadline - time.monotonic())
-            if outcome not in _LOOKED_AFTER:
-                why = self.flights.refused(key)
-                break
-            decision = self.decide_again(request, outcome)
-            if outcome is Outcome.STOOD_IN:
-                decision = stood_in(request, decision, self.clock.now(), flight.code, self.policy)
-            if decision.forward is None:
-                return decision
-        request.flight = self.flights.alone(key)
-        request.too_large = why == "too-large"
-        return decision
-
-    def decide_again(self, request: Request, outcome: Outcome = Outcome.KEPT) -> Decision:
-        """Look up and decide anew, for a request that has waited for what had that *outcome*."""
-        now = self.clock.now()
-        entry = self.keeper.entry(request)
-        self.keeper.begin(request, entry, now)
-        return decide_again(request, entry, now, self.policy, outcome is Outcome.KEPT)
-
-    def elect(self, request: Request, decision: Decision, deadline: float) -> Decision:
-        """Lead among the processes that share the store, too; or wait for the one that does, until
-        its answer is there, its lease has run out, or *deadline*. Who has waited for nothing goes
-        on at once, and the others with him: one after the other would take long."""
-        shared = self.shared
-        assert shared is not None
-        token, pause, waited = uuid4().hex, 0.01, False
-        known = None if decision.stored is None else decision.stored.generated_at
-        deadline = min(deadline, time.monotonic() + LEASE_SECONDS)
-        try:
-            while True:
-                done = shared.lease(request.key, token, LEASE_SECONDS)
-                if done and not waited:
-                    break
-                again = self.decide_again(request, Outcome.FAILED)
-                if again.stored is not None and again.stored.generated_at != known:
-                    again = self.decide_again(request)
-                if done:
-                    self.keeper.release(request.key, token)
-                if again.forward is None:
-                    request.land(Outcome.KEPT)
-                if again.forward is None or done or time.monotonic() >= deadline:
-                    return again
-                time.sleep(pause)
-                pause, waited = min(2 * pause, 0.1), True
-        except Exception:
-            self.report("lease", "no lease to be had from the store: nobody is waited for")
-            return decision
-        request.flight.landed = lambda: self.keeper.release(request.key, token)
-        return decision
 
     # ── W write through, and what passes by ────────────────────────────────────────────────────
 
@@ -438,10 +353,8 @@ class CacheMiddleware(Purging):
 
     def warn_of_processes(self, environ: WSGIEnvironment) -> None:
         """Say once what several processes mean for a memory of each their own."""
-        if self._warned or not environ.get("wsgi.multiprocess"):
-            return
         self._warned = True
-        if isinstance(self.store, MemoryStore):
+        if environ.get("wsgi.multiprocess") and isinstance(self.store, MemoryStore):
             log.warning(
                 "the server runs several processes and each has a MemoryStore of its own: a POST "
                 "or a purge clears one process's copy, the others serve theirs until it is stale; "

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from wsgicache import CacheMiddleware, MemoryStore, Policy, middleware
+from wsgicache import CacheMiddleware, MemoryStore, Policy, leading
 from wsgicache.rules.keys import Key
 from wsgicache.stores import SharedStore, store_from_url
 
@@ -68,7 +68,7 @@ store = store_from_url(STORE) if STORE else MemoryStore()
 policy = Policy(off_file=str(FOLDER / "off"), collapse_timeout=30)
 cache = CacheMiddleware(app, store=store, policy=policy)
 if "WSGICACHE_TEST_LEASE" in os.environ:
-    middleware.LEASE_SECONDS = float(os.environ["WSGICACHE_TEST_LEASE"])
+    leading.LEASE_SECONDS = float(os.environ["WSGICACHE_TEST_LEASE"])
 if isinstance(store, SharedStore):
     lease = store.lease
 

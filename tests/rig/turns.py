@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import pytest
 from greenlet import getcurrent, greenlet
 
-from wsgicache import collapse, middleware
+from wsgicache import collapse, leading
+from wsgicache.rules.model import Outcome
 
 
 class Choice(NamedTuple):
@@ -121,9 +122,7 @@ def stepping(turns: Turns, patch: pytest.MonkeyPatch, patient: bool) -> None:
     )
     patch.setattr(collapse, "threading", here)
     slept = iter_seconds()
-    patch.setattr(
-        middleware, "time", SimpleNamespace(monotonic=lambda: next(slept), sleep=turns.rest)
-    )
+    patch.setattr(leading, "time", SimpleNamespace(monotonic=lambda: next(slept), sleep=turns.rest))
     board, land = collapse.Flights.board, collapse.Flights.land
 
     def stepped_board(self: Any, key: Any) -> Any:
@@ -134,7 +133,7 @@ def stepping(turns: Turns, patch: pytest.MonkeyPatch, patient: bool) -> None:
         turns.step()
         land(self, *given)
 
-    def wait(self: Any, flight: collapse.Flight, seconds: float) -> collapse.Outcome | None:
+    def wait(self: Any, flight: collapse.Flight, seconds: float) -> Outcome | None:
         if patient:
             turns.until(lambda: flight.outcome is not None)
         else:

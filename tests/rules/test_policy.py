@@ -96,7 +96,9 @@ def test_what_is_wrong(
 
 
 def test_every_option_has_a_row() -> None:
-    assert {field.name for field in dataclasses.fields(Policy)} == {row[0] for row in WRONG}
+    assert {field.name for field in dataclasses.fields(Policy) if field.init} == {
+        row[0] for row in WRONG
+    }
 
 
 RIGHT: list[tuple[str, Any]] = [
@@ -131,7 +133,7 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
     differing = {
         field.name
         for field in dataclasses.fields(Policy)
-        if getattr(safe, field.name) != getattr(rfc, field.name)
+        if field.init and getattr(safe, field.name) != getattr(rfc, field.name)
     }
     assert differing == {
         "heuristic_fraction",

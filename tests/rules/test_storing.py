@@ -14,16 +14,14 @@ from wsgicache.rules.freshness import HEURISTICALLY_CACHEABLE
 from wsgicache.rules.model import MAX_FIELDS, Response
 from wsgicache.rules.storing import (
     UNDERSTOOD,
-    app_validators,
     content_span,
-    forwarded_fields,
-    generated_etag,
     is_complete,
-    is_generated,
     nearer_caches,
     refusal,
     store,
 )
+from wsgicache.rules.telling import relayed_fields
+from wsgicache.rules.validators import app_validators, generated_etag, is_generated
 
 FRESH: dict[str, Any] = {"cache_control": "max-age=60"}
 PART: dict[str, Any] = {"content_range": "bytes 0-4/10", **FRESH}
@@ -450,7 +448,7 @@ def test_fields_that_are_not_stored(name: str) -> None:
 @pytest.mark.parametrize("name", HOP_BY_HOP)
 def test_fields_that_are_not_forwarded(name: str) -> None:
     response = answer(200, (name, "1"), ("X-Other", "1"))
-    assert names(forwarded_fields(response, RFC)) == {"X-Other"}
+    assert names(relayed_fields(response, "", Policy.rfc(cache_status=False))) == {"X-Other"}
 
 
 @pytest.mark.parametrize(
@@ -477,16 +475,16 @@ def test_fields_that_are_not_forwarded(name: str) -> None:
     ),
 )
 def test_fields_that_go_no_further(fields: list[Field], gone: set[str]) -> None:
-    policy = Policy.rfc(strip=("Cache-Tag",))
+    policy = Policy.rfc(strip=("Cache-Tag",), cache_status=False)
     response = answer(200, *fields, x_other="1")
     left = names(fields) - gone - {"Connection", "connection"} | {"X-Other"}
-    assert names(forwarded_fields(response, policy)) == left
+    assert names(relayed_fields(response, "", policy)) == left
     assert names(store(response, None, policy, 0).fields) == left | {"Content-Length"}
 
 
 def test_nothing_is_taken_where_nothing_must_be() -> None:
     response = answer(200, ("X-Other", "1"))
-    assert forwarded_fields(response, Policy(targets=())) == response.fields
+    assert relayed_fields(response, "", Policy(targets=(), cache_status=False)) == response.fields
 
 
 @pytest.mark.parametrize(

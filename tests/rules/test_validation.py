@@ -13,7 +13,7 @@ from wsgicache import Policy
 from wsgicache.rules.entries import adding
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, Request, StoredResponse
-from wsgicache.rules.storing import generated_etag, store
+from wsgicache.rules.storing import store
 from wsgicache.rules.validation import (
     background_environ,
     fetching,
@@ -24,6 +24,7 @@ from wsgicache.rules.validation import (
     updated,
     validating,
 )
+from wsgicache.rules.validators import generated_etag
 
 # ── what is asked (§4.3.1) ───────────────────────────────────────────────────────────────────────
 

@@ -29,34 +29,52 @@ class Controls(NamedTuple):
     """They come from a targeted field, so Cache-Control and Expires say nothing (RFC 9213 §2.2)."""
     own: bool
     """That field is this cache's own, spoken to it alone."""
+    max_age: int | None
+    """Seconds that s-maxage gives, or else max-age; 0 for what is no number."""
+    stale_while_revalidate: int | None
+    stale_if_error: int | None
+    """Seconds past the freshness lifetime (RFC 5861)."""
 
 
 def controls(response: Response, policy: Policy) -> Controls:
     """The first valid targeted field of the policy's list, else Cache-Control (RFC 9213 §2.2)."""
-    said: Controls | None = response.controls
-    if said is None:
-        said = response.controls = _controls(response, policy)
-    return said
-
-
-def _controls(response: Response, policy: Policy) -> Controls:
+    known: Controls | None = response.controls
+    if known is not None:
+        return known
     values = response.values
-    for name in policy.targets:
-        if (value := values.get(name.lower())) is not None:
-            directives = parse_targeted(value)
-            if directives is not None:
-                return Controls(directives, True, name == policy.targets[0])
-    value = values.get("cache-control", "")
-    said = (_to_everybody if len(value) > WORTH_REMEMBERING else _remembered)(value)
-    # Pragma in a response has no meaning of its own (§5.4), but whoever writes no-cache there and
-    # says nothing else means it. Deviation: taken as Cache-Control: no-cache, as browsers do.
-    if not said.directives and "no-cache" in values.get("pragma", "").lower():
-        return Controls({"no-cache": None}, False, False)
+    for name in policy.names.targets:
+        if name in values and (directives := parse_targeted(values[name])) is not None:
+            said = _understood(directives, True, name == policy.names.targets[0])
+            break
+    else:
+        value = values.get("cache-control", "")
+        said = (_to_everybody if len(value) > WORTH_REMEMBERING else _remembered)(value)
+        # Pragma in a response has no meaning of its own (§5.4), but whoever writes no-cache there
+        # and says nothing else means it. Deviation: taken as Cache-Control: no-cache, as browsers
+        # do.
+        if not said.directives and "no-cache" in values.get("pragma", "").lower():
+            said = _understood({"no-cache": None})
+    response.controls = said
     return said
+
+
+def _understood(directives: Directives, targeted: bool = False, own: bool = False) -> Controls:
+    age, *windows = (
+        delta_seconds(directives[name]) or 0 if name in directives else None
+        for name in (
+            # * If the cache is shared and the s-maxage response directive is present, use its
+            #   value, or
+            # * If the max-age response directive is present, use its value (§4.2.1), or
+            "s-maxage" if "s-maxage" in directives else "max-age",
+            "stale-while-revalidate",
+            "stale-if-error",
+        )
+    )
+    return Controls(directives, targeted, own, age, *windows)
 
 
 def _to_everybody(value: str) -> Controls:
-    return Controls(parse_cache_control(value), False, False)
+    return _understood(parse_cache_control(value))
 
 
 _remembered = lru_cache(maxsize=1024)(_to_everybody)
@@ -67,16 +85,11 @@ def explicit_lifetime(response: Response, said: Controls) -> int | None:
 
     What is given but invalid is stale at once (§4.2.1: "encouraged to consider it stale").
     """
-    directives, targeted, _ = said
-    # * If the cache is shared and the s-maxage response directive is present, use its value, or
-    if "s-maxage" in directives:
-        return delta_seconds(directives["s-maxage"]) or 0
-    # * If the max-age response directive is present, use its value, or
-    if "max-age" in directives:
-        return delta_seconds(directives["max-age"]) or 0
+    if said.max_age is not None:
+        return said.max_age
     # * If the Expires response header field is present, use its value minus that of Date
     #   (using the time the message was received if it is not present), or
-    if not targeted and (value := response.field("expires")) is not None:
+    if not said.targeted and (value := response.field("expires")) is not None:
         expires = parse_date(value, response.wall)
         if expires is None:
             return 0
@@ -99,18 +112,6 @@ def heuristic_lifetime(response: Response, said: Controls, policy: Policy) -> fl
     if modified is None:
         return 0.0
     return max(0.0, (date_value(response) - modified) * policy.heuristic_fraction)
-
-
-def freshness_lifetime(
-    response: Response, said: Controls, policy: Policy, explicit: int | None
-) -> float:
-    """Seconds that *response* stays fresh, from its generation (§4.2.1): what is *explicit*, or
-    the heuristic, within what the policy grants errors."""
-    lifetime = heuristic_lifetime(response, said, policy) if explicit is None else _float(explicit)
-    if is_clipped(response.code, policy):
-        assert policy.error_lifetime is not None
-        lifetime = min(lifetime, policy.error_lifetime)
-    return lifetime
 
 
 def is_clipped(code: int, policy: Policy) -> bool:
@@ -157,20 +158,26 @@ class Terms(NamedTuple):
 
 
 def terms(response: Response, policy: Policy) -> Terms:
-    """For how long *response* may be used, worked out once."""
+    """For how long *response* may be used, worked out once: its lifetime is what it says, or the
+    heuristic, within what the policy grants errors."""
     known: Terms | None = response.terms
-    if known is None:
-        said = controls(response, policy)
-        explicit = explicit_lifetime(response, said)
-        validating, failing = 0, policy.stale_if_error
-        if explicit is not None:
+    if known is not None:
+        return known
+    said = controls(response, policy)
+    explicit = explicit_lifetime(response, said)
+    validating, failing = said.stale_while_revalidate, said.stale_if_error
+    if explicit is None:
+        lifetime = heuristic_lifetime(response, said, policy)
+    else:
+        lifetime = _float(explicit)
+        if validating is None:
             validating = policy.stale_while_revalidate
-        known = response.terms = Terms(
-            explicit is not None,
-            freshness_lifetime(response, said, policy, explicit),
-            stale_window(response, said, "stale-while-revalidate", validating, policy),
-            stale_window(response, said, "stale-if-error", failing, policy),
-        )
+    if failing is None:
+        failing = policy.stale_if_error
+    if response.code >= 400 and is_clipped(response.code, policy):
+        assert policy.error_lifetime is not None
+        lifetime, validating, failing = min(lifetime, policy.error_lifetime), 0, 0
+    response.terms = known = Terms(explicit is not None, lifetime, validating or 0, failing)
     return known
 
 
@@ -181,14 +188,3 @@ def answers_others(response: Response, policy: Policy) -> bool:
         return False
     known = terms(response, policy)
     return known.lifetime + known.stale_while_revalidate > corrected_initial_age(response)
-
-
-def stale_window(
-    response: Response, said: Controls, name: str, default: int, policy: Policy
-) -> float:
-    """Seconds past its freshness that *name* (RFC 5861) lets a response be served."""
-    if is_clipped(response.code, policy):
-        return 0
-    if name not in said.directives:
-        return default
-    return delta_seconds(said.directives[name]) or 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from wsgicache.rules.names import FieldNames, names_for
 from wsgicache.rules.saying import Speaking
 
 _CACHE_NAME = re.compile(r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*")
@@ -75,12 +76,15 @@ class Policy:
     """Whether responses say what the cache did (RFC 9211)."""
     x_cache: bool = False
     """Whether responses say ``X-Cache: HIT`` or ``MISS``."""
+    names: FieldNames = field(init=False, repr=False, compare=False)
+    """What *targets* and *strip* come to."""
 
     def __post_init__(self) -> None:
         if isinstance(self.exempt, list):
             object.__setattr__(self, "exempt", tuple(self.exempt))
-        for field in fields(self):
-            _checked(field.name, getattr(self, field.name))
+        for option in fields(self):
+            if option.init:
+                _checked(option.name, getattr(self, option.name))
         for prefix in self.exempt:
             if prefix[:1] != "/":
                 raise ValueError(f"Policy(exempt=…): {prefix!r} does not begin with /")
@@ -88,10 +92,11 @@ class Policy:
             raise ValueError(
                 f"Policy(name={self.name!r}): a token that begins with a letter is allowed"
             )
-        for option in ("targets", "strip"):
-            for name in getattr(self, option):
+        for listed in ("targets", "strip"):
+            for name in getattr(self, listed):
                 if _TARGET_NAME.fullmatch(name) is None:
-                    raise ValueError(f"Policy({option}=…): {name!r} is no field name")
+                    raise ValueError(f"Policy({listed}=…): {name!r} is no field name")
+        object.__setattr__(self, "names", names_for(self.targets, self.strip))
 
     @classmethod
     def rfc(cls, **changes: Any) -> Policy:

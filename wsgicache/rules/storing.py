@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from hashlib import blake2b
 
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import (
@@ -28,13 +27,16 @@ from wsgicache.rules.freshness import (
 from wsgicache.rules.groups import groups_of
 from wsgicache.rules.keys import same_origin_key
 from wsgicache.rules.model import (
+    NEVER,
     NO_LINES,
+    UNAGED,
     FieldLines,
     Request,
     Response,
     StoredResponse,
 )
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.validators import app_validators, conditions, generated_etag
 
 UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 502, 503, 504}
 """Status codes whose caching-related behaviour is implemented here (§3, must-understand)."""
@@ -42,9 +44,6 @@ UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 
 
 _NOT_FOR_CACHES = frozenset({428, 429, 431, 511})
 """Status codes whose responses must not be stored, whatever they say (RFC 6585)."""
-
-_VALIDATED = frozenset({200, 203, 206})
-"""Status codes of what a 304 can be about (RFC 9110 §15.4.5)."""
 
 ABOUT_THE_REQUEST = frozenset({"method", "authorization", "cookie", "range", "request-no-store"})
 """Refusals that say nothing of what other requests may be answered."""
@@ -60,6 +59,13 @@ def refusal(
 
     *method* is that of the response to be stored, where the request has another (§4.3.5).
     """
+    return forbidden(request, response, policy, method) or unusable(response, policy)
+
+
+def forbidden(
+    request: Request, response: Response, policy: Policy, method: str | None = None
+) -> str | None:
+    """What forbids to store it, whatever the time (§3)."""
     said, values = controls(response, policy), response.values
     directives = said.directives
     # * the request method is understood by the cache;
@@ -117,6 +123,12 @@ def refusal(
     # Without all of its groups it could not be purged.
     if groups_of(response) is None:
         return "groups"
+    return None
+
+
+def unusable(response: Response, policy: Policy) -> str | None:
+    """Why it would be of no use, as of when it was received (§3)."""
+    directives = controls(response, policy).directives
     # * the response contains at least one of: public, Expires, max-age, s-maxage, or a status
     #   code that is defined as heuristically cacheable;
     known = terms(response, policy)
@@ -191,116 +203,7 @@ def content_span(response: Response) -> tuple[int, int, int | None] | None:
     return parse_content_range(response.field("content-range"))
 
 
-# ── Fields (§3.1) ──────────────────────────────────────────────────────────────────────────────
-
-HOP_BY_HOP = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""Fields that mean one connection only (§3.1, RFC 9110 §7.6.1)."""
-
-
-def not_forwarded(response: Response, policy: Policy) -> frozenset[str]:
-    """Names of the fields in *response* that go no further than here (RFC 9110 §7.6.1)."""
-    names = _staying(policy.targets, policy.strip)
-    if "connection" not in response.values:
-        return names
-    return names.union(field_names(response.field("connection")) or ())
-
-
-@lru_cache(maxsize=64)
-def _withheld(targets: tuple[str, ...], strip: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(name.lower() for name in (*targets[:1], *strip))
-
-
-@lru_cache(maxsize=64)
-def _staying(targets: tuple[str, ...], strip: tuple[str, ...]) -> frozenset[str]:
-    return HOP_BY_HOP | _withheld(targets, strip)
-
-
-def forwarded_fields(response: Response, policy: Policy) -> FieldLines:
-    """The fields of *response* for whoever asked, as a list of their own."""
-    gone = not_forwarded(response, policy)
-    if gone.isdisjoint(response.values):
-        return list(response.fields)
-    return [
-        line for name, line in zip(response.names, response.fields, strict=True) if name not in gone
-    ]
-
-
 _NO_CONTENT = frozenset({204, 304})
-
-
-_MADE_ANEW = frozenset({"age", "cache-status", "content-length", "x-cache"})
-
-
-@lru_cache(maxsize=64)
-def _never_stored(targets: tuple[str, ...], strip: tuple[str, ...]) -> frozenset[str]:
-    return _staying(targets, strip) | _MADE_ANEW
-
-
-def _not_stored(response: Response, directives: Directives, policy: Policy) -> frozenset[str]:
-    """Names of the fields that must not be stored (§3.1), or that every reuse makes anew."""
-    gone = _never_stored(policy.targets, policy.strip)
-    if "connection" in response.values:
-        gone = gone.union(not_forwarded(response, policy))
-    # A field list says what must not be sent again without asking the origin (§5.2.2.4, §5.2.2.7).
-    for name in ("no-cache", "private"):
-        if (listed := directives.get(name)) is not None:
-            gone = gone.union(field_names(listed) or ())
-    return gone
-
-
-# ── Validators ─────────────────────────────────────────────────────────────────────────────────
-
-_GENERATED = '"wsgicache-'
-
-
-def generated_etag(fields: FieldLines, content: bytes) -> str:
-    """A strong entity tag for *content* as *fields* describe it (RFC 9110 §8.8.3)."""
-    described = "".join(
-        [
-            f"\n{name.lower()}:{value}"
-            for name, value in fields
-            if name[:8] in ("Content-", "content-") or name.lower().startswith("content-")
-        ]
-    )
-    digest = blake2b(content, digest_size=12)
-    digest.update(described.encode("latin-1"))
-    return f'{_GENERATED}{digest.hexdigest()}"'
-
-
-def is_generated(etag: str) -> bool:
-    """Whether *etag* was made by a cache like this one, so that the app knows nothing of it."""
-    return etag.startswith(_GENERATED)
-
-
-def app_validators(response: Response) -> tuple[tuple[str, str], ...]:
-    """What makes a request about *response* conditional, as environ items (§4.3.1).
-
-    Nothing does for an error or a redirect: a 304 says that there would have been a 200 (RFC 9110
-    §15.4.5), so it could never be about it.
-    """
-    if response.code not in _VALIDATED:
-        return ()
-    items: list[tuple[str, str]] = []
-    etag = response.field("etag")
-    if etag is not None and is_entity_tag(etag) and not is_generated(etag):
-        items.append(("HTTP_IF_NONE_MATCH", etag))
-    modified = response.field("last-modified")
-    if modified is not None and parse_date(modified, response.wall) is not None:
-        items.append(("HTTP_IF_MODIFIED_SINCE", modified))
-    return tuple(items)
 
 
 # ── The stored response ────────────────────────────────────────────────────────────────────────
@@ -333,56 +236,80 @@ def store(
     """
     if length is None:
         length = len(content or b"")
-    said = controls(response, policy)
-    directives = said.directives
+    known, directives = terms(response, policy), controls(response, policy).directives
     values, code = response.values, response.code
-    gone = _not_stored(response, directives, policy)
-    pairs = zip(response.names, response.fields, strict=True)
-    fields = [line for name, line in pairs if name not in gone]
     etag, modified = values.get("etag"), values.get("last-modified")
-    validators = app_validators(response) if etag or modified else ()
-    if etag is None and content is not None and code == 200 and policy.generate_etags:
-        etag = generated_etag(fields, content)
-        fields.append(("ETag", etag))
-    if code not in _NO_CONTENT:
-        fields.append(("Content-Length", str(length)))
-    quiet = _withheld(policy.targets, policy.strip)
-    modified_at = parse_date(modified, response.wall)
+    tag = etag if etag is not None and is_entity_tag(etag) else None
+    modified_at = None if modified is None else parse_date(modified, response.wall)
     date = date_value(response)
-    known = terms(response, policy)
-    lifetime = refresh_age = known.lifetime
+    fields = _stored_fields(response, directives, policy, length)
+    # PERF: no __init__(), which takes 1 µs to sort so many arguments.
+    stored = StoredResponse.__new__(StoredResponse)
+    stored.validators = conditions(code, tag, None if modified_at is None else modified)
+    if etag is None and content is not None and code == 200 and policy.generate_etags:
+        tag = generated_etag(fields, content)
+        fields.append(("ETag", tag))
+    stored.status = response.status
+    # PERF: a copy has no room to grow; 50 bytes less of each response.
+    stored.fields = fields[:]
+    stored.not_modified = stored.withheld = NO_LINES
+    if not policy.names.withheld.isdisjoint(values):
+        stored.withheld = [
+            line for line in response.fields if line[0].lower() in policy.names.withheld
+        ]
+    stored.content = content
+    stored.length = length
+    stored.generated_at = response.received_at - corrected_initial_age(response)
+    stored.freshness_lifetime = stored.refresh_age = known.lifetime
     if policy.refresh_ahead:
         # Never earlier than half-way: a window longer than the life would never close.
-        refresh_age = max(lifetime - policy.refresh_ahead, lifetime / 2)
-    return StoredResponse(
-        status=response.status,
-        # PERF: a copy has no room to grow; 50 bytes less of each response.
-        fields=fields[:],
-        not_modified=NO_LINES,
-        content=content,
-        length=length,
-        generated_at=response.received_at - corrected_initial_age(response),
-        freshness_lifetime=lifetime,
-        refresh_age=refresh_age,
-        no_cache="no-cache" in directives and directives["no-cache"] is None,
-        # s-maxage incorporates the semantics of proxy-revalidate (§5.2.2.10).
-        must_revalidate="must-revalidate" in directives
+        stored.refresh_age = max(known.lifetime - policy.refresh_ahead, known.lifetime / 2)
+    stored.stale_while_revalidate = known.stale_while_revalidate
+    stored.stale_if_error = known.stale_if_error
+    stored.no_cache = "no-cache" in directives and directives["no-cache"] is None
+    # s-maxage incorporates the semantics of proxy-revalidate (§5.2.2.10).
+    stored.must_revalidate = (
+        "must-revalidate" in directives
         or "proxy-revalidate" in directives
-        or "s-maxage" in directives,
-        shareable=allows_identified(directives),
-        stale_while_revalidate=known.stale_while_revalidate,
-        stale_if_error=known.stale_if_error,
-        etag=etag if etag is not None and is_entity_tag(etag) else None,
-        last_modified=modified if modified_at is not None else None,
-        modified_at=date if modified_at is None else modified_at,
-        strong_date=modified_at is not None and "date" in values and date >= modified_at + 1,
-        validators=validators,
-        cache_status=", ".join([*nearer_caches(response), policy.name])
-        if "cache-status" in values
-        else policy.name,
-        withheld=NO_LINES
-        if quiet.isdisjoint(values)
-        else [line for line in response.fields if line[0].lower() in quiet],
-        span=content_span(response) if code == 206 else None,
-        groups=groups_of(response) or (),
+        or "s-maxage" in directives
     )
+    stored.shareable = allows_identified(directives)
+    stored.etag = tag
+    stored.last_modified = None if modified_at is None else modified
+    stored.modified_at = date if modified_at is None else modified_at
+    stored.strong_date = modified_at is not None and "date" in values and date >= modified_at + 1
+    stored.cache_status = policy.name
+    if "cache-status" in values:
+        stored.cache_status = ", ".join([*nearer_caches(response), policy.name])
+    stored.span = content_span(response) if code == 206 else None
+    stored.groups = groups_of(response) or ()
+    stored.asked_at, stored.born = NEVER, 0
+    stored.weight, stored.aged, stored.kept = 0, UNAGED, None
+    stored.__post_init__()
+    return stored
+
+
+def _stored_fields(
+    response: Response, directives: Directives, policy: Policy, length: int
+) -> FieldLines:
+    """The fields that may be stored (§3.1), and of what every reuse makes anew only Content-Length,
+    which says *length*."""
+    values, gone = response.values, policy.names.never_stored
+    if "connection" in values:
+        gone = gone.union(field_names(values["connection"]) or ())
+    # A field list says what must not be sent again without asking the origin (§5.2.2.4, §5.2.2.7).
+    for name in ("no-cache", "private"):
+        if (listed := directives.get(name)) is not None:
+            gone = gone.union(field_names(listed) or ())
+    said = str(length)
+    told = values.get("content-length") == said and response.code not in _NO_CONTENT
+    if not told:
+        gone = gone.union(("content-length",))
+    if gone.isdisjoint(values):
+        fields = list(response.fields)
+    else:
+        named = zip(response.names, response.fields, strict=True)
+        fields = [line for name, line in named if name not in gone]
+    if not told and response.code not in _NO_CONTENT:
+        fields.append(("Content-Length", said))
+    return fields

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from wsgicache.rules.fields import field_names
 from wsgicache.rules.model import FieldLines, Response, StoredResponse
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.storing import forwarded_fields, nearer_caches
+from wsgicache.rules.storing import nearer_caches
 
 
 def reused_lines(stored: StoredResponse, age: int, told: str | None, policy: Policy) -> FieldLines:
@@ -28,12 +29,19 @@ def relayed_fields(response: Response, told: str, policy: Policy) -> FieldLines:
     out, Cache-Status put in, after what caches nearer to the app said there."""
     if not response.is_readable:
         return response.fields  # for the server to judge
-    fields = forwarded_fields(response, policy)
+    values = response.values
+    gone, name = policy.names.staying, policy.name
+    if "connection" in values:
+        gone = gone.union(field_names(values["connection"]) or ())
+    if policy.cache_status and "cache-status" in values:
+        gone = gone.union(("cache-status",))
+        name = ", ".join([*nearer_caches(response), name])
+    if gone.isdisjoint(values):
+        fields = list(response.fields)
+    else:
+        named = zip(response.names, response.fields, strict=True)
+        fields = [line for name_of, line in named if name_of not in gone]
     if policy.cache_status:
-        name = policy.name
-        if "cache-status" in response.values:
-            fields = [line for line in fields if line[0].lower() != "cache-status"]
-            name = ", ".join([*nearer_caches(response), name])
         fields.append(("Cache-Status", f"{name}; {told}"))
     if policy.x_cache:
         fields.append(("X-Cache", "MISS"))

@@ -18,9 +18,10 @@ from wsgicache.rules.model import (
     Response,
     StoredResponse,
 )
+from wsgicache.rules.names import HOP_BY_HOP
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.reading import FORWARDED
-from wsgicache.rules.storing import HOP_BY_HOP, is_generated
+from wsgicache.rules.validators import is_generated
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

@@ -44,16 +44,15 @@ def _text_bytes(texts: object) -> int:
 
 
 def _weigh(selector: Selector, stored: StoredResponse) -> int:
-    weight = _RESPONSE_BYTES + len(stored.cache_status)
-    for lines in (stored.fields, stored.withheld):
-        weight += _FIELD_BYTES * len(lines) + len("".join(chain.from_iterable(lines)))
+    lines = [*stored.fields, *stored.withheld] if stored.withheld else stored.fields
+    weight = _RESPONSE_BYTES + _FIELD_BYTES * len(lines) + len("".join(chain.from_iterable(lines)))
     if stored.content is not None:
         weight += stored.length
     if stored.groups:
         weight += _text_bytes(stored.groups)
-    stored.weight = (
-        weight + 64 * len(selector) + sum([len(one) for one in selector if isinstance(one, str)])
-    )
+    for value in selector:
+        weight += 64 + len(value) if isinstance(value, str) else 64
+    stored.weight = weight + len(stored.cache_status)
     return stored.weight
 
 

@@ -1,86 +1,12 @@
-"""Calling the app as one asks an origin server (PEP 3333).
-
-`Exchange` is one call: status and fields at once, the body as it comes. `Tee` passes a body
-through and hands over the content if, and only if, it was complete.
-"""
+"""An app's body on its way (PEP 3333): `Primed` has chunks at hand already, `Tee` passes a body
+through and hands over the content if, and only if, it was complete."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
 
-from wsgicache.rules.model import FieldLines
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
-Head = tuple[str, FieldLines]
 Write = Callable[[bytes], object]
-
-
-class Exchange:
-    """One call of the app, captured: nothing is sent before `head` has been looked at.
-
-    An app that uses write() wants its bytes out at once; *on_write* is called then, must send the
-    head on and return what takes the bytes.
-    """
-
-    __slots__ = ("_sink", "head", "on_write", "send_again")
-
-    def __init__(self, on_write: Callable[[Exchange], Write]) -> None:
-        self.head: Head | None = None
-        self.send_again: StartResponse | None = None
-        """Where a later start_response goes once the head is out: set by who sent it."""
-        self.on_write = on_write
-        self._sink: Write | None = None
-
-    @property
-    def wrote(self) -> bool:
-        """Whether the app has used write()."""
-        return self._sink is not None
-
-    @property
-    def started(self) -> bool:
-        """Whether the app has called start_response."""
-        return self.head is not None
-
-    def call(self, app: WSGIApplication, environ: WSGIEnvironment) -> Iterable[bytes]:
-        """Call *app* until its head is known; the body to pass on.
-
-        A lazy app starts at its first chunk, so that is taken. Raises what the app raises, and
-        AssertionError where it never calls start_response.
-        """
-        body = app(environ, self._start_response)
-        if self.head is not None:
-            return body
-        primed = Primed(body)
-        try:
-            primed.advance(lambda: self.started)
-            if not self.started:
-                raise AssertionError("the app ended without calling start_response()")
-        except BaseException:
-            primed.close()
-            raise
-        return primed
-
-    def _start_response(
-        self, status: str, fields: FieldLines, /, exc_info: Any = None
-    ) -> Callable[[bytes], object]:
-        if self.send_again is not None:
-            # The head is out: the server decides, as it would without a cache between.
-            try:
-                return self.send_again(status, fields, exc_info)
-            finally:
-                exc_info = None
-        if self.head is not None and exc_info is None:
-            raise AssertionError("start_response() was called a second time without exc_info")
-        self.head = (status, fields)
-        return self._write
-
-    def _write(self, data: bytes) -> None:
-        if self._sink is None:
-            self._sink = self.on_write(self)
-        self._sink(data)
+"""What start_response() returns."""
 
 
 class Primed:

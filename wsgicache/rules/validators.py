@@ -1,0 +1,60 @@
+"""What tells one state of a resource from another? (RFC 9111 §4.3.1; RFC 9110 §8.8)"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from wsgicache.rules.dates import parse_date
+from wsgicache.rules.fields import is_entity_tag
+from wsgicache.rules.model import FieldLines, Response
+
+_GENERATED = '"wsgicache-'
+
+_VALIDATED = frozenset({200, 203, 206})
+"""Status codes of what a 304 can be about (RFC 9110 §15.4.5)."""
+
+
+def generated_etag(fields: FieldLines, content: bytes) -> str:
+    """A strong entity tag for *content* as *fields* describe it (RFC 9110 §8.8.3)."""
+    described = "".join(
+        [
+            f"\n{name.lower()}:{value}"
+            for name, value in fields
+            if name[:8] in ("Content-", "content-") or name.lower().startswith("content-")
+        ]
+    )
+    digest = blake2b(content, digest_size=12)
+    digest.update(described.encode("latin-1"))
+    return f'{_GENERATED}{digest.hexdigest()}"'
+
+
+def is_generated(etag: str) -> bool:
+    """Whether *etag* was made by a cache like this one, so that the app knows nothing of it."""
+    return etag.startswith(_GENERATED)
+
+
+def conditions(code: int, etag: str | None, modified: str | None) -> tuple[tuple[str, str], ...]:
+    """What makes a request conditional about a response with the status *code* and these valid
+    validators, as environ items (§4.3.1).
+
+    Nothing does for an error or a redirect: a 304 says that there would have been a 200 (RFC 9110
+    §15.4.5), so it could never be about it.
+    """
+    if code not in _VALIDATED:
+        return ()
+    items: list[tuple[str, str]] = []
+    if etag is not None and not is_generated(etag):
+        items.append(("HTTP_IF_NONE_MATCH", etag))
+    if modified is not None:
+        items.append(("HTTP_IF_MODIFIED_SINCE", modified))
+    return tuple(items)
+
+
+def app_validators(response: Response) -> tuple[tuple[str, str], ...]:
+    """The same, for *response*."""
+    etag, modified = response.field("etag"), response.field("last-modified")
+    return conditions(
+        response.code,
+        etag if etag is not None and is_entity_tag(etag) else None,
+        modified if parse_date(modified, response.wall) is not None else None,
+    )
