@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rig.app import App, Turn, page
-from tests.rig.gates import DEADLINE, Crowd, Gate
+from tests.rig.gates import DEADLINE, Crowd, Gate, together
 from tests.running import environment, eventually, fork
 from tests.scene import Environ, Exchange, FakeClock, Field, Reply, Scene, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy, background
@@ -844,22 +844,17 @@ def test_start_and_end_in_any_order() -> None:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
 
-    def client() -> Iterable[Exchange]:
-        return [stage.get(f"/{n % 20}") for n in range(100)]
+    def client() -> None:
+        for n in range(100):
+            stage.get(f"/{n % 20}")
 
     def ticking() -> None:
         for _ in range(200):
             stage.clock.advance(1)
             time.sleep(0)
 
-    crowd = [threading.Thread(target=client) for _ in range(8)]
-    crowd.append(threading.Thread(target=ticking))
     try:
-        for thread in crowd:
-            thread.start()
-        for thread in crowd:
-            thread.join(DEADLINE)
-            assert not thread.is_alive()
+        together(9, lambda number: client() if number else ticking())
     finally:
         sys.setswitchinterval(interval)
     runner = stage.cache.background._runner

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import MakeScene
 from tests.declaring import NEVER, StartResponse, view, with_routes
+from tests.rig.gates import together
 from tests.scene import Environ, Reply, Scene, environ_for, exchange
 from wsgicache import (
     CacheMiddleware,
@@ -755,12 +756,8 @@ def test_concurrent_requests_do_not_hear_each_other(scene: Scene) -> None:
     def ask(number: int) -> None:
         got[number] = exchange(cache, environ_for(target=f"/?{number}"))
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(1, count + 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for number in range(1, count + 1):
+    together(count, ask)
+    for number in range(count):
         assert got[number].lines("Cache-Control") == [f"max-age={number}"]
         assert got[number].lines("Cache-Groups") == [f'"g{number}"']
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.rig.app import App, Script, Turn, page
-from tests.rig.gates import Crowd, Gate
+from tests.rig.gates import DEADLINE, Crowd, Gate, together
 from tests.rig.stores import Faulty
 from tests.running import eventually
 from tests.scene import Environ, FakeClock, Reply, environ_for, exchange
@@ -243,11 +242,7 @@ def mixed(requests: int, threads: int = 8) -> tuple[int, int]:
                 clock.advance(1)
                 store.failing = frozenset({"get"} if n % 100 else set())
 
-    crowd = [threading.Thread(target=work, args=(n,)) for n in range(threads)]
-    for thread in crowd:
-        thread.start()
-    for thread in crowd:
-        thread.join()
+    together(threads, work, max(DEADLINE, requests / 100))
     eventually(lambda: not runner._workers, "the background does not end")
     assert len(cache.flights) == 0
     assert not cache.flights._leading

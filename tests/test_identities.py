@@ -25,6 +25,7 @@ from django.urls import path as route
 from django.views.decorators.csrf import csrf_exempt
 from werkzeug.test import Client, TestResponse
 
+from tests.rig.gates import DEADLINE, together
 from tests.scene import FakeClock
 from tests.servers.in_process import django_site
 from wsgicache import CacheMiddleware, Policy
@@ -330,39 +331,26 @@ class Mixture:
         self.lock = threading.Lock()
         self.cookies: defaultdict[str, set[str | None]] = defaultdict(set)
         self.hits: defaultdict[str, int] = defaultdict(int)
-        self.failures: list[BaseException] = []
 
     def run(self, requests: int) -> None:
-        threads = [
-            threading.Thread(target=self.ask, args=(seed, requests // THREADS))
-            for seed in range(THREADS)
-        ]
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-4)  # so that the threads meet in more places
         try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            together(
+                THREADS,
+                lambda seed: self.ask(random.Random(seed), requests // THREADS),
+                max(DEADLINE, requests / 100),
+            )
         finally:
             sys.setswitchinterval(interval)
-        if self.failures:
-            raise self.failures[0]
 
-    def ask(self, seed: int, requests: int) -> None:
-        try:
-            self.ask_as_everybody(random.Random(seed), requests)
-        except BaseException as error:
-            self.failures.append(error)
-
-    def ask_as_everybody(self, chance: random.Random, requests: int) -> None:
+    def ask(self, chance: random.Random, requests: int) -> None:
+        """Ask for everything as everybody, so many times."""
         people = [Person(name, Client(self.cache)) for name in (*TOKENS, None)]
         for person in people:
             person.log_in()
         paths = [*OWN, *CARELESS, "/in", "/credentials", "/shared", "/shared"]
         for number in range(requests):
-            if self.failures:
-                return
             person = chance.choice(people)
             path = chance.choice(paths)
             headers = {}

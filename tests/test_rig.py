@@ -1,5 +1,5 @@
-"""The proxy of the rig does to replies what it says, and what is absent is told: or the tests that
-use them mean nothing."""
+"""The proxy, the threads and the refusals of the rig do what they say, or the tests that use them
+mean nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from tests import running
-from tests.rig.gates import DEADLINE
+from tests.rig.gates import DEADLINE, Gate, together
 from tests.rig.proxy import Proxy
 
 
@@ -131,6 +131,28 @@ def test_hang(echo: Proxy, lines: tuple[Line, Line]) -> None:
 def test_reset(echo: Proxy, lines: tuple[Line, Line]) -> None:
     echo.reset()
     assert lines[0].ask(b"seven") == b""
+
+
+# ── threads together ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_raises_or_hangs_is_noticed() -> None:
+    numbers: list[int] = []
+    together(3, numbers.append)
+    assert sorted(numbers) == [0, 1, 2]
+
+    def odd(number: int) -> None:
+        if number == 1:
+            raise LookupError("told to")
+
+    with pytest.raises(LookupError, match="told to"):
+        together(3, odd)
+    shut = Gate()
+    try:
+        with pytest.raises(AssertionError, match="hangs"):
+            together(2, shut, longest=0)
+    finally:
+        shut.open()
 
 
 # ── what is absent ───────────────────────────────────────────────────────────────────────────────

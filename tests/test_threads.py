@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tests.rig.gates import DEADLINE
+from tests.rig.gates import DEADLINE, together
 from tests.scene import Environ, FakeClock, environ_for, exchange
 from tests.test_collapse import jitter
 from wsgicache import CacheMiddleware, MemoryStore
@@ -56,7 +56,6 @@ def crowd(operations: int, pages: int = 500, threads: int = THREADS) -> tuple[in
     site, clock = Site(pages), FakeClock()
     store = MemoryStore(max_bytes=pages * 2000)
     cache = CacheMiddleware(site, store=store, clock=clock)
-    wrong: list[BaseException] = []
     hits = [0] * threads
 
     def get(number: int, place: int) -> None:
@@ -83,32 +82,23 @@ def crowd(operations: int, pages: int = 500, threads: int = THREADS) -> tuple[in
 
     def work(place: int) -> None:
         chance = random.Random(place)
-        try:
-            for _ in range(operations // threads):
-                number = int(pages * chance.random() ** 3)
-                if chance.randrange(10) == 0:
-                    purge(number, chance)
-                else:
-                    get(number, place)
-                if chance.randrange(200) == 0:
-                    clock.advance(chance.randrange(7))
-                    with store._lock:  # an update is over
-                        assert store.bytes <= store.max_bytes
-        except BaseException as error:
-            wrong.append(error)
+        for _ in range(operations // threads):
+            number = int(pages * chance.random() ** 3)
+            if chance.randrange(10) == 0:
+                purge(number, chance)
+            else:
+                get(number, place)
+            if chance.randrange(200) == 0:
+                clock.advance(chance.randrange(7))
+                with store._lock:  # an update is over
+                    assert store.bytes <= store.max_bytes
 
-    crowded = [threading.Thread(target=work, args=(place,)) for place in range(threads)]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        for thread in crowded:
-            thread.start()
-        for thread in crowded:
-            thread.join(max(DEADLINE, operations / 100))
-            assert not thread.is_alive(), "a thread hangs"
+        together(threads, work, max(DEADLINE, operations / 100))
     finally:
         sys.setswitchinterval(interval)
-    assert not wrong, wrong[0]
     assert len(cache.flights) == 0
     return operations // threads * threads, sum(hits)
 

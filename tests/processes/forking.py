@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from tests.rig.gates import together
 from tests.running import fork
 from tests.scene import environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore
@@ -86,11 +87,7 @@ def child(cache: CacheMiddleware, turn: int) -> int:
         for number in range(10):
             for target in (f"/stale/{number % 3}", "/hot", f"/cold/{number}", f"/{os.getpid()}"):
                 ask(cache, target)
-        crowd = [threading.Thread(target=ask, args=(cache, f"/c/{turn}")) for _ in range(4)]
-        for one in crowd:
-            one.start()
-        for one in crowd:
-            one.join()
+        together(4, lambda number: ask(cache, f"/c/{turn}"))
         while len(cache.flights):  # of validations in the background
             time.sleep(0.01)
         code = 0

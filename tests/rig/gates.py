@@ -46,6 +46,30 @@ class Gate:
                 raise AssertionError(f"{self.came} of {count} came")
 
 
+def together(count: int, work: Callable[[int], object], longest: float = DEADLINE) -> None:
+    """Have *work* done by *count* threads at once, each of which is told its number, from 0 on.
+
+    Raises what the first of them raised; AssertionError where one takes longer than so many
+    seconds.
+    """
+    raised: list[BaseException] = []
+
+    def one(number: int) -> None:
+        try:
+            work(number)
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=one, args=(n,), daemon=True) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(longest)
+    if raised:
+        raise raised[0]
+    assert not any(thread.is_alive() for thread in threads), "a thread hangs"
+
+
 class Waiters:
     """Counts who waits for flights of *cache*, now and before."""
 

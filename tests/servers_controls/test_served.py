@@ -6,12 +6,12 @@ import http.client
 import itertools
 import random
 import sys
-import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.rig.gates import DEADLINE, together
 from tests.servers.process import free_port, running
 from tests.servers_controls.site import SITES, WORDS
 
@@ -42,29 +42,20 @@ def asked(connection: http.client.HTTPConnection, site: str, word: str, number: 
 def mixed(count: int, port: int) -> Counter[str]:
     """*count* requests by as many threads as the server has; the outcomes of each word."""
     told: list[str] = []
-    failures: list[BaseException] = []
     serial = itertools.count()
 
     def client(seed: int) -> None:
         chance = random.Random(seed)
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         try:
-            while next(serial) < count and not failures:
+            while next(serial) < count:
                 site, word = chance.choice(SITES), chance.choice(list(WORDS))
                 hit = asked(connection, site, word, chance.randrange(20))
                 told.append(f"{word} {'hit' if hit else 'forwarded'}")
-        except BaseException as failure:
-            failures.append(failure)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=client, args=(seed,)) for seed in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    together(THREADS, client, max(DEADLINE, count / 10))
     return Counter(told)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.rig.gates import together
 from tests.rules.messages import SAFE, answer, asked, kept
 from tests.scene import EPOCH, FakeClock
 from tests.stores.samples import told
@@ -273,21 +274,12 @@ class StoreContract:
             for number in range(12)
         ]
         barrier = threading.Barrier(len(fills))
-        errors: list[Exception] = []
 
-        def commit(one: Fill) -> None:
+        def commit(number: int) -> None:
             barrier.wait()
-            try:
-                one.commit()
-            except Exception as error:
-                errors.append(error)
+            fills[number].commit()
 
-        threads = [threading.Thread(target=commit, args=(one,)) for one in fills]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert not errors
+        together(len(fills), commit)
         for number in range(12):
             got = found(stores[0], "/", ("Accept", str(number)))
             assert content_of(stores[0], got) == str(number).encode()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.rig.app import App
-from tests.rig.gates import DEADLINE
+from tests.rig.gates import together
 from tests.rig.proxy import Proxy
 from tests.rig.stores import server_store
 from tests.running import eventually
@@ -76,15 +75,6 @@ class Clients:
             hits += got.hit
         return hits
 
-    def together(self) -> None:
-        """Eight of them at once."""
-        threads = [threading.Thread(target=self.ask) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(DEADLINE)
-            assert not thread.is_alive(), "a request hangs"
-
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", ["memcached", "redis"])
@@ -105,7 +95,7 @@ def test_replies_that_break_reach_no_client(
         clients = Clients(cache)
         eventually(lambda: clients.ask() == 10, "no hits")
         FAULTS[fault](proxy)
-        clients.together()
+        together(8, lambda number: clients.ask())
         proxy.heal()
         eventually(lambda: clients.ask() == 10, "no hits though the store is well")
         assert clients.wrong == []

@@ -26,6 +26,7 @@ from pymemcache.client.hash import HashClient
 from pymemcache.client.retrying import RetryingClient
 from pymemcache.serde import CompressedSerde, PickleSerde
 
+from tests.rig.gates import together
 from tests.running import binary, eventually, fork
 from tests.scene import FakeClock, Scene, environ_for
 from tests.stores.contract import KEY, content_of, fill, found
@@ -708,24 +709,13 @@ def test_r5_as_many_threads_as_there_are(open_store: Callable[..., Any], clock: 
     pages = {f"/{number}": f"page {number}".encode() * 100 for number in range(20)}
     for target, content in pages.items():
         fill(store, clock, content, target=target).commit()
-    wrong: list[Any] = []
 
     def read(number: int) -> None:
         for step in range(10):
             target = f"/{(number + step) % 20}"
-            try:
-                got = content_of(store, found(store, target))
-            except Exception as error:
-                got = repr(error).encode()
-            if got != pages[target]:
-                wrong.append(got)
+            assert content_of(store, found(store, target)) == pages[target]
 
-    threads = [threading.Thread(target=read, args=(number,)) for number in range(100)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    together(100, read)
     (generations,) = store._nodes.values()
     assert len(generations.node._connections._idle) <= 4
 

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import pytest
 from cachelib import RedisCache, SimpleCache
 
+from tests.rig.gates import together
 from tests.rig.stores import Faulty
 from tests.running import eventually, fork, module
 from tests.scene import FakeClock, Scene, environ_for, exchange
@@ -481,18 +482,11 @@ def test_r5_a_redis_client_with_too_few_connections(redis_server: Server, namesp
             return [environ["PATH_INFO"].encode()]
 
         cache = CacheMiddleware(app, store=store)
-        wrong: list[object] = []
 
         def ask(number: int) -> None:
             for step in range(20):
                 target = f"/{(number + step) % 5}"
                 got = exchange(cache, environ_for("GET", target))
-                if (got.code, got.text) != (200, target):
-                    wrong.append(got)
+                assert (got.code, got.text) == (200, target)
 
-        threads = [threading.Thread(target=ask, args=(number,)) for number in range(10)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert wrong == []
+        together(10, ask)
