@@ -26,66 +26,35 @@ OTHERS: tuple[dict[str, str], ...] = (
     {"HTTP_AUTHORIZATION": "other"},
     {"REMOTE_USER": "other"},
 )
-METHODS: Texts = ("GET", "GET", "GET", "HEAD", "POST", "get", "PURGE", "OPTIONS")
-TARGETS_: Texts = (
-    "/",
-    "/a",
-    "/a%2Fb",
-    "/a%3Fb=1",
-    "/a?b=1",
-    "/a?",
-    "//a",
-    "/../a",
-    "/a;x=.css",
-    "*",
+METHODS: Texts = tuple("GET GET GET HEAD POST get PURGE OPTIONS".split())
+TARGETS_: Texts = tuple("/ /a /a%2Fb /a%3Fb=1 /a?b=1 /a? //a /../a /a;x=.css *".split())
+HOSTS: Texts = tuple("example.org EXAMPLE.org:80 example.org:81 evil.example a@b".split())
+STATUSES: Texts = tuple(
+    "200 OK,200 OK,404 Not Found,301 Moved,304 Not Modified,206 Partial,500 Oops,204 No Content,"
+    "416 No,999 Odd,200,OK".split(",")
 )
-HOSTS: Texts = ("example.org", "EXAMPLE.org:80", "example.org:81", "evil.example", "a@b")
-STATUSES: Texts = (
-    "200 OK",
-    "200 OK",
-    "404 Not Found",
-    "301 Moved",
-    "304 Not Modified",
-    "206 Partial",
+NAMES: Texts = tuple(
+    "Cache-Control Cache-Control Vary ETag Expires Date Age Set-Cookie Last-Modified "
+    "Content-Length Pragma Wsgicache-Cache-Control Content-Range Content-Type Location "
+    "Cache-Status Connection CDN-Cache-Control X-Y".split()
 )
-STATUSES += ("500 Oops", "204 No Content", "416 No", "999 Odd", "200", "OK")
-NAMES: Texts = (
-    "Cache-Control",
-    "Cache-Control",
-    "Vary",
-    "ETag",
-    "Expires",
-    "Date",
-    "Age",
-    "Set-Cookie",
-)
-NAMES += ("Last-Modified", "Content-Length", "Pragma", "Wsgicache-Cache-Control", "Content-Range")
-NAMES += ("Content-Type", "Location", "Cache-Status", "Connection", "CDN-Cache-Control", "X-Y")
 VALUES: Texts = (
-    "max-age=60",
-    "public, max-age=60",
-    "private, max-age=60",
-    "no-store",
-    "s-maxage=60",
+    *("max-age=60", "public, max-age=60", "private, max-age=60", "no-store", "s-maxage=60"),
+    *("must-revalidate, max-age=60", "no-cache", "*", "Cookie", "Accept", "Authorization"),
+    *('"v1"', 'W/"v1"', "5", "0", "-1", "Tue, 14 Nov 2023 22:13:20 GMT", "text/plain", "x"),
+    *('private="x", max-age=60', "bytes 0-3/20", "stale-while-revalidate=60, max-age=0"),
+    *("max-age=60, must-understand, no-store", "Connection, X-Y", "a\r\nX: b", "\x00"),
 )
-VALUES += ("must-revalidate, max-age=60", "no-cache", "*", "Cookie", "Accept", "Authorization")
-VALUES += ('"v1"', 'W/"v1"', "5", "0", "-1", "Tue, 14 Nov 2023 22:13:20 GMT", "text/plain", "x")
-VALUES += ('private="x", max-age=60', "bytes 0-3/20", "stale-while-revalidate=60, max-age=0")
-VALUES += ("max-age=60, must-understand, no-store", "Connection, X-Y", "a\r\nX: b", "\x00")
-FIELDS: Texts = ("HTTP_CACHE_CONTROL", "HTTP_RANGE", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
-FIELDS += ("HTTP_IF_RANGE", "HTTP_ACCEPT", "HTTP_PRAGMA", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED")
-FIELDS += ("CONTENT_LENGTH", "HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_EXPECT", "HTTP_TRANSFER_ENCODING")
-FIELDS += ("RAW_URI", "REQUEST_URI", "SCRIPT_NAME", "QUERY_STRING", "CONTENT_TYPE", "HTTP_COOKIE_")
+FIELDS: Texts = tuple(
+    "HTTP_CACHE_CONTROL HTTP_RANGE HTTP_IF_NONE_MATCH HTTP_IF_MODIFIED_SINCE HTTP_IF_RANGE "
+    "HTTP_ACCEPT HTTP_PRAGMA HTTP_X_FORWARDED_HOST HTTP_FORWARDED CONTENT_LENGTH "
+    "HTTP_X_HTTP_METHOD_OVERRIDE HTTP_EXPECT HTTP_TRANSFER_ENCODING RAW_URI REQUEST_URI "
+    "SCRIPT_NAME QUERY_STRING CONTENT_TYPE HTTP_COOKIE_".split()
+)
 SAID: Texts = (
-    "no-cache",
-    "no-store",
-    "max-stale",
-    "max-age=0",
-    "only-if-cached",
-    "bytes=0-3",
-    "bytes=5-",
+    *("no-cache", "no-store", "max-stale", "max-age=0", "only-if-cached", "bytes=0-3", "bytes=5-"),
+    *('"v1"', "*", "Tue, 14 Nov 2023 22:13:20 GMT", "", "0", "5", "evil.example", "host=evil"),
 )
-SAID += ('"v1"', "*", "Tue, 14 Nov 2023 22:13:20 GMT", "", "0", "5", "evil.example", "host=evil")
 POLICIES = (Policy(), Policy(), Policy.rfc(), Policy(stale_while_revalidate=60))
 
 
