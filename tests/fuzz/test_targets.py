@@ -17,8 +17,7 @@ from tests.fuzz.seeds import TARGETS, seeds
 from tests.fuzz.source import Source, chosen
 from tests.stores.samples import GOLDEN_ENTRIES
 from wsgicache import purge
-from wsgicache.keeping import Keeper
-from wsgicache.rules import dates, fields
+from wsgicache.rules import dates, fields, storing
 from wsgicache.stores import packing
 from wsgicache.stores.naming import Name, Names
 
@@ -54,7 +53,7 @@ BROKEN: dict[str, tuple[object, str, Any]] = {
     "host_key": (Names, "of", always(Name("", b""))),
     "entry_decode": (records, "unpack", always(GOLDEN_ENTRIES["plain"][0])),
     "memcached_reply": (packing, "compare_digest", always(True)),
-    "wsgi_exchange": (Keeper, "refusal", always(None)),
+    "wsgi_exchange": (storing, "forbidden", always(None)),
     "admin": (purge, "compare_digest", always(True)),
 }
 
