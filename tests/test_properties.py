@@ -25,7 +25,7 @@ from werkzeug.http import http_date
 
 from tests.scene import EPOCH, Environ, Reply, Scene, environ_for, exchange, steps
 from tests.strategies import any_text, directives, environs, header_value, latin1_text, styled
-from tests.test_walk import parts_of
+from tests.test_parts import parts_of
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.rules import dates, fields, keys
 
