@@ -21,7 +21,8 @@ from tempfile import TemporaryDirectory
 from tests import long_games
 from tests import test_catalogue_keys as keys
 from tests import test_catalogue_resources as resources
-from tests import test_wsgi as wsgi
+from tests import test_wsgi_bodies as wsgi
+from tests.bodies import FRESH, STREAM
 from tests.faulty_games import ROWS as FAULT_ROWS
 from tests.interleavings import ROWS as ORDER_ROWS
 from tests.processes.long_processes import ROWS as PROCESS_ROWS
@@ -129,7 +130,7 @@ def large(count: int) -> str:
     """Bodies of 1 GiB that are not stored, and endless ones that would be."""
     grown = 0
     for _ in range(count):
-        for headers in (wsgi.STREAM, wsgi.FRESH):
+        for headers in (STREAM, FRESH):
             before = resident()
             wsgi.swallow_endless(headers, 1 << 14, 1 << 16)
             grown = max(grown, resident() - before)

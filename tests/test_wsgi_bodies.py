@@ -1,0 +1,387 @@
+"""Bodies, by PEP 3333: closed once, passed on block by block, and collected only to be stored."""
+
+from __future__ import annotations
+
+import gc
+import io
+import itertools
+import tracemalloc
+import wsgiref.util
+import wsgiref.validate
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.bodies import FRESH, STREAM, WSGI, Falsy, Tracked, giving
+from tests.conftest import MakeScene
+from tests.scene import Environ, Scene, environ_for, exchange, pieces
+from wsgicache import Policy
+
+# ── R19: close() exactly once ────────────────────────────────────────────────────────────────────
+
+WAYS = ["to the end", "hung up at once", "hung up after one", "head", "raises"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("chunks", [[], [b""], [b"a"], [b"a", b"b", b"c"]], ids=len)
+@pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
+@pytest.mark.parametrize("kind", [Tracked, Falsy])
+def test_r19_close_is_called_once(
+    bare_scene: Scene,
+    kind: type[Tracked],
+    headers: list[tuple[str, str]],
+    chunks: list[bytes],
+    way: str,
+) -> None:
+    body = kind(chunks, RuntimeError("boom") if way == "raises" else None)
+    bare_scene.wsgi(giving(body, headers))
+    if way == "raises":
+        with pytest.raises(RuntimeError, match="boom"):
+            bare_scene.get("/")
+    elif way == "head":
+        bare_scene.head("/")
+    else:
+        taken = {"to the end": None, "hung up at once": 0, "hung up after one": 1}[way]
+        bare_scene.get("/", take=taken)
+    assert body.closes == 1
+    assert body.iterators <= 1
+
+
+def test_r19_close_when_start_response_fails(bare_scene: Scene) -> None:
+    """The server refuses the head: the body is closed all the same."""
+    body = Tracked([b"a"])
+
+    def lazily(environ: Environ, start_response: Any) -> Any:
+        start_response("200 OK", list(FRESH))
+        return body
+
+    def refusing(status: str, headers: Any, exc_info: Any = None) -> Any:
+        raise OSError("client is gone")
+
+    bare_scene.wsgi(lazily)
+    with pytest.raises(OSError, match="client is gone"):
+        bare_scene.front(environ_for(), refusing)
+    assert body.closes <= 1
+
+
+def test_r19_close_of_a_validation(bare_scene: Scene) -> None:
+    """The 304 that is answered from the store, and the 503 that a stale response stands in for."""
+    bare_scene.wsgi(giving([b"page"], [*FRESH, ("ETag", '"v1"'), ("Cache-Control", "x")]))
+    bare_scene.wsgi(
+        giving([b"page"], [("Cache-Control", "max-age=60, stale-if-error=90"), ("ETag", '"v1"')])
+    )
+    bare_scene.get("/")
+    for status in ("304 Not Modified", "503 Service Unavailable", "200 OK"):
+        bare_scene.after(61)
+        body = Tracked([] if status.startswith("304") else [b"x"])
+        bare_scene.wsgi(giving(body, [("ETag", '"v1"')], status))
+        bare_scene.get("/")
+        assert body.closes == 1, status
+
+
+def test_r19_close_of_a_background_validation(bare_scene: Scene) -> None:
+    swr = [("Cache-Control", "max-age=1, stale-while-revalidate=60")]
+    bare_scene.wsgi(giving([b"old"], swr))
+    bare_scene.get("/")
+    for fail in (None, RuntimeError("boom")):
+        bare_scene.after(5)
+        body = Tracked([b"new"], fail)
+        bare_scene.wsgi(giving(body, swr))
+        bare_scene.get("/")
+        bare_scene.settle()
+        assert body.closes == 1
+
+
+def test_r19_a_failing_close_is_the_servers_to_see(bare_scene: Scene) -> None:
+    for headers in (STREAM, FRESH):
+
+        class Sticky(Tracked):
+            def close(self) -> None:
+                super().close()
+                raise RuntimeError("cannot close")
+
+        body = Sticky([b"a", b"b"])
+        bare_scene.wsgi(giving(body, headers))
+        with pytest.raises(RuntimeError, match="cannot close"):
+            bare_scene.get("/")
+        assert body.closes == 1
+
+
+def opened_and_closed(rounds: int) -> tuple[int, int]:
+    """How many bodies a mix of requests opened and closed."""
+    opened = closed = 0
+
+    class Counted(Tracked):
+        def __init__(self, chunks: Iterable[bytes]) -> None:
+            nonlocal opened
+            super().__init__(chunks)
+            opened += 1
+
+        def close(self) -> None:
+            nonlocal closed
+            closed += 1
+
+    ways = itertools.cycle([FRESH, STREAM, [("Cache-Control", "max-age=60"), ("ETag", '"1"')]])
+    scene = Scene(lint=False)
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        scene.calls.clear()
+        start_response("200 OK", list(next(ways)))
+        return Counted([b"x"] * (len(environ["PATH_INFO"]) % 4))
+
+    scene.wsgi(app)
+    for n in range(rounds):
+        scene.request(("GET", "HEAD", "POST")[n % 3], "/" + "x" * (n % 7), take=n % 5 or None)
+        scene.after(n % 40)
+    return opened, closed
+
+
+def test_r19_as_many_closed_as_opened() -> None:
+    opened, closed = opened_and_closed(1500)
+    assert opened == closed > 500
+
+
+# ── R20: block boundaries ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
+@pytest.mark.parametrize("length", [True, False], ids=["length", "no length"])
+def test_r20_a_chunk_in_is_a_chunk_out(
+    bare_scene: Scene, headers: list[tuple[str, str]], length: bool
+) -> None:
+    chunks = [b"a", b"", b"bb", b"", b"", b"ccc", b""]
+    size = [("Content-Length", "6")] if length else []
+    bare_scene.wsgi(giving(lambda: (c for c in chunks), [*headers, *size]))
+    got = bare_scene.get("/")
+    assert got.chunks == chunks
+    if headers is FRESH:
+        assert bare_scene.get("/").body == b"abbccc"
+
+
+@pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
+def test_r20_a_chunk_leaves_before_the_next_is_asked_for(
+    scene: Scene, headers: list[tuple[str, str]]
+) -> None:
+    log: list[str] = []
+
+    def streaming(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", list(headers))
+        for n in range(5):
+            log.append(f"made {n}")
+            yield b"%d" % n
+
+    scene.wsgi(streaming)
+    exchange(scene.front, environ_for(), each=lambda chunk: log.append(f"sent {int(chunk)}"))
+    assert log == [f"{did} {n}" for n in range(5) for did in ("made", "sent")]
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "multipart/x-mixed-replace; boundary=x"])
+def test_r20_a_thousand_events_go_out_one_by_one(scene: Scene, kind: str) -> None:
+    seen = 0
+
+    def events(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", kind), ("Cache-Control", "max-age=60")])
+        for n in range(1000):
+            assert seen == n, "an event was held back"
+            yield b"data: x\n\n"
+
+    def sent(chunk: bytes) -> None:
+        nonlocal seen
+        seen += 1
+
+    scene.wsgi(events)
+    got = exchange(scene.front, environ_for(), each=sent)
+    assert (seen, got.stored) == (1000, False)
+    seen = 0
+    assert not scene.get("/", take=1).hit
+
+
+# ── R21 to R24: what is never collected ──────────────────────────────────────────────────────────
+
+
+class Chunk(bytes):
+    """Bytes that know how many of them are alive."""
+
+    alive: ClassVar[int] = 0
+    most: ClassVar[int] = 0
+
+    def __new__(cls, *values: Any) -> Chunk:
+        cls.alive += 1
+        cls.most = max(cls.most, cls.alive)
+        return super().__new__(cls, *values)
+
+    def __del__(self) -> None:
+        type(self).alive -= 1
+
+
+@pytest.fixture
+def chunk() -> type[Chunk]:
+    gc.collect()
+    return type("FreshChunk", (Chunk,), {"alive": 0, "most": 0})
+
+
+def endless(headers: list[tuple[str, str]], chunk: type[Chunk], size: int = 1024) -> WSGI:
+    def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", list(headers))
+        while True:
+            yield chunk(b"x" * size)
+
+    return app
+
+
+def swallow(scene: Scene, count: int) -> None:
+    """Take *count* chunks of a response and keep none of them."""
+    body: Any = scene.front(environ_for(), lambda *start: lambda data: None)
+    for _ in itertools.islice(body, count):
+        pass
+    body.close()
+
+
+def test_r21_an_endless_body_is_let_go_at_the_limit(
+    make_scene: MakeScene, chunk: type[Chunk]
+) -> None:
+    scene = make_scene(Policy(max_content=64 * 1024), lint=False)
+    scene.wsgi(endless(FRESH, chunk))
+    swallow(scene, 1000)
+    assert chunk.most <= 64 + 4
+    assert chunk.alive <= 1
+    assert not scene.get("/", take=1).hit
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "Text/Event-Stream; charset=utf-8"])
+def test_r21_an_event_stream_is_never_collected(
+    bare_scene: Scene, chunk: type[Chunk], kind: str
+) -> None:
+    bare_scene.wsgi(endless([("Cache-Control", "max-age=60"), ("Content-Type", kind)], chunk))
+    swallow(bare_scene, 200)
+    assert chunk.most <= 3
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        STREAM,
+        [("Content-Type", "text/plain")],
+        [*FRESH, ("Set-Cookie", "a=1")],
+        [*FRESH, ("Content-Length", str(17 << 20))],
+    ],
+    ids=["no-store", "no freshness", "set-cookie", "longer than the limit"],
+)
+def test_r22_what_is_not_stored_is_not_held(
+    bare_scene: Scene, chunk: type[Chunk], headers: list[tuple[str, str]]
+) -> None:
+    bare_scene.wsgi(endless(headers, chunk))
+    swallow(bare_scene, 300)
+    assert chunk.most <= 3
+
+
+def swallow_endless(headers: list[tuple[str, str]], count: int, size: int) -> None:
+    """*count* chunks of *size* bytes through a cache, with the usual limits."""
+
+    def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", list(headers))
+        for _ in range(count):
+            yield bytes(size)
+
+    scene = Scene(lint=False)
+    scene.wsgi(app)
+    swallow(scene, count)
+
+
+def test_r22_a_large_body_takes_no_memory_when_not_stored() -> None:
+    swallow_endless(STREAM, 1, 1 << 16)
+    tracemalloc.start()
+    try:
+        swallow_endless(STREAM, 512, 1 << 16)  # 32 MiB
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_r23_a_body_over_the_limit_passes_whole(make_scene: MakeScene) -> None:
+    scene = make_scene(Policy(max_content=1000))
+    text = bytes(range(256)) * 8
+    for length in (True, False):
+        for size in (100, 999, 1000, 1001, 2048):
+            scene.app(200, list(pieces(text[:size], 99)), cache_control="max-age=60", length=length)
+            target = f"/{size}{length}"
+            assert scene.get(target).body == text[:size]
+            got = scene.get(target)
+            assert (got.hit, got.body) == (size <= 1000, text[:size])
+
+
+def test_r23_one_piece_over_the_limit(make_scene: MakeScene) -> None:
+    scene = make_scene(Policy(max_content=10), lint=False)
+    scene.wsgi(giving(lambda: [b"x" * 11], FRESH))
+    for _ in range(2):
+        got = scene.get("/")
+        assert (got.hit, len(got.body)) == (False, 11)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("GET", STREAM),
+        ("GET", [("Content-Type", "text/plain")]),
+        ("GET", [*FRESH, ("Set-Cookie", "a=1")]),
+        ("POST", FRESH),
+        ("HEAD", FRESH),
+        ("GET", [*FRESH, ("Content-Length", str(1 << 30))]),
+        ("GET", [("Cache-Control", "max-age=60"), ("Content-Type", "text/event-stream")]),
+    ],
+)
+def test_r24_a_body_that_is_not_stored_is_the_very_same_object(
+    bare_scene: Scene, method: str, headers: list[tuple[str, str]]
+) -> None:
+    class Unread(io.BytesIO):
+        def read(self, *sizes: Any) -> bytes:
+            raise AssertionError("the file was read")
+
+    wrapper = wsgiref.util.FileWrapper(Unread(b"file"))
+    bare_scene.wsgi(giving(wrapper, headers))
+    environ = environ_for(method)
+    environ["wsgi.file_wrapper"] = wsgiref.util.FileWrapper
+    got = bare_scene.front(environ, lambda *start: lambda data: None)
+    assert got is wrapper
+    assert bare_scene.calls[-1].environ["wsgi.file_wrapper"] is wsgiref.util.FileWrapper
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+def test_r24_lists_too(bare_scene: Scene, kind: Callable[[list[bytes]], Any]) -> None:
+    body = kind([b"a", b"b"])
+    bare_scene.wsgi(giving(body, STREAM))
+    assert bare_scene.front(environ_for(), lambda *start: lambda data: None) is body
+
+
+def test_r24_a_file_that_is_stored(bare_scene: Scene) -> None:
+    text = bytes(range(256)) * 100
+    bare_scene.wsgi(giving(lambda: wsgiref.util.FileWrapper(io.BytesIO(text), 1000), FRESH))
+    for hit in (False, True):
+        got = bare_scene.get("/")
+        assert (got.hit, got.body) == (hit, text)
+
+
+@pytest.mark.parametrize(
+    ("method", "header", "expected"),
+    [
+        ("GET", None, [b"abcdef"]),
+        ("HEAD", None, []),
+        ("GET", ("If-None-Match", '"1"'), []),
+        ("GET", ("Range", "bytes=1-2"), [b"bc"]),
+    ],
+    ids=["hit", "HEAD", "304", "range"],
+)
+def test_what_is_served_is_a_list_of_its_own(
+    bare_scene: Scene, method: str, header: tuple[str, str] | None, expected: list[bytes]
+) -> None:
+    """Servers send a list at once, and stream what is not."""
+    bare_scene.wsgi(giving([b"abcdef"], [*FRESH, ("ETag", '"1"')]))
+    assert bare_scene.get("/").body == b"abcdef"
+    environ = environ_for(method, headers=[header] if header else [])
+    for _ in range(2):
+        body = bare_scene.front(dict(environ), lambda *start: lambda data: None)
+        assert body == expected
+        assert isinstance(body, list)
+        body.append(b"more")  # by whoever wraps the cache: nobody else's business
