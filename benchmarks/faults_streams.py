@@ -47,7 +47,7 @@ def asked(port: int, target: str, method: str = "GET", *lines: str) -> socket.so
 def received(client: socket.socket) -> bytes:
     """Everything that comes."""
     pieces = []
-    with suppress(ConnectionError):
+    with suppress(ConnectionError):  # a reset is an end, too
         while piece := client.recv(1 << 16):
             pieces.append(piece)
     return b"".join(pieces)

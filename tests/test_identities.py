@@ -312,7 +312,7 @@ class Person:
 def signed_by(cookie: str) -> str:
     """Whose session a cookie holds, as a token: both frameworks sign and do not encrypt."""
     payload = cookie.partition("=")[2].partition(";")[0].partition(".")[0].partition(":")[0]
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError):  # where it is no base64, it is no session
         held = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode("latin-1")
         return " ".join(said for name, said in TOKENS.items() if f'"{name}"' in held)
     return ""

@@ -20,7 +20,7 @@ class Echo(socketserver.BaseRequestHandler):
     """Says what it is told."""
 
     def handle(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError):  # from a client that has gone
             while data := self.request.recv(1000):
                 self.request.sendall(data)
 
@@ -51,7 +51,7 @@ class Line:
     def __init__(self, proxy: Proxy, lines: ExitStack) -> None:
         self.socket = lines.enter_context(socket.socket())
         self.socket.settimeout(DEADLINE)
-        with suppress(ConnectionError):
+        with suppress(ConnectionError):  # the proxy may refuse
             self.socket.connect(("127.0.0.1", proxy.port))
 
     def ask(self, data: bytes, size: int | None = None) -> bytes:

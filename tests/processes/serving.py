@@ -53,7 +53,7 @@ class Client:
     def reads(self) -> bool:
         """Take what has come; whether there may be more."""
         piece = b""
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError):  # the worker was killed: that is all
             piece = self.socket.recv(65536)
         self._said += piece
         return bool(piece) and not self.is_complete()

@@ -123,7 +123,7 @@ class Proxy:
             self._start(self._reply, server, client)
 
     def _ask(self, client: socket.socket, server: socket.socket) -> None:
-        """Pass on what the client says."""
+        """Pass on what the client says, until either side has gone or was reset."""
         with contextlib.suppress(OSError):
             while piece := client.recv(65536):
                 self.requests += 1
@@ -132,7 +132,7 @@ class Proxy:
             server.shutdown(socket.SHUT_RDWR)
 
     def _reply(self, server: socket.socket, client: socket.socket) -> None:
-        """Pass on what the server replies, or what the faults make of it."""
+        """Pass on what the server replies, or what the faults make of it, for as long."""
         late: deque[bytes] | None = None
         with contextlib.suppress(OSError):
             while piece := server.recv(65536):

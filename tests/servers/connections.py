@@ -113,7 +113,7 @@ def body_of_a_get(site: Site) -> None:
                 wire.send("GET /page?fat HTTP/1.1", *lines, framing, body=body)
                 first = wire.reply()
                 statuses[asked] = first.status
-                with contextlib.suppress(ConnectionError):
+                with contextlib.suppress(ConnectionError):  # the server may have closed
                     wire.send("GET /vary?fat HTTP/1.1", *lines, "Connection: close")
                 rest = wire.rest()
             if asked == "cached":

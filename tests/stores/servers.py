@@ -40,7 +40,7 @@ class Server:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"{self._line} ended at once"
-            with contextlib.suppress(OSError), self.connection():
+            with contextlib.suppress(OSError), self.connection():  # it does not listen yet
                 return
             time.sleep(0.01)
         raise AssertionError(f"{self._line} does not listen")

@@ -11,7 +11,7 @@ import subprocess
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -430,7 +430,8 @@ def test_r8_the_disk_is_full(
         scene = make_scene(store=CachelibStore(cache, clock=clock), clock=clock)
         pages(scene, count=12)
         assert scene.get("/0").hit
-        with suppress(OSError), (disk / "more").open("wb", 0) as file:
+        full = pytest.raises(OSError, match="No space left")
+        with full, (disk / "more").open("wb", 0) as file:
             while True:
                 file.write(bytes(100))
         with pytest.raises(StoreError):
