@@ -63,6 +63,7 @@ def properties(count: int) -> str:
             "-q",
             "-p",
             "no:cacheprovider",
+            "tests/test_parsers.py",
             "tests/test_properties.py",
             "tests/test_traces.py",
         ],

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 Directives = tuple[tuple[str, str | None], ...]
+
+
+def examples(normally: int) -> settings:
+    """That many examples, or as many as the long run asks for."""
+    return settings(max_examples=int(os.environ.get("WSGICACHE_EXAMPLES", normally)))
+
 
 # ── Cache-Control in parts, and as text ──────────────────────────────────────────────────────────
 

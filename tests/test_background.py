@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import os
-import signal
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rig.app import App, Turn, page
-from tests.rig.gates import DEADLINE, Crowd, Gate, together
-from tests.running import environment, eventually, fork
-from tests.scene import Environ, Exchange, FakeClock, Field, Reply, Scene, environ_for, exchange
+from tests.rig.gates import DEADLINE, Crowd, Gate
+from tests.running import eventually
+from tests.scene import Environ, Exchange, FakeClock, Field, Reply, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy, background
-from wsgicache.background import Background, Job, Threads
+from wsgicache.background import Job, Threads
 from wsgicache.rules.keys import target_key
 
 SWR = "max-age=10, stale-while-revalidate=60"
@@ -179,40 +174,6 @@ def test_a_runner_that_runs_at_once() -> None:
     assert stage.get().body == b"old"
     assert stage.get().body == b"new"
     assert stage.app.count == 2
-
-
-# ── where there are no threads (R35) ─────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("change", [{"wsgi.multithread": False}, {"wsgi.run_once": True}], ids=str)
-def test_r35_without_threads_the_client_waits(change: dict[str, Any], scene: Scene) -> None:
-    before = threading.active_count()
-    scene.app(200, "old", cache_control=SWR)
-    scene.get()
-    scene.after(11)
-    scene.app(200, "new", cache_control=SWR)
-    got = scene.get(environ=change)
-    assert (got.text, got.fwd) == ("new", "stale")
-    assert threading.active_count() == before
-
-
-def test_r35_without_threads_only_if_cached_asks_nobody(scene: Scene) -> None:
-    """§5.2.1.7: neither in front of the client."""
-    scene.app(200, "old", cache_control=SWR)
-    scene.get()
-    scene.after(11)
-    got = scene.get(cache_control="only-if-cached", environ={"wsgi.multithread": False})
-    assert (got.code, scene.count) == (504, 1)
-
-
-def test_r35_refreshing_ahead_is_left_then(make_scene: Callable[..., Scene]) -> None:
-    """What is fresh is served; nobody is made to wait for a refresh that he has no need of."""
-    scene = make_scene(Policy(refresh_ahead=20))
-    scene.app(200, "page", cache_control="max-age=60")
-    scene.get()
-    scene.after(50)
-    assert scene.get(environ={"wsgi.multithread": False}).hit
-    assert scene.count == 1
 
 
 # ── refreshing ahead ─────────────────────────────────────────────────────────────────────────────
@@ -626,157 +587,6 @@ def test_refresh_may_be_the_first_to_ask() -> None:
     assert stage.get("/page?x=1").hit
 
 
-# ── the threads of their own ─────────────────────────────────────────────────────────────────────
-
-
-def job_of(work: Callable[[], object]) -> Job:
-    from wsgicache.rules.model import Request
-
-    environ = environ_for()
-    key = target_key(environ)
-    assert key is not None
-
-    def run(environ: Environ) -> None:
-        work()
-
-    request = Request()
-    request.environ, request.method, request.key = environ, "GET", key
-    return Job(request, environ, run)
-
-
-def test_threads_are_few_and_go_again() -> None:
-    threads, gate = Threads(workers=2, waiting=5), Gate()
-    for _ in range(2):
-        threads(job_of(gate))
-    gate.until(2)
-    for _ in range(5):
-        threads(job_of(gate))
-    with pytest.raises(RuntimeError, match="5 background validations are waiting"):
-        threads(job_of(gate))
-    assert gate.came == 2
-    gate.open()
-    gate.until(7)
-    eventually(lambda: not threads._workers, "threads stay though there is nothing to do")
-
-
-def test_r44_more_than_the_queue_holds_is_done_by_who_asks() -> None:
-    stage, gate = Stage(runner=Threads(workers=1, waiting=2)), Gate()
-    stage.app.plays(page(b"old", SWR))
-    for number in range(5):
-        stage.get(f"/{number}")
-    stage.clock.advance(11)
-    stage.app.script = lambda environ, place: (
-        Turn(before=gate, reply=page(b"new"))
-        if threading.current_thread().name == "wsgicache-validation"
-        else Turn(reply=page(b"here"))
-    )
-    assert stage.get("/0").body == b"old"
-    gate.until(1)
-    assert [stage.get(f"/{n}").body for n in range(1, 5)] == [b"old", b"old", b"here", b"here"]
-    gate.open()
-    eventually(lambda: not stage.cache.background._given, "jobs stay")
-    assert [stage.get(f"/{n}").body for n in range(5)] == [b"new"] * 3 + [b"here"] * 2
-
-
-def test_an_app_that_exits_ends_no_thread_for_the_others(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    threads, ran = Threads(workers=1), Gate()
-    ran.open()
-
-    def leave() -> None:
-        ran()
-        raise SystemExit
-
-    for number in range(1, 6):
-        threads(job_of(leave))
-        ran.until(number)
-    eventually(lambda: not threads._workers, "a thread that is not there is waited for")
-    assert caplog.text.count("left a background validation") == 5
-
-
-def test_no_more_threads_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    threads = Threads()
-    stage = Stage(runner=threads)
-    stage.stale(page(b"new"))
-
-    def start(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", start)
-    assert stage.get().body == b"new"
-    assert not threads._jobs
-    assert not threads._workers
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_r50_a_child_begins_with_threads_of_its_own() -> None:
-    """What the parent was at is not waited for in the child."""
-    stage, gate = Stage(runner=Threads()), Gate()
-    stage.stale(Turn(before=gate, reply=page(b"of the parent")))
-    stage.get()
-    gate.until(1)
-    child = fork()
-    if not child:
-        code = 1
-        try:
-            stage.app.script = lambda environ, place: Turn(reply=page(b"of the child"))
-            assert stage.get().body == b"old"
-            eventually(lambda: stage.get().body == b"of the child", "the child does not refresh")
-            code = 0
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    gate.open()
-    assert os.waitstatus_to_exitcode(status) == 0
-    eventually(lambda: stage.get().body == b"of the parent", "the parent does not refresh")
-
-
-STUCK = """
-import signal, sys, threading, time
-from tests.rig.app import App, Turn, page
-from tests.scene import FakeClock, environ_for, exchange
-from wsgicache import CacheMiddleware
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's background job
-stuck = threading.Semaphore(0)
-for number in range(3):
-    app, clock = App(page(cache_control="max-age=1, stale-while-revalidate=60")), FakeClock()
-    cache = CacheMiddleware(app, clock=clock)
-    exchange(cache, environ_for())
-    clock.advance(2)
-    app.plays(Turn(before=lambda: (stuck.release(), time.sleep(60))))
-    assert exchange(cache, environ_for()).hit
-    stuck.acquire()
-print("stuck", flush=True)
-if "wait" in sys.argv:
-    time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize("how", ["end", "wait"])
-def test_r46_a_stuck_refresh_keeps_no_process_alive(how: str) -> None:
-    """Three caches, each with a refresh that hangs for a minute: one second for all of them."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", STUCK, how],
-        cwd=Path(__file__).parent.parent,
-        env=environment(),
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        assert process.stdout.readline() == b"stuck\n"
-        began = time.monotonic()
-        if how == "wait":
-            process.send_signal(signal.SIGINT)
-        process.wait(DEADLINE)
-        assert time.monotonic() - began < 10, "a minute is not waited for"
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
 # ── stale where the app fails (D6, RFC 5861 §4) ──────────────────────────────────────────────────
 
 
@@ -832,39 +642,6 @@ def test_debug_shows_errors() -> None:
     with pytest.raises(ValueError, match="on purpose"):
         stage.get()
     assert stage.get().code == 503
-
-
-# ── sixty threads at once (R52) ──────────────────────────────────────────────────────────────────
-
-
-def test_start_and_end_in_any_order() -> None:
-    """The table of jobs is empty again, and no hit was ever lost to it."""
-    stage = Stage(Policy(refresh_ahead=5), runner=Threads(workers=4, waiting=8))
-    stage.app.script = lambda environ, place: Turn(reply=page(cache_control=SWR))
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-
-    def client() -> None:
-        for n in range(100):
-            stage.get(f"/{n % 20}")
-
-    def ticking() -> None:
-        for _ in range(200):
-            stage.clock.advance(1)
-            time.sleep(0)
-
-    try:
-        together(9, lambda number: client() if number else ticking())
-    finally:
-        sys.setswitchinterval(interval)
-    runner = stage.cache.background._runner
-    assert isinstance(runner, Threads)
-    eventually(lambda: not runner._workers, "threads stay")
-    assert isinstance(stage.cache.background, Background)
-    stage.clock.advance(100)
-    assert all(one.until <= stage.clock.now() for one in stage.cache.background._given.values())
-    assert len(stage.cache.flights) == 0
-    stage.app.check_closed()
 
 
 # ── in whose name (Q4, Q6) ───────────────────────────────────────────────────────────────────────

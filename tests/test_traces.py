@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests import test_properties as properties
 from tests.scene import Environ
-from tests.strategies import environs
+from tests.strategies import environs, examples
 from wsgicache import CacheMiddleware
 
 
@@ -45,7 +45,7 @@ def unseen(environ: Environ) -> Environ:
     return left
 
 
-@properties.examples(60)
+@examples(60)
 @given(
     trace=st.lists(
         st.tuples(
