@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from cachelib import SimpleCache
 
 from tests.scene import FakeClock
-from tests.stores.servers import Server
+from tests.stores.servers import PLENTY, Server
+from wsgicache.stores.memcached import MemcachedStore
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +71,12 @@ def clock() -> FakeClock:
 @pytest.fixture
 def cache() -> SimpleCache:
     return SimpleCache(10_000)
+
+
+@pytest.fixture
+def open_store(memcached: Server, namespace: str, clock: FakeClock) -> Callable[..., Any]:
+    def make(servers: Any = None, **options: Any) -> MemcachedStore:
+        how = {"namespace": namespace, "clock": clock, "timeout": PLENTY, **options}
+        return MemcachedStore(servers or memcached.address, **how)
+
+    return make

@@ -13,6 +13,9 @@ from pathlib import Path
 from tests.running import binary
 from tests.servers.process import free_port
 
+PLENTY = 5.0
+"""Seconds for what takes a moment, where the time is not what is tested."""
+
 
 class Server:
     """One server process; `port` stays the same whenever it is started again."""

@@ -21,7 +21,7 @@ from tests.running import eventually, fork, module
 from tests.scene import FakeClock, Scene, environ_for, exchange
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
-from tests.stores.test_memcached import listening
+from tests.stores.talking import listening
 from wsgicache import CacheMiddleware
 from wsgicache.rules.entries import emptied
 from wsgicache.stores import StoreError, addresses, store_from_url
