@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from benchmarks.calls import (
     call,
     compared,
     constantly,
+    content,
     environ,
     fields,
     measure,
@@ -38,6 +40,7 @@ ADDED = "added by wsgicache"
 GROUPS = (CONTENTS, MISSES, PASSING)
 LENGTHS = {"200 B": 200, "2 KiB": LENGTH, "64 KiB": 2**16, "1 MiB": 2**20}
 OURS = "wsgicache"
+ANEW = "wsgicache, another ETag each time"
 
 
 def in_pieces(length: int, size: int) -> WSGIApplication:
@@ -47,6 +50,19 @@ def in_pieces(length: int, size: int) -> WSGIApplication:
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", [*lines])
         return (b"." * size for _ in range(length // size))
+
+    return app
+
+
+def another_each_time(length: int) -> WSGIApplication:
+    """A page that is never kept, with another entity tag whenever it is made."""
+    page, lines = content(length), fields(length, "no-store")[:-2]
+    numbers = count()
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        tag = ("ETag", f'"{next(numbers):016x}"')
+        start_response("200 OK", [*lines, tag, ("Cache-Control", "no-store")])
+        return [page]
 
     return app
 
@@ -73,6 +89,8 @@ def scenarios() -> Iterator[Scenario]:
     yield Scenario(OURS, cold(constantly(LENGTH)), outcome="stored", group=MISSES)
     passing = CacheMiddleware(constantly(LENGTH, "no-store"))
     yield Scenario(OURS, again(passing, environ()), outcome="detail=no-store", group=PASSING)
+    restless = again(CacheMiddleware(another_each_time(LENGTH)), environ())
+    yield Scenario(ANEW, restless, outcome="detail=no-store", group=PASSING)
 
 
 # ── peers ─────────────────────────────────────────────────────────────────────────────────────

@@ -44,7 +44,7 @@ def test_outside_of_any_request_nothing_is_raised() -> None:
         return more * number
 
     assert function(2, more="x") == "xx"
-    assert current().said == []
+    assert current().said == ()
 
 
 def test_after_the_call_nothing_is_left(scene: Scene) -> None:
@@ -76,7 +76,7 @@ def test_an_app_that_raises_leaves_nothing_either(scene: Scene) -> None:
         environ = environ_for(method)
         with pytest.raises(RuntimeError, match="on purpose"):
             exchange(scene.front, environ)
-        assert current().said == []
+        assert current().said == ()
         assert "wsgicache.controls" not in environ
 
 

@@ -133,12 +133,9 @@ class Controls:
     that run in another thread.
     """
 
-    __slots__ = ("late", "said")
-
-    def __init__(self) -> None:
-        self.said: list[Control] = []
-        self.late: Callable[[Control], object] | None = None
-        """Who hears what is said after the head has gone out."""
+    said: tuple[Control, ...] = ()
+    late: Callable[[Control], object] | None = None
+    """Who hears what is said after the head has gone out."""
 
     def say(self, *controls: Control) -> None:
         """Say more of this response; the last word counts. Raises TypeError for what is no control.
@@ -148,14 +145,13 @@ class Controls:
         for control in controls:
             if not isinstance(control, Control):
                 raise TypeError(f"say({control!r}): a control such as no_cache is allowed")
-            self.said.append(control)
+            self.said = (*self.said, control)
             if self.late is not None:
                 self.late(control)
 
     def during(self, environ: WSGIEnvironment, call: Callable[[*Args], R], *args: *Args) -> R:
         """Call, and meanwhile be what *environ* has and what `current` returns."""
-        outer = environ.get(KEY)
-        environ[KEY] = self
+        outer, environ[KEY] = environ.get(KEY), self
         token = _CURRENT.set(self)
         try:
             return call(*args)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from wsgicache.bodies import Primed, Write
 from wsgicache.controls import Controls
-from wsgicache.rules.model import FieldLines
+from wsgicache.rules.model import FieldLines, Head
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication, WSGIEnvironment
-
-Head = tuple[str, FieldLines]
 
 
 class Exchange:
@@ -24,6 +22,7 @@ class Exchange:
     """
 
     head: Head | None = None
+    """Status and fields, once it has started."""
     relayed = False
     """Whether the head has gone on to the client."""
     _sink: Write | None = None

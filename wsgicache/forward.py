@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wsgicache.bodies import Primed, Tee, Write, close
+from wsgicache.collapse import Alone, Heard
 from wsgicache.controls import Control, Controls
 from wsgicache.exchange import Exchange
 from wsgicache.keeping import Keeper
@@ -17,6 +18,7 @@ from wsgicache.rules.freshness import answers_others
 from wsgicache.rules.model import Decision, FieldLines, Request, Response, StoredResponse
 from wsgicache.rules.reuse import may_stand_in
 from wsgicache.rules.saying import Declared
+from wsgicache.rules.storing import FOR_NOW
 from wsgicache.rules.telling import relayed_fields
 
 if TYPE_CHECKING:
@@ -102,11 +104,15 @@ class Forward(Exchange):
             self.keeper.report("raised", "the app raised: a stale response stands in")
             return self._stand_in("detail=raised", None)
         if not self.relayed:
-            response = self._received(body)
-            if self.decision.stored is not None and self._is_for_us(response):
+            heard = self._heard_before()
+            response = None if heard is not None else self._received(body)
+            if response is not None and self._is_for_us(response):
                 return self._use(response)
             try:
-                self.relay(response)
+                if response is not None:
+                    self.relay(response)
+                elif heard is not None:
+                    self._pass_on(heard)
             except BaseException:
                 self._discard(body)
                 raise
@@ -130,10 +136,27 @@ class Forward(Exchange):
         assert self.head is not None
         response = Response(*self.head, body, self.request.looked_up_at)
         # PERF: the time of what is not stored is nobody's concern; 0.3 µs less.
-        if self.decision.stored is not None or self.controls.said or self.routes.speak:
-            self.keeper.receive(response)
-            return self._spoken(response, self.decision.stored)
-        return response
+        if self.decision.stored is None and not self.controls.said and not self.routes.speak:
+            return response
+        self.keeper.receive(response)
+        return self._spoken(response, self.decision.stored)
+
+    def _heard_before(self) -> Heard | None:
+        """What this answer comes to if it is that of a page which is never kept, and says what it
+        said when that was judged."""
+        known = self.request.flight
+        heard = known.heard if type(known) is Alone else None
+        if heard is None or heard.decision is not self.decision or self.controls.said:
+            return None
+        try:
+            return heard if heard.head == self.head and not self.routes.speak else None
+        except Exception:
+            return None  # They are none of PEP 3333, and do not compare.
+
+    def _pass_on(self, heard: Heard) -> None:
+        self.relayed = True
+        self.start_response(heard.head[0], heard.lines[:])
+        self.controls.late = self.keeper.too_late
 
     def _spoken(self, response: Response, stored: StoredResponse | None = None) -> Response:
         environ = self.request.environ
@@ -240,6 +263,7 @@ class Forward(Exchange):
         """Pass the head of the origin's response on; with a Tee for the body if the rules let us
         keep it (§3). Returns what write() has to use."""
         request, decision, keeper = self.request, self.decision, self.keeper
+        alone = request.flight
         if request.method == "POST" and 200 <= response.code < 400:
             overtaken = keeper.emptied_since(request)
             keeper.begin(request, None, keeper.invalidate(request.key, response))
@@ -251,12 +275,15 @@ class Forward(Exchange):
         if decision.stored is not None:
             keeper.supersede(request, decision.stored, response, why_not)
         if why_not is not None:
-            failed = response.code >= 500
-            request.land("failed" if failed else "refused", why_not)
+            request.land("refused" if response.code < 500 else "failed", why_not)
         detail = decision.detail or why_not
-        told = f"fwd={decision.forward}; {said}" + (f"detail={detail}" if detail else "stored")
+        outcome = f"detail={detail}" if detail else "stored"
+        told = f"fwd={decision.forward}; {said}{outcome}"
         self.relayed = True
-        write = self.start_response(response.status, relayed_fields(response, told, self.policy))
+        lines = relayed_fields(response, told, self.policy)
+        if type(alone) is Alone and alone.why == why_not and why_not not in FOR_NOW:
+            alone.hear((response.status, response.fields), decision, lines)
+        write = self.start_response(response.status, lines)
         if why_not is None:
             self._keep(response)
             self.controls.late = _Late(keeper, request, self.tee)

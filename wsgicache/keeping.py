@@ -77,7 +77,7 @@ class Keeper:
             return None
 
     def receive(self, response: Response) -> None:
-        """Note when *response* was received, unless that is known."""
+        """Note when *response* was received, unless that was done."""
         if not response.wall:
             response.wall = self.clock.wall()
             response.received_at = self.clock.now()
@@ -94,10 +94,8 @@ class Keeper:
             self.report("refusal", "a response could not be judged, and is not stored")
             return "error"
 
-    def keep(self, request: Request, response: Response, content: object) -> bool:
+    def keep(self, request: Request, response: Response, content: bytes) -> bool:
         """Store *response* with its *content*, if that is complete (§3.3); whether it was."""
-        if not isinstance(content, bytes) or len(content) > self.policy.max_content:
-            return False
         if not storing.is_complete(response, len(content)):
             return False
         if not content and isinstance(response, Declared) and response.inherited:
@@ -148,7 +146,8 @@ class Keeper:
             why_not, personal = "set-cookie", why_not is None or personal
         fresh = storing.store(renewed, stored.content, self.policy, stored.length)
         fresh.kept = stored.kept
-        fresh.groups = fresh.groups or stored.groups  # named by fields that do not leave, perhaps
+        if stored.groups and not fresh.groups:
+            fresh.groups, fresh.weight = stored.groups, 0  # named by fields that did not leave
         if why_not is None:
             change = validation.freshening(request, stored, renewed, fresh, self.policy)
             self.update(request.key, change)

@@ -33,19 +33,27 @@ class Leading:
         """Lead a flight, or wait for the one ahead and decide again: twice at most, and no longer
         than the policy says. What goes forward then has a flight, which must be landed."""
         key = collapse_key(request, self.policy)
-        refused = self.flights.refused(key, request.began)
+        refused = self.flights.refused(key, request.looked_up_at)
         if refused is not None:
             request.flight, request.too_large = refused, refused.why == "too-large"
             return decision
         deadline = time.monotonic() + self.policy.collapse_timeout
         for _ in range(2):
-            if decision.detail and self.flights.failing(key, request.began):
+            if decision.detail and self.flights.failing(key, request.looked_up_at):
                 break  # The store fails, and goes on: what one gets no other would find.
-            flight, leads = self.flights.board(key)
+            flight, leads = self.flights.board(key, request.looked_up_at)
             if flight is None:
                 break
             if leads:
-                return self._at_the_head(request, decision, flight, deadline)
+                request.flight = flight
+                if self.flights.landed_since(key, request.began):
+                    again = self.decide_again(request)
+                    if again.forward is None:
+                        request.land("kept")
+                        return again
+                if self._shared is None:
+                    return decision
+                return self.elect(request, decision, flight, self._shared, deadline)
             outcome = self.flights.wait(flight, deadline - time.monotonic())
             if outcome not in _LOOKED_AFTER:
                 break
@@ -58,19 +66,6 @@ class Leading:
         alone = self.flights.refused(key, self.clock.now()) or Alone(self.flights, key)
         request.flight, request.too_large = alone, alone.why == "too-large"
         return decision
-
-    def _at_the_head(
-        self, request: Request, decision: Decision, flight: Flight, deadline: float
-    ) -> Decision:
-        request.flight = flight
-        if self.flights.landed_since(flight.key, request.began):
-            again = self.decide_again(request)
-            if again.forward is None:
-                request.land("kept")
-                return again
-        if self._shared is None:
-            return decision
-        return self.elect(request, decision, flight, self._shared, deadline)
 
     def decide_again(self, request: Request, outcome: Outcome = "kept") -> Decision:
         """Look up and decide anew, for a request that has waited for what had that *outcome*."""

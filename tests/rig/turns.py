@@ -125,9 +125,9 @@ def stepping(turns: Turns, patch: pytest.MonkeyPatch, patient: bool) -> None:
     patch.setattr(leading, "time", SimpleNamespace(monotonic=lambda: next(slept), sleep=turns.rest))
     board, land = collapse.Flights.board, collapse.Flights.land
 
-    def stepped_board(self: Any, key: Any) -> Any:
+    def stepped_board(self: Any, *given: Any) -> Any:
         turns.step()
-        return board(self, key)
+        return board(self, *given)
 
     def stepped_land(self: Any, *given: Any) -> None:
         turns.step()

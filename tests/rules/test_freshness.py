@@ -11,6 +11,7 @@ from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.freshness import (
     HEURISTICALLY_CACHEABLE,
+    Terms,
     answers_others,
     controls,
     corrected_initial_age,
@@ -305,7 +306,7 @@ ANSWERING = rows(
 
 def test_terms_are_worked_out_once() -> None:
     response = answer(200, cache_control="max-age=60, stale-while-revalidate=5")
-    assert terms(response, SAFE) == (True, 60, 5, 0)
+    assert terms(response, SAFE) == Terms(True, 60, 5, 0, 0)
     assert terms(response, SAFE) is terms(response, SAFE)
 
 

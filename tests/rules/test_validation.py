@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
@@ -218,7 +219,7 @@ def test_freshened(stored: dict[str, Any], fields: dict[str, Any], about: bool) 
 
 def renewed_fields(
     stored: StoredResponse, *fields: tuple[str, str], **named: Any
-) -> dict[str, str]:
+) -> Mapping[str, str]:
     """The fields of *stored* after a 304."""
     renewed = updated(stored, answer(304, *fields, **named))
     return renewed.values

@@ -122,12 +122,13 @@ def dropping(request: Request, policy: Policy) -> Change:
 def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> Values:
     """What selects a response for *request*: what a proxy forwarded, what Vary names (§4.1) and
     what is implied. *nominated* ends with that."""
-    environ, any_order = request.environ, policy.normalize_language
-    implied = (environ.get("RAW_URI"), environ.get("REQUEST_URI"), environ.get("SCRIPT_NAME"))
+    environ = request.environ
+    raw, target, mount = map(environ.get, ("RAW_URI", "REQUEST_URI", "SCRIPT_NAME"))
     if len(nominated) == len(IMPLIED):
-        return (request.forwarded, *implied)
+        return (request.forwarded, raw, target, mount)
+    any_order = policy.normalize_language
     named = [selecting_value(environ, key, any_order) for key in nominated[: -len(IMPLIED)]]
-    return (request.forwarded, *named, *implied)
+    return (request.forwarded, *named, raw, target, mount)
 
 
 def selector_of(

@@ -155,6 +155,8 @@ class Terms(NamedTuple):
     stale_while_revalidate: float
     stale_if_error: float
     """Past its lifetime (RFC 5861)."""
+    initial_age: float
+    """When it was received (§4.2.3)."""
 
 
 def terms(response: Response, policy: Policy) -> Terms:
@@ -177,7 +179,8 @@ def terms(response: Response, policy: Policy) -> Terms:
     if response.code >= 400 and is_clipped(response.code, policy):
         assert policy.error_lifetime is not None
         lifetime, validating, failing = min(lifetime, policy.error_lifetime), 0, 0
-    response.terms = known = Terms(explicit is not None, lifetime, validating or 0, failing)
+    age = corrected_initial_age(response)
+    known = response.terms = Terms(explicit is not None, lifetime, validating or 0, failing, age)
     return known
 
 
@@ -187,4 +190,4 @@ def answers_others(response: Response, policy: Policy) -> bool:
     if controls(response, policy).directives.get("no-cache", "") is None:
         return False
     known = terms(response, policy)
-    return known.lifetime + known.stale_while_revalidate > corrected_initial_age(response)
+    return known.lifetime + known.stale_while_revalidate > known.initial_age

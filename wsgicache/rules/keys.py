@@ -18,7 +18,7 @@ from wsgicache.rules.fields import normal_languages, without_optional_space
 Key = tuple[str, str, str, str]
 """Scheme, host, path (SCRIPT_NAME + PATH_INFO, as WSGI decodes it) and query of a target URI."""
 
-Values = tuple[object, ...]
+Values = tuple[str | tuple[str, ...] | None, ...]
 """What selects one stored response of a key: what a proxy forwarded of the request, then the
 nominated fields, of which some are implied."""
 

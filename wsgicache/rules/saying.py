@@ -130,8 +130,6 @@ class Sources(NamedTuple):
 class Declared(Response):
     """A response whose fields say what was said of it."""
 
-    __slots__ = ("inherited", "refused")
-
     inherited: bool
     """Whether its lifetime is none that itself or its view has given."""
     refused: bool

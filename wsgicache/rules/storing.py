@@ -19,7 +19,6 @@ from wsgicache.rules.freshness import (
     HEURISTICALLY_CACHEABLE,
     Controls,
     controls,
-    corrected_initial_age,
     date_value,
     explicit_lifetime,
     terms,
@@ -47,6 +46,9 @@ _NOT_FOR_CACHES = frozenset({428, 429, 431, 511})
 
 ABOUT_THE_REQUEST = frozenset({"method", "authorization", "cookie", "range", "request-no-store"})
 """Refusals that say nothing of what other requests may be answered."""
+
+FOR_NOW = frozenset({"malformed", "error", "changed", "freshness", "too-large"})
+"""Refusals that the same status and fields need not meet again."""
 
 ABOUT_WHO_ASKS = frozenset({206, 401, 407, 412, 416, 429})
 """Status codes of answers that say nothing of it, either (RFC 9110 §15, RFC 6585 §4)."""
@@ -203,6 +205,9 @@ def content_span(response: Response) -> tuple[int, int, int | None] | None:
     return parse_content_range(response.field("content-range"))
 
 
+_ADDED = 128
+"""More characters than this cache adds to the fields that it stores."""
+
 _NO_CONTENT = frozenset({204, 304})
 
 
@@ -259,7 +264,7 @@ def store(
         ]
     stored.content = content
     stored.length = length
-    stored.generated_at = response.received_at - corrected_initial_age(response)
+    stored.generated_at = response.received_at - known.initial_age
     stored.freshness_lifetime = stored.refresh_age = known.lifetime
     if policy.refresh_ahead:
         # Never earlier than half-way: a window longer than the life would never close.
@@ -284,8 +289,9 @@ def store(
     stored.span = content_span(response) if code == 206 else None
     stored.groups = groups_of(response) or ()
     stored.asked_at, stored.born = NEVER, 0
-    stored.weight, stored.aged, stored.kept = 0, UNAGED, None
+    stored.aged, stored.kept = UNAGED, None
     stored.__post_init__()
+    stored.weigh(response.size and response.size + _ADDED)
     return stored
 
 
@@ -298,8 +304,8 @@ def _stored_fields(
     if "connection" in values:
         gone = gone.union(field_names(values["connection"]) or ())
     # A field list says what must not be sent again without asking the origin (§5.2.2.4, §5.2.2.7).
-    for name in ("no-cache", "private"):
-        if (listed := directives.get(name)) is not None:
+    if "no-cache" in directives or "private" in directives:
+        for listed in (directives.get("no-cache"), directives.get("private")):
             gone = gone.union(field_names(listed) or ())
     said = str(length)
     told = values.get("content-length") == said and response.code not in _NO_CONTENT

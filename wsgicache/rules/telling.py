@@ -36,16 +36,14 @@ def relayed_fields(response: Response, told: str, policy: Policy) -> FieldLines:
     if policy.cache_status and "cache-status" in values:
         gone = gone.union(("cache-status",))
         name = ", ".join([*nearer_caches(response), name])
-    if gone.isdisjoint(values):
-        fields = list(response.fields)
-    else:
-        named = zip(response.names, response.fields, strict=True)
+    fields = response.fields
+    if not gone.isdisjoint(values):
+        named = zip(response.names, fields, strict=True)
         fields = [line for name_of, line in named if name_of not in gone]
-    if policy.cache_status:
-        fields.append(("Cache-Status", f"{name}; {told}"))
+    more = [("Cache-Status", f"{name}; {told}")] if policy.cache_status else []
     if policy.x_cache:
-        fields.append(("X-Cache", "MISS"))
-    return fields
+        more.append(("X-Cache", "MISS"))
+    return [*fields, *more]
 
 
 def refused_fields(policy: Policy) -> FieldLines:

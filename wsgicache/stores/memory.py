@@ -11,19 +11,14 @@ import os
 import threading
 import weakref
 from collections.abc import Sequence
-from itertools import chain
 
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
-from wsgicache.rules.keys import Key, Selector
+from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 from wsgicache.stores import Change
 
 _NODE_BYTES = 900
 """A node, its key and their places in tables, beside what is counted by length."""
-_RESPONSE_BYTES = 1100
-"""A stored response with its selecting values, beside fields and content."""
-_FIELD_BYTES = 170
-"""A field line beside its characters: a tuple, two strings, places in two lists."""
 _MOST_GROUPS = 10_000
 """Purged groups that are remembered one by one."""
 
@@ -33,27 +28,9 @@ def entry_bytes(key: Key, entry: CacheEntry) -> int:
     scheme, host, path, query = key
     total = _NODE_BYTES + len(scheme) + len(host) + len(path) + len(query)
     for selector, stored in entry.responses.items():
-        total += stored.weight or _weigh(selector, stored)
+        total += stored.weight or stored.weigh()
+        total += 64 * len(selector) + sum(map(len, filter(None, selector)))
     return total
-
-
-def _text_bytes(texts: object) -> int:
-    if isinstance(texts, str):
-        return 64 + len(texts)
-    return sum(map(_text_bytes, texts)) if isinstance(texts, tuple) else 64
-
-
-def _weigh(selector: Selector, stored: StoredResponse) -> int:
-    lines = [*stored.fields, *stored.withheld] if stored.withheld else stored.fields
-    weight = _RESPONSE_BYTES + _FIELD_BYTES * len(lines) + len("".join(chain.from_iterable(lines)))
-    if stored.content is not None:
-        weight += stored.length
-    if stored.groups:
-        weight += _text_bytes(stored.groups)
-    for value in selector:
-        weight += 64 + len(value) if isinstance(value, str) else 64
-    stored.weight = weight + len(stored.cache_status)
-    return stored.weight
 
 
 class _Node:
