@@ -33,7 +33,7 @@ from wsgicache import (
     no_cache,
     vary,
 )
-from wsgicache.rules.model import Response
+from wsgicache.rules.response import Response
 
 # ── Words ────────────────────────────────────────────────────────────────────────────────────────
 

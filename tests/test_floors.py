@@ -18,9 +18,10 @@ PACKAGE = ROOT / "wsgicache"
 SUITE = ROOT.parent / "shared" / "conformance" / "suite.json"
 
 FLOORS = """
-    rules.dates rules.fields rules.names
+    rules.dates rules.fields rules.names rules.ranges
     rules.keys rules.writing
     rules.model
+    rules.response
     rules.saying
     rules.policy
     rules.conditional rules.entries rules.freshness rules.reading rules.validators
@@ -33,7 +34,7 @@ FLOORS = """
         stores.nodes stores.packing stores.memo
     background decorators exchange keeping routes stores.contents stores.generations stores.urls
     purge routing static stores.packed stores.tiered
-    forward leading stores.cachelib stores.memcached stores.redis
+    forward leading passing stores.cachelib stores.memcached stores.redis
     middleware
     flask
     wsgicache

@@ -12,7 +12,8 @@ import pytest
 from tests.scene import Environ, Exchange, FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy, cache_for, current
 from wsgicache.collapse import Alone
-from wsgicache.rules.model import Request, Response
+from wsgicache.rules.model import Request
+from wsgicache.rules.response import Response
 
 NO_STORE = ("Cache-Control", "no-store")
 TYPE = ("Content-Type", "text/plain")

@@ -15,7 +15,7 @@ from werkzeug.http import http_date
 
 from tests.scene import EPOCH, steps
 from tests.strategies import any_text, examples, header_value
-from wsgicache.rules import dates, fields, keys
+from wsgicache.rules import dates, fields, keys, ranges
 
 NOW = EPOCH
 BASE = ("http", "h", "/a", "")
@@ -30,10 +30,10 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "date": lambda text: dates.parse_date(text, NOW),
     "entity tags": fields.entity_tags,
     "entity tag": fields.is_entity_tag,
-    "ranges": lambda text: fields.parse_ranges(text, 1000, 16),
-    "content-range": fields.parse_content_range,
-    "selecting value": fields.without_optional_space,
-    "languages": fields.normal_languages,
+    "ranges": lambda text: ranges.parse_ranges(text, 1000, 16),
+    "content-range": ranges.parse_content_range,
+    "selecting value": keys.without_optional_space,
+    "languages": keys.normal_languages,
     "host": lambda text: keys.canonical_host("http", text),
     "url": keys.key_of_url,
     "location": lambda text: keys.same_origin_key(BASE, text),
@@ -136,7 +136,7 @@ def test_p3_only_space_and_tab_are_space(space: str, left: bool) -> None:
     assert fields.parse_age(padded("5")) == 0
     assert dates.parse_date(padded("Tue, 14 Nov 2023 22:13:20 GMT"), NOW) is None
     assert keys.canonical_host("http", padded("h")) is None
-    assert fields.parse_ranges(padded("bytes=0-0"), 10, 16) is None
+    assert ranges.parse_ranges(padded("bytes=0-0"), 10, 16) is None
     assert fields.field_names(padded("accept")) is None
     # A directive glued to such a character is malformed: the restrictive word in it counts.
     assert "no-store" in fields.parse_cache_control(padded("no-store"))
@@ -153,8 +153,8 @@ def test_p3_nothing_matches_up_to_a_line_end(line_end: str) -> None:
     assert fields.delta_seconds("5" + line_end) is None
     assert not fields.is_entity_tag('"a"' + line_end)
     assert dates.parse_date("Tue, 14 Nov 2023 22:13:20 GMT" + line_end, NOW) is None
-    assert fields.parse_content_range("bytes 0-0/1" + line_end) is None
-    assert fields.parse_ranges("bytes=0-0" + line_end, 10, 16) is None
+    assert ranges.parse_content_range("bytes 0-0/1" + line_end) is None
+    assert ranges.parse_ranges("bytes=0-0" + line_end, 10, 16) is None
 
 
 FORMS = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b {day:2} %H:%M:%S %Y")

@@ -24,7 +24,7 @@ from wsgicache.purge import Purged, Purging
 from wsgicache.routes import Route
 from wsgicache.rules.groups import groups_of, invalidated_groups, names_of
 from wsgicache.rules.keys import Key, key_of_url, target_key
-from wsgicache.rules.model import Response
+from wsgicache.rules.response import Response
 from wsgicache.stores import StoreError
 
 URL = "http://example.org/"

@@ -41,6 +41,17 @@ def known(function: str, names: Iterable[str], allowed: Iterable[str]) -> None:
             raise TypeError(f"{function}({name}=…): {', '.join(sorted(allowed))} are allowed")
 
 
+def has_methods(function: str, name: str, value: object, *methods: str) -> None:
+    """Raise TypeError where *value* is given and has not all of these *methods*, or is the class in
+    place of one of its objects."""
+    right = all(callable(getattr(value, method, None)) for method in methods)
+    if value is not None and (not right or isinstance(value, type)):
+        raise TypeError(
+            f"{function}({name}={value!r}): an object with the methods "
+            f"{', '.join(methods)} is allowed"
+        )
+
+
 def flags(function: str, **values: object) -> None:
     """Raise TypeError for what is neither True nor False."""
     for name, value in values.items():

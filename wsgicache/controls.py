@@ -20,7 +20,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, overload
 
 from wsgicache.bodies import close
-from wsgicache.rules.model import Response
+from wsgicache.rules.response import Response
 from wsgicache.rules.saying import NO_STORE, Said, forbidding
 
 if TYPE_CHECKING:

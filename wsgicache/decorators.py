@@ -15,7 +15,7 @@ from wsgicache import arguments
 from wsgicache.arguments import Seconds, Status
 from wsgicache.controls import Control, Statuses
 from wsgicache.rules.fields import Directives
-from wsgicache.rules.model import Response
+from wsgicache.rules.response import Response
 from wsgicache.rules.saying import NEVER, Said
 
 if TYPE_CHECKING:

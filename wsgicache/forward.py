@@ -15,7 +15,8 @@ from wsgicache.routing import Routes
 from wsgicache.rules import partial, validation
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.freshness import answers_others
-from wsgicache.rules.model import Decision, FieldLines, Request, Response, StoredResponse
+from wsgicache.rules.model import Decision, FieldLines, Request, StoredResponse
+from wsgicache.rules.response import Response
 from wsgicache.rules.reuse import may_stand_in
 from wsgicache.rules.saying import Declared
 from wsgicache.rules.storing import FOR_NOW

@@ -14,8 +14,9 @@ from wsgicache.reporting import Reporter
 from wsgicache.rules import entries, partial, storing, validation
 from wsgicache.rules.groups import invalidated_groups, origin_of
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, Request, Response, StoredResponse
+from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, Request, StoredResponse
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.response import Response
 from wsgicache.rules.saying import Declared
 from wsgicache.stores import Grouping, SharedStore, Store
 

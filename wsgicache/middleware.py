@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from wsgicache.arguments import has_methods
 from wsgicache.background import Background, Runner, described
-from wsgicache.bodies import Primed, Write, close
+from wsgicache.bodies import Write, close
 from wsgicache.clock import SYSTEM_CLOCK, Clock
-from wsgicache.controls import Controls
 from wsgicache.forward import Forward, Reuse
 from wsgicache.keeping import Keeper
 from wsgicache.leading import Leading
+from wsgicache.passing import Passing
 from wsgicache.purge import Purging, answer_purge, checked_token
 from wsgicache.reporting import Reporter, log
 from wsgicache.routes import Route
 from wsgicache.routing import Routes
 from wsgicache.rules import conditional
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import (
-    URI_MISS,
-    Decision,
-    FieldLines,
-    Request,
-    Response,
-)
+from wsgicache.rules.model import URI_MISS, Decision, FieldLines, Request
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.reading import read
 from wsgicache.rules.reuse import (
@@ -34,7 +29,7 @@ from wsgicache.rules.reuse import (
     may_collapse,
     select,
 )
-from wsgicache.rules.telling import refused_fields, relayed_fields, reused_lines
+from wsgicache.rules.telling import refused_fields, reused_lines
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.switch import OffFile, off_at_start
 
@@ -74,18 +69,8 @@ class CacheMiddleware(Purging):
             raise TypeError(f"CacheMiddleware({app!r}): a WSGI application is allowed, a callable")
         if policy is not None and not isinstance(policy, Policy):
             raise TypeError(f"CacheMiddleware(policy={policy!r}): a Policy is allowed")
-        for option, value, methods in (
-            ("store", store, ("get", "content", "update")),
-            ("clock", clock, ("now", "wall")),
-        ):
-            if value is not None and (
-                isinstance(value, type)  # the class, not one of its objects
-                or not all(callable(getattr(value, m, None)) for m in methods)
-            ):
-                raise TypeError(
-                    f"CacheMiddleware({option}={value!r}): an object with the methods "
-                    f"{', '.join(methods)} is allowed"
-                )
+        has_methods("CacheMiddleware", "store", store, "get", "content", "update")
+        has_methods("CacheMiddleware", "clock", clock, "now", "wall")
         if runner is not None and not callable(runner):
             raise TypeError(f"CacheMiddleware(runner={runner!r}): a callable is allowed")
         self.app = app
@@ -102,6 +87,7 @@ class CacheMiddleware(Purging):
         self.flights = self.leading.flights
         self.background = Background(self.validate, runner, self.clock, self.report)
         self.routes = Routes(routes, self.policy)
+        self.passing = Passing(self.keeper, self.routes)
         self._read = self.routes.read if self.routes.are_early else read
         self._warned = False
 
@@ -113,9 +99,8 @@ class CacheMiddleware(Purging):
             if method == "PURGE" and self._purge_token is not None:
                 return self.write_through(environ, method, start_response)
             # What is changed meanwhile must not come back when the cache does.
-            changes = None if method in SAFE else self.invalidating(environ)
-            told = "fwd=bypass; detail=off"
-            return self.pass_through(environ, start_response, told, changes, whole=True)
+            told, unsafe = "fwd=bypass; detail=off", method not in SAFE
+            return self.pass_through(environ, start_response, told, unsafe=unsafe, whole=True)
         if method != "GET" and method != "HEAD":
             return self.write_through(environ, method, start_response)
         try:
@@ -235,8 +220,8 @@ class CacheMiddleware(Purging):
     ) -> Iterable[bytes]:
         """Forward an uncacheable method; a success invalidates what it changed (§4, §4.4)."""
         if self.routes.are_early and self.routes.matching(environ).early.exempt:
-            changes = None if method in SAFE else self.invalidating(environ)
-            return self.pass_through(environ, start_response, "fwd=bypass; detail=exempt", changes)
+            told, unsafe = "fwd=bypass; detail=exempt", method not in SAFE
+            return self.pass_through(environ, start_response, told, unsafe=unsafe)
         if method in SAFE:
             return self.pass_through(environ, start_response, "fwd=method")
         if method == "PURGE" and self._purge_token is not None:
@@ -250,62 +235,20 @@ class CacheMiddleware(Purging):
             if isinstance(request, Request) and request.key == filed:
                 self.keeper.begin(request, self.keeper.entry(request), self.clock.now())
                 return self.forward(request, Decision("method"), start_response)
-        return self.pass_through(environ, start_response, "fwd=method", self.invalidating(environ))
-
-    def invalidating(self, environ: WSGIEnvironment) -> Callable[[Response], None]:
-        """What to do when the response to an unsafe request is known (§4.4)."""
-
-        try:
-            key = self.routes.key(environ)
-        except Exception:
-            key = None
-
-        def on_response(response: Response) -> None:
-            if key is not None and 200 <= response.code < 400:
-                self.keeper.invalidate(key, response)
-
-        return on_response
+        return self.pass_through(environ, start_response, "fwd=method", unsafe=True)
 
     def pass_through(
         self,
         environ: WSGIEnvironment,
         start_response: StartResponse,
         told: str,
-        on_response: Callable[[Response], None] | None = None,
+        *,
+        unsafe: bool = False,
         whole: bool = False,
     ) -> Iterable[bytes]:
-        """Let the app answer, body and all untouched; only the head is looked at. It sees the
-        request *whole*, or without what routes say that it does not need."""
-        matching = self.routes.matching(environ)
-        controls = Controls()
-        if not whole:
-            environ = matching.early.trimmed(environ)
-        seen = dict(environ)  # the app may change its own
-        started = False
-
-        def start(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
-            nonlocal started
-            started = True
-            response = Response(status, fields, wall=self.clock.wall())
-            if on_response is not None:
-                on_response(response)
-            response = self.routes.spoken(response, controls, matching, seen)
-            head = relayed_fields(response, told, self.policy)
-            if exc_info is None:
-                return start_response(status, head)
-            return start_response(status, head, exc_info)
-
-        body = controls.during(environ, self.app, environ, start)
-        if started or body is None or isinstance(body, list | tuple):
-            return body
-        # A lazy app speaks when it starts.
-        primed = Primed(body)
-        try:
-            controls.during(environ, primed.advance, lambda: started)
-        except BaseException:
-            primed.close()
-            raise
-        return primed
+        """Let the app answer, past the cache; an *unsafe* request may change what that holds."""
+        changes = self.passing.invalidating(environ) if unsafe else None
+        return self.passing.through(self.app, environ, start_response, told, changes, whole)
 
     # ── background validation (RFC 5861 §3) ────────────────────────────────────────────────────
 

@@ -12,9 +12,10 @@ from urllib.parse import unquote_plus
 from wsgicache.controls import Controls
 from wsgicache.routes import Route, VaryBy
 from wsgicache.rules.keys import Key, canonical_host, target_key
-from wsgicache.rules.model import CacheEntry, Request, Response, StoredResponse
+from wsgicache.rules.model import CacheEntry, Request, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.reading import read
+from wsgicache.rules.response import Response
 from wsgicache.rules.saying import Said, Sources, Speaking, declared, forbidding
 from wsgicache.rules.validation import background_environ
 

@@ -11,7 +11,7 @@ from wsgicache.controls import Control
 from wsgicache.decorators import cache_control
 from wsgicache.routes import Route
 from wsgicache.rules.dates import parse_date
-from wsgicache.rules.model import Response
+from wsgicache.rules.response import Response
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

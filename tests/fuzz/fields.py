@@ -14,6 +14,7 @@ from tests.rules.messages import SAFE, answer, asked
 from tests.scene import EPOCH
 from wsgicache.purge import key_of
 from wsgicache.rules import dates, fields, freshness, keys, storing
+from wsgicache.rules.ranges import parse_content_range, parse_ranges
 from wsgicache.stores.naming import Names, key_of_echo
 
 RESTRICTIVE = ("no-store", "private", "no-cache", "must-revalidate", "proxy-revalidate")
@@ -104,8 +105,8 @@ def vary(data: bytes) -> None:
         changed = {**environ, name: environ[name] + "y"}
         assert keys.selecting_value(changed, name, False) != value
     for line in lines:
-        again = fields.without_optional_space(line)
-        assert fields.without_optional_space(again) == again, (line, again)
+        again = keys.without_optional_space(line)
+        assert keys.without_optional_space(again) == again, (line, again)
 
 
 # ── dates (H7) ───────────────────────────────────────────────────────────────────────────────────
@@ -176,9 +177,9 @@ def ranges(data: bytes) -> None:
     source = Source(data)
     length, most = source.pick(LENGTHS), 1 + source.byte() % 20
     text = source.rest().decode("latin-1")
-    fields.parse_content_range(text)
+    parse_content_range(text)
     for value in (text, f"bytes={text}"):
-        found = fields.parse_ranges(value, length, most)
+        found = parse_ranges(value, length, most)
         if found is None:
             continue
         assert len(found) <= most
@@ -186,12 +187,12 @@ def ranges(data: bytes) -> None:
             assert 0 <= first <= last < length, found
         assert sum(last - first + 1 for first, last in found) <= length
         assert found == naive_ranges(value, length), (value, length)
-    part = fields.parse_content_range(text)
+    part = parse_content_range(text)
     if part is not None:
         first, last, whole = part
         assert 0 <= first <= last
         assert whole is None or last < whole
-        assert part == fields.parse_content_range(f"bytes {first}-{last}/{whole or '*'}")
+        assert part == parse_content_range(f"bytes {first}-{last}/{whole or '*'}")
 
 
 def naive_ranges(value: str, length: int) -> list[tuple[int, int]]:

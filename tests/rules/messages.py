@@ -9,8 +9,9 @@ from werkzeug.http import http_date
 
 from tests.scene import EPOCH, Environ, Field, Reply, environ_for, named_fields
 from wsgicache import Policy
-from wsgicache.rules.model import Request, Response, StoredResponse
+from wsgicache.rules.model import Request, StoredResponse
 from wsgicache.rules.reading import read
+from wsgicache.rules.response import Response
 from wsgicache.rules.storing import store
 
 SAFE, RFC = Policy(), Policy.rfc()

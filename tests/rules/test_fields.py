@@ -14,16 +14,14 @@ from wsgicache.rules.fields import (
     environ_key,
     field_names,
     is_entity_tag,
-    normal_languages,
     parse_age,
     parse_cache_control,
-    parse_content_range,
-    parse_ranges,
     parse_targeted,
     parse_vary,
     weak_match,
-    without_optional_space,
 )
+from wsgicache.rules.keys import normal_languages, without_optional_space
+from wsgicache.rules.ranges import parse_content_range, parse_ranges
 
 # ── Cache-Control ────────────────────────────────────────────────────────────────────────────────
 

@@ -10,8 +10,9 @@ from tests.rules.messages import RFC, SAFE, answer, asked, date, kept, rows
 from tests.scene import FieldValue
 from wsgicache import Policy
 from wsgicache.rules.entries import adding
-from wsgicache.rules.model import CacheEntry, Response, StoredResponse
+from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.rules.partial import combining, completed, completing, part_or_whole, strong_etag
+from wsgicache.rules.response import Response
 
 DIGITS = b"0123456789"
 TAG: dict[str, Any] = {"etag": '"v1"'}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.rules.messages import RFC, answer, date, kept, rows
-from wsgicache.rules.model import Response, StoredResponse
+from wsgicache.rules.model import StoredResponse
+from wsgicache.rules.response import Response
 from wsgicache.rules.saying import (
     NEVER,
     NO_STORE,

@@ -11,7 +11,7 @@ from tests.scene import EPOCH, Field
 from wsgicache import Policy
 from wsgicache.rules.conditional import not_modified_fields
 from wsgicache.rules.freshness import HEURISTICALLY_CACHEABLE
-from wsgicache.rules.model import MAX_FIELDS, Response
+from wsgicache.rules.response import MAX_FIELDS, Response
 from wsgicache.rules.storing import (
     UNDERSTOOD,
     content_span,

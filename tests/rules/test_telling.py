@@ -8,7 +8,7 @@ import pytest
 
 from tests.rules.messages import SAFE, answer, kept, rows
 from wsgicache import Policy
-from wsgicache.rules.model import Response
+from wsgicache.rules.response import Response
 from wsgicache.rules.telling import refused_fields, relayed_fields, reused_lines
 
 QUIET, LOUD = Policy(cache_status=False), Policy(name="mine", x_cache=True)

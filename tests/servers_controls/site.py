@@ -35,7 +35,7 @@ from wsgicache import (
     no_cache,
     vary,
 )
-from wsgicache.rules.model import Response
+from wsgicache.rules.response import Response
 
 Environ = dict[str, Any]
 NEVER = "no-store, no-cache, must-revalidate, max-age=0"

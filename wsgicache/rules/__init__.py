@@ -5,9 +5,17 @@ The questions a cache asks, in the order it asks them, and where each is answere
 ============== =========================================== ===============================
 module         question                                    sections
 ============== =========================================== ===============================
-``fields``     what does this text say?                    9110 §5, §14.1; 9111 §1.2.2, §5
+``fields``     what does this text say?                    9110 §5; 9111 §1.2.2, §5
+``dates``      when?                                       9110 §5.6.7
+``ranges``     which bytes?                                9110 §14
+``names``      which fields stay here?                     9110 §7.6.1; 9111 §3.1; 9213
 ``keys``       which URI, which variant?                   9111 §2, §4.1, §4.4
 ``model``      the nouns                                   design of this package
+``response``   what does the app say?                      9110 §5; PEP 3333
+``policy``     what does the operator want?                design of this package
+``groups``     what belongs together?                      9875
+``validators`` what tells its states apart?                9111 §4.3.1; 9110 §8.8
+``entries``    how is it filed?                            9111 §4.1, §4.4
 ``freshness``  for how long, and how old?                  9111 §4.2; 5861; 9213
 ``reading``    what does the request say?                  9111 §3.5, §5.2.1; 9110 §7
 ``reuse``      may we use it?                              9111 §4, §4.2.4, §5.2.1

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from uuid import uuid4
 
 from wsgicache.rules.dates import parse_date
-from wsgicache.rules.fields import entity_tags, parse_ranges, weak_match
+from wsgicache.rules.fields import entity_tags, weak_match
 from wsgicache.rules.model import FieldLines, Request, StoredResponse
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.ranges import parse_ranges
 
 NOT_MODIFIED = "304 Not Modified"
 PARTIAL_CONTENT = "206 Partial Content"

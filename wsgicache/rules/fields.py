@@ -7,7 +7,6 @@ length of the text. Only ASCII digits are digits, only space and tab are white s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 
 Directives = dict[str, str | None]
@@ -187,7 +186,7 @@ def is_structured_list(value: str) -> bool:
         return False
 
 
-# ── Age, Vary, validators, ranges ──────────────────────────────────────────────────────────────
+# ── Age, Vary, validators ──────────────────────────────────────────────────────────────────────
 
 
 def parse_age(value: str | None) -> int:
@@ -259,103 +258,3 @@ def entity_tags(value: str) -> list[str]:
 def weak_match(one: str, other: str) -> bool:
     """Weak comparison of two entity tags (RFC 9110 §8.8.3.2)."""
     return one.removeprefix("W/") == other.removeprefix("W/")
-
-
-_RANGE = re.compile(r"([0-9]*)-([0-9]*)")
-_UNIT = "bytes="
-
-
-def parse_ranges(value: str, length: int, most: int) -> list[tuple[int, int]] | None:
-    """The satisfiable ranges of a Range field as (first, last) of *length* bytes (RFC 9110 §14.1).
-
-    None where the field is to be ignored: another unit, a malformed or reversed range, more than
-    *most* of them, or ranges that together are larger than the whole. An empty list is
-    unsatisfiable (416).
-    """
-    if value[: len(_UNIT)].lower() != _UNIT:
-        return None
-    if value.count(",") >= most:
-        return None
-    ranges: list[tuple[int, int]] = []
-    for member in value[len(_UNIT) :].split(","):
-        member = member.strip(" \t")
-        if not member:
-            continue
-        found = _RANGE.fullmatch(member)
-        if found is None or found[0] == "-":
-            return None
-        first, last = map(_position, found.groups())
-        if first is None:
-            assert last is not None
-            if last and not length:
-                return None  # All there is: nothing, which no Content-Range can say.
-            if last:
-                ranges.append((max(0, length - last), length - 1))
-            continue
-        if last is not None and last < first:
-            return None
-        if first < length:
-            ranges.append((first, length - 1 if last is None else min(last, length - 1)))
-    if length == 0:
-        return []
-    if sum(last - first + 1 for first, last in ranges) > length:
-        return None
-    return ranges
-
-
-def _position(digits: str) -> int | None:
-    if not digits:
-        return None
-    significant = digits.lstrip("0") or "0"
-    return int(significant) if len(significant) <= 18 else 10**18
-
-
-_CONTENT_RANGE = re.compile(
-    r"bytes[ \t]+([0-9]{1,18})-([0-9]{1,18})/(\*|[0-9]{1,18})", re.IGNORECASE
-)
-
-
-def parse_content_range(value: str | None) -> tuple[int, int, int | None] | None:
-    """First, last and complete length of a Content-Range in bytes (RFC 9110 §14.4), or None."""
-    found = _CONTENT_RANGE.fullmatch(value.strip(" \t")) if value else None
-    if found is None:
-        return None
-    first, last = int(found[1]), int(found[2])
-    length = None if found[3] == "*" else int(found[3])
-    if last < first or (length is not None and last >= length):
-        return None
-    return first, last, length
-
-
-# ── Selecting values (§4.1) ────────────────────────────────────────────────────────────────────
-
-_LIST_PIECE = re.compile(r'"(?:[^"\\]++|\\.?)*+"?|[ \t]*+,[ \t]*+|[ \t]++|[^", \t]++', re.DOTALL)
-
-
-def without_optional_space(value: str) -> str:
-    """*value* without the white space that means nothing: around commas and at the ends (§4.1)."""
-    pieces = _LIST_PIECE.findall(value.strip(" \t"))
-    return "".join(piece if piece[0] == '"' else _tight(piece) for piece in pieces)
-
-
-def _tight(piece: str) -> str:
-    stripped = piece.strip(" \t")
-    return stripped if stripped or not piece else " "
-
-
-def normal_languages(value: str) -> str:
-    """An Accept-Language value with case, space and order made one (§4.1, RFC 9110 §12.5.4)."""
-    members: list[tuple[float, str]] = []
-    for member in value.lower().split(","):
-        language, _, parameter = member.partition(";")
-        weight = parameter.strip(" \t").removeprefix("q=").strip(" \t")
-        try:
-            quality = float(weight) if re.fullmatch(r"[0-9.]{1,5}", weight) else 1.0
-        except ValueError:
-            quality = 1.0
-        if language.strip(" \t"):
-            members.append((-quality, language.strip(" \t")))
-    return ",".join(f"{language};q={-rank:g}" for rank, language in sorted(members))
-
-
-Normaliser = Callable[[str], str]

@@ -14,8 +14,8 @@ from wsgicache.rules.fields import (
     parse_cache_control,
     parse_targeted,
 )
-from wsgicache.rules.model import Response
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.response import Response
 
 HEURISTICALLY_CACHEABLE = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})
 """Status codes whose responses may be reused without explicit freshness (RFC 9110 §15.1)."""

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from wsgicache.rules.entries import softened
 from wsgicache.rules.keys import Key, Selector
-from wsgicache.rules.model import NEVER, CacheEntry, Response, StoredResponse
+from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
+from wsgicache.rules.response import Response
 
 MOST_GROUPS = 128
 MOST_TEXT = 16_384

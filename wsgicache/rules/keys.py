@@ -13,8 +13,6 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
-from wsgicache.rules.fields import normal_languages, without_optional_space
-
 Key = tuple[str, str, str, str]
 """Scheme, host, path (SCRIPT_NAME + PATH_INFO, as WSGI decodes it) and query of a target URI."""
 
@@ -101,6 +99,35 @@ def same_origin_key(base: Key, reference: str) -> Key | None:
 
 
 # ── Selecting (§4.1) ───────────────────────────────────────────────────────────────────────────
+
+_LIST_PIECE = re.compile(r'"(?:[^"\\]++|\\.?)*+"?|[ \t]*+,[ \t]*+|[ \t]++|[^", \t]++', re.DOTALL)
+
+
+def without_optional_space(value: str) -> str:
+    """*value* without the white space that means nothing: around commas and at the ends (§4.1)."""
+    pieces = _LIST_PIECE.findall(value.strip(" \t"))
+    return "".join(piece if piece[0] == '"' else _tight(piece) for piece in pieces)
+
+
+def _tight(piece: str) -> str:
+    stripped = piece.strip(" \t")
+    return stripped if stripped or not piece else " "
+
+
+def normal_languages(value: str) -> str:
+    """An Accept-Language value with case, space and order made one (§4.1, RFC 9110 §12.5.4)."""
+    members: list[tuple[float, str]] = []
+    for member in value.lower().split(","):
+        language, _, parameter = member.partition(";")
+        weight = parameter.strip(" \t").removeprefix("q=").strip(" \t")
+        try:
+            quality = float(weight) if re.fullmatch(r"[0-9.]{1,5}", weight) else 1.0
+        except ValueError:
+            quality = 1.0
+        if language.strip(" \t"):
+            members.append((-quality, language.strip(" \t")))
+    return ",".join(f"{language};q={-rank:g}" for rank, language in sorted(members))
+
 
 _EXACT = frozenset({"HTTP_COOKIE", "HTTP_AUTHORIZATION"})
 

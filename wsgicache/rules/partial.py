@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsgicache.rules.entries import Change, adding, selector_of
-from wsgicache.rules.model import CacheEntry, Request, Response, StoredResponse
+from wsgicache.rules.model import CacheEntry, Request, StoredResponse
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.response import Response
 from wsgicache.rules.storing import content_span, store
 from wsgicache.rules.validation import fetching, updated
 

@@ -18,7 +18,8 @@ from wsgicache.rules.fields import (
     is_structured_list,
     parse_targeted,
 )
-from wsgicache.rules.model import FieldLines, Response, StoredResponse
+from wsgicache.rules.model import FieldLines, StoredResponse
+from wsgicache.rules.response import Response
 from wsgicache.rules.writing import dictionary, string, written
 
 if TYPE_CHECKING:

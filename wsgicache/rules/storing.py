@@ -12,7 +12,6 @@ from wsgicache.rules.fields import (
     field_names,
     is_entity_tag,
     is_structured_list,
-    parse_content_range,
     parse_vary,
 )
 from wsgicache.rules.freshness import (
@@ -25,16 +24,10 @@ from wsgicache.rules.freshness import (
 )
 from wsgicache.rules.groups import groups_of
 from wsgicache.rules.keys import same_origin_key
-from wsgicache.rules.model import (
-    NEVER,
-    NO_LINES,
-    UNAGED,
-    FieldLines,
-    Request,
-    Response,
-    StoredResponse,
-)
+from wsgicache.rules.model import NEVER, NO_LINES, UNAGED, FieldLines, Request, StoredResponse
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.ranges import parse_content_range
+from wsgicache.rules.response import Response
 from wsgicache.rules.validators import app_validators, conditions, generated_etag
 
 UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 502, 503, 504}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from wsgicache.rules.fields import field_names
-from wsgicache.rules.model import FieldLines, Response, StoredResponse
+from wsgicache.rules.model import FieldLines, StoredResponse
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.response import Response
 from wsgicache.rules.storing import nearer_caches
 
 

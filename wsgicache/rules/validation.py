@@ -11,16 +11,11 @@ from typing import TYPE_CHECKING
 from wsgicache.rules.entries import Change, adding, selector_of
 from wsgicache.rules.fields import delta_seconds, entity_tags, field_names, parse_vary
 from wsgicache.rules.keys import Key, same_origin_key
-from wsgicache.rules.model import (
-    CacheEntry,
-    FieldLines,
-    Request,
-    Response,
-    StoredResponse,
-)
+from wsgicache.rules.model import CacheEntry, FieldLines, Request, StoredResponse
 from wsgicache.rules.names import HOP_BY_HOP
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.reading import FORWARDED
+from wsgicache.rules.response import Response
 from wsgicache.rules.validators import is_generated
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from hashlib import blake2b
 
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import is_entity_tag
-from wsgicache.rules.model import FieldLines, Response
+from wsgicache.rules.model import FieldLines
+from wsgicache.rules.response import Response
 
 _GENERATED = '"wsgicache-'
 

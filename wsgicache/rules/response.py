@@ -1,0 +1,179 @@
+"""A response of the app's on its way through: what PEP 3333 has of it, as it says it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from types import MappingProxyType
+from typing import Any
+
+from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
+from wsgicache.rules.model import FieldLines
+
+_STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
+_FIELD_TEXT = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
+"""What field values consist of (RFC 9110 §5.5)."""
+_FIELD_NAMES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+\n)*")
+MAX_FIELDS = 65536
+"""Bytes of fields on the wire above which a response is not stored."""
+
+
+_MOST_REMEMBERED = 512
+_codes: dict[str, int] = {}
+"""Status lines that have been looked at. PERF: 0.04 µs instead of 0.5."""
+
+
+def _code(status: str) -> int:
+    """The code of a status line (PEP 3333), 0 for what is none."""
+    code = int(status[:3]) if _STATUS.fullmatch(status) else 0
+    if len(_codes) < _MOST_REMEMBERED and len(status) <= 64:
+        _codes[status] = code
+    return code
+
+
+def _are_names(names: str) -> bool:
+    """Whether each line of *names* is a field name (RFC 9110 §5.1)."""
+    return _FIELD_NAMES.fullmatch(names) is not None
+
+
+class _Lower(dict[str, str]):
+    """Field names in lower case, the usual ones remembered. PERF: 0.02 µs a line."""
+
+    def __missing__(self, name: str) -> str:
+        lower = name.lower()
+        if len(self) < _MOST_REMEMBERED and len(name) <= 64:
+            self[name] = lower
+        return lower
+
+
+_lower = _Lower()
+_known_names: set[str] = set()
+"""Field names that have been looked at. PERF: 0.1 µs instead of 1."""
+
+
+def _are_known(names: Iterable[str]) -> bool:
+    """Whether these are all field names in lower case, which from now on are known."""
+    if not _are_names("\n".join([*names, ""])):
+        return False
+    if len(_known_names) < _MOST_REMEMBERED:
+        _known_names.update(name for name in names if len(name) <= 64)
+    return True
+
+
+def _repeated(fields: FieldLines) -> dict[str, list[str]]:
+    """The lines of those fields that have several, by their names in lower case."""
+    lines: dict[str, list[str]] = {}
+    for name, value in fields:
+        lines.setdefault(name.lower(), []).append(value)
+    return {name: several for name, several in lines.items() if len(several) > 1}
+
+
+def _as_plain(fields: FieldLines) -> FieldLines:
+    """*fields* with strings that have no class of their own, in lines that nobody goes on changing.
+    Raises TypeError for values that are none."""
+    if not all(isinstance(value, str) for _, value in fields):
+        raise TypeError(fields)
+    return [(str(name), str(value)) for name, value in fields]
+
+
+_NOTHING_SAID: Mapping[str, str] = MappingProxyType({})
+_NOTHING_REPEATED: Mapping[str, list[str]] = MappingProxyType({})
+
+
+class Response:
+    """A response on its way through: status line, field lines, WSGI body.
+
+    *requested_at* and *received_at* are on the cache's clock, *wall* is the time of receipt on the
+    clock that dates are written by; all in seconds since the epoch.
+    """
+
+    controls: Any = None
+    """What binds this cache, once it was asked for (freshness.Controls)."""
+    terms: Any = None
+    """For how long it may be used, once it was asked for (freshness.Terms)."""
+    code: int = 0
+    is_readable: bool = False
+    """Whether it is what PEP 3333 has; what breaks that is for the server to judge, and is never
+    stored."""
+    values: Mapping[str, str] = _NOTHING_SAID
+    """What *fields* say by their names in lower case, lines joined (RFC 9110 §5.2)."""
+    repeated: Mapping[str, list[str]] = _NOTHING_REPEATED
+    """The lines of those that have several."""
+    size: int = 0
+    """Characters of *fields*, once they were counted."""
+
+    def __init__(
+        self,
+        status: str,
+        fields: FieldLines,
+        body: Iterable[bytes] = (),
+        requested_at: float = 0.0,
+        received_at: float = 0.0,
+        wall: float = 0.0,
+    ) -> None:
+        self.status = status
+        self.fields = fields
+        self.body = body
+        self.requested_at = requested_at
+        self.received_at = received_at
+        self.wall = wall
+        try:
+            self.code = _codes.get(status) or _code(status)
+            if type(fields) is not list and not isinstance(fields, list | tuple):
+                raise TypeError(fields)
+            plain, values = True, {}
+            for line in fields:
+                name, value = line
+                if type(value) is not str or type(line) is not tuple:
+                    plain = False
+                values[_lower[name]] = value
+            if not plain:
+                self.fields = _as_plain(fields)
+            if len(values) < len(fields):
+                self.repeated = _repeated(fields)
+                values.update((name, ", ".join(lines)) for name, lines in self.repeated.items())
+            self.values = values
+            self.is_readable = self.code > 0
+        except (TypeError, ValueError, AttributeError):
+            self.repeated = _NOTHING_REPEATED
+
+    def field(self, name: str) -> str | None:
+        """The value of the field *name* (lower case), its lines joined (RFC 9110 §5.2)."""
+        return self.values.get(name)
+
+    def lines(self, name: str) -> list[str]:
+        """The lines of the field *name* (lower case), one by one."""
+        if name in self.repeated:
+            return self.repeated[name]
+        return [self.values[name]] if name in self.values else []
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names in *fields*, in lower case and in their order."""
+        if not self.repeated:
+            return self.values
+        return [name.lower() for name, _ in self.fields]
+
+    @property
+    def directives(self) -> Directives:
+        """The response's Cache-Control."""
+        value = self.field("cache-control")
+        return parse_cache_control(value) if value else NO_DIRECTIVES
+
+    def is_sound(self) -> bool:
+        """Whether status and fields are what PEP 3333 and RFC 9110 §5 allow, and not too large."""
+        if not self.is_readable or type(self.fields) is not list:
+            return False
+        try:
+            # PERF: deleting what is allowed takes 0.2 µs, a regular expression 0.3, and it sees
+            # what no byte on the wire can say, too.
+            data = "".join(chain.from_iterable(self.fields)).encode("latin-1")
+        except (TypeError, UnicodeEncodeError):
+            return False
+        self.size = len(data)
+        return (
+            self.size + 4 * len(self.fields) <= MAX_FIELDS
+            and not data.translate(None, _FIELD_TEXT)
+            and (_known_names.issuperset(self.values) or _are_known(self.values))
+        )
