@@ -28,6 +28,7 @@ from tests.interleavings import ROWS as ORDER_ROWS
 from tests.processes.long_processes import ROWS as PROCESS_ROWS
 from tests.servers_controls.test_served import serve_and_ask
 from tests.stores.long_stores import ROWS as STORE_ROWS
+from tests.test_never_kept_games import ROWS as HEAD_ROWS
 from tests.test_threads import ROWS as THREAD_ROWS
 from wsgicache import CacheMiddleware, MemoryStore
 
@@ -161,6 +162,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **FAULT_ROWS,
     **ORDER_ROWS,
     **THREAD_ROWS,
+    **HEAD_ROWS,
     **STORE_ROWS,
     **PROCESS_ROWS,
 }
