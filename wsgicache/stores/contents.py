@@ -78,7 +78,7 @@ class Contents:
 
     def remove(self, contents: Iterable[Kept]) -> None:
         """Forget *contents*; what cannot be reached, and what comes after it, ends by itself."""
-        with suppress(Exception):
+        with suppress(StoreError):
             for kept in contents:
                 for name, _ in islice(self._pieces(kept), _MOST_REMOVED):
                     self._route(name.text).remove(name.text)
