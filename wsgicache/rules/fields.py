@@ -182,7 +182,7 @@ def is_structured_list(value: str) -> bool:
 
     try:
         return bool(http_sf.parse(value.encode("latin-1"), tltype="list"))
-    except Exception:
+    except Exception:  # as above
         return False
 
 

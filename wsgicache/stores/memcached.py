@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -71,15 +71,9 @@ class MemcachedStore(PackedStore):
         for template in _templates(servers, tls):
             node = _Node(template, timeout, idle, limit)
             nodes[node.name] = node
-        if len(nodes) == 1:
-            (only,) = nodes.values()
-            route: Callable[[str], _Node] = lambda name: only  # noqa: E731
-        else:
-            chosen = RendezvousHash(sorted(nodes), hash_function=_score).get_node
-            route = lambda name: nodes[chosen(name)]  # noqa: E731
         super().__init__(
             list(nodes.values()),
-            route,
+            _route(nodes),
             namespace=namespace,
             secret=secret,
             generation_seconds=generation_seconds,
@@ -95,6 +89,15 @@ class MemcachedStore(PackedStore):
         if not isinstance(store, cls):
             raise ValueError(f"MemcachedStore.from_url({shown(url)!r}): memcached://… is allowed")
         return store
+
+
+def _route(nodes: Mapping[str, _Node]) -> Callable[[str], _Node]:
+    """What tells which of *nodes* keeps a name, whatever the others are."""
+    if len(nodes) == 1:
+        (only,) = nodes.values()
+        return lambda name: only
+    chosen = RendezvousHash(sorted(nodes), hash_function=_score).get_node
+    return lambda name: nodes[chosen(name)]
 
 
 def _score(text: str, seed: int) -> int:
