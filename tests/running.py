@@ -50,11 +50,11 @@ def refuse(why: str, optional: bool = False) -> NoReturn:
     pytest.skip(why, allow_module_level=True)
 
 
-def binary(name: str, optional: bool = False) -> str:
+def binary(name: str) -> str:
     """The path of a program; without it, what `refuse` does."""
     path = shutil.which(name)
     if path is None:
-        refuse(f"{name} is not installed", optional)
+        refuse(f"{name} is not installed")
     return path
 
 

@@ -139,7 +139,7 @@ def test_who_fails_is_asked_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.network
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caches that are installed take part; the others are named."""
-    binary("wrk", optional=True)  # it takes part in no other test
+    binary("wrk")
     monkeypatch.setattr(contenders, "PYTHON_SERVERS", ("waitress", "no_such_server"))
     output = tmp_path / "http.json"
     result = CliRunner().invoke(main, ["http", "--quick", "--json", str(output)])

@@ -170,8 +170,10 @@ def test_what_is_absent_fails_where_it_is_required(
     monkeypatch: pytest.MonkeyPatch, required: bool, optional: bool, outcome: type[BaseException]
 ) -> None:
     monkeypatch.setattr(running, "REQUIRED", required)
-    with pytest.raises(outcome, match="no-such-program is not installed"):
-        running.binary("no-such-program", optional)
+    with pytest.raises(outcome, match="no such thing"):
+        running.refuse("no such thing", optional)
     if not optional:
+        with pytest.raises(outcome, match="no-such-program is not installed"):
+            running.binary("no-such-program")
         with pytest.raises(outcome, match="no_such_module is not installed"):
             running.module("no_such_module")
