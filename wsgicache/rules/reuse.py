@@ -54,8 +54,9 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
     return _ending(stored, age)
 
 
-_MOST_SEEN, _LONGEST_SEEN = 64, 512
-"""How many presentations an entry remembers, and of how many characters: it is not counted."""
+_MOST_SEEN, _SEEN_OF_EACH, _LONGEST_SEEN = 64, 2, 512
+"""How many presentations an entry remembers, how many for each of its responses, and of how many
+characters: they are not counted, so they stay below what is."""
 
 
 def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredResponse | None:
@@ -85,7 +86,7 @@ def _selected(request: Request, entry: CacheEntry, presented: Values, policy: Po
         return VARY_MISS
     selected = Decision(None, stored)
     if (
-        len(entry.seen) < _MOST_SEEN
+        len(entry.seen) < min(_MOST_SEEN, _SEEN_OF_EACH * len(entry.responses))
         and request.forwarded is None
         and sum(len(value) for value in presented if isinstance(value, str)) <= _LONGEST_SEEN
     ):
