@@ -91,7 +91,7 @@ def purge(
             done = each(prefixes, partial(purging.purge_prefix, soft=soft))
         else:
             done = purging.purge_all(soft=soft)
-    say(told(done, bool(groups)))
+    say(told(done))
 
 
 def each(urls: tuple[str, ...], purge: Callable[[str], Purged]) -> Purged:
@@ -112,7 +112,7 @@ def each(urls: tuple[str, ...], purge: Callable[[str], Purged]) -> Purged:
     return done[0]._replace(what=what, responses=sum(one.responses or 0 for one in done))
 
 
-def told(done: Purged, are_groups: bool) -> str:
+def told(done: Purged) -> str:
     """What a purge did, as a sentence."""
     verb = "made stale" if done.soft else "purged"
     if done.responses is None:
