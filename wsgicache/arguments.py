@@ -1,4 +1,4 @@
-"""What the arguments of controls and routes may be, in one sentence for each that may not.
+"""What the arguments of controls, routes and the cache may be; a sentence for each that may not.
 
 Every function names in its error the *function* that was called, the argument and what is allowed.
 """

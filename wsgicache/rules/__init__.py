@@ -8,8 +8,8 @@ module         question                                    sections
 ``fields``     what does this text say?                    9110 §5; 9111 §1.2.2, §5
 ``dates``      when?                                       9110 §5.6.7
 ``ranges``     which bytes?                                9110 §14
-``names``      which fields stay here?                     9110 §7.6.1; 9111 §3.1; 9213
-``keys``       which URI, which variant?                   9111 §2, §4.1, §4.4
+``names``      which fields stay here?                     9111 §3.1; 9110 §7.6.1; 9213
+``keys``       which URI, which variant?                   9111 §2, §4.1, §4.4; 9110 §7.1
 ``model``      the nouns                                   design of this package
 ``response``   what does the app say?                      9110 §5; PEP 3333
 ``policy``     what does the operator want?                design of this package
@@ -17,13 +17,13 @@ module         question                                    sections
 ``validators`` what tells its states apart?                9111 §4.3.1; 9110 §8.8
 ``entries``    how is it filed?                            9111 §4.1, §4.4
 ``freshness``  for how long, and how old?                  9111 §4.2; 5861; 9213
-``reading``    what does the request say?                  9111 §3.5, §5.2.1; 9110 §7
-``reuse``      may we use it?                              9111 §4, §4.2.4, §5.2.1
+``reading``    what does the request say?                  9111 §2, §3.5, §5.2.1; 9110 §7
+``reuse``      may we use it?                              9111 §4, §5.2.1; 5861
 ``conditional`` what does it answer?                       9110 §13, §14; 9111 §4.3.2
 ``storing``    may we keep it?                             9111 §3
 ``validation`` is it still so?                             9111 §4.3, §4.4
 ``partial``    what do parts make?                         9111 §3.3, §3.4
-``saying``     what do others say of the response?         9111 §5.2; 9213; 9875
+``saying``     what do others say of the response?         9111 §5.2, §5.3; 9213; 9875
 ``writing``    how is that written?                        9111 §5.2; 9213; 9651
 ``telling``    what does the answer say of itself?         9111 §5.1; 9211
 ============== =========================================== ===============================

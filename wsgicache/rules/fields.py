@@ -1,4 +1,4 @@
-"""Text to values and back: what a field value says (RFC 9110 §5, RFC 9111 §5).
+"""Text to values: what a field value says (RFC 9110 §5, RFC 9111 §5).
 
 Every parser here is total: any ``str`` has a value, nothing is raised, time is linear in the
 length of the text. Only ASCII digits are digits, only space and tab are white space.
@@ -186,7 +186,7 @@ def is_structured_list(value: str) -> bool:
         return False
 
 
-# ── Age, Vary, validators ──────────────────────────────────────────────────────────────────────
+# ── Age, Vary, entity tags ─────────────────────────────────────────────────────────────────────
 
 
 def parse_age(value: str | None) -> int:

@@ -57,9 +57,9 @@ def target_key(environ: Mapping[str, Any]) -> Key | None:
     return (scheme, host, path, get("QUERY_STRING", ""))
 
 
-# Whatever could make a reference mean another origin to somebody else: white space, controls,
-# backslashes, bytes beyond ASCII.
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+# Without whatever could make a reference mean another origin to somebody else: white space,
+# controls, backslashes, bytes beyond ASCII.
 _PLAIN_REFERENCE = re.compile(r"[\x21-\x5b\x5d-\x7e]*")
 
 

@@ -42,8 +42,9 @@ class Landing(Protocol):
 class Request:
     """What the cache needs to know of a request; everything else stays in the environ.
 
-    The class holds what is true of a plain request; only one with something to say has attributes
-    of its own beyond the first three, which whoever makes one sets (`reading.read`).
+    The class holds what is true of a plain request. One has the first three attributes of its own,
+    which whoever makes it sets (`reading.read`), and others only where it has something to say or
+    goes forward (`Keeper.begin`).
     """
 
     environ: WSGIEnvironment
@@ -102,7 +103,8 @@ UNAGED: tuple[float, FieldLines] = (NEVER, [])
 @dataclass(slots=True, eq=False, kw_only=True)
 class StoredResponse:
     """A response at rest. Understood once, when stored; only compared afterwards, and replaced
-    rather than changed (but for `weight` and `aged`; freezing would cost a miss 2 µs)."""
+    rather than changed (freezing would cost a miss 2 µs). Only what it comes to is added later:
+    `not_modified`, `weight` and `aged`."""
 
     status: str
     """Ready for start_response."""
@@ -191,8 +193,8 @@ def _named(nominated: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 
 class CacheEntry:
-    """A key's stored responses by their selecting values, the newest last. Never changed, only
-    replaced."""
+    """A key's stored responses by their selecting values, the newest last. What it holds is never
+    changed, only replaced; `read_at` and `seen` say what became of it."""
 
     __slots__ = (
         "emptied_at",

@@ -94,8 +94,8 @@ class Response:
     """For how long it may be used, once it was asked for (freshness.Terms)."""
     code: int = 0
     is_readable: bool = False
-    """Whether it is what PEP 3333 has; what breaks that is for the server to judge, and is never
-    stored."""
+    """Whether it says something: its status begins with a code, and its fields are lines of two.
+    What does not is for the server to judge, and is never stored."""
     values: Mapping[str, str] = _NOTHING_SAID
     """What *fields* say by their names in lower case, lines joined (RFC 9110 §5.2)."""
     repeated: Mapping[str, list[str]] = _NOTHING_REPEATED
