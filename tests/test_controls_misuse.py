@@ -159,8 +159,9 @@ ROUTES: list[tuple[str, type[Exception], str]] = [
     (
         "StaticVersions('.', '/*/')",
         ValueError,
-        "(prefix='/*/'): a path that begins and ends with /",
+        "(prefix='/*/'): a path that begins and ends with /, and has no *, is allowed",
     ),
+    ("StaticVersions('.').url(None)", TypeError, "None is no file of StaticVersions: a name, a"),
     ("StaticVersions('.', 5)", TypeError, "StaticVersions(prefix=5): a path is allowed"),
     ("easy_setup(view)", TypeError, "): a Flask application is allowed"),
 ]

@@ -40,7 +40,8 @@ class StaticVersions(Control):
             raise TypeError(f"StaticVersions(prefix={prefix!r}): a path is allowed")
         if not (prefix.startswith("/") and prefix.endswith("/")) or "*" in prefix:
             raise ValueError(
-                f"StaticVersions(prefix={prefix!r}): a path that begins and ends with / is allowed"
+                f"StaticVersions(prefix={prefix!r}): a path that begins and ends with /, and has "
+                "no *, is allowed"
             )
         super().__init__()
         self.directory = os.path.abspath(os.fspath(directory))
@@ -53,13 +54,17 @@ class StaticVersions(Control):
         return Route(f"{self.prefix}*", self, method="GET", override=True)
 
     def url(self, name: str) -> str:
-        """The URL of the file *name*, with its version if there is such a file."""
+        """The URL of the file *name*, with its version if there is such a file. Raises TypeError
+        for what is no name."""
         version = self.version(name)
         return self.prefix + quote(name) + (f"?v={version}" if version else "")
 
     def version(self, name: str) -> str | None:
         """The version of the file *name*; None where there is none. Asked again, it is looked for
-        in the file only if its time or its size has changed."""
+        in the file only if its time or its size has changed. Raises TypeError for what is no name.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"{name!r} is no file of StaticVersions: a name, a str, is allowed")
         found = self._stat(name)
         return None if found is None else self._digest(*found)
 
