@@ -15,7 +15,8 @@ NOT_MODIFIED = "304 Not Modified"
 PARTIAL_CONTENT = "206 Partial Content"
 RANGE_NOT_SATISFIABLE = "416 Range Not Satisfiable"
 
-_OF_THE_PART = frozenset({"content-length", "content-range"})
+OF_THE_PART = frozenset({"content-length", "content-range"})
+"""Fields that say how much of the representation there is (RFC 9110 §8.6, §14.4)."""
 
 Ranges = list[tuple[int, int]]
 
@@ -127,7 +128,7 @@ def partial_fields(stored: StoredResponse, ranges: Ranges) -> FieldLines:
     ((first, last),) = ranges
     length = stored.length if stored.span is None else stored.span[2] or "*"
     return [
-        *[line for line in stored.fields if line[0].lower() not in _OF_THE_PART],
+        *[line for line in stored.fields if line[0].lower() not in OF_THE_PART],
         ("Content-Range", f"bytes {first}-{last}/{length}"),
         ("Content-Length", str(last - first + 1)),
     ]
@@ -151,7 +152,7 @@ def multipart(
     fields = [
         line
         for line in stored.fields
-        if line[0].lower() not in _OF_THE_PART and line[0].lower() != "content-type"
+        if line[0].lower() not in OF_THE_PART and line[0].lower() != "content-type"
     ]
     fields.append(("Content-Type", f"multipart/byteranges; boundary={boundary}"))
     fields.append(("Content-Length", str(sum(map(len, body)))))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wsgicache.rules.conditional import OF_THE_PART
 from wsgicache.rules.entries import Change, adding, selector_of
 from wsgicache.rules.model import CacheEntry, Request, StoredResponse
 from wsgicache.rules.policy import Policy
@@ -59,16 +60,8 @@ def completed(stored: StoredResponse, response: Response) -> Response | None:
     if span[2] is not None and span[2] != length:
         return None
     renewed = updated(stored, response)
-    gone = ("content-length", "content-range")
-    fields = [line for line in renewed.fields if line[0].lower() not in gone]
-    return Response(
-        "200 OK",
-        [*fields, ("Content-Length", str(length))],
-        (),
-        response.requested_at,
-        response.received_at,
-        response.wall,
-    )
+    fields = [line for line in renewed.fields if line[0].lower() not in OF_THE_PART]
+    return response.instead("200 OK", [*fields, ("Content-Length", str(length))])
 
 
 def combining(request: Request, response: Response, content: bytes, policy: Policy) -> Change:
@@ -127,13 +120,9 @@ def part_or_whole(
     """The *content* of *span* at rest, with the fields of *response*: a 206, or a 200 where that is
     everything (RFC 9110 §15.3.7.3)."""
     first, last, length = span
-    gone = ("content-length", "content-range")
-    fields = [line for line in response.fields if line[0].lower() not in gone]
+    fields = [line for line in response.fields if line[0].lower() not in OF_THE_PART]
     status = "200 OK"
     if length is None or (first, last) != (0, length - 1):
         status = "206 Partial Content"
         fields.append(("Content-Range", f"bytes {first}-{last}/{length or '*'}"))
-    renewed = Response(
-        status, fields, (), response.requested_at, response.received_at, response.wall
-    )
-    return store(renewed, content, policy)
+    return store(response.instead(status, fields), content, policy)

@@ -138,6 +138,10 @@ class Response:
         except (TypeError, ValueError, AttributeError):
             self.repeated = _NOTHING_REPEATED
 
+    def instead(self, status: str, fields: FieldLines) -> Response:
+        """Another response, asked for and received when this one was, without a body."""
+        return Response(status, fields, (), self.requested_at, self.received_at, self.wall)
+
     def field(self, name: str) -> str | None:
         """The value of the field *name* (lower case), its lines joined (RFC 9110 §5.2)."""
         return self.values.get(name)

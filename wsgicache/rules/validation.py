@@ -9,7 +9,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from wsgicache.rules.entries import Change, adding, selector_of
-from wsgicache.rules.fields import delta_seconds, entity_tags, field_names, parse_vary
+from wsgicache.rules.fields import (
+    delta_seconds,
+    entity_tags,
+    field_names,
+    parse_vary,
+    weak_match,
+)
 from wsgicache.rules.keys import Key, same_origin_key
 from wsgicache.rules.model import CacheEntry, FieldLines, Request, StoredResponse
 from wsgicache.rules.names import HOP_BY_HOP
@@ -138,17 +144,14 @@ def freshened(stored: StoredResponse, response: Response) -> Response | None:
     etag = response.field("etag")
     ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
     if etag is not None:
-        if etag != ours and (ours is None or not _corresponds(etag, ours)):
+        # A weak one by weak comparison (RFC 9110 §8.8.3.2).
+        is_ours = ours is not None and etag.startswith("W/") and weak_match(etag, ours)
+        if etag != ours and not is_ours:
             return None
     elif response.field("last-modified") not in (None, stored.last_modified):
         return None
     # Deviation: one that names no validator at all is taken to be about what our conditions asked.
     return updated(stored, response)
-
-
-def _corresponds(etag: str, ours: str) -> bool:
-    """Whether *etag* is weak and the same by weak comparison (RFC 9110 §8.8.3.2)."""
-    return etag.startswith("W/") and etag.removeprefix("W/") == ours.removeprefix("W/")
 
 
 def updated(stored: StoredResponse, response: Response) -> Response:
@@ -160,14 +163,7 @@ def updated(stored: StoredResponse, response: Response) -> Response:
     held = [*stored.fields, *stored.withheld]
     fields: FieldLines = [line for line in held if line[0].lower() not in gone]
     fields += [line for line in response.fields if line[0].lower() in newer]
-    return Response(
-        stored.status,
-        fields,
-        (),
-        response.requested_at,
-        response.received_at,
-        response.wall,
-    )
+    return response.instead(stored.status, fields)
 
 
 def matches_head(stored: StoredResponse, response: Response) -> bool:
