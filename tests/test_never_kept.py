@@ -280,6 +280,17 @@ def test_x4_no_large_head_is_remembered() -> None:
     assert not stage.heard()
 
 
+def test_x4_nothing_of_what_is_stored_is_remembered() -> None:
+    """It would stay in memory though the store lets go of it."""
+    stage = Stage(("200 OK", [TYPE, ("Cache-Control", "max-age=5")]))
+    assert stage.get().stored
+    stage.clock.advance(10)
+    stage.head = ("429 Too Many Requests", [TYPE])
+    for _ in range(4):
+        assert stage.get().cache_status == "wsgicache; fwd=stale; detail=status"
+    assert not stage.heard()
+
+
 def test_x4_no_more_than_some_heads_are_remembered() -> None:
     stage = Stage()
     for number in range(1_200):

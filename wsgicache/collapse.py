@@ -87,8 +87,11 @@ class Alone:
 
     def hear(self, head: Head, decision: Decision, lines: FieldLines) -> None:
         """Remember what the app says, and what *lines* that comes to after this *decision*: the
-        first is enough, for what changes would only cost."""
+        first is enough, for what changes would only cost. Nothing stored is remembered with it: it
+        would stay though the store lets go of it."""
         if self.heard or self.until is NEVER or len(self.flights._refused) > _MOST_HEARD:
+            return
+        if decision.stored is not None:
             return
         if sum(map(len, chain.from_iterable(lines))) <= _LONGEST_HEARD:
             self.heard = Heard((head[0], head[1][:]), decision, lines[:])
