@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, StoredResponse
-
-Change = Callable[[CacheEntry | None], CacheEntry | None]
-"""What is made of an entry; pure, since it may run more than once."""
 
 
 class StoreError(Exception):
@@ -79,7 +77,8 @@ def store_from_url(url: str, **options: Any) -> Store:
     ``memory://``, ``memcached://host:port,host:port/namespace`` (``memcacheds`` for TLS,
     ``memcached:///run/memcached.sock``), ``redis://host:port/0`` (``rediss`` for TLS,
     ``unix:///run/redis.sock``) and ``file:///directory``; each may end in ``?option=value&…``.
-    Raises ValueError, which does not repeat the password, for anything else.
+    Raises ValueError, which does not repeat the password, for anything else; TypeError for what is
+    no str.
     """
     from wsgicache.stores.urls import opened
 

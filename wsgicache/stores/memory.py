@@ -12,10 +12,10 @@ import threading
 import weakref
 from collections.abc import Sequence
 
+from wsgicache.rules.entries import Change
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
-from wsgicache.stores import Change
 
 _NODE_BYTES = 900
 """A node, its key and their places in tables, beside what is counted by length."""

@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 
+from wsgicache.arguments import has_methods
 from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.reporting import Reporter
+from wsgicache.rules.entries import Change
 from wsgicache.rules.groups import names_of, reviewed, without_late, without_unborn
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
-from wsgicache.stores import Change, StoreError
+from wsgicache.stores import StoreError
 from wsgicache.stores.contents import Contents, Packing, kept_in
 from wsgicache.stores.generations import Generations, State
 from wsgicache.stores.memo import Memo
@@ -54,6 +56,7 @@ class PackedStore:
             raise TypeError(f"generation_seconds={generation_seconds!r}: a number is allowed")
         if not 0 <= generation_seconds <= 3600:
             raise ValueError(f"generation_seconds={generation_seconds!r}: 0 to 3600 is allowed")
+        has_methods(type(self).__name__, "clock", clock, "now", "wall")
         clock = SYSTEM_CLOCK if clock is None else clock
         self._times = Times(clock)
         self._odd = _Odd(clock)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wsgicache.arguments import has_methods
 from wsgicache.clock import SYSTEM_CLOCK, Clock
+from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
-from wsgicache.stores import Change, Listing, SharedStore, StoreError
+from wsgicache.stores import Listing, SharedStore, StoreError
 from wsgicache.stores.memory import MemoryStore
 
 
@@ -38,6 +40,7 @@ class TieredStore:
             raise TypeError(f"TieredStore(seconds={seconds!r}): a number is allowed")
         if not 0 < seconds <= 3600:
             raise ValueError(f"TieredStore(seconds={seconds!r}): above 0, to 3600, is allowed")
+        has_methods("TieredStore", "clock", clock, "now", "wall")
         self.near = near
         self.shared = shared
         self.seconds = seconds
