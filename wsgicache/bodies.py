@@ -17,7 +17,7 @@ class Primed:
 
     def __init__(self, body: Iterable[bytes], *pending: bytes) -> None:
         self._body = body
-        self._pending = list(pending)
+        self._pending = list(reversed(pending))
         self._next: Callable[[], bytes] | None = None
 
     def advance(self, started: Callable[[], bool]) -> None:

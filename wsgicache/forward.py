@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wsgicache.bodies import Primed, Tee, Write, close
 from wsgicache.collapse import Alone, Heard
-from wsgicache.controls import Control, Controls
+from wsgicache.controls import Controls
 from wsgicache.exchange import Exchange
 from wsgicache.keeping import Keeper
 from wsgicache.routing import Routes
@@ -34,25 +34,6 @@ class Reuse(NamedTuple):
     """For Cache-Status."""
     more: FieldLines
     """Fields for this client alone."""
-
-
-class _Late:
-    """Hears what is said after the head of a response has gone that is kept, or being collected:
-    it can but end that."""
-
-    __slots__ = ("_keeper", "_request", "_tee")
-
-    def __init__(self, keeper: Keeper, request: Request, tee: Tee | None) -> None:
-        self._keeper = keeper
-        self._request = request
-        self._tee = tee
-
-    def __call__(self, control: Control) -> None:
-        self._keeper.too_late(control)
-        if control.forbids():
-            if self._tee is not None:
-                self._tee.give_up()
-            self._keeper.drop(self._request)
 
 
 _SET_COOKIE = frozenset({"set-cookie", "set-cookie2"})
@@ -231,7 +212,7 @@ class Forward(Exchange):
             self._discard(body)
             return self._ask_again()  # They do not fit.
         self.relay(whole, "fwd-status=206; ")
-        joined = Primed(body, *reversed(content))
+        joined = Primed(body, *content)
         return joined if self.tee is None else self.tee.over(joined)
 
     def _ask_again(self) -> Iterable[bytes] | Reuse:
@@ -287,7 +268,7 @@ class Forward(Exchange):
         write = self.start_response(response.status, lines)
         if why_not is None:
             self._keep(response)
-            self.controls.late = _Late(keeper, request, self.tee)
+            self.controls.late = keeper.ending(request, self.tee)
         else:
             self.controls.late = keeper.too_late
         return write

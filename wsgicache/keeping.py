@@ -7,9 +7,11 @@ the log.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from wsgicache.bodies import Tee
 from wsgicache.clock import Clock
+from wsgicache.controls import Control
 from wsgicache.reporting import Reporter
 from wsgicache.rules import entries, partial, storing, validation
 from wsgicache.rules.groups import invalidated_groups, origin_of
@@ -190,9 +192,22 @@ class Keeper:
         except Exception:
             self.report("groups", "groups could not be invalidated")
 
-    def too_late(self, control: object) -> None:
+    def too_late(self, control: Control) -> None:
         """Say that *control* came after the head of the response it is about."""
         self.report("late", f"{control!r} was said after the response had begun")
+
+    def ending(self, request: Request, tee: Tee | None) -> Callable[[Control], None]:
+        """What hears controls after the head of a response to *request* that is kept, or being
+        collected by *tee*: they can but end that."""
+
+        def end(control: Control) -> None:
+            self.too_late(control)
+            if control.forbids():
+                if tee is not None:
+                    tee.give_up()
+                self.drop(request)
+
+        return end
 
     def release(self, key: Key, token: str) -> None:
         """Give back a lease on *key*; one that is lost runs out by itself."""
