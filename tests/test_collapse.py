@@ -742,6 +742,22 @@ def test_r39_a_leader_that_is_slow_keeps_nobody_longer_than_the_timeout() -> Non
     stage.check_idle()
 
 
+def test_r39_waiting_makes_no_answer_older() -> None:
+    """§4.2.3: its age begins when the app is asked, not when somebody came."""
+    stage, gate = Stage(), Gate()
+    stage.app.plays(
+        Turn(before=gate, reply=Reply(200, cache_control="private")),
+        Reply(200, cache_control="max-age=5"),
+    )
+    crowd = stage.many(2)
+    stage.waiters.until(1)
+    stage.clock.advance(10)
+    gate.open()
+    crowd.answers()
+    assert stage.app.count == 2
+    assert stage.get().header("Age") == "0"
+
+
 def test_r39_an_answer_that_took_long_replaces_none_that_was_asked_for_later() -> None:
     stage, slow = Stage(Policy(collapse_timeout=0.05)), Gate()
     stage.app.plays(Turn(before=slow, reply=page(b"old")), page(b"new"))

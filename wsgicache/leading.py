@@ -63,7 +63,8 @@ class Leading:
             if decision.forward is None:
                 return decision
             key = collapse_key(request, self.policy)
-        alone = self.flights.refused(key, self.clock.now()) or Alone(self.flights, key)
+        request.looked_up_at = now = self.clock.now()
+        alone = self.flights.refused(key, now) or Alone(self.flights, key)
         request.flight, request.too_large = alone, alone.why == "too-large"
         return decision
 

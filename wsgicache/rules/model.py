@@ -64,7 +64,7 @@ class Request:
     nominated: tuple[str, ...] = IMPLIED
     """What selects among the responses to its key, as far as was known when it was looked up."""
     looked_up_at: float = NEVER
-    """On this cache's clock, for the last time."""
+    """On this cache's clock, for the last time; or when it stopped waiting since, to ask the app."""
     began: float = NEVER
     """The same, or when its key was emptied then: what is emptied after that is not filled by its
     response."""
