@@ -516,6 +516,14 @@ def test_all_others_are_stored(name: str) -> None:
     assert (name, "some value") in kept(b"", 200, (name, "some value")).fields
 
 
+@pytest.mark.parametrize(
+    "field", [("Connection", "Content-Length"), ("Cache-Control", 'no-cache="Content-Length"')]
+)
+def test_a_length_that_must_not_be_kept_is_said_anew(field: Field) -> None:
+    fields = kept(b"text", 200, ("Content-Length", "4"), field).fields
+    assert [line for line in fields if line[0] == "Content-Length"] == [("Content-Length", "4")]
+
+
 def test_lines_of_one_name_stay_apart() -> None:
     stored = kept(b"", 200, ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"))
     assert [line for line in stored.fields if line[0] == "Set-Cookie"] == [

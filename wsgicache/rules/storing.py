@@ -301,8 +301,8 @@ def _stored_fields(
         for listed in (directives.get("no-cache"), directives.get("private")):
             gone = gone.union(field_names(listed) or ())
     said = str(length)
-    told = values.get("content-length") == said and response.code not in _NO_CONTENT
-    if not told:
+    told = values.get("content-length") == said and "content-length" not in gone
+    if not told or response.code in _NO_CONTENT:
         gone = gone.union(("content-length",))
     if gone.isdisjoint(values):
         fields = list(response.fields)
