@@ -36,7 +36,7 @@ class SystemClock:
     epoch.
 
     Set back, the wall clock changes no age; set forward it moves `now` along at the next `wall`,
-    which every forwarded request asks for.
+    which every response asks for that may be kept.
     """
 
     def __init__(self) -> None:
