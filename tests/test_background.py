@@ -575,6 +575,22 @@ def test_refresh_of_what_is_no_url(url: str) -> None:
         Stage().cache.refresh(url)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ((None,), ValueError, r"refresh\(None\): a URL that begins with"),
+        (("http://a/", "Accept"), TypeError, r"\(fields='Accept'\): a dict of names and values"),
+        (("http://a/", {5: "x"}), TypeError, r"\(fields={5: 'x'}\): a dict of names and values"),
+        (("http://a/", {}, None), TypeError, r"refresh\(mount=None\): a path, a str, is allowed"),
+    ],
+)
+def test_refresh_with_what_it_does_not_take(
+    arguments: tuple[Any, ...], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        Stage().cache.refresh(*arguments)
+
+
 def test_refresh_may_be_the_first_to_ask() -> None:
     """Whoever wants a page to be there before anybody asks needs no job."""
     stage = Stage()

@@ -121,6 +121,23 @@ ROUTES: list[tuple[str, type[Exception], str]] = [
         TypeError,
         "(content_type=5): a pattern, a str, is allowed",
     ),
+    (
+        "Route(no_cache, content_type='json')",
+        ValueError,
+        "(content_type='json'): a pattern such as",
+    ),
+    (
+        "Route(no_cache, content_type='text/html; charset=utf-8')",
+        ValueError,
+        "a pattern such as 'text/html' is allowed",
+    ),
+    (
+        "Route(no_cache, host='http://a.org')",
+        ValueError,
+        "(host='http://a.org'): a pattern such as '*.example.org' is allowed",
+    ),
+    ("Route(no_cache, host='münchen.de')", ValueError, "'): a pattern such as '*.example.org' is"),
+    ("Route('/x', no_cache, status=())", ValueError, "Route(status=()): one status or more is"),
     ("Route('/x', no_cache, method=5)", TypeError, "Route(method=5): a method such as GET, or sev"),
     ("Route('/x', no_cache, method='get')", ValueError, "(method='get'): a method such as GET"),
     (
@@ -140,7 +157,11 @@ ROUTES: list[tuple[str, type[Exception], str]] = [
         ValueError,
         "status= and content_type= are not",
     ),
-    ("Route('/x', vary_by=len, content_type='a')", ValueError, "status= and content_type= are not"),
+    (
+        "Route('/x', vary_by=len, content_type='a/b')",
+        ValueError,
+        "status= and content_type= are not",
+    ),
     (
         "CacheMiddleware(view, routes=[no_cache])",
         TypeError,

@@ -464,6 +464,24 @@ def test_what_is_no_group_is_said_so(scene: Scene, groups: Any) -> None:
         scene.cache.purge_groups(*groups)
 
 
+@pytest.mark.parametrize(
+    ("verb", "what", "option"),
+    [
+        ("purge", ["http://example.org/"], "soft"),
+        ("purge", ["http://example.org/"], "both_schemes"),
+        ("purge_groups", ["a"], "soft"),
+        ("purge_prefix", ["http://example.org/"], "soft"),
+        ("purge_all", [], "soft"),
+    ],
+)
+def test_what_is_neither_true_nor_false_is_said_so(
+    scene: Scene, verb: str, what: list[str], option: str
+) -> None:
+    """A text such as "no" is true in Python, and a soft purge is not what it says."""
+    with pytest.raises(TypeError, match=rf"{verb}\({option}='no'\): True or False is allowed"):
+        getattr(scene.cache, verb)(*what, **{option: "no"})
+
+
 def test_x4_purged_groups_are_not_remembered_for_ever() -> None:
     store, clock = MemoryStore(), FakeClock()
     scene = Scene(store=store, clock=clock)

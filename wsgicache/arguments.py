@@ -131,4 +131,6 @@ def statuses(function: str, status: object) -> frozenset[int] | None:
         else:
             error = ValueError if type(one) in (int, str) else TypeError
             raise error(f'{function}(status={one!r}): 200 to 599, "2xx" or "any" is allowed')
+    if not codes:
+        raise ValueError(f"{function}(status={status!r}): one status or more is needed")
     return frozenset(codes)

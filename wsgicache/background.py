@@ -67,8 +67,13 @@ _URL = re.compile(r"(https?)://([^/?#]+)(/[^?#]*)?(?:\?([^#]*))?")
 
 
 def described(url: str, fields: Mapping[str, str], mount: str) -> WSGIEnvironment:
-    """The environ of what a `Job` is about. Raises ValueError for a *url* that is not absolute."""
-    found = _URL.fullmatch(url)
+    """The environ of what a `Job` is about. Raises TypeError for what is no `Job`'s, and ValueError
+    for a *url* that is not absolute."""
+    if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
+        raise TypeError(f"refresh(fields={fields!r}): a dict of names and values is allowed")
+    if not isinstance(mount, str):
+        raise TypeError(f"refresh(mount={mount!r}): a path, a str, is allowed")
+    found = _URL.fullmatch(url) if isinstance(url, str) else None
     if found is None:
         raise ValueError(f"refresh({url!r}): a URL that begins with http:// or https:// is allowed")
     scheme, host, path, query = found.groups("")

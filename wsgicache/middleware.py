@@ -277,7 +277,7 @@ class CacheMiddleware(Purging):
     def refresh(self, url: str, fields: Mapping[str, str] | None = None, mount: str = "") -> None:
         """Ask the app for *url* with the request *fields* and store what it answers, as a `Job`
         given to a runner describes it; *mount* is the part of the path before the app's own. Raises
-        ValueError for a *url* that is not absolute."""
+        ValueError for a *url* that is not absolute, TypeError for other arguments that are none."""
         self.validate(described(url, fields or {}, mount))
 
     # ── purging (the verbs are those of `Purging`) ─────────────────────────────────────────────

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from hmac import compare_digest
 from typing import TYPE_CHECKING, NamedTuple
 
+from wsgicache.arguments import flags
 from wsgicache.clock import Clock
 from wsgicache.rules import entries
 from wsgicache.rules.groups import origin_of
@@ -57,6 +58,7 @@ class Purging:
 
     def purge_key(self, key: Key, *, soft: bool = False, both_schemes: bool = False) -> Purged:
         """As `purge`, for what requests for *key* are answered with."""
+        flags("purge", soft=soft, both_schemes=both_schemes)
         keys = [self.filed_under(key)]
         if both_schemes:
             scheme, host, path, query = key
@@ -68,6 +70,7 @@ class Purging:
         """Purge all responses that belong to any of *groups* (RFC 9875; Cache-Tag, Surrogate-Key),
         of all origins or of this one (``https://example.org``). Raises ValueError where there is
         none, StoreError where the store knows no groups, and what it raises."""
+        flags("purge_groups", soft=soft)
         for group in groups:
             if not isinstance(group, str) or not group:
                 raise ValueError(f"purge_groups({group!r}): the name of a group is allowed")
@@ -79,12 +82,14 @@ class Purging:
 
     def purge_all(self, *, soft: bool = False) -> Purged:
         """Purge everything. Raises StoreError where the store cannot, and what it raises."""
+        flags("purge_all", soft=soft)
         self._bump([], soft)
         return Purged((), None, soft)
 
     def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:
         """Purge all stored URLs that begin with *url*, which has scheme, host and path. Raises
         ValueError for anything else, StoreError where the store cannot list what it holds."""
+        flags("purge_prefix", soft=soft)
         prefix, store = key_of(url), self.store
         if prefix[3]:
             raise ValueError(f"purge_prefix({url!r}): a URL without a query is allowed")

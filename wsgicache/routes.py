@@ -26,6 +26,10 @@ from wsgicache.rules.fields import TOKEN
 VaryBy = Callable[[dict[str, Any]], str]
 
 _METHOD = re.compile(TOKEN)
+_HOST = re.compile(r"[!-.0-~]+")
+"""No scheme, no path: such a pattern would match nothing."""
+_KIND = re.compile(r"(?=.*[/*])[^\s;,]+")
+"""No parameters, as in ``text/html; charset=utf-8``, and more than ``json``."""
 
 
 class Pattern:
@@ -101,6 +105,12 @@ class Route:
         for option, text in (("host", host), ("content_type", content_type)):
             if text is not None and (not isinstance(text, str) or not text):
                 raise TypeError(f"Route({option}={text!r}): a pattern, a str, is allowed")
+        if host is not None and _HOST.fullmatch(host) is None:
+            raise ValueError(f"Route(host={host!r}): a pattern such as '*.example.org' is allowed")
+        if content_type is not None and _KIND.fullmatch(content_type) is None:
+            raise ValueError(
+                f"Route(content_type={content_type!r}): a pattern such as 'text/html' is allowed"
+            )
         if vary_by is not None and not callable(vary_by):
             raise TypeError(f"Route(vary_by={vary_by!r}): a callable on the environ is allowed")
         self.path = path

@@ -155,6 +155,7 @@ def test_tls(tmp_path: Path, memcached: Server, clock: FakeClock, namespace: str
         ({"secret": "short"}, "ValueError.*16 bytes"),
         ({"generation_seconds": -1}, "ValueError.*generation_seconds=-1"),
         ({"generation_seconds": "1"}, "TypeError.*generation_seconds='1'"),
+        ({"clock": 5}, "TypeError.*MemcachedStore.clock=5.: an object with the methods now, wall"),
     ],
     ids=lambda value: repr(value).partition(" at 0x")[0],
 )

@@ -166,6 +166,7 @@ def test_purges_that_fail_are_seen_here_all_the_same(
         ({"seconds": "1"}, "seconds='1'"),
         ({"seconds": 0}, "seconds=0.*above 0"),
         ({"seconds": 1e9}, "seconds=1000000000.0"),
+        ({"clock": 5}, "TieredStore.clock=5.: an object with the methods now, wall is allowed"),
     ],
     ids=lambda value: repr(value).partition(" at 0x")[0],
 )

@@ -136,6 +136,7 @@ def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -
         ("memcached://[", "names no store"),
         (7, "7 names no store"),
         (None, "None names no store"),
+        (["redis://u:secr@h"], "names no store"),
     ],
 )
 def test_what_names_no_store(url: Any, message: str) -> None:

@@ -30,7 +30,7 @@ def opened(url: str, options: dict[str, Any]) -> Store:
     try:
         parts = urlsplit(url)
         make, known = _SCHEMES[parts.scheme]
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, TypeError):
         raise ValueError(f"{shown(url)} names no store: {_ALLOWED} are allowed") from None
     _check(url, parts)
     for name, text in _said(url, parts).items():
