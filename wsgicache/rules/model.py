@@ -64,10 +64,10 @@ class Request:
     nominated: tuple[str, ...] = IMPLIED
     """What selects among the responses to its key, as far as was known when it was looked up."""
     looked_up_at: float = NEVER
-    """On this cache's clock, for the last time; or when it stopped waiting since, to ask the app."""
+    """On this cache's clock, for the last time; where it has waited since, when that ended."""
     began: float = NEVER
-    """The same, or when its key was emptied then: what is emptied after that is not filled by its
-    response."""
+    """When it was looked up, or its key emptied then: what is emptied after that is not filled by
+    its response."""
     emptied_at: float = NEVER
     """When its key had been emptied then, for the last time."""
     born: int = 0
