@@ -352,6 +352,10 @@ raw: Any = Response  # made of what no type allows
         ("a value that is no text", raw("200 OK", [("Age", 1)])),
         ("a name that is no text", raw("200 OK", [(1, "Age")])),
         ("a name of bytes", raw("200 OK", [("Cache-Control", "max-age=60"), (b"X", "1")])),
+        (
+            "a name of bytes, a value with a class of its own",
+            raw("200 OK", [("Cache-Control", "max-age=60"), (b"X", type("Text", (str,), {})("1"))]),
+        ),
         ("a line of three", raw("200 OK", [("A", "b", "c")])),
         ("no fields", raw("200 OK", None)),
         ("no status text", raw(200, [])),

@@ -71,8 +71,8 @@ def _repeated(fields: FieldLines) -> dict[str, list[str]]:
 
 def _as_plain(fields: FieldLines) -> FieldLines:
     """*fields* with strings that have no class of their own, in lines that nobody goes on changing.
-    Raises TypeError for values that are none."""
-    if not all(isinstance(value, str) for _, value in fields):
+    Raises TypeError for what is none."""
+    if not all(isinstance(name, str) and isinstance(value, str) for name, value in fields):
         raise TypeError(fields)
     return [(str(name), str(value)) for name, value in fields]
 
