@@ -82,6 +82,18 @@ def test_c1_a_cookie_in_a_304_stays_out_of_the_store(make_scene: MakeScene) -> N
         assert not got.hit or not got.names & {"set-cookie", "set-cookie2"}
 
 
+@pytest.mark.parametrize("name", ["Set-Cookie", "Set-Cookie2"])
+def test_c1_what_a_304_with_a_cookie_allows_is_for_one_client(scene: Scene, name: str) -> None:
+    scene.answers(
+        Reply(200, "page", etag='"v1"', **FRESH),
+        Reply(304, b"", (name, "sid=A"), etag='"v1"', **FRESH),
+    )
+    scene.get("/")
+    scene.after(61)
+    assert scene.get("/").detail == "set-cookie"
+    assert not scene.get("/").hit
+
+
 def test_c1_a_cookie_in_a_background_answer_stays_out_of_the_store(scene: Scene) -> None:
     swr = "max-age=60, stale-while-revalidate=600"
     scene.answers(

@@ -16,6 +16,7 @@ from wsgicache.rules import partial, validation
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.freshness import answers_others
 from wsgicache.rules.model import Decision, FieldLines, Request, StoredResponse
+from wsgicache.rules.names import SET_COOKIE
 from wsgicache.rules.response import Response
 from wsgicache.rules.reuse import may_stand_in
 from wsgicache.rules.saying import Declared
@@ -34,9 +35,6 @@ class Reuse(NamedTuple):
     """For Cache-Status."""
     more: FieldLines
     """Fields for this client alone."""
-
-
-_SET_COOKIE = frozenset({"set-cookie", "set-cookie2"})
 
 
 class Forward(Exchange):
@@ -195,7 +193,7 @@ class Forward(Exchange):
         self.request.land("refused" if why_not else "kept", why_not)
         told = f"fwd={self.decision.forward}; fwd-status=304"
         lines = relayed_fields(response, told, self.policy)
-        cookies = [line for line in lines if line[0].lower() in _SET_COOKIE]
+        cookies = [line for line in lines if line[0].lower() in SET_COOKIE]
         return Reuse(
             replace(self.decision, stored=fresh),
             f"{told}; detail={why_not}" if why_not else told,

@@ -17,6 +17,7 @@ from wsgicache.rules import entries, partial, storing, validation
 from wsgicache.rules.groups import invalidated_groups, origin_of
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, Request, StoredResponse
+from wsgicache.rules.names import SET_COOKIE
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.response import Response
 from wsgicache.rules.saying import Declared
@@ -144,7 +145,7 @@ class Keeper:
         """
         why_not = storing.refusal(request, renewed, self.policy, method="GET")
         personal = why_not in storing.ABOUT_THE_REQUEST
-        if "set-cookie" in response.values and not self.policy.store_set_cookie:
+        if not self.policy.store_set_cookie and not SET_COOKIE.isdisjoint(response.values):
             # What it allows may be for one client, too; what it forbids counts.
             why_not, personal = "set-cookie", why_not is None or personal
         fresh = storing.store(renewed, stored.content, self.policy, stored.length)

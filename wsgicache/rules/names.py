@@ -20,6 +20,9 @@ HOP_BY_HOP = frozenset(
 )
 """Fields that mean one connection only (§3.1, RFC 9110 §7.6.1)."""
 
+SET_COOKIE = frozenset({"set-cookie", "set-cookie2"})
+"""Fields that are for one client, whatever the rest is."""
+
 _MADE_ANEW = frozenset({"age", "cache-status", "x-cache"})
 """Every reuse has its own."""
 

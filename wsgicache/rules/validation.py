@@ -18,7 +18,7 @@ from wsgicache.rules.fields import (
 )
 from wsgicache.rules.keys import Key, same_origin_key
 from wsgicache.rules.model import CacheEntry, FieldLines, Request, StoredResponse
-from wsgicache.rules.names import HOP_BY_HOP
+from wsgicache.rules.names import HOP_BY_HOP, SET_COOKIE
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.reading import FORWARDED
 from wsgicache.rules.response import Response
@@ -128,10 +128,8 @@ def background_environ(
     return environ
 
 
-# What a 304 never changes: these describe the content that is stored (§3.2).
-_OF_THE_CONTENT = frozenset(
-    {"content-encoding", "content-length", "content-range", "set-cookie", "set-cookie2"}
-)
+# What a 304 never changes: these describe the content that is stored (§3.2), or are one client's.
+_OF_THE_CONTENT = SET_COOKIE | {"content-encoding", "content-length", "content-range"}
 
 
 def freshened(stored: StoredResponse, response: Response) -> Response | None:
