@@ -18,10 +18,11 @@ from collections.abc import Callable, Hashable, Mapping
 from contextvars import Context
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from wsgicache.clock import Clock
 from wsgicache.reporting import Reporter, log
+from wsgicache.rules.keys import url_of
 from wsgicache.rules.model import NEVER, CacheEntry, Decision, Request
 from wsgicache.rules.validation import background_environ
 
@@ -39,12 +40,10 @@ class Job:
     def __init__(
         self, request: Request, environ: WSGIEnvironment, run: Callable[[WSGIEnvironment], None]
     ) -> None:
-        scheme, host, path, query = request.key
         mount: str = request.environ.get("SCRIPT_NAME", "")
         self.mount = mount
         """Where the app is mounted: the beginning of the URL's path that is not its own."""
-        target = quote(path, safe="/", encoding="latin-1", errors="replace")
-        self.url = f"{scheme}://{host}{target}" + (f"?{query}" if query else "")
+        self.url = url_of(request.key)
         self.fields = {
             key[5:].replace("_", "-").title(): value
             for key, value in environ.items()

@@ -15,7 +15,7 @@ from wsgicache.arguments import flags
 from wsgicache.clock import Clock
 from wsgicache.rules import entries
 from wsgicache.rules.groups import origin_of
-from wsgicache.rules.keys import Key, key_of_url, target_key
+from wsgicache.rules.keys import Key, key_of_url, target_key, url_of
 from wsgicache.rules.model import CacheEntry
 from wsgicache.stores import Grouping, Listing, Store, StoreError
 
@@ -118,7 +118,7 @@ class Purging:
             return done(entry)
 
         for key in keys:
-            url = _url(key)
+            url = url_of(key)
             try:
                 self.store.update(key, counting)
             except Exception as error:
@@ -150,14 +150,6 @@ def key_of(url: str) -> Key:
     if key is None:
         raise ValueError(f"{url!r} is no URL that could be cached: http://host/path is allowed")
     return key
-
-
-def _url(key: Key) -> str:
-    from urllib.parse import quote
-
-    scheme, host, path, query = key
-    path = quote(path, safe="/:@!$&'()*+,;=~-._", encoding="latin-1", errors="replace")
-    return f"{scheme}://{host}{path}" + (f"?{query}" if query else "")
 
 
 # ── Over HTTP ──────────────────────────────────────────────────────────────────────────────────

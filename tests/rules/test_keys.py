@@ -15,6 +15,7 @@ from wsgicache.rules.keys import (
     same_origin_key,
     selecting_value,
     target_key,
+    url_of,
 )
 
 
@@ -91,6 +92,22 @@ def test_target_key(target: str, changes: dict[str, Any], key: Key | None) -> No
 )
 def test_key_of_url(url: str, key: Key | None) -> None:
     assert key_of_url(url) == key
+
+
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [
+        ("/a b", "/a%20b"),
+        ("/a?b#c%d", "/a%3Fb%23c%25d"),
+        ("/\xc3\xa9;v=1,2", "/%C3%A9;v=1,2"),
+        ("//x\\y", "//x%5Cy"),
+    ],
+)
+@pytest.mark.parametrize("query", ["", "q=%20&x"])
+def test_url_of_has_its_key(path: str, written: str, query: str) -> None:
+    key = ("https", "h:8443", path, query)
+    assert url_of(key) == f"https://h:8443{written}" + f"?{query}" * bool(query)
+    assert key_of_url(url_of(key)) == key
 
 
 BASE: Key = ("http", "example.org", "/a/b", "q=1")

@@ -79,6 +79,13 @@ def key_of_url(url: str) -> Key | None:
     return (scheme, host, path, parts.query)
 
 
+def url_of(key: Key) -> str:
+    """An absolute URL whose key is *key*."""
+    scheme, host, path, query = key
+    path = quote(path, safe="/:@!$&'()*+,;=~-._", encoding="latin-1", errors="replace")
+    return f"{scheme}://{host}{path}" + (f"?{query}" if query else "")
+
+
 def same_origin_key(base: Key, reference: str) -> Key | None:
     """The key of a Location or Content-Location of *base*'s origin; None for any other (§4.4)."""
     reference = reference.strip(" \t")
