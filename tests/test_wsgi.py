@@ -16,7 +16,7 @@ import pytest
 from tests.bodies import FRESH, STREAM, WSGI, Tracked, giving
 from tests.conftest import MakeScene
 from tests.scene import Environ, Scene, environ_for, exchange
-from wsgicache import CacheMiddleware
+from wsgicache import CacheMiddleware, Policy, Route, cache_for, no_cache
 
 # ── R25: write() ─────────────────────────────────────────────────────────────────────────────────
 
@@ -555,10 +555,12 @@ def test_r33_what_an_environ_may_lack(bare_scene: Scene, method: str, absent: st
         start_response("200 OK", list(FRESH))
         return [b"page"]
 
-    cache = CacheMiddleware(app)
-    for _ in range(3):
-        got = exchange(cache, environ_for(method, changes={absent: None}))
-        assert got.status == "200 OK"
+    routes = [Route("/*", cache_for(minutes=1), override=True), Route("/*", query=())]
+    told = CacheMiddleware(app, policy=Policy(default=no_cache, store_post=True), routes=routes)
+    for cache in (CacheMiddleware(app), told):
+        for _ in range(3):
+            got = exchange(cache, environ_for(method, changes={absent: None}))
+            assert got.status == "200 OK"
 
 
 def test_r33_an_environ_of_two_keys() -> None:

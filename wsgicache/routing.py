@@ -260,7 +260,7 @@ class Routes:
                 _heard(default, response, environ, only_forbids=empty),
             ),
             self._policy.targets,
-            https=environ["wsgi.url_scheme"] == "https",
+            https=environ.get("wsgi.url_scheme") == "https",
             about=stored,
         )
 
@@ -290,5 +290,5 @@ def _is_empty(response: Response, environ: WSGIEnvironment) -> bool:
         return False
     if response.field("content-length") == "0":
         return True
-    is_head = environ["REQUEST_METHOD"] == "HEAD"
+    is_head = environ.get("REQUEST_METHOD") == "HEAD"
     return not is_head and isinstance(response.body, list) and not any(response.body)
