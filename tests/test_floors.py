@@ -130,6 +130,21 @@ def test_imports_only_go_down(module: str) -> None:
     assert up == [], f"{module} looks up"
 
 
+def test_the_readme_draws_what_is_so() -> None:
+    drawing = (ROOT / "README.rst").read_text("utf-8").partition("- *Floors.*")[2]
+    rows = re.findall(r"^    (\d)  (\w.*)$", drawing, re.MULTILINE)
+    drawn = {
+        name if name in MODULES else f"rules.{name}": (int(floor), column)
+        for floor, names in rows
+        for column, name in enumerate(names.split())
+    }
+    assert drawn.keys() <= MODULES.keys()
+    assert {name for name in RULES if "." in name} <= drawn.keys()
+    for module, place in drawn.items():
+        below = {within(full) for full, _ in imports(module)} & drawn.keys()
+        assert [name for name in below if drawn[name] >= place] == [], module
+
+
 @pytest.mark.parametrize(("module", "other"), sorted(USED))
 def test_what_is_imported_when_used(module: str, other: str) -> None:
     assert (f"wsgicache.{other}", True) in imports(module)
