@@ -360,6 +360,18 @@ def test_r37_one_piece_that_is_too_large_is_remembered() -> None:
     stage.check_idle()
 
 
+def test_r37_content_that_was_too_large_once_is_not_for_ever() -> None:
+    """While that is known nobody looks, so nothing is learned that could be remembered anew."""
+    stage = Stage(Policy(max_content=10, **PATIENT))
+    stage.app.plays(Reply(200, [b"x" * 11], cache_control="max-age=60", length=False), page(b"y"))
+    answers = [stage.get()]
+    while len(answers) < 20 and not answers[-1].hit:
+        stage.clock.advance(REFUSED_SECONDS / 8)
+        answers.append(stage.get())
+    assert [answer.detail for answer in answers[1:8]] == ["too-large"] * 7
+    assert [answer.hit for answer in answers[8:]] == [False, True]
+
+
 def refusal(stage: Stage, key: int) -> str | None:
     """Why the responses of *key* are known not to be shared."""
     known = stage.cache.flights.refused(key, stage.clock.now())

@@ -120,12 +120,15 @@ class Flights:
 
     def refused(self, key: int, now: float) -> Alone | None:
         """Why the last response of *key* could not be shared, if that was not long ago; what is
-        soon forgotten is remembered anew when it lands."""
+        soon forgotten is remembered anew when it lands, but for content that was too large: nobody
+        has looked at that again."""
         known = self._refused.get(key)
         if known is None or now >= known.until:
             return None
         # PERF: no lock and no clock for pages that are never kept; 0.8 µs less.
-        return known if known.until - now > REFUSED_SECONDS / 2 else Alone(self, key, known.why)
+        if known.until - now > REFUSED_SECONDS / 2 or known.why == "too-large":
+            return known
+        return Alone(self, key, known.why)
 
     def failing(self, key: int, now: float) -> bool:
         """Whether the last flight of *key* failed, and that not long ago."""
