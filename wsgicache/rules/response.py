@@ -8,13 +8,13 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
-from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
+from wsgicache.rules.fields import NO_DIRECTIVES, TOKEN, Directives, parse_cache_control
 from wsgicache.rules.model import FieldLines
 
 _STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
 _FIELD_TEXT = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 """What field values consist of (RFC 9110 §5.5)."""
-_FIELD_NAMES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+\n)*")
+_FIELD_NAMES = re.compile(rf"(?:{TOKEN}\n)*")
 MAX_FIELDS = 65536
 """Bytes of fields on the wire above which a response is not stored."""
 
@@ -30,11 +30,6 @@ def _code(status: str) -> int:
     if len(_codes) < _MOST_REMEMBERED and len(status) <= 64:
         _codes[status] = code
     return code
-
-
-def _are_names(names: str) -> bool:
-    """Whether each line of *names* is a field name (RFC 9110 §5.1)."""
-    return _FIELD_NAMES.fullmatch(names) is not None
 
 
 class _Lower(dict[str, str]):
@@ -53,8 +48,8 @@ _known_names: set[str] = set()
 
 
 def _are_known(names: Iterable[str]) -> bool:
-    """Whether these are all field names in lower case, which from now on are known."""
-    if not _are_names("\n".join([*names, ""])):
+    """Whether these, in lower case, are all field names (RFC 9110 §5.1): then they are known."""
+    if _FIELD_NAMES.fullmatch("\n".join([*names, ""])) is None:
         return False
     if len(_known_names) < _MOST_REMEMBERED:
         _known_names.update(name for name in names if len(name) <= 64)

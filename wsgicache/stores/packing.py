@@ -23,6 +23,7 @@ from struct import Struct
 from typing import Any
 
 from wsgicache.rules.conditional import not_modified_fields
+from wsgicache.rules.fields import TOKEN
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 
 MAGIC = b"wsgicache 1\n"
@@ -105,7 +106,7 @@ _ALIKE: dict[str, tuple[type, ...]] = {
 }
 """What stands in a record as it is, and of which types."""
 
-_FIELD_NAMES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+\n)*")
+_FIELD_NAMES = re.compile(rf"(?:{TOKEN}\n)*")
 _FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS = re.compile(r"[2-5][0-9]{2}(?: .*)?")
 _EMPTY = ("204", "304")
