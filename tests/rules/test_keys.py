@@ -17,6 +17,8 @@ from wsgicache.rules.keys import (
     target_key,
     url_of,
 )
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.reading import read
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,10 @@ def test_canonical_host(scheme: str, host: str | None, canonical: str | None) ->
     ),
 )
 def test_target_key(target: str, changes: dict[str, Any], key: Key | None) -> None:
-    assert target_key(environ_for("GET", target, changes=changes)) == key
+    environ = environ_for("GET", target, changes=changes)
+    assert target_key(environ) == key
+    request = read(environ, "GET", Policy())  # which has it written out
+    assert request == "target" if key is None else getattr(request, "key", None) == key
 
 
 @pytest.mark.parametrize(
