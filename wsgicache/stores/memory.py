@@ -30,7 +30,7 @@ def entry_bytes(key: Key, entry: CacheEntry) -> int:
     for selector, stored in entry.responses.items():
         total += stored.weight or stored.weigh()
         total += 64 * len(selector) + sum(map(len, filter(None, selector)))
-        if isinstance(forwarded := selector[0], tuple):
+        if type(forwarded := selector[0]) is tuple:
             total += 64 * len(forwarded) + sum(map(len, forwarded))
     return total
 
