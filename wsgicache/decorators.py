@@ -16,7 +16,7 @@ from wsgicache.arguments import Seconds, Status
 from wsgicache.controls import Control, Statuses
 from wsgicache.rules.fields import Directives
 from wsgicache.rules.response import Response
-from wsgicache.rules.saying import NEVER, Said
+from wsgicache.rules.saying import NEVER_KEPT, Said
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -58,7 +58,7 @@ class NoCache(_Named):
         return super().__call__(*view) if view else self
 
 
-no_cache = NoCache("no_cache", NEVER)
+no_cache = NoCache("no_cache", NEVER_KEPT)
 """Never from any cache: ``@no_cache`` or ``no_cache()``."""
 
 
@@ -68,7 +68,7 @@ class _JsonNeverStale(_Named):
         return no_cache if kind.endswith(("/json", "+json")) else None
 
 
-json_never_stale = _JsonNeverStale("json_never_stale", NEVER)
+json_never_stale = _JsonNeverStale("json_never_stale", NEVER_KEPT)
 """Every JSON response is `no_cache`: for ``Policy(default=json_never_stale)``, where it is said of
 those that say nothing of caching themselves."""
 

@@ -10,7 +10,7 @@ from tests.rules.messages import RFC, answer, date, kept, rows
 from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.response import Response
 from wsgicache.rules.saying import (
-    NEVER,
+    NEVER_KEPT,
     NO_STORE,
     Declared,
     Said,
@@ -36,7 +36,7 @@ NOT_HERE = Said({"max-age": "60"}, {"no-store": None})
         ("§5.2.2.7 private", PRIVATE, 1, True),
         ("§5.2.2.7 private field names", Said({"private": "a"}), 0, False),
         ("§5.2.2.5 no-store", NO_STORE, 2, True),
-        ("§5.2.2.5 never", NEVER, 3, True),
+        ("§5.2.2.5 never", NEVER_KEPT, 3, True),
         ("9213 §2 no-store here alone", NOT_HERE, 0, True),
         ("9213 §2 a lifetime here alone", Said({"no-store": None}, {"max-age": "60"}), 2, False),
     ),
@@ -62,8 +62,8 @@ def test_what_is_forbidden(said: Said, level: int, here: bool) -> None:
         ("here and there", [HERE, MINUTE], Said({**HERE.directives, "max-age": "60"}, HERE.here)),
         (
             "never is never",
-            [NEVER, MINUTE],
-            Said({**NEVER.directives, "max-age": "60"}, never=True),
+            [NEVER_KEPT, MINUTE],
+            Said({**NEVER_KEPT.directives, "max-age": "60"}, never=True),
         ),
         (
             "an Expires for one",
@@ -194,7 +194,7 @@ def told(response: Response, **said: Any) -> dict[str, str]:
         (
             "never",
             {"etag": '"a"', "age": "5", "last_modified": date()},
-            {"view": [NEVER]},
+            {"view": [NEVER_KEPT]},
             {
                 "Cache-Control": "no-store, no-cache, must-revalidate, max-age=0",
                 "Pragma": "no-cache",
@@ -257,7 +257,7 @@ def test_where_a_lifetime_comes_from(said: Sources, inherited: bool, refused: bo
     ),
 )
 def test_never_for_old_browsers(kind: str, https: bool, expected: str) -> None:
-    fields = told(answer(200, content_disposition=kind), view=[NEVER], https=https)
+    fields = told(answer(200, content_disposition=kind), view=[NEVER_KEPT], https=https)
     assert fields["Cache-Control"] == expected
 
 

@@ -59,7 +59,7 @@ class Speaking(Protocol):
         count. Raises nothing."""
 
 
-NEVER = Said(
+NEVER_KEPT = Said(
     {"no-store": None, "no-cache": None, "must-revalidate": None, "max-age": "0"}, never=True
 )
 NO_STORE = Said({"no-store": None})
