@@ -11,6 +11,7 @@ from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.entries import adding
 from wsgicache.rules.model import (
+    IMPLIED,
     UNSATISFIABLE,
     URI_MISS,
     VARY_MISS,
@@ -419,6 +420,14 @@ def test_collapse_key(
     keys = [collapse_key(request, policy) for request in requests]
     assert (keys[0] == keys[1]) is same
     assert collapse_key(asked(), policy) != collapse_key(asked(target="/b"), policy)
+
+
+def test_a_collapse_key_is_the_same_however_little_is_known() -> None:
+    """Where nothing but the implied selects, it is written out."""
+    request = asked(target="/a?b", x_forwarded_host="h")
+    written_out = collapse_key(request, SAFE)
+    request.nominated = tuple(sorted(IMPLIED))
+    assert collapse_key(request, SAFE) == written_out
 
 
 @pytest.mark.parametrize(
