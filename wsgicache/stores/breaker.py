@@ -44,7 +44,7 @@ class Breaker:
         *weight* tells how many failures of the server an exception is worth: 0 means that it did
         answer, None that nothing is known.
         """
-        if self.failures >= FAILURES:
+        if self.is_open:
             self._probe()
         try:
             result = do(*arguments)
