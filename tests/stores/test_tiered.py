@@ -128,7 +128,7 @@ def test_large_contents_stay_in_the_shared_store(store: TieredStore, clock: Fake
     got = found(store)
     assert got is not None
     assert got.content is None
-    assert store.near.bytes < 10_000
+    assert store.near.bytes < 4_000
     assert content_of(store, found(store)) == b"x" * 300_000
 
 

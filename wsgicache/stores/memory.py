@@ -29,8 +29,11 @@ def entry_bytes(key: Key, entry: CacheEntry) -> int:
     total = _NODE_BYTES + len(scheme) + len(host) + len(path) + len(query)
     for selector, stored in entry.responses.items():
         total += stored.weight or stored.weigh()
+        if type(selector) is str:  # a digest, in front of a shared store
+            total += 64 + len(selector)
+            continue
         total += 64 * len(selector) + sum(map(len, filter(None, selector)))
-        if type(forwarded := selector[0]) is tuple:
+        if forwarded := selector[0]:
             total += 64 * len(forwarded) + sum(map(len, forwarded))
     return total
 
