@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import Context
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
@@ -133,7 +133,7 @@ class Background:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._given: dict[Hashable, _Given] = {}
+        self._given: dict[int, _Given] = {}
 
     def start(self, request: Request, entry: CacheEntry, decision: Decision) -> bool:
         """Have what *decision* serves validated, unless that is under way.
@@ -155,7 +155,8 @@ class Background:
         if asking is None:
             return False
         variant = next((s for s, one in entry.responses.items() if one is stored), None)
-        which = (request.key, variant)
+        # A hash stands for what may be long: two with the same one differ in when they were made.
+        which = hash((request.key, variant))
         now = self._clock.now()
         left = stored.generated_at + stored.freshness_lifetime - now
         with self._lock:
@@ -183,7 +184,7 @@ class Background:
             return False
         return True
 
-    def _ended(self, which: Hashable, ours: _Given, until: float = NEVER) -> None:
+    def _ended(self, which: int, ours: _Given, until: float = NEVER) -> None:
         """Another job may be given out, if not before *until*."""
         with self._lock:
             if self._given.get(which) is not ours:
