@@ -198,11 +198,9 @@ def opened(address: str, secret_file: Path | None) -> Iterator[Store]:
                 "memory:// is in the memory of each process, and none of them is reached from here"
             )
         yield store_from_url(address, **options)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, StoreError) as error:
         raise click.ClickException(visible(str(error))) from None
-    except StoreError as error:
-        raise click.ClickException(visible(str(error))) from None
-    except Exception as error:
+    except Exception as error:  # whatever a client of a server's raises
         raise click.ClickException(visible(f"{type(error).__name__}: {error}")) from None
 
 

@@ -38,6 +38,7 @@ _CURRENT: ContextVar[Controls | None] = ContextVar(KEY, default=None)
 
 Statuses = frozenset[int]
 _SUCCESSFUL: Statuses = frozenset(range(200, 300))
+_NOTHING = Said()
 _STANDING_FOR_200 = frozenset({206, 304})
 
 
@@ -49,7 +50,7 @@ class Control:
     what forbids storing. A 206 or 304 is spoken of as the 200 that it stands for.
     """
 
-    def __init__(self, said: Said = Said(), statuses: Statuses | None = None) -> None:  # noqa: B008
+    def __init__(self, said: Said = _NOTHING, statuses: Statuses | None = None) -> None:
         self._said = said
         self.statuses = statuses
 

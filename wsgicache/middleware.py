@@ -230,7 +230,7 @@ class CacheMiddleware(Purging):
             try:
                 request = read(environ, method, self.policy)
                 filed = self.routes.key(environ)
-            except Exception:
+            except Exception:  # of an environ that cannot be read: nothing is filed under it
                 request, filed = "request", None
             if isinstance(request, Request) and request.key == filed:
                 self.keeper.begin(request, self.keeper.entry(request), self.clock.now())

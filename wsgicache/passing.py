@@ -72,7 +72,7 @@ class Passing:
         """What to do when the response to the unsafe request in *environ* is known (§4.4)."""
         try:
             key = self.routes.key(environ)
-        except Exception:
+        except Exception:  # of an environ that cannot be read: nothing is filed under it
             key = None
 
         def on_response(response: Response) -> None:

@@ -136,9 +136,10 @@ class Routes:
         get = environ.get
         try:
             path: str = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
-            match = self._remembered if len(path) <= _LONGEST else self._match
-            method = method or get("REQUEST_METHOD", "")
-            return match(path, get("wsgi.url_scheme", ""), get("HTTP_HOST"), method)
+            host, method = get("HTTP_HOST"), method or get("REQUEST_METHOD", "")
+            is_long = len(path) + len(host or "") + len(method) > _LONGEST
+            match = self._match if is_long else self._remembered
+            return match(path, get("wsgi.url_scheme", ""), host, method)
         except (TypeError, AttributeError):
             return _NOTHING  # An environ that is none: the app judges, and nothing is stored.
 
@@ -209,7 +210,7 @@ class Routes:
         try:
             own = background_environ(request, entry.nominated, os.environ)
             return own is not None and vary_by(own) == vary_by(request.environ)
-        except Exception:
+        except Exception:  # vary_by is the user's, and may miss what was left out
             return False
 
     def key(self, environ: WSGIEnvironment) -> Key | None:
