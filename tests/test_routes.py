@@ -709,6 +709,10 @@ def test_what_routes_remember_is_bounded() -> None:
     assert len(cache.routes._plain) <= 2048
     assert max(map(len, cache.routes._plain)) <= 1024
     assert routing._kept.cache_info().currsize <= 2048
+    cache.routes._remembered.cache_clear()
+    cache.routes.matching(environ_for(method="X" * 2000))
+    cache.routes.matching(environ_for(headers=[("Host", "h" * 2000)]))
+    assert cache.routes._remembered.cache_info().currsize == 0
 
 
 # ── The default ──────────────────────────────────────────────────────────────────────────────────
