@@ -385,3 +385,43 @@ def test_what_is_served_is_a_list_of_its_own(
         assert body == expected
         assert isinstance(body, list)
         body.append(b"more")  # by whoever wraps the cache: nobody else's business
+
+
+# ── fields that the app goes on changing while the body is on its way ────────────────────────────
+
+COOKIE = ("Set-Cookie", "sid=1")
+CHANGES: dict[str, Callable[[list[tuple[str, str]]], object]] = {
+    "one more": lambda fields: fields.append(COOKIE),
+    "another one": lambda fields: fields.__setitem__(-1, COOKIE),
+    "none left": lambda fields: fields.clear(),
+}
+
+
+@pytest.mark.parametrize("how", ["yields", "writes"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_is_stored_is_what_was_judged(
+    scene: Scene, change: Callable[[list[tuple[str, str]]], object], how: str
+) -> None:
+    said = [("Cache-Control", "max-age=60"), ("Content-Type", "text/plain")]
+
+    def changing(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        fields = said[:]
+        write = start_response("200 OK", fields)
+
+        def body() -> Iterator[bytes]:
+            yield b"a"
+            change(fields)
+            yield b"b"
+
+        if how == "yields":
+            return body()
+        write(b"a")
+        change(fields)
+        return [b"b"]
+
+    scene.wsgi(changing)
+    scene.get("/")
+    hit = scene.get("/")
+    assert (hit.hit, hit.body) == (True, b"ab")
+    assert hit.headers[: len(said)] == said
+    assert hit.header("Set-Cookie") is None

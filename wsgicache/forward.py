@@ -296,6 +296,9 @@ class Forward(Exchange):
                 request.land("kept" if kept else "failed")
                 return
 
+        # The app may go on changing its own while the body is on its way.
+        response.fields = response.fields[:]
+
         def keep(content: bytes) -> None:
             nonlocal kept
             kept = keeper.keep(request, response, content)
