@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 POLICIES: dict[str, Callable[[], Policy]] = {"safe": Policy, "rfc": Policy.rfc}
-#: Where the reloader's parent tells its child which socket to serve.
 SOCKET_VARIABLE = "WSGICACHE_RUN_SOCKET"
-#: Frames that a traceback of the user's module begins with and that say nothing about it.
+"""Where the reloader's parent tells its child which socket to serve."""
 OUR_FRAMES = (__file__, importlib.__file__, "<frozen importlib")
-#: Control characters, C0 and C1, would let a path rewrite the terminal.
+"""Frames that a traceback of the user's module begins with and that say nothing about it."""
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+"""Control characters, C0 and C1, would let a path rewrite the terminal."""
 CONTROLS_BUT_LINES = {code: text for code, text in CONTROLS.items() if chr(code) not in "\t\n"}
 
 

@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-#: How long companions may take to end once they are told to, in seconds.
 GRACE = 3
+"""How long companions may take to end once they are told to, in seconds."""
 
 
 @contextmanager

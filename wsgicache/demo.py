@@ -24,10 +24,10 @@ from werkzeug.wrappers import Request, Response
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: A browser asks every time; the shared cache in front may answer for a minute.
 SHARED = "public, max-age=0, s-maxage=60"
-#: What a GET of /items takes, in seconds: long enough to feel.
+"""A browser asks every time; the shared cache in front may answer for a minute."""
 DELAY = 0.5
+"""What a GET of /items takes, in seconds: long enough to feel."""
 GREETINGS = {"en": "Good morning", "de": "Guten Morgen", "fr": "Bonjour"}
 USER_COOKIE = "wsgicache-demo-user"
 
