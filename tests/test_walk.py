@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeScene
-from tests.scene import Environ, Exchange, Reply, Scene
+from tests.scene import Environ, Exchange, FakeClock, Reply, Scene, environ_for, exchange
 from tests.stored import FRESH, filled
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 
@@ -274,6 +274,28 @@ def test_stale_replaced_by_a_200(scene: Scene) -> None:
     got = scene.get("/")
     assert (got.hit, got.text, got.header("ETag")) == (True, "new", '"v2"')
     assert scene.count == 2
+
+
+def test_a_304_that_is_none_of_pep_3333_asks_again_without_conditions() -> None:
+    """Its client has asked for no 304, and nothing is raised."""
+    heads: list[tuple[str, list[Any]]] = [
+        ("200 OK", [("ETag", '"1"'), ("Cache-Control", "max-age=1")]),
+        ("304 Not Modified", [("ETag", '"1"'), "odd"]),
+        ("200 OK", [("ETag", '"2"'), ("Cache-Control", "max-age=1")]),
+    ]
+    asked: list[Any] = []
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        asked.append(environ.get("HTTP_IF_NONE_MATCH"))
+        start_response(*heads[len(asked) - 1])
+        return [b"%d" % len(asked)]
+
+    clock = FakeClock()
+    cache = CacheMiddleware(app, clock=clock)
+    exchange(cache, environ_for())
+    clock.advance(2)
+    answer = exchange(cache, environ_for())
+    assert (answer.code, answer.body, asked) == (200, b"3", [None, '"1"', None])
 
 
 def test_a_304_with_a_foreign_strong_tag_asks_again_without_conditions(scene: Scene) -> None:

@@ -184,9 +184,9 @@ class Forward(Exchange):
         assert stored is not None
         if isinstance(response, Declared) and response.refused:
             return self._ask_again()  # What was stored is not to be used any more.
-        renewed = validation.freshened(stored, response)
+        renewed = validation.freshened(stored, response) if response.is_readable else None
         if renewed is None:
-            return self._ask_again()  # It is about nothing we hold.
+            return self._ask_again()  # It is about nothing we hold, or about nothing at all.
         fresh, why_not = self.keeper.freshen(self.request, stored, renewed, response)
         if why_not is None and not answers_others(renewed, self.policy):
             self.request.land("refused", "validation")
