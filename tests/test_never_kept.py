@@ -273,8 +273,16 @@ def test_what_asks_for_itself_is_judged_for_itself(method: str, fields: Any) -> 
     assert answer.headers == Stage().get(*fields, method=method).headers
 
 
-def test_x4_no_large_head_is_remembered() -> None:
-    stage = Stage(("200 OK", [NO_STORE, ("X-A", "1" * 1024)]))
+LARGE: dict[str, tuple[str, list[tuple[str, str]]]] = {
+    "a field": ("200 OK", [NO_STORE, ("X-A", "1" * 1024)]),
+    "a field that does not leave": ("200 OK", [NO_STORE, ("Keep-Alive", "1" * 2048)]),
+    "the status": ("200 " + "O" * 2048, [NO_STORE]),
+}
+
+
+@pytest.mark.parametrize("head", LARGE.values(), ids=LARGE)
+def test_x4_no_large_head_is_remembered(head: tuple[str, list[tuple[str, str]]]) -> None:
+    stage = Stage(head)
     for _ in range(4):
         stage.get()
     assert not stage.heard()

@@ -25,8 +25,8 @@ _MOST_REFUSED = 10_000
 _MOST_LANDED = 1_000
 _MOST_FAILED = 1_000
 _MOST_FLYING = 1_000
-_MOST_HEARD, _LONGEST_HEARD = 1_000, 1_024
-"""Pages of whose fields something is remembered, and how many characters."""
+_MOST_HEARD, _LONGEST_HEARD = 1_000, 2_048
+"""Of how many pages what the app says is remembered, and how many characters: said and sent."""
 
 
 class Heard(NamedTuple):
@@ -93,8 +93,9 @@ class Alone:
             return
         if decision.stored is not None:
             return
-        if sum(map(len, chain.from_iterable(lines))) <= _LONGEST_HEARD:
-            self.heard = Heard((head[0], head[1][:]), decision, lines[:])
+        status, fields = head
+        if sum(map(len, chain([status], *fields, *lines))) <= _LONGEST_HEARD:
+            self.heard = Heard((status, fields[:]), decision, lines[:])
 
 
 class Flights:
