@@ -300,11 +300,18 @@ def test_x4_nothing_of_what_is_stored_is_remembered() -> None:
 
 
 def test_x4_no_more_than_some_heads_are_remembered() -> None:
+    """And they make room when nobody asks for them any more."""
     stage = Stage()
     for number in range(1_200):
         for _ in range(3):
             exchange(stage.cache, environ_for("GET", f"/{number}"))
     assert len(stage.heard()) == 1_000
+    assert len(stage.cache.flights._heard) == 1_000
+    stage.clock.advance(121)
+    for number in range(2_000, 2_010):
+        for _ in range(3):
+            exchange(stage.cache, environ_for("GET", f"/{number}"))
+    assert len(stage.heard()) == len(stage.cache.flights._heard) == 910
 
 
 def test_a_purge_forgets_them() -> None:

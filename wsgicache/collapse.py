@@ -35,6 +35,7 @@ class Heard(NamedTuple):
 
     head: Head
     decision: Decision
+    """One of those that requests share: nothing was there (model.URI_MISS, model.VARY_MISS)."""
     lines: FieldLines
 
 
@@ -89,12 +90,11 @@ class Alone:
         """Remember what the app says, and what *lines* that comes to after this *decision*: the
         first is enough, for what changes would only cost. Nothing stored is remembered with it: it
         would stay though the store lets go of it."""
-        if self.heard or self.until is NEVER or len(self.flights._refused) > _MOST_HEARD:
-            return
-        if decision.stored is not None:
+        if self.heard or self.until is NEVER or decision.stored is not None:
             return
         status, fields = head
-        if sum(map(len, chain([status], *fields, *lines))) <= _LONGEST_HEARD:
+        size = sum(map(len, chain([status], *fields, *lines)))
+        if size <= _LONGEST_HEARD and self.flights.hear(self):
             self.heard = Heard((status, fields[:]), decision, lines[:])
 
 
@@ -113,6 +113,7 @@ class Flights:
         self._flying: dict[int, Flight] = {}
         self._leading: dict[int, int] = {}
         self._refused: dict[int, Alone] = {}
+        self._heard: dict[int, Alone] = {}
         self._landed: dict[int, float] = {}
         self._failed: dict[int, float] = {}
 
@@ -171,6 +172,7 @@ class Flights:
         """Know no longer what could not be shared: after a purge it may be another app."""
         with self._lock:
             self._refused.clear()
+            self._heard.clear()
 
     def wait(self, flight: Flight, seconds: float) -> Outcome | None:
         """How *flight* ended, or None if it has not within *seconds*."""
@@ -198,6 +200,20 @@ class Flights:
         """Remember how a request for *key* ended that nobody has waited for."""
         with self._lock:
             self._remembered(key, self._clock.now(), outcome, why)
+
+    def hear(self, known: Alone) -> bool:
+        """Whether it may be remembered what the app says of one page more; the first of the others
+        make room where their time is over."""
+        with self._lock:
+            heard, now = self._heard, self._clock.now()
+            heard.pop(known.key, None)
+            if len(heard) >= _MOST_HEARD:
+                if next(iter(heard.values())).until > now:
+                    return False
+                for key in list(islice(heard, _MOST_HEARD // 10)):
+                    heard.pop(key).heard = None
+            heard[known.key] = known
+            return True
 
     def _remembered(self, key: int, took_off: float, outcome: Outcome, why: str | None) -> Outcome:
         """What *outcome* comes to after what is known of *key*; it is known now."""

@@ -611,6 +611,7 @@ def test_a_generated_tag_tells_contents_and_codings_apart() -> None:
     assert len(set(tags)) == 4
     assert all(map(is_generated, tags))
     assert generated_etag([("X", "1"), ("CONTENT-TYPE", "a")], b"1") == tags[0]
+    assert generated_etag([("Content-Type", "a"), ("Content-Length", "1")], b"1") == tags[0]
 
 
 @pytest.mark.parametrize(
