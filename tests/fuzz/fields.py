@@ -14,7 +14,7 @@ from tests.rules.messages import SAFE, answer, asked
 from tests.scene import EPOCH
 from wsgicache.purge import key_of
 from wsgicache.rules import dates, fields, freshness, keys, storing
-from wsgicache.rules.ranges import parse_content_range, parse_ranges
+from wsgicache.rules import ranges as range_rules
 from wsgicache.stores.naming import Names, key_of_echo
 
 RESTRICTIVE = ("no-store", "private", "no-cache", "must-revalidate", "proxy-revalidate")
@@ -177,9 +177,9 @@ def ranges(data: bytes) -> None:
     source = Source(data)
     length, most = source.pick(LENGTHS), 1 + source.byte() % 20
     text = source.rest().decode("latin-1")
-    parse_content_range(text)
+    range_rules.parse_content_range(text)
     for value in (text, f"bytes={text}"):
-        found = parse_ranges(value, length, most)
+        found = range_rules.parse_ranges(value, length, most)
         if found is None:
             continue
         assert len(found) <= most
@@ -187,12 +187,12 @@ def ranges(data: bytes) -> None:
             assert 0 <= first <= last < length, found
         assert sum(last - first + 1 for first, last in found) <= length
         assert found == naive_ranges(value, length), (value, length)
-    part = parse_content_range(text)
+    part = range_rules.parse_content_range(text)
     if part is not None:
         first, last, whole = part
         assert 0 <= first <= last
         assert whole is None or last < whole
-        assert part == parse_content_range(f"bytes {first}-{last}/{whole or '*'}")
+        assert part == range_rules.parse_content_range(f"bytes {first}-{last}/{whole or '*'}")
 
 
 def naive_ranges(value: str, length: int) -> list[tuple[int, int]]:

@@ -17,7 +17,7 @@ from tests.fuzz.seeds import TARGETS, seeds
 from tests.fuzz.source import Source, chosen
 from tests.stores.samples import GOLDEN_ENTRIES
 from wsgicache import purge
-from wsgicache.rules import dates, fields, storing
+from wsgicache.rules import dates, fields, ranges, storing
 from wsgicache.stores import packing
 from wsgicache.stores.naming import Name, Names
 
@@ -48,7 +48,7 @@ BROKEN: dict[str, tuple[object, str, Any]] = {
     ),
     "vary": (fields, "parse_vary", lambda value: tuple(sorted(value.split(",")))),
     "date": (dates, "parse_date", lambda text, now: 0.5),
-    "range": (fields, "parse_ranges", lambda value, length, most: [(0, length)]),
+    "range": (ranges, "parse_ranges", lambda value, length, most: [(0, length)]),
     "etag": (fields, "entity_tags", lambda text: text.split(",")),
     "host_key": (Names, "of", always(Name("", b""))),
     "entry_decode": (records, "unpack", always(GOLDEN_ENTRIES["plain"][0])),
