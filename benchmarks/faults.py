@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import statistics
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -24,6 +25,7 @@ from benchmarks.results import Claim, as_data, show
 from benchmarks.servers import ServerFailed
 
 MIB = 1 << 20
+STARTS = 5
 T = TypeVar("T")
 
 
@@ -131,12 +133,17 @@ def f9_f10(size: Size) -> Iterator[Claim]:
 
 def f12(size: Size) -> Iterator[Claim]:
     """Streams pass as if there were no cache."""
-    found = streams.streamed(size.streams, size.stream_bytes)
+    # One start of the servers is a tenth quicker or slower than the next, whatever they run.
+    starts = [streams.streamed(size.streams, size.stream_bytes) for _ in range(STARTS)]
     told = f"{size.streams} streams of {size.stream_bytes // MIB} MiB over gunicorn"
-    yield Claim("F12 events over gunicorn: ms that the first comes later", 1000 * found.later, 5)
-    yield Claim(f"F12 {told}: MiB that its process grows", found.grown / MIB, 10)
-    what = f"F12 {told}: throughput, by that of the app alone"
-    yield Claim(what, found.throughput, 0.95, at_most=False)
+    later, throughput = (
+        statistics.median(values) for values in zip(*(one[:2] for one in starts), strict=True)
+    )
+    yield Claim("F12 events over gunicorn: ms that the first comes later", 1000 * later, 5)
+    grown = max(one.grown for one in starts) / MIB
+    yield Claim(f"F12 {told}: MiB that its process grows, at most", grown, 10)
+    what = f"F12 {told}: throughput, by that of the app alone, in the middle of {STARTS} starts"
+    yield Claim(what, throughput, 0.95, at_most=False)
 
 
 def f13(size: Size) -> Iterator[Claim]:
