@@ -378,7 +378,7 @@ def refusal(stage: Stage, key: int) -> str | None:
     return None if known is None else known.why
 
 
-def test_a_refusal_is_remembered_for_two_minutes() -> None:
+def test_a_refusal_is_remembered_for_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     stage, keys = Stage(), []
     board = stage.cache.flights.board
 
@@ -386,7 +386,7 @@ def test_a_refusal_is_remembered_for_two_minutes() -> None:
         keys.append(key)
         return board(key, now)
 
-    stage.cache.flights.board = noted  # type: ignore[method-assign]
+    monkeypatch.setattr(stage.cache.flights, "board", noted)
     stage.app.plays(page(cache_control="no-store"))
     stage.get()
     key = keys.pop()

@@ -97,7 +97,7 @@ def test_every_answer_is_that_of_a_cache_that_knows_nothing(
     assert [other.body for other in (first, *others)] == [b"%d" % n for n in range(1, 7)]
 
 
-def test_it_is_remembered_at_all() -> None:
+def test_it_is_remembered_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows of this module would mean nothing otherwise."""
     stage = Stage()
     stage.known()
@@ -108,7 +108,7 @@ def test_it_is_remembered_at_all() -> None:
         judged.append(response)
         return received(request, response)
 
-    stage.cache.keeper.refusal = refusal  # type: ignore[method-assign]
+    monkeypatch.setattr(stage.cache.keeper, "refusal", refusal)
     stage.get()
     assert not judged
     stage.head = ("200 OK", [TYPE, NO_STORE, ("X-A", "1")])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import MakeScene
 from tests.scene import Call, Environ, Reply, Scene
-from tests.stored import FRESH, filled
+from tests.stored import FRESH, failing, filled
 from wsgicache import Policy
 
 # ── stale answers ────────────────────────────────────────────────────────────────────────────────
@@ -82,12 +82,7 @@ def test_what_forbids_stale_answers_wins(
     filled(scene, "old", cache_control=directives, etag='"v1"')
     scene.after(61)
 
-    def failing(environ: Environ) -> Reply:
-        if permission == "raised":
-            raise RuntimeError("no origin")
-        return Reply(503, "broken")
-
-    scene.app(failing)
+    scene.app(failing(permission == "raised"))
     request: dict[str, Any] = (
         {"cache_control": "max-stale=1000"} if permission == "max-stale" else {}
     )
