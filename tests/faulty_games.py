@@ -17,7 +17,7 @@ from tests.scene import FakeClock, Scene
 from tests.stores.servers import Server
 from tests.test_state_machine import POLICIES, World, behaviours, wishes
 from wsgicache import Policy
-from wsgicache.stores import breaker
+from wsgicache.stores.net import breaker
 
 HOWS = ("get", "update", "content", "all", "lose")
 """What can be wrong with a store."""

@@ -22,7 +22,7 @@ import pytest
 from tests.rig.turns import Choice, Turns, orders, stepping
 from tests.scene import Environ, FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy
-from wsgicache.stores.packed import PackedStore
+from wsgicache.stores.shared.store import PackedStore
 
 
 @dataclass(frozen=True)

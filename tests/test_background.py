@@ -18,8 +18,9 @@ from tests.rig.app import App, Turn, page
 from tests.rig.gates import DEADLINE, Crowd, Gate
 from tests.running import eventually
 from tests.scene import Environ, Exchange, FakeClock, Field, Reply, environ_for, exchange
-from wsgicache import CacheMiddleware, Policy, background
-from wsgicache.background import Job, Threads
+from wsgicache import CacheMiddleware, Policy
+from wsgicache.origin import background
+from wsgicache.origin.background import Job, Threads
 from wsgicache.rules.keys import target_key
 
 SWR = "max-age=10, stale-while-revalidate=60"

@@ -20,7 +20,7 @@ from tests.running import environment, eventually, fork
 from tests.scene import Environ, Scene, environ_for
 from tests.test_background import SWR, Stage
 from wsgicache import Policy
-from wsgicache.background import Background, Job, Threads
+from wsgicache.origin.background import Background, Job, Threads
 from wsgicache.rules.keys import target_key
 
 # ── where there are no threads (R35) ─────────────────────────────────────────────────────────────
@@ -61,7 +61,7 @@ def test_r35_refreshing_ahead_is_left_then(make_scene: Callable[..., Scene]) -> 
 
 
 def job_of(work: Callable[[], object]) -> Job:
-    from wsgicache.rules.model import Request
+    from wsgicache.rules.request import Request
 
     environ = environ_for()
     key = target_key(environ)

@@ -21,11 +21,12 @@ from tests.rig.gates import DEADLINE, Crowd, Gate, Waiters
 from tests.rig.stores import Faulty, Leasing
 from tests.running import eventually
 from tests.scene import Environ, Exchange, FakeClock, Field, Reply, environ_for, exchange
-from wsgicache import CacheMiddleware, Policy, leading
-from wsgicache.collapse import REFUSED_SECONDS, Flight, Flights
-from wsgicache.leading import LEASE_SECONDS
+from wsgicache import CacheMiddleware, Policy
+from wsgicache.origin import turns
+from wsgicache.origin.flights import REFUSED_SECONDS, Flight, Flights
+from wsgicache.origin.turns import LEASE_SECONDS
 from wsgicache.rules.keys import target_key
-from wsgicache.rules.model import Outcome
+from wsgicache.rules.request import Outcome
 
 PATIENT: dict[str, Any] = {"collapse_timeout": 3600}
 """Whoever waits for nothing would wait for ever, and the test fails."""
@@ -1025,7 +1026,7 @@ def test_r37_processes_that_waited_for_nothing_go_on_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The others wait for one that holds the lease; when it has nothing for them, for no other."""
-    monkeypatch.setattr(leading, "LEASE_SECONDS", 3600.0)
+    monkeypatch.setattr(turns, "LEASE_SECONDS", 3600.0)
     clock = FakeClock()
     store, gate, together = Leasing(clock), Gate(), Gate(opens_at=4)
     here, *others = processes(store, clock, 5)
@@ -1078,7 +1079,7 @@ def test_r38_all_waiting_together_is_no_longer_than_the_timeout(
         nonlocal seconds
         seconds += pause
 
-    monkeypatch.setattr(leading, "time", SimpleNamespace(monotonic=lambda: seconds, sleep=sleep))
+    monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: seconds, sleep=sleep))
     clock = FakeClock()
     store, slow = Leasing(clock), Gate()
     here = Stage(Policy(collapse_timeout=5), store=store)

@@ -15,7 +15,7 @@ from tests.rig.stores import Faulty
 from tests.running import eventually
 from tests.scene import Environ, FakeClock, Reply, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy, SystemClock, clock
-from wsgicache.background import Threads
+from wsgicache.origin.background import Threads
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.scene import Environ, Exchange, FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy, cache_for, current
-from wsgicache.collapse import Alone
-from wsgicache.rules.model import Request
+from wsgicache.origin.flights import Alone
+from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
 NO_STORE = ("Cache-Control", "no-store")

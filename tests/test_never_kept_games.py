@@ -12,9 +12,9 @@ import pytest
 from tests.scene import Environ, FakeClock, environ_for, exchange
 from tests.test_never_kept import HEADS, Incomparable
 from wsgicache import CacheMiddleware, Policy
-from wsgicache.collapse import Heard
-from wsgicache.forward import Forward
-from wsgicache.routes import Route
+from wsgicache.controls.routes import Route
+from wsgicache.origin.flights import Heard
+from wsgicache.origin.forward import Forward
 
 POLICIES: dict[str, dict[str, Any]] = {
     "safe": {"policy": Policy()},

@@ -19,9 +19,9 @@ from tests.conftest import MakeScene
 from tests.rules.messages import answer
 from tests.scene import FakeClock, Reply, Scene, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy
-from wsgicache import purge as purge_module
-from wsgicache.purge import Purged, Purging
-from wsgicache.routes import Route
+from wsgicache import purging as purge_module
+from wsgicache.controls.routes import Route
+from wsgicache.purging import Purged, Purging
 from wsgicache.rules.groups import groups_of, invalidated_groups, names_of
 from wsgicache.rules.keys import Key, key_of_url, target_key
 from wsgicache.rules.response import Response

@@ -16,7 +16,7 @@ import pytest
 from benchmarks.__main__ import main as benchmarks
 from tests.running import ROOT, environment
 from wsgicache import Policy
-from wsgicache.rules import reading, storing
+from wsgicache.rules import request, storing
 
 README = (ROOT / "README.rst").read_text("utf-8")
 BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.MULTILINE)
@@ -82,8 +82,8 @@ def test_every_policy_option_has_its_row_with_both_values() -> None:
         storing.forbidden,
         storing.unusable,
         storing._unkeepable_content,
-        reading.read,
-        reading._passing,
+        request.read,
+        request._passing,
     ],
 )
 def test_every_refusal_is_explained(rule: Callable[..., object]) -> None:

@@ -25,10 +25,10 @@ from wsgicache import (
     cached,
     json_never_stale,
     no_cache,
-    routing,
     vary,
 )
-from wsgicache.routes import Pattern
+from wsgicache.controls import matching
+from wsgicache.controls.routes import Pattern
 
 WORDS = cache_control(max_age=7)
 
@@ -708,7 +708,7 @@ def test_what_routes_remember_is_bounded() -> None:
     assert cache.routes._remembered.cache_info().currsize <= 2048
     assert len(cache.routes._plain) <= 2048
     assert max(map(len, cache.routes._plain)) <= 1024
-    assert routing._kept.cache_info().currsize <= 2048
+    assert matching._kept.cache_info().currsize <= 2048
     cache.routes._remembered.cache_clear()
     cache.routes.matching(environ_for(method="X" * 2000))
     cache.routes.matching(environ_for(headers=[("Host", "h" * 2000)]))

@@ -4,8 +4,8 @@ app = CacheMiddleware(app)
 """
 
 from wsgicache.clock import Clock, SystemClock
-from wsgicache.controls import Control, Controls, current
-from wsgicache.decorators import (
+from wsgicache.controls.control import Control, Controls, current
+from wsgicache.controls.decorators import (
     cache_control,
     cache_for,
     cache_groups,
@@ -14,11 +14,11 @@ from wsgicache.decorators import (
     no_cache,
     vary,
 )
+from wsgicache.controls.routes import Route
+from wsgicache.controls.static import StaticVersions
 from wsgicache.flask import easy_setup
 from wsgicache.middleware import CacheMiddleware
-from wsgicache.routes import Route
 from wsgicache.rules.policy import Policy
-from wsgicache.static import StaticVersions
 from wsgicache.stores import Grouping, Listing, SharedStore, Store, StoreError, store_from_url
 from wsgicache.stores.memory import MemoryStore
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
-from wsgicache.routes import Route
 from wsgicache.rules.policy import Policy
 
 if TYPE_CHECKING:

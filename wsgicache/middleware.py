@@ -7,29 +7,29 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wsgicache.arguments import has_methods
-from wsgicache.background import Background, Runner, described
 from wsgicache.bodies import Write, close
 from wsgicache.clock import SYSTEM_CLOCK, Clock
-from wsgicache.forward import Forward, Reuse
-from wsgicache.keeping import Keeper
-from wsgicache.leading import Leading
-from wsgicache.passing import Passing
-from wsgicache.purge import Purging, answer_purge, checked_token
+from wsgicache.controls.matching import Routes
+from wsgicache.controls.routes import Route
+from wsgicache.keeper import Keeper
+from wsgicache.origin.background import Background, Runner, described
+from wsgicache.origin.bypass import Passing
+from wsgicache.origin.forward import Forward, Reuse
+from wsgicache.origin.turns import Leading
+from wsgicache.purging import Purging, answer_purge, checked_token
 from wsgicache.reporting import Reporter, log
-from wsgicache.routes import Route
-from wsgicache.routing import Routes
 from wsgicache.rules import conditional
+from wsgicache.rules.answering import refused_fields, reused_lines
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import URI_MISS, Decision, FieldLines, Request
+from wsgicache.rules.model import URI_MISS, Decision, FieldLines
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.reading import read
+from wsgicache.rules.request import Request, read
 from wsgicache.rules.reuse import (
     decide,
     forwarded,
     may_collapse,
     select,
 )
-from wsgicache.rules.telling import refused_fields, reused_lines
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.switch import OffFile, off_at_start
 
@@ -50,7 +50,7 @@ class CacheMiddleware(Purging):
     *store* keeps the entries (default: a `MemoryStore` of its own), *policy* holds the operator's
     choices (default: the safe `Policy()`), *clock* tells the time, *runner* runs the `Job` of a
     background validation (default: a few threads). With *purge_token*, whoever has it may purge
-    by the method PURGE (`purge.answer_purge`). Raises TypeError or ValueError for what is none of
+    by the method PURGE (`purging.answer_purge`). Raises TypeError or ValueError for what is none of
     these.
     """
 

@@ -12,10 +12,10 @@ from itertools import pairwise
 from tests.fuzz.source import Source
 from tests.rules.messages import SAFE, answer, asked
 from tests.scene import EPOCH
-from wsgicache.purge import key_of
+from wsgicache.purging import key_of
 from wsgicache.rules import dates, fields, freshness, keys, storing
 from wsgicache.rules import ranges as range_rules
-from wsgicache.stores.naming import Names, key_of_echo
+from wsgicache.stores.shared.names import Names, key_of_echo
 
 RESTRICTIVE = ("no-store", "private", "no-cache", "must-revalidate", "proxy-revalidate")
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")

@@ -17,13 +17,13 @@ from tests.stores.samples import GOLDEN_ENTRIES, NOW, SALT, name, told
 from tests.stores.samples import record as golden
 from wsgicache import CacheMiddleware
 from wsgicache.rules.entries import adding
+from wsgicache.rules.keeping import store as stored_response
 from wsgicache.rules.keys import digested
-from wsgicache.rules.storing import store as stored_response
 from wsgicache.stores import StoreError
 from wsgicache.stores.memcached import MemcachedStore
-from wsgicache.stores.naming import key_of_echo
-from wsgicache.stores.packed import PackedStore
-from wsgicache.stores.packing import _LENGTHS, MAGIC, echo_of, pack, unpack
+from wsgicache.stores.shared.names import key_of_echo
+from wsgicache.stores.shared.records import _LENGTHS, MAGIC, echo_of, pack, unpack
+from wsgicache.stores.shared.store import PackedStore
 
 CASES = sorted(GOLDEN_ENTRIES)
 ECHO = name().echo

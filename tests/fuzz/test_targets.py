@@ -16,10 +16,10 @@ from tests.fuzz import seeds as inputs
 from tests.fuzz.seeds import TARGETS, seeds
 from tests.fuzz.source import Source, chosen
 from tests.stores.samples import GOLDEN_ENTRIES
-from wsgicache import purge
+from wsgicache import purging
 from wsgicache.rules import dates, fields, ranges, storing
-from wsgicache.stores import packing
-from wsgicache.stores.naming import Name, Names
+from wsgicache.stores.shared import records as record_rules
+from wsgicache.stores.shared.names import Name, Names
 
 each_target = pytest.mark.parametrize("name", sorted(TARGETS))
 
@@ -52,9 +52,9 @@ BROKEN: dict[str, tuple[object, str, Any]] = {
     "etag": (fields, "entity_tags", lambda text: text.split(",")),
     "host_key": (Names, "of", always(Name("", b""))),
     "entry_decode": (records, "unpack", always(GOLDEN_ENTRIES["plain"][0])),
-    "memcached_reply": (packing, "compare_digest", always(True)),
+    "memcached_reply": (record_rules, "compare_digest", always(True)),
     "wsgi_exchange": (storing, "forbidden", always(None)),
-    "admin": (purge, "compare_digest", always(True)),
+    "admin": (purging, "compare_digest", always(True)),
 }
 
 

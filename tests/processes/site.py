@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from wsgicache import CacheMiddleware, MemoryStore, Policy, leading
+from wsgicache import CacheMiddleware, MemoryStore, Policy
+from wsgicache.origin import turns
 from wsgicache.rules.keys import Key
 from wsgicache.stores import SharedStore, store_from_url
 
@@ -68,7 +69,7 @@ store = store_from_url(STORE) if STORE else MemoryStore()
 policy = Policy(off_file=str(FOLDER / "off"), collapse_timeout=30)
 cache = CacheMiddleware(app, store=store, policy=policy)
 if "WSGICACHE_TEST_LEASE" in os.environ:
-    leading.LEASE_SECONDS = float(os.environ["WSGICACHE_TEST_LEASE"])
+    turns.LEASE_SECONDS = float(os.environ["WSGICACHE_TEST_LEASE"])
 if isinstance(store, SharedStore):
     lease = store.lease
 

@@ -89,7 +89,7 @@ def server_store(
         yield MemcachedStore(f"127.0.0.1:{port}", namespace=namespace, clock=clock, timeout=timeout)
         return
     module("redis")
-    from wsgicache.stores.redis import client
+    from wsgicache.stores.net.redis import client
 
     with client("redis", f"redis://127.0.0.1:{port}/0", timeout) as connected:
         yield CachelibStore(RedisCache(connected), namespace=namespace, clock=clock)

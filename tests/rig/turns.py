@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 from greenlet import getcurrent, greenlet
 
-from wsgicache import collapse, leading
-from wsgicache.rules.model import Outcome
+from wsgicache.origin import flights
+from wsgicache.origin import turns as origin_turns
+from wsgicache.rules.request import Outcome
 
 
 class Choice(NamedTuple):
@@ -120,10 +121,12 @@ def stepping(turns: Turns, patch: pytest.MonkeyPatch, patient: bool) -> None:
     here = SimpleNamespace(
         get_ident=lambda: id(getcurrent()), Lock=threading.Lock, Event=threading.Event
     )
-    patch.setattr(collapse, "threading", here)
+    patch.setattr(flights, "threading", here)
     slept = iter_seconds()
-    patch.setattr(leading, "time", SimpleNamespace(monotonic=lambda: next(slept), sleep=turns.rest))
-    board, land = collapse.Flights.board, collapse.Flights.land
+    patch.setattr(
+        origin_turns, "time", SimpleNamespace(monotonic=lambda: next(slept), sleep=turns.rest)
+    )
+    board, land = flights.Flights.board, flights.Flights.land
 
     def stepped_board(self: Any, *given: Any) -> Any:
         turns.step()
@@ -133,16 +136,16 @@ def stepping(turns: Turns, patch: pytest.MonkeyPatch, patient: bool) -> None:
         turns.step()
         land(self, *given)
 
-    def wait(self: Any, flight: collapse.Flight, seconds: float) -> Outcome | None:
+    def wait(self: Any, flight: flights.Flight, seconds: float) -> Outcome | None:
         if patient:
             turns.until(lambda: flight.outcome is not None)
         else:
             turns.step()
         return flight.outcome
 
-    patch.setattr(collapse.Flights, "board", stepped_board)
-    patch.setattr(collapse.Flights, "land", stepped_land)
-    patch.setattr(collapse.Flights, "wait", wait)
+    patch.setattr(flights.Flights, "board", stepped_board)
+    patch.setattr(flights.Flights, "land", stepped_land)
+    patch.setattr(flights.Flights, "wait", wait)
 
 
 def iter_seconds() -> Iterator[float]:

@@ -9,10 +9,10 @@ from werkzeug.http import http_date
 
 from tests.scene import EPOCH, Environ, Field, Reply, environ_for, named_fields
 from wsgicache import Policy
-from wsgicache.rules.model import Request, StoredResponse
-from wsgicache.rules.reading import read
+from wsgicache.rules.keeping import store
+from wsgicache.rules.model import StoredResponse
+from wsgicache.rules.request import Request, read
 from wsgicache.rules.response import Response
-from wsgicache.rules.storing import store
 
 SAFE, RFC = Policy(), Policy.rfc()
 

@@ -20,7 +20,8 @@ from wsgicache.rules.entries import (
     softened_all,
     values_of,
 )
-from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, Request, StoredResponse
+from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
+from wsgicache.rules.request import Request
 from wsgicache.rules.reuse import select
 
 

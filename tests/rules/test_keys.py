@@ -18,7 +18,7 @@ from wsgicache.rules.keys import (
     url_of,
 )
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.reading import read
+from wsgicache.rules.request import read
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.rules.messages import asked
-from wsgicache.rules.model import Outcome
+from wsgicache.rules.request import Outcome
 
 
 class Flight:

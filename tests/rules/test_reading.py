@@ -9,8 +9,7 @@ import pytest
 from tests.rules.messages import RFC, SAFE, asked, rows
 from tests.scene import Environ, environ_for
 from wsgicache import Policy
-from wsgicache.rules.model import Request
-from wsgicache.rules.reading import read, without_ignored_cookies
+from wsgicache.rules.request import Request, read, without_ignored_cookies
 
 
 @pytest.mark.parametrize(

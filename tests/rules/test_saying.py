@@ -7,21 +7,19 @@ from typing import Any
 import pytest
 
 from tests.rules.messages import RFC, answer, date, kept, rows
+from wsgicache.rules.declaring import Declared, Sources, declared
+from wsgicache.rules.keeping import store
 from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.response import Response
-from wsgicache.rules.saying import (
+from wsgicache.rules.said import (
     NEVER_KEPT,
     NO_STORE,
-    Declared,
     Said,
-    Sources,
-    declared,
     forbidding,
     forbids_here,
     severity,
     together,
 )
-from wsgicache.rules.storing import store
 
 OWN = "Wsgicache-Cache-Control"
 MINUTE, PRIVATE = Said({"max-age": "60"}), Said({"private": None})

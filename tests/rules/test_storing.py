@@ -9,18 +9,12 @@ import pytest
 from tests.rules.messages import RFC, SAFE, answer, asked, date, kept, rows
 from tests.scene import EPOCH, Field
 from wsgicache import Policy
+from wsgicache.rules.answering import relayed_fields
 from wsgicache.rules.conditional import not_modified_fields
 from wsgicache.rules.freshness import HEURISTICALLY_CACHEABLE
+from wsgicache.rules.keeping import is_complete, nearer_caches, store
 from wsgicache.rules.response import MAX_FIELDS, Response
-from wsgicache.rules.storing import (
-    UNDERSTOOD,
-    content_span,
-    is_complete,
-    nearer_caches,
-    refusal,
-    store,
-)
-from wsgicache.rules.telling import relayed_fields
+from wsgicache.rules.storing import UNDERSTOOD, content_span, refusal
 from wsgicache.rules.validators import app_validators, generated_etag, is_generated
 
 FRESH: dict[str, Any] = {"cache_control": "max-age=60"}

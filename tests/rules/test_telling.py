@@ -8,8 +8,8 @@ import pytest
 
 from tests.rules.messages import SAFE, answer, kept, rows
 from wsgicache import Policy
+from wsgicache.rules.answering import refused_fields, relayed_fields, reused_lines
 from wsgicache.rules.response import Response
-from wsgicache.rules.telling import refused_fields, relayed_fields, reused_lines
 
 QUIET, LOUD = Policy(cache_status=False), Policy(name="mine", x_cache=True)
 

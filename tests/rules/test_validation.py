@@ -11,16 +11,17 @@ import pytest
 from tests.rules.messages import RFC, SAFE, answer, asked, date, kept, rows
 from tests.scene import Environ, environ_for
 from wsgicache import Policy
+from wsgicache.rules.anonymous import background_environ
 from wsgicache.rules.entries import adding
+from wsgicache.rules.groups import invalidated_keys
+from wsgicache.rules.keeping import store
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import CacheEntry, Request, StoredResponse
-from wsgicache.rules.storing import store
+from wsgicache.rules.model import CacheEntry, StoredResponse
+from wsgicache.rules.request import Request
 from wsgicache.rules.validation import (
-    background_environ,
     fetching,
     freshened,
     freshening,
-    invalidated_keys,
     matches_head,
     updated,
     validating,

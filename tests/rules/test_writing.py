@@ -5,8 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.rules.messages import rows
-from wsgicache.rules.fields import Directives, parse_cache_control, parse_targeted
-from wsgicache.rules.writing import dictionary, string, written
+from wsgicache.rules.fields import (
+    Directives,
+    dictionary,
+    parse_cache_control,
+    parse_targeted,
+    string,
+    written,
+)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from tests.stores.samples import told
 from wsgicache import Policy
 from wsgicache.rules.entries import adding, dropping, emptied, softened_all
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import CacheEntry, Request, StoredResponse
+from wsgicache.rules.model import CacheEntry, StoredResponse
+from wsgicache.rules.request import Request
 from wsgicache.rules.reuse import select
 from wsgicache.rules.validation import freshening
 from wsgicache.stores import Listing, SharedStore, StoreError
@@ -71,7 +72,7 @@ class Fill:
         self.content = content
 
     def commit(self) -> StoredResponse:
-        from wsgicache.rules.storing import store as stored_response
+        from wsgicache.rules.keeping import store as stored_response
 
         stored = stored_response(self.response, self.content, self.policy)
         change = adding(self.request, self.response, stored, self.policy)
@@ -577,7 +578,7 @@ class SharedContract(StoreContract):
         old = make()
         fill(old, clock, b"old" * 50_000).commit()
         with monkeypatch.context() as newer:
-            newer.setattr("wsgicache.stores.naming.FORMAT", "2")
+            newer.setattr("wsgicache.stores.shared.names.FORMAT", "2")
             new = make()
         assert found(new) is None
         fill(new, clock, b"new" * 50_000).commit()

@@ -20,7 +20,7 @@ from tests.stores.test_kills import Stage, check_kills, check_tampering
 from tests.stores.test_packing import check_mutations
 from tests.test_purge import check_url
 from wsgicache import CacheMiddleware, MemoryStore
-from wsgicache.stores.naming import KINDS, Names
+from wsgicache.stores.shared.names import KINDS, Names
 from wsgicache.stores.tiered import TieredStore
 
 

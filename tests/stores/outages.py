@@ -18,8 +18,8 @@ from tests.scene import environ_for, exchange
 from tests.stores.servers import Server
 from wsgicache import CacheMiddleware
 from wsgicache.stores import StoreError
-from wsgicache.stores.connections import Connections
 from wsgicache.stores.memcached import MemcachedStore
+from wsgicache.stores.net.memcached import Connections
 
 THREADS = 50
 HOT = 100

@@ -12,8 +12,8 @@ from typing import Any
 
 from wsgicache.rules.keys import Key, digested
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
-from wsgicache.stores.naming import FORMAT, Name, Names
-from wsgicache.stores.packing import pack
+from wsgicache.stores.shared.names import FORMAT, Name, Names
+from wsgicache.stores.shared.records import pack
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = 1_700_000_000.0

@@ -16,7 +16,7 @@ from tests.scene import environ_for, exchange
 from tests.stores.servers import Server
 from tests.test_faults import own_page
 from wsgicache import CacheMiddleware, Policy
-from wsgicache.stores import breaker
+from wsgicache.stores.net import breaker
 
 pytestmark = pytest.mark.network
 

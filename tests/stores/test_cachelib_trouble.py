@@ -21,8 +21,8 @@ from tests.stores.servers import Server
 from tests.stores.talking import listening
 from wsgicache.rules.entries import emptied
 from wsgicache.stores import StoreError, store_from_url
-from wsgicache.stores.breaker import FAILURES
 from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.net.breaker import FAILURES
 
 redis = module("redis")
 

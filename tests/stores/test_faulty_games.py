@@ -7,7 +7,7 @@ import pytest
 from tests.faulty_games import memory, play, server
 from tests.stores.servers import Server
 from tests.test_state_machine import POLICIES
-from wsgicache.stores import breaker
+from wsgicache.stores.net import breaker
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -15,9 +15,10 @@ from cachelib import SimpleCache
 from tests.scene import EPOCH, FakeClock
 from tests.stores.contract import KEY, content_of, fill, found
 from wsgicache.rules.entries import emptied, softened_all
-from wsgicache.stores import StoreError, packing
+from wsgicache.stores import StoreError
 from wsgicache.stores.cachelib import CachelibStore
-from wsgicache.stores.generations import Generations
+from wsgicache.stores.shared import records
+from wsgicache.stores.shared.generations import Generations
 
 
 @pytest.fixture
@@ -179,8 +180,8 @@ def test_r12_a_state_that_is_none_is_as_one_that_was_lost(
 def sealed(echo: bytes, head: Any) -> bytes:
     """A record with what `seal` refuses to write."""
     text = json.dumps(head).replace("Infinity", "1e999").encode()
-    body = packing._LENGTHS.pack(len(echo), len(text)) + echo + text
-    return packing.MAGIC + blake2b(body, digest_size=20).digest() + body
+    body = records._LENGTHS.pack(len(echo), len(text)) + echo + text
+    return records.MAGIC + blake2b(body, digest_size=20).digest() + body
 
 
 # ── hosts whose clocks differ ────────────────────────────────────────────────────────────────────

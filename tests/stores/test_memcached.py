@@ -130,7 +130,7 @@ def test_tls(tmp_path: Path, memcached: Server, clock: FakeClock, namespace: str
         ({"servers": ("a", "b", 3)}, "TypeError"),
         ({"servers": "a:b"}, "ValueError.*'a:b'"),
         ({"servers": object()}, "TypeError"),
-        ({"servers": "memcached://u:short@a:1"}, "ValueError.*from_url"),
+        ({"servers": "memcached://u:short@a:1"}, "ValueError.*store_from_url"),
         ({"servers": "a:1,b:2"}, "ValueError.*'a:1,b:2'.*several in a list"),
         ({"servers": ("a", "1")}, "ValueError.*'1'.*host:port"),
         ({"servers": "a:0"}, "ValueError.*1 to 65535"),

@@ -17,9 +17,10 @@ from tests.scene import FakeClock, Scene
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import PLENTY, Server
 from tests.stores.talking import is_command, listening, proxied, whole
-from wsgicache.stores import StoreError, breaker
-from wsgicache.stores.breaker import Breaker
+from wsgicache.stores import StoreError
 from wsgicache.stores.memcached import MemcachedStore
+from wsgicache.stores.net import breaker
+from wsgicache.stores.net.breaker import Breaker
 
 # ── servers that are none (T3) ───────────────────────────────────────────────────────────────────
 
@@ -222,7 +223,7 @@ def test_a_server_that_was_started_anew_is_used_at_once(
 def test_r15_the_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open after three failures, one attempt each 0.65 to 0.9 s, closed after a success."""
     now = 100.0
-    monkeypatch.setattr("wsgicache.stores.breaker.monotonic", lambda: now)
+    monkeypatch.setattr("wsgicache.stores.net.breaker.monotonic", lambda: now)
     asked: list[float] = []
     works = False
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.stores.outages import flapping, hung, killed, one_of_three
 from tests.stores.servers import Server
-from wsgicache.stores.breaker import FAILURES, PAUSE
+from wsgicache.stores.net.breaker import FAILURES, PAUSE
 
 pytestmark = pytest.mark.network
 Start = Callable[..., Server]

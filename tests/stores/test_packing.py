@@ -36,9 +36,9 @@ from tests.stores.samples import (
 )
 from wsgicache.rules.keys import digested
 from wsgicache.rules.model import CacheEntry, StoredResponse
-from wsgicache.stores import naming, packing
-from wsgicache.stores.naming import FORMAT, KINDS, Names, key_of_echo
-from wsgicache.stores.packing import MAGIC, echo_of, pack, seal, unpack, unseal
+from wsgicache.stores.shared import names, records
+from wsgicache.stores.shared.names import FORMAT, KINDS, Names, key_of_echo
+from wsgicache.stores.shared.records import MAGIC, echo_of, pack, seal, unpack, unseal
 
 ECHO = name().echo
 
@@ -72,7 +72,7 @@ def test_golden_records_are_what_is_written(case: str) -> None:
 
 
 def test_every_attribute_of_a_stored_response_is_packed() -> None:
-    handled = {*packing._ALIKE, "fields", "not_modified", "content", "generated_at", "validators"}
+    handled = {*records._ALIKE, "fields", "not_modified", "content", "generated_at", "validators"}
     handled |= {"span", "groups", "kept", "withheld"}
     attributes = {field.name for field in dataclasses.fields(StoredResponse)}
     assert attributes - {"aged", "asked_at", "plain_until", "weight"} == handled
@@ -337,7 +337,7 @@ def test_numbers_that_are_none_are_a_miss() -> None:
 
 
 def _sealed_text(text: bytes) -> bytes:
-    body = packing._LENGTHS.pack(len(ECHO), len(text)) + ECHO + text + b"hello"
+    body = records._LENGTHS.pack(len(ECHO), len(text)) + ECHO + text + b"hello"
     return MAGIC + blake2b(body, digest_size=20).digest() + body
 
 
@@ -377,18 +377,18 @@ PARTS = st.lists(
 
 @given(st.tuples(st.sampled_from(KINDS), PARTS), st.tuples(st.sampled_from(KINDS), PARTS))
 def test_f3_different_things_have_different_names(one: Any, other: Any) -> None:
-    names = Names("a")
-    first, second = names.of(one[0], *one[1]), names.of(other[0], *other[1])
+    namer = Names("a")
+    first, second = namer.of(one[0], *one[1]), namer.of(other[0], *other[1])
     assert (one == other) == (first.text == second.text) == (first.echo == second.echo)
     assert re.fullmatch(r"[A-Za-z0-9:_.-]{1,200}", first.text)
-    assert names.of("entry", *first.text.split(":")).text != first.text
+    assert namer.of("entry", *first.text.split(":")).text != first.text
 
 
 @given(st.tuples(*[st.text(max_size=20)] * 4))
 def test_an_echo_tells_its_key(key: Any) -> None:
-    for names in (Names("x" * 64), Names("x", SECRET)):
-        assert key_of_echo(names.of("entry", *key).echo) == key
-        assert key_of_echo(names.of("lease", *key).echo) is None
+    for namer in (Names("x" * 64), Names("x", SECRET)):
+        assert key_of_echo(namer.of("entry", *key).echo) == key
+        assert key_of_echo(namer.of("lease", *key).echo) is None
 
 
 @given(st.binary(max_size=40))
@@ -404,7 +404,7 @@ def test_t5_an_echo_of_others_is_not_read_to_its_end(monkeypatch: pytest.MonkeyP
         read.append(text)
         return int(text)
 
-    monkeypatch.setattr(naming, "int", counting, raising=False)
+    monkeypatch.setattr(names, "int", counting, raising=False)
     assert key_of_echo(b"0:" * 10_000) is None
     assert 0 < len(read) < 20
 

@@ -24,10 +24,11 @@ from tests.stores.servers import Server
 from tests.stores.talking import listening
 from wsgicache import CacheMiddleware
 from wsgicache.rules.entries import emptied
-from wsgicache.stores import StoreError, addresses, store_from_url
+from wsgicache.stores import StoreError, store_from_url
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.memcached import MemcachedStore
-from wsgicache.stores.memo import Memo
+from wsgicache.stores.net import addresses
+from wsgicache.stores.shared.memo import Memo
 
 PLENTY = 5.0
 
@@ -35,7 +36,7 @@ PLENTY = 5.0
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that did not answer is asked again soon."""
-    monkeypatch.setattr("wsgicache.stores.breaker.PAUSE", (0.02, 0.05))
+    monkeypatch.setattr("wsgicache.stores.net.breaker.PAUSE", (0.02, 0.05))
 
 
 # ── names that are not looked up (R4) ────────────────────────────────────────────────────────────
@@ -429,7 +430,7 @@ def test_i4_a_record_that_names_endless_pieces(
     """Whoever can write to a store without a secret can say so; who replaces it does not remove
     them one by one for ever."""
     from tests.stores.samples import entry, response
-    from wsgicache.stores.packing import pack
+    from wsgicache.stores.shared.records import pack
 
     store = CachelibStore(cache, clock=clock)
     fill(store, clock).commit()

@@ -13,8 +13,7 @@ from tests.stores.servers import Server
 from wsgicache import MemoryStore
 from wsgicache.stores import store_from_url
 from wsgicache.stores.cachelib import CachelibStore
-from wsgicache.stores.memcached import MemcachedStore
-from wsgicache.stores.urls import shown
+from wsgicache.stores.net.addresses import shown
 
 
 def nodes(store: Any) -> list[str]:
@@ -171,17 +170,9 @@ def test_stores_are_imported_when_they_are_used() -> None:
     import sys
 
     code = (
-        "import sys, wsgicache, wsgicache.stores, wsgicache.purge\n"
+        "import sys, wsgicache, wsgicache.stores, wsgicache.purging\n"
         "print([m for m in sys.modules if m.split('.')[0] in"
         " ('pymemcache', 'cachelib', 'redis', 'http_sf', 'click')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_from_url() -> None:
-    assert isinstance(MemcachedStore.from_url("memcached://a/b?timeout=2"), MemcachedStore)
-    for url in ("memory://", "redis://u:secret@host/0"):
-        with pytest.raises(ValueError, match="memcached://") as caught:
-            MemcachedStore.from_url(url)
-        assert "secret" not in str(caught.value)

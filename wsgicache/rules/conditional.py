@@ -7,9 +7,10 @@ from uuid import uuid4
 
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import entity_tags, weak_match
-from wsgicache.rules.model import FieldLines, Request, StoredResponse
+from wsgicache.rules.model import FieldLines, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.ranges import parse_ranges
+from wsgicache.rules.request import Request
 
 NOT_MODIFIED = "304 Not Modified"
 PARTIAL_CONTENT = "206 Partial Content"

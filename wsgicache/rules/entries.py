@@ -9,8 +9,9 @@ from functools import lru_cache
 
 from wsgicache.rules.fields import nominated_keys
 from wsgicache.rules.keys import Selector, Values, digested, selecting_value
-from wsgicache.rules.model import EMPTY, IMPLIED, UNAGED, CacheEntry, Request, StoredResponse
+from wsgicache.rules.model import EMPTY, IMPLIED, UNAGED, CacheEntry, StoredResponse
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
 Change = Callable[[CacheEntry | None], CacheEntry | None]

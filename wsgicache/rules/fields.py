@@ -1,4 +1,4 @@
-"""Text to values: what a field value says (RFC 9110 §5, RFC 9111 §5).
+"""Text to values and back: what a field value says, and how it is written (RFC 9110 §5, 9111 §5).
 
 Every parser here is total: any ``str`` has a value, nothing is raised, time is linear in the
 length of the text. Only ASCII digits are digits, only space and tab are white space.
@@ -258,3 +258,36 @@ def entity_tags(value: str) -> list[str]:
 def weak_match(one: str, other: str) -> bool:
     """Weak comparison of two entity tags (RFC 9110 §8.8.3.2)."""
     return one.removeprefix("W/") == other.removeprefix("W/")
+
+
+# ── Values to text (RFC 9111 §5.2, RFC 9213, RFC 9651) ───────────────────────────────────────────
+
+
+def written(directives: Directives) -> str:
+    """*directives* as a Cache-Control field value (§5.2)."""
+    return ", ".join(
+        name if argument is None else f"{name}={_argument(name, argument)}"
+        for name, argument in directives.items()
+    )
+
+
+def _argument(name: str, argument: str) -> str:
+    # private and no-cache name fields in a quoted string only (§5.2.2.4, §5.2.2.7).
+    if name in ("private", "no-cache") or _TOKEN.fullmatch(argument) is None:
+        return string(argument)
+    return argument
+
+
+def dictionary(directives: Directives) -> str:
+    """*directives* as a targeted field value, a Dictionary (RFC 9213 §2.1)."""
+    return ", ".join(
+        name
+        if argument is None
+        else f"{name}={argument if delta_seconds(argument) is not None else string(argument)}"
+        for name, argument in directives.items()
+    )
+
+
+def string(text: str) -> str:
+    """*text* as a String of structured fields, and as a quoted string (RFC 9651 §3.3.3)."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from wsgicache.rules.entries import softened
-from wsgicache.rules.keys import Key, Selector
+from wsgicache.rules.keys import Key, Selector, same_origin_key
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.rules.response import Response
 
@@ -46,6 +46,18 @@ def invalidated_groups(response: Response) -> tuple[str, ...]:
     """The groups that the response to an unsafe request says it invalidates (RFC 9875 §3)."""
     value = response.field("cache-group-invalidation")
     return tuple(dict.fromkeys(_strings(value))) if value else ()
+
+
+def invalidated_keys(key: Key, response: Response) -> list[Key]:
+    """What the success of an unsafe request makes invalid (§4.4): the target URI, and what Location
+    and Content-Location name of the same origin."""
+    keys = [key]
+    for name in ("location", "content-location"):
+        for reference in response.lines(name):
+            other = same_origin_key(key, reference)
+            if other is not None and other not in keys:
+                keys.append(other)
+    return keys
 
 
 def _strings(value: str) -> list[str]:

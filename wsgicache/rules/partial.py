@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from wsgicache.rules.conditional import OF_THE_PART
 from wsgicache.rules.entries import Change, adding, selector_of
-from wsgicache.rules.model import CacheEntry, Request, StoredResponse
+from wsgicache.rules.keeping import store
+from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
-from wsgicache.rules.storing import content_span, store
+from wsgicache.rules.storing import content_span
 from wsgicache.rules.validation import fetching, updated
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from wsgicache.rules.names import FieldNames, names_for
-from wsgicache.rules.saying import Speaking
+from wsgicache.rules.said import Speaking
 
 _CACHE_NAME = re.compile(r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*")
 _TARGET_NAME = re.compile(r"[!#$%&'*+\-.^`|~0-9A-Za-z]+")

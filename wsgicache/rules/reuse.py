@@ -15,10 +15,10 @@ from wsgicache.rules.model import (
     VARY_MISS,
     CacheEntry,
     Decision,
-    Request,
     StoredResponse,
 )
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.request import Request
 
 
 def decide(request: Request, entry: CacheEntry | None, now: float, policy: Policy) -> Decision:

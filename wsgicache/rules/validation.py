@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Mapping
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 from wsgicache.rules.entries import Change, adding, selector_of
@@ -16,11 +12,10 @@ from wsgicache.rules.fields import (
     parse_vary,
     weak_match,
 )
-from wsgicache.rules.keys import Key, same_origin_key
-from wsgicache.rules.model import CacheEntry, FieldLines, Request, StoredResponse
+from wsgicache.rules.model import CacheEntry, FieldLines, StoredResponse
 from wsgicache.rules.names import HOP_BY_HOP, SET_COOKIE
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.reading import FORWARDED
+from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.rules.validators import is_generated
 
@@ -56,75 +51,6 @@ def fetching(request: Request) -> WSGIEnvironment:
         environ["HTTP_IF_NONE_MATCH"] = ", ".join(known)
     else:
         del environ["HTTP_IF_NONE_MATCH"]
-    return environ
-
-
-_OF_THE_TARGET = frozenset(
-    {
-        "HTTP_ACCEPT",
-        "HTTP_ACCEPT_CHARSET",
-        "HTTP_ACCEPT_ENCODING",
-        "HTTP_ACCEPT_LANGUAGE",
-        "HTTP_HOST",
-        "HTTP_USER_AGENT",
-        *FORWARDED,
-    }
-)
-"""The fields that a request of nobody in particular has."""
-_OF_THE_CONNECTION = (
-    "REMOTE_",
-    "AUTH_TYPE",
-    "SSL_CLIENT_",
-    "HTTPS_DN",
-    "HTTPS_CC",
-    "CONTENT_LENGTH",
-)
-_OF_THE_SERVER = (
-    *("CONTENT_TYPE", "CONTEXT_", "DOCUMENT_", "GATEWAY_", "HTTPS", "PATH_", "QUERY_STRING"),
-    *("RAW_URI", "REQUEST_", "SCRIPT_", "SERVER_", "SSL_", "UNIQUE_ID"),
-    *("wsgi.", "wsgicache.", "gunicorn.", "mod_wsgi.", "uwsgi.", "waitress.", "werkzeug."),
-)
-"""What servers say, for everybody the same."""
-_WHO = re.compile(
-    r'(?:\A|(?<=[;,]))[ \t]*(?:for|by)[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.?)*"?|[^;,"]*);?', re.IGNORECASE
-)
-"""What Forwarded says of who asks, not of what is asked for (RFC 7239)."""
-_WSGI = ("version", "url_scheme", "multithread", "multiprocess", "run_once")
-
-
-def background_environ(
-    request: Request, nominated: tuple[str, ...], process: Mapping[str, str]
-) -> WSGIEnvironment | None:
-    """An environ of its own for a validation that outlives *request* (RFC 5861 §3).
-
-    It asks as nobody in particular. Of the request's fields it has those about the target, and
-    those that Vary nominates: any other may say who asks. So may what something outside has put
-    into the environ; where the client showed who he is, there is no telling, and the result is
-    None. Otherwise plain values stay, for the app may depend on them, as do those of *process*,
-    the environment that some servers copy; a server's sockets and callables do not.
-    """
-    given = request.environ
-    known = request.identified or ("HTTP_COOKIE" in given and "HTTP_COOKIE" not in nominated)
-    environ: WSGIEnvironment = {}
-    for key, value in given.items():
-        if not isinstance(value, str | int | float) or key.startswith(_OF_THE_CONNECTION):
-            continue
-        if key.startswith("HTTP_"):
-            if key not in _OF_THE_TARGET and key not in nominated:
-                continue
-        elif known and not key.startswith(_OF_THE_SERVER) and process.get(key) != value:
-            return None
-        environ[key] = value
-    environ["REMOTE_ADDR"] = "127.0.0.1"
-    if "HTTP_FORWARDED" in environ and "HTTP_FORWARDED" not in nominated:
-        forwarded = _WHO.sub("", environ.pop("HTTP_FORWARDED")).strip(" \t;,")
-        if forwarded:
-            environ["HTTP_FORWARDED"] = forwarded
-    for key in _WSGI:
-        environ[f"wsgi.{key}"] = given[f"wsgi.{key}"]
-    environ["REQUEST_METHOD"] = "GET"
-    environ["wsgi.input"] = BytesIO()
-    environ["wsgi.errors"] = sys.stderr
     return environ
 
 
@@ -216,15 +142,3 @@ def _same(one: StoredResponse, other: StoredResponse) -> bool:
         other.etag,
         other.length,
     )
-
-
-def invalidated_keys(key: Key, response: Response) -> list[Key]:
-    """What the success of an unsafe request makes invalid (§4.4): the target URI, and what Location
-    and Content-Location name of the same origin."""
-    keys = [key]
-    for name in ("location", "content-location"):
-        for reference in response.lines(name):
-            other = same_origin_key(key, reference)
-            if other is not None and other not in keys:
-                keys.append(other)
-    return keys

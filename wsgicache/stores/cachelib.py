@@ -19,9 +19,9 @@ from cachelib import BaseCache, FileSystemCache
 
 from wsgicache.clock import Clock
 from wsgicache.stores import StoreError
-from wsgicache.stores.breaker import Breaker
-from wsgicache.stores.packed import PackedStore
-from wsgicache.stores.packing import MAGIC
+from wsgicache.stores.net.breaker import Breaker
+from wsgicache.stores.shared.records import MAGIC
+from wsgicache.stores.shared.store import PackedStore
 
 T = TypeVar("T")
 

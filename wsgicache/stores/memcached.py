@@ -21,11 +21,10 @@ from pymemcache.serde import LegacyWrappingSerde
 
 from wsgicache.clock import Clock
 from wsgicache.stores import StoreError
-from wsgicache.stores.addresses import SERVERS, checked_timeout, is_port, names_a_server
-from wsgicache.stores.breaker import FAILURES, Breaker
-from wsgicache.stores.connections import Connections, Hung, NotWaited
-from wsgicache.stores.packed import PackedStore
-from wsgicache.stores.urls import shown
+from wsgicache.stores.net.addresses import SERVERS, checked_timeout, is_port, names_a_server, shown
+from wsgicache.stores.net.breaker import FAILURES, Breaker
+from wsgicache.stores.net.memcached import Connections, Hung, NotWaited
+from wsgicache.stores.shared.store import PackedStore
 
 T = TypeVar("T")
 
@@ -79,16 +78,6 @@ class MemcachedStore(PackedStore):
             generation_seconds=generation_seconds,
             clock=clock,
         )
-
-    @classmethod
-    def from_url(cls, url: str, **options: Any) -> MemcachedStore:
-        """The store that a ``memcached://`` URL names (`stores.store_from_url`)."""
-        from wsgicache.stores.urls import opened
-
-        store = opened(url, options)
-        if not isinstance(store, cls):
-            raise ValueError(f"MemcachedStore.from_url({shown(url)!r}): memcached://… is allowed")
-        return store
 
 
 def _route(nodes: Mapping[str, _Node]) -> Callable[[str], _Node]:
@@ -146,9 +135,7 @@ def _client(server: Any) -> Client:
             f"MemcachedStore({server!r}): 'host:port', (host, port) or a path is allowed"
         )
     if isinstance(server, str) and "://" in server:
-        raise ValueError(
-            f"MemcachedStore({shown(server)!r}): for a URL there is MemcachedStore.from_url"
-        )
+        raise ValueError(f"MemcachedStore({shown(server)!r}): for a URL there is store_from_url")
     if isinstance(server, tuple):
         is_server = is_port(server[1]) and bool(server[0]) and server[0].isprintable()
     else:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from wsgicache.stores import Store
-from wsgicache.stores.addresses import SERVERS, checked_timeout, names_a_server
+from wsgicache.stores.net.addresses import SERVERS, checked_timeout, names_a_server, shown
 
 OPTIONS: dict[str, Callable[[str], object]] = {
     "namespace": str,
@@ -74,13 +74,6 @@ def _said(url: str, parts: SplitResult) -> dict[str, str]:
     return said
 
 
-def shown(url: object) -> str:
-    """*url* for people, without what may be a password."""
-    text = str(url)
-    before, at, after = text.rpartition("@")
-    return f"{before.partition('://')[0]}://…@{after}" if at else text
-
-
 def _memory(parts: SplitResult, options: dict[str, Any]) -> Store:
     from wsgicache.stores.memory import MemoryStore
 
@@ -120,7 +113,7 @@ def _redis(parts: SplitResult, options: dict[str, Any]) -> Store:
     try:
         from cachelib import RedisCache
 
-        from wsgicache.stores.redis import client
+        from wsgicache.stores.net.redis import client
     except ImportError:
         raise ValueError("for redis:// the package redis is needed: pip install redis") from None
     where = shown(parts.geturl())

@@ -11,16 +11,17 @@ from collections.abc import Callable, Sequence
 
 from wsgicache.bodies import Tee
 from wsgicache.clock import Clock
-from wsgicache.controls import Control
+from wsgicache.controls.control import Control
 from wsgicache.reporting import Reporter
-from wsgicache.rules import entries, partial, storing, validation
-from wsgicache.rules.groups import invalidated_groups, origin_of
+from wsgicache.rules import entries, keeping, partial, storing, validation
+from wsgicache.rules.declaring import Declared
+from wsgicache.rules.groups import invalidated_groups, invalidated_keys, origin_of
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, Request, StoredResponse
+from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 from wsgicache.rules.names import SET_COOKIE
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
-from wsgicache.rules.saying import Declared
 from wsgicache.stores import Grouping, SharedStore, Store
 
 
@@ -100,7 +101,7 @@ class Keeper:
 
     def keep(self, request: Request, response: Response, content: bytes) -> bool:
         """Store *response* with its *content*, if that is complete (§3.3); whether it was."""
-        if not storing.is_complete(response, len(content)):
+        if not keeping.is_complete(response, len(content)):
             return False
         if not content and isinstance(response, Declared) and response.inherited:
             return False  # An empty page is a mistake more often than not.
@@ -108,7 +109,7 @@ class Keeper:
             if response.code == 206:
                 change = partial.combining(request, response, content, self.policy)
             else:
-                stored = storing.store(response, content, self.policy)
+                stored = keeping.store(response, content, self.policy)
                 change = entries.adding(request, response, stored, self.policy)
         except Exception:
             self.report("keep", "a response could not be stored")
@@ -148,7 +149,7 @@ class Keeper:
         if not self.policy.store_set_cookie and not SET_COOKIE.isdisjoint(response.values):
             # What it allows may be for one client, too; what it forbids counts.
             why_not, personal = "set-cookie", why_not is None or personal
-        fresh = storing.store(renewed, stored.content, self.policy, stored.length)
+        fresh = keeping.store(renewed, stored.content, self.policy, stored.length)
         fresh.kept = stored.kept
         if stored.groups and not fresh.groups:
             fresh.groups, fresh.weight = stored.groups, 0  # named by fields that did not leave
@@ -174,7 +175,7 @@ class Keeper:
             return emptied
 
         self.update(key, emptying)
-        for one in validation.invalidated_keys(key, response):
+        for one in invalidated_keys(key, response):
             if one != key:
                 self.update(one, entries.emptied(moment))
         self.invalidate_groups(key, response, moment)

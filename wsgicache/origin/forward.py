@@ -7,21 +7,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wsgicache.bodies import Primed, Tee, Write, close
-from wsgicache.collapse import Alone, Heard
-from wsgicache.controls import Controls
-from wsgicache.exchange import Exchange
-from wsgicache.keeping import Keeper
-from wsgicache.routing import Routes
+from wsgicache.controls.control import Controls
+from wsgicache.controls.matching import Routes
+from wsgicache.keeper import Keeper
+from wsgicache.origin.exchange import Exchange
+from wsgicache.origin.flights import Alone, Heard
 from wsgicache.rules import partial, validation
+from wsgicache.rules.answering import relayed_fields
+from wsgicache.rules.declaring import Declared
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.freshness import answers_others
-from wsgicache.rules.model import Decision, FieldLines, Request, StoredResponse
+from wsgicache.rules.model import Decision, FieldLines, StoredResponse
 from wsgicache.rules.names import SET_COOKIE
+from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.rules.reuse import may_stand_in
-from wsgicache.rules.saying import Declared
 from wsgicache.rules.storing import FOR_NOW
-from wsgicache.rules.telling import relayed_fields
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, overloa
 
 from wsgicache.bodies import close
 from wsgicache.rules.response import Response
-from wsgicache.rules.saying import NO_STORE, Said, forbidding
+from wsgicache.rules.said import NO_STORE, Said, forbidding
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

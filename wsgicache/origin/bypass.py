@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from wsgicache.bodies import Primed, Write
-from wsgicache.controls import Controls
-from wsgicache.keeping import Keeper
-from wsgicache.routing import Routes
+from wsgicache.controls.control import Controls
+from wsgicache.controls.matching import Routes
+from wsgicache.keeper import Keeper
+from wsgicache.rules.answering import relayed_fields
 from wsgicache.rules.model import FieldLines
 from wsgicache.rules.response import Response
-from wsgicache.rules.telling import relayed_fields
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

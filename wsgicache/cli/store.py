@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,11 +12,12 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
+from wsgicache.cli.terminal import say, visible
 from wsgicache.clock import SYSTEM_CLOCK
 from wsgicache.rules.model import NEVER, StoredResponse
 
 if TYPE_CHECKING:
-    from wsgicache.purge import Purged
+    from wsgicache.purging import Purged
     from wsgicache.stores import Store
 
 store_option = click.option(
@@ -73,7 +73,7 @@ def purge(
 
     Exits with 1 where not everything could be reached.
     """
-    from wsgicache.purge import Purging
+    from wsgicache.purging import Purging
 
     if sum(map(bool, (urls, groups, prefixes, everything))) != 1:
         raise click.UsageError("one of --url, --group, --prefix and --all is needed")
@@ -148,7 +148,7 @@ def inspect(address: str, secret_file: Path | None, url: str) -> None:
 
     Exits with 1 where nothing is.
     """
-    from wsgicache.purge import key_of
+    from wsgicache.purging import key_of
 
     with opened(address, secret_file) as store:
         entry = store.get(key_of(url))
@@ -202,25 +202,3 @@ def opened(address: str, secret_file: Path | None) -> Iterator[Store]:
         raise click.ClickException(visible(str(error))) from None
     except Exception as error:  # whatever a client of a server's raises
         raise click.ClickException(visible(f"{type(error).__name__}: {error}")) from None
-
-
-def say(line: str) -> None:
-    """Print a line that commands no terminal, whatever is in it."""
-    try:
-        click.echo(visible(line))
-    except BrokenPipeError:
-        raise  # click ends in silence
-    except OSError as error:
-        # What is left in the buffer would be tried again at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise click.ClickException(f"cannot write what there is to say: {error.strerror}") from None
-
-
-def visible(text: str) -> str:
-    """*text* with its control characters made visible."""
-    from wsgicache.cli import CONTROLS
-
-    return text.translate(CONTROLS)
-
-
-commands = (purge, stats, inspect)

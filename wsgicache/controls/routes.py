@@ -20,7 +20,7 @@ from typing import Any, Never
 
 from wsgicache import arguments
 from wsgicache.arguments import Status
-from wsgicache.controls import Control
+from wsgicache.controls.control import Control
 from wsgicache.rules.fields import TOKEN
 
 VaryBy = Callable[[dict[str, Any]], str]

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 from wsgicache.rules.groups import Generation
 from wsgicache.stores import StoreError
-from wsgicache.stores.naming import Name, Names
-from wsgicache.stores.nodes import LONGEST, Node, Times
-from wsgicache.stores.packing import seal, unseal
+from wsgicache.stores.shared.names import Name, Names
+from wsgicache.stores.shared.nodes import LONGEST, Node, Times
+from wsgicache.stores.shared.records import seal, unseal
 
 _RENEWED = 24 * 3600.0
 """Seconds after which a record in use is written again, so that it never comes to its end."""

@@ -15,7 +15,8 @@ from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
 from wsgicache.clock import Clock
-from wsgicache.rules.model import NEVER, Decision, FieldLines, Head, Outcome
+from wsgicache.rules.model import NEVER, Decision, FieldLines, Head
+from wsgicache.rules.request import Outcome
 
 T = TypeVar("T")
 

@@ -15,9 +15,9 @@ from itertools import islice
 from wsgicache.rules.keys import Selector
 from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.stores import StoreError
-from wsgicache.stores.naming import Name, Names
-from wsgicache.stores.nodes import Node
-from wsgicache.stores.packing import pack, seal, unseal
+from wsgicache.stores.shared.names import Name, Names
+from wsgicache.stores.shared.nodes import Node
+from wsgicache.stores.shared.records import pack, seal, unseal
 
 INLINE = 64 * 1024
 """Bytes up to which a content rides in its entry's record."""

@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.retry import Retry
 
-from wsgicache.stores.addresses import Socket, connected
+from wsgicache.stores.net.addresses import Socket, connected
 
 
 class _Socket(Socket):

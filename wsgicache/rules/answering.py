@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from wsgicache.rules.fields import field_names
+from wsgicache.rules.keeping import nearer_caches
 from wsgicache.rules.model import FieldLines, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.response import Response
-from wsgicache.rules.storing import nearer_caches
 
 
 def reused_lines(stored: StoredResponse, age: int, told: str | None, policy: Policy) -> FieldLines:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from wsgicache.bodies import Primed, Write
-from wsgicache.controls import Controls
+from wsgicache.controls.control import Controls
 from wsgicache.rules.model import FieldLines, Head
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Never, ParamSpec, TypedDict, TypeVar, Unp
 
 from wsgicache import arguments
 from wsgicache.arguments import Seconds, Status
-from wsgicache.controls import Control, Statuses
+from wsgicache.controls.control import Control, Statuses
 from wsgicache.rules.fields import Directives
 from wsgicache.rules.response import Response
-from wsgicache.rules.saying import NEVER_KEPT, Said
+from wsgicache.rules.said import NEVER_KEPT, Said
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

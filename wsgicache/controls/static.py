@@ -7,9 +7,9 @@ import os
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from wsgicache.controls import Control
-from wsgicache.decorators import cache_control
-from wsgicache.routes import Route
+from wsgicache.controls.control import Control
+from wsgicache.controls.decorators import cache_control
+from wsgicache.controls.routes import Route
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.response import Response
 

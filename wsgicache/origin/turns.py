@@ -6,9 +6,10 @@ from __future__ import annotations
 import time
 from uuid import uuid4
 
-from wsgicache.collapse import Alone, Flight, Flights
-from wsgicache.keeping import Keeper
-from wsgicache.rules.model import Decision, Outcome, Request
+from wsgicache.keeper import Keeper
+from wsgicache.origin.flights import Alone, Flight, Flights
+from wsgicache.rules.model import Decision
+from wsgicache.rules.request import Outcome, Request
 from wsgicache.rules.reuse import collapse_key, decide_again, stood_in
 from wsgicache.stores import SharedStore
 

@@ -1,8 +1,9 @@
 """Companions: processes that live exactly as long as the server beside them.
 
-They are started by a keeper, a process of its own (``python -m wsgicache.companions CMD …``) that
-reads a pipe to its end. The pipe's other end is held by the server alone, so however the server
-ends, by a signal that nobody can catch too, the keeper learns of it and ends what it started.
+They are started by a keeper, a process of its own that runs
+``python -m wsgicache.cli.companions CMD …`` and reads a pipe to its end. The pipe's other end is
+held by the server alone, so however the server ends, by a signal that nobody can catch too, the
+keeper learns of it and ends what it started.
 """
 
 from __future__ import annotations

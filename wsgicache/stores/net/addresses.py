@@ -35,6 +35,13 @@ def names_a_server(text: str) -> bool:
     return found is not None and not found[1].isdigit() and is_port(int(found[2] or 1))
 
 
+def shown(url: object) -> str:
+    """*url* for people, without what may be a password."""
+    text = str(url)
+    before, at, after = text.rpartition("@")
+    return f"{before.partition('://')[0]}://…@{after}" if at else text
+
+
 def checked_timeout(where: str, timeout: object) -> float:
     """*timeout* in seconds. Raises TypeError or ValueError, which tell *where* it was given."""
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):

@@ -18,12 +18,12 @@ from wsgicache.rules.groups import names_of, reviewed, without_late, without_unb
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 from wsgicache.stores import StoreError
-from wsgicache.stores.contents import Contents, Packing, kept_in
-from wsgicache.stores.generations import Generations, State
-from wsgicache.stores.memo import Memo
-from wsgicache.stores.naming import Name, Names, key_of_echo
-from wsgicache.stores.nodes import LONGEST, Node, Times
-from wsgicache.stores.packing import echo_of, seal, unpack, unseal
+from wsgicache.stores.shared.generations import Generations, State
+from wsgicache.stores.shared.memo import Memo
+from wsgicache.stores.shared.names import Name, Names, key_of_echo
+from wsgicache.stores.shared.nodes import LONGEST, Node, Times
+from wsgicache.stores.shared.pieces import Contents, Packing, kept_in
+from wsgicache.stores.shared.records import echo_of, seal, unpack, unseal
 
 EMPTIED_SECONDS = 3600
 """How long the moment of a purge is kept: longer than any fill takes."""

@@ -9,110 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 from wsgicache.rules.fields import (
     NO_DIRECTIVES,
     Directives,
     delta_seconds,
+    dictionary,
     is_structured_list,
     parse_targeted,
+    string,
+    written,
 )
 from wsgicache.rules.model import FieldLines, StoredResponse
 from wsgicache.rules.response import Response
-from wsgicache.rules.writing import dictionary, string, written
-
-if TYPE_CHECKING:
-    from wsgiref.types import WSGIEnvironment
-
-
-class Said(NamedTuple):
-    """What one control says of one response."""
-
-    directives: Directives = NO_DIRECTIVES
-    """For everybody, in Cache-Control."""
-    here: Directives = NO_DIRECTIVES
-    """For this cache alone, in place of those: in its own targeted field (RFC 9213 §2)."""
-    never: bool = False
-    """To be kept by nobody, and said so that the oldest browser understands."""
-    expires: bool = False
-    """Whether max-age is said in Expires too (§5.3)."""
-    vary: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    only_forbids: bool = False
-    """It takes permissions away, and says nothing where there are none."""
-
-    @property
-    def speaks(self) -> bool:
-        """Whether it has a word in the place of the response's own Cache-Control."""
-        return bool(self.directives or self.here) and not self.only_forbids
-
-
-@runtime_checkable
-class Speaking(Protocol):
-    """What has something to say of responses: a control."""
-
-    def heard(
-        self, response: Response, environ: WSGIEnvironment, any_status: bool = False
-    ) -> Said | None:
-        """What it says of *response*, None for nothing; *any_status* if its own filter is not to
-        count. Raises nothing."""
-
-
-NEVER_KEPT = Said(
-    {"no-store": None, "no-cache": None, "must-revalidate": None, "max-age": "0"}, never=True
+from wsgicache.rules.said import (
+    ALL_CACHES,
+    NO_STORE,
+    PRIVATE,
+    Said,
+    forbids_here,
+    severity,
+    together,
 )
-NO_STORE = Said({"no-store": None})
+
 _ALL_SHARED = Said({"private": None}, only_forbids=True)
-
-_PRIVATE, _NO_STORE, _NEVER = 1, 2, 3
-
-
-def severity(said: Said) -> int:
-    """How much *said* forbids to everybody: 0 is nothing that an earlier word could allow."""
-    if said.never:
-        return _NEVER
-    if "no-store" in said.directives:
-        return _NO_STORE
-    return _PRIVATE if said.directives.get("private", "") is None else 0
-
-
-def forbids_here(said: Said) -> bool:
-    """Whether *said* forbids this cache to store."""
-    words = said.here or said.directives
-    return said.never or "no-store" in words or words.get("private", "") is None
-
-
-def forbidding(said: Said) -> Said | None:
-    """What of *said* forbids storing; None where nothing does."""
-    if said.never:
-        return said._replace(only_forbids=True)
-    if not (severity(said) or forbids_here(said)):
-        return None
-    return Said(_prohibitions(said.directives), _prohibitions(said.here), only_forbids=True)
-
-
-def _prohibitions(directives: Directives) -> Directives:
-    return {
-        name: argument
-        for name, argument in directives.items()
-        if name == "no-store" or (name == "private" and argument is None)
-    }
-
-
-def together(said: Iterable[Said]) -> Said | None:
-    """Several controls of one source as one: of the same directive the last word counts. None
-    where none of them speaks."""
-    speaking = [one for one in said if one.speaks]
-    if len(speaking) < 2:
-        return speaking[0] if speaking else None
-    directives: Directives = {}
-    here: Directives = {}
-    for one in speaking:
-        directives |= one.directives
-        here |= one.here
-    expires = any(one.expires for one in speaking)
-    return Said(directives, here, any(one.never for one in speaking), expires)
 
 
 class Sources(NamedTuple):
@@ -172,7 +93,7 @@ def declared(
     general = _general(chosen, own, declaring)
     gone, lines = _vary_and_groups(response, declaring)
     if general is not own and general is not None:
-        kept = chosen is own and severity(general) == _PRIVATE
+        kept = chosen is own and severity(general) == PRIVATE
         gone |= {"cache-control"} if kept else _LIFETIME
         lines += _control_fields(response, general, https)
         gone |= _VALIDATORS if general.never else set()
@@ -226,11 +147,11 @@ def _general(chosen: Said | None, own: Said | None, declaring: Sequence[Said]) -
     worst = max(declaring, key=severity, default=None)
     level = 0 if worst is None else severity(worst)
     own_level = 0 if own is None else severity(own)
-    if level >= _NO_STORE and level > own_level:
+    if level >= ALL_CACHES and level > own_level:
         return worst
-    if own_level == _NO_STORE:
+    if own_level == ALL_CACHES:
         return own
-    if max(level, own_level) == _PRIVATE and not (chosen is own and own_level):
+    if max(level, own_level) == PRIVATE and not (chosen is own and own_level):
         directives = {} if chosen is None else dict(chosen.directives)
         directives = {n: a for n, a in directives.items() if n not in _SHARED}
         return (chosen or NO_STORE)._replace(directives={"private": None, **directives})

@@ -9,15 +9,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
 
-from wsgicache.controls import Controls
-from wsgicache.routes import Route, VaryBy
+from wsgicache.controls.control import Controls
+from wsgicache.controls.routes import Route, VaryBy
+from wsgicache.rules.anonymous import background_environ
+from wsgicache.rules.declaring import Sources, declared
 from wsgicache.rules.keys import Key, canonical_host, target_key
-from wsgicache.rules.model import CacheEntry, Request, StoredResponse
+from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.reading import read
+from wsgicache.rules.request import Request, read
 from wsgicache.rules.response import Response
-from wsgicache.rules.saying import Said, Sources, Speaking, declared, forbidding
-from wsgicache.rules.validation import background_environ
+from wsgicache.rules.said import Said, Speaking, forbidding
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -175,7 +176,7 @@ class Routes:
     # ── Before the look-up ─────────────────────────────────────────────────────────────────────
 
     def read(self, environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str:
-        """As `reading.read`, and with what routes say of the request."""
+        """As `request.read`, and with what routes say of the request."""
         request = read(environ, method, policy)
         if isinstance(request, str):
             return request

@@ -22,9 +22,10 @@ from urllib.parse import unquote_to_bytes
 
 from wsgicache.clock import Clock
 from wsgicache.reporting import Reporter, log
+from wsgicache.rules.anonymous import background_environ
 from wsgicache.rules.keys import url_of
-from wsgicache.rules.model import NEVER, CacheEntry, Decision, Request
-from wsgicache.rules.validation import background_environ
+from wsgicache.rules.model import NEVER, CacheEntry, Decision
+from wsgicache.rules.request import Request
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from pymemcache.client.base import Client
 from pymemcache.exceptions import MemcacheServerError, MemcacheUnexpectedCloseError
 
-from wsgicache.stores.addresses import connected
+from wsgicache.stores.net.addresses import connected
 
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
-"""The command line: ``wsgicache run MODULE:APP`` (also ``python -m wsgicache run``).
+"""The development server: ``wsgicache run MODULE:APP``.
 
-A development server: Werkzeug's, with the cache in front, a log line that says what the cache did,
+It is Werkzeug's, with the cache in front, a log line that says what the cache did,
 a reloader, and companions, processes that live exactly as long as the server.
 """
 
@@ -25,8 +25,8 @@ from werkzeug._reloader import run_with_reloader  # run_simple would bind the po
 from werkzeug.serving import LISTEN_QUEUE, WSGIRequestHandler, is_running_from_reloader, make_server
 
 from wsgicache import CacheMiddleware, Policy
-from wsgicache.cli_store import commands
-from wsgicache.companions import companions
+from wsgicache.cli.companions import companions
+from wsgicache.cli.terminal import TerminalSafe, visible
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -36,9 +36,6 @@ SOCKET_VARIABLE = "WSGICACHE_RUN_SOCKET"
 """Where the reloader's parent tells its child which socket to serve."""
 OUR_FRAMES = (__file__, importlib.__file__, "<frozen importlib")
 """Frames that a traceback of the user's module begins with and that say nothing about it."""
-CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-"""Control characters, C0 and C1, would let a path rewrite the terminal."""
-CONTROLS_BUT_LINES = {code: text for code, text in CONTROLS.items() if chr(code) not in "\t\n"}
 
 
 class Refusal(click.ClickException):
@@ -47,13 +44,7 @@ class Refusal(click.ClickException):
     exit_code = 2
 
 
-@click.group()
-@click.version_option(package_name="wsgicache")
-def main() -> None:
-    """A shared HTTP cache (RFC 9111) as WSGI middleware."""
-
-
-@main.command()
+@click.command()
 @click.argument("target", metavar="MODULE:APP")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -136,10 +127,6 @@ def run(
             run_with_reloader(serve_reloaded)
         else:
             serve(listener.fileno())
-
-
-for command in commands:
-    main.add_command(command)
 
 
 def load(target: str) -> WSGIApplication:
@@ -237,9 +224,9 @@ def access_log(app: WSGIApplication) -> WSGIApplication:
             if hasattr(body, "close"):
                 body.close()
             spent = (time.perf_counter() - began) * 1000
-            asked = f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']}".translate(CONTROLS)
+            asked = visible(f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']}")
             colour = "green" if "; hit" in outcome else "red" if status[0] == "5" else "yellow"
-            told = click.style(outcome.translate(CONTROLS) or "-", fg=colour)
+            told = click.style(visible(outcome) or "-", fg=colour)
             click.echo(f"{asked} {status} {size} B {spent:.1f} ms {told}", err=True)
 
     return logged
@@ -272,15 +259,7 @@ class Handler(WSGIRequestHandler):
 
     def log_error(self, format: str, *args: object) -> None:
         """Write a line about a request that is none."""
-        click.echo((format % args).translate(CONTROLS), err=True)
-
-
-class TerminalSafe(logging.Formatter):
-    """A formatter whose lines cannot command a terminal."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record's text, control characters but line ends and tabs made visible."""
-        return super().format(record).translate(CONTROLS_BUT_LINES)
+        click.echo(visible(format % args), err=True)
 
 
 def listening(host: str, port: int) -> socket.socket:

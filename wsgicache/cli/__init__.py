@@ -1,0 +1,36 @@
+"""The command line: ``wsgicache run|purge|stats|inspect``, also as ``python -m wsgicache``."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "run": "wsgicache.cli.run",
+    "purge": "wsgicache.cli.store",
+    "stats": "wsgicache.cli.store",
+    "inspect": "wsgicache.cli.store",
+}
+"""Where each command is; its module is imported when it is used, or listed in the help."""
+
+
+class Commands(click.Group):
+    """The commands, which are found in their modules by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command called *cmd_name*, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
+
+
+@click.command(cls=Commands)
+@click.version_option(package_name="wsgicache")
+def main() -> None:
+    """A shared HTTP cache (RFC 9111) as WSGI middleware."""

@@ -1,0 +1,1 @@
+"""What authors and operators say of responses: decorators, routes, static files."""

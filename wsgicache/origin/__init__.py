@@ -1,0 +1,1 @@
+"""Asking the application: one call of it, who asks, who waits for whom, and the background."""

@@ -1,0 +1,101 @@
+"""What was said of a response, and what of it forbids storing (RFC 9111 §5.2; RFC 9213)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from wsgicache.rules.fields import NO_DIRECTIVES, Directives
+from wsgicache.rules.response import Response
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+
+class Said(NamedTuple):
+    """What one control says of one response."""
+
+    directives: Directives = NO_DIRECTIVES
+    """For everybody, in Cache-Control."""
+    here: Directives = NO_DIRECTIVES
+    """For this cache alone, in place of those: in its own targeted field (RFC 9213 §2)."""
+    never: bool = False
+    """To be kept by nobody, and said so that the oldest browser understands."""
+    expires: bool = False
+    """Whether max-age is said in Expires too (§5.3)."""
+    vary: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    only_forbids: bool = False
+    """It takes permissions away, and says nothing where there are none."""
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it has a word in the place of the response's own Cache-Control."""
+        return bool(self.directives or self.here) and not self.only_forbids
+
+
+@runtime_checkable
+class Speaking(Protocol):
+    """What has something to say of responses: a control."""
+
+    def heard(
+        self, response: Response, environ: WSGIEnvironment, any_status: bool = False
+    ) -> Said | None:
+        """What it says of *response*, None for nothing; *any_status* if its own filter is not to
+        count. Raises nothing."""
+
+
+NEVER_KEPT = Said(
+    {"no-store": None, "no-cache": None, "must-revalidate": None, "max-age": "0"}, never=True
+)
+NO_STORE = Said({"no-store": None})
+
+PRIVATE, ALL_CACHES, EVERYBODY = 1, 2, 3
+"""How much is forbidden: storing by shared caches, by all, and in words for the oldest too."""
+
+
+def severity(said: Said) -> int:
+    """How much *said* forbids to everybody: 0 is nothing that an earlier word could allow."""
+    if said.never:
+        return EVERYBODY
+    if "no-store" in said.directives:
+        return ALL_CACHES
+    return PRIVATE if said.directives.get("private", "") is None else 0
+
+
+def forbids_here(said: Said) -> bool:
+    """Whether *said* forbids this cache to store."""
+    words = said.here or said.directives
+    return said.never or "no-store" in words or words.get("private", "") is None
+
+
+def forbidding(said: Said) -> Said | None:
+    """What of *said* forbids storing; None where nothing does."""
+    if said.never:
+        return said._replace(only_forbids=True)
+    if not (severity(said) or forbids_here(said)):
+        return None
+    return Said(_prohibitions(said.directives), _prohibitions(said.here), only_forbids=True)
+
+
+def _prohibitions(directives: Directives) -> Directives:
+    return {
+        name: argument
+        for name, argument in directives.items()
+        if name == "no-store" or (name == "private" and argument is None)
+    }
+
+
+def together(said: Iterable[Said]) -> Said | None:
+    """Several controls of one source as one: of the same directive the last word counts. None
+    where none of them speaks."""
+    speaking = [one for one in said if one.speaks]
+    if len(speaking) < 2:
+        return speaking[0] if speaking else None
+    directives: Directives = {}
+    here: Directives = {}
+    for one in speaking:
+        directives |= one.directives
+        here |= one.here
+    expires = any(one.expires for one in speaking)
+    return Said(directives, here, any(one.never for one in speaking), expires)

@@ -1,0 +1,1 @@
+"""Connections to the servers of stores, bounded in time, and what happens when one fails."""

@@ -1,0 +1,1 @@
+"""What stores that processes share have in common: records, pieces, names and generations."""
