@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,6 +26,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 pytest.register_assert_rewrite(
     *(f"tests.servers.{room}" for room in "bodies connections process reuse site wire".split())
 )
+from tests.stores.servers import Server  # noqa: E402 - after what its modules assert is explained
 
 # One profile for everybody: no deadline, since no test here may depend on the machine's speed; and
 # the same examples every time, but for the long runs, which look for new ones.
@@ -70,3 +73,53 @@ def rfc_scene(make_scene: MakeScene) -> Scene:
 def bare_scene(make_scene: MakeScene) -> Scene:
     """No lint: for what breaks PEP 3333 or HTTP on purpose."""
     return make_scene(lint=False)
+
+
+# ── Servers that all tests share, each test in a namespace of its own on them ──────────────────
+
+
+@pytest.fixture(scope="session")
+def memcached() -> Iterator[Server]:
+    server = Server("memcached")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def memcached_cluster() -> Iterator[list[Server]]:
+    servers = [Server("memcached") for _ in range(3)]
+    for server in servers:
+        server.start()
+    yield servers
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server("redis-server", folder=tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Servers of a test's own, which it may kill."""
+    servers: list[Server] = []
+
+    def start(name: str, *options: str) -> Server:
+        server = Server(name, *options, folder=tmp_path)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture
+def namespace() -> str:
+    return f"test-{uuid4().hex[:12]}"

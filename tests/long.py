@@ -18,18 +18,18 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests import long_games
-from tests import test_catalogue_keys as keys
-from tests import test_catalogue_resources as resources
-from tests import test_wsgi_bodies as wsgi
+from tests import test_bodies as wsgi
+from tests.attacks import test_keys as keys
+from tests.attacks import test_resources as resources
 from tests.bodies import FRESH, STREAM
-from tests.faulty_games import ROWS as FAULT_ROWS
-from tests.interleavings import ROWS as ORDER_ROWS
+from tests.controls.test_served import serve_and_ask
+from tests.games import long_games
+from tests.games.faulty_games import ROWS as FAULT_ROWS
+from tests.games.test_threads import ROWS as THREAD_ROWS
+from tests.origin.interleavings import ROWS as ORDER_ROWS
+from tests.origin.test_never_kept_games import ROWS as HEAD_ROWS
 from tests.processes.long_processes import ROWS as PROCESS_ROWS
-from tests.servers_controls.test_served import serve_and_ask
 from tests.stores.long_stores import ROWS as STORE_ROWS
-from tests.test_never_kept_games import ROWS as HEAD_ROWS
-from tests.test_threads import ROWS as THREAD_ROWS
 from wsgicache import CacheMiddleware, MemoryStore
 
 MIB = 1 << 20
@@ -64,9 +64,9 @@ def properties(count: int) -> str:
             "-q",
             "-p",
             "no:cacheprovider",
-            "tests/test_parsers.py",
-            "tests/test_properties.py",
-            "tests/test_traces.py",
+            "tests/rules/test_parsers.py",
+            "tests/games/test_properties.py",
+            "tests/games/test_traces.py",
         ],
         env={**os.environ, "WSGICACHE_EXAMPLES": str(count)},
         capture_output=True,

@@ -91,7 +91,7 @@ def watched(name: str, seconds: int, keep: bool) -> int:
 def at_random(name: str, seconds: int) -> int:
     """Mutate the seeds at random."""
     from tests.fuzz.seeds import FOLDER, TARGETS, seeds
-    from tests.stores.test_packing import mutated
+    from tests.stores.shared.test_records import mutated
 
     rng, known, count = random.Random(), seeds(name), 0
     end = time.monotonic() + seconds

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.fuzz import exchanges, fields, records
 from tests.fuzz.source import chosen
-from tests.strategies import CORPUS
+from tests.games.strategies import CORPUS
 
 FOLDER = Path(__file__).parent / "corpus"
 TEXTS = [text.encode("latin-1", "replace") for text in CORPUS]

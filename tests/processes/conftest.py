@@ -6,10 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores.conftest import memcached, namespace, redis_server
-
-__all__ = ["memcached", "namespace", "redis_server"]
-
 pytest.register_assert_rewrite("tests.processes.serving")
 
 

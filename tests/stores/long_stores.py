@@ -16,9 +16,9 @@ from tests.scene import FakeClock, environ_for, exchange
 from tests.stores import outages
 from tests.stores.contract import fill, found
 from tests.stores.servers import Server
+from tests.stores.shared.test_records import check_mutations
 from tests.stores.test_kills import Stage, check_kills, check_tampering
-from tests.stores.test_packing import check_mutations
-from tests.test_purge import check_url
+from tests.test_purging import check_url
 from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.stores.shared.names import KINDS, Names
 from wsgicache.stores.tiered import TieredStore

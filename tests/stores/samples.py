@@ -15,7 +15,7 @@ from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 from wsgicache.stores.shared.names import FORMAT, Name, Names
 from wsgicache.stores.shared.records import pack
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent / "shared" / "golden"
 NOW = 1_700_000_000.0
 SALT = b"salt"
 SECRET = b"sixteen bytes or more"

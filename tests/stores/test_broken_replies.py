@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.attacks.test_faults import own_page
 from tests.rig.app import App
 from tests.rig.gates import together
 from tests.rig.proxy import Proxy
@@ -14,7 +15,6 @@ from tests.rig.stores import server_store
 from tests.running import eventually
 from tests.scene import environ_for, exchange
 from tests.stores.servers import Server
-from tests.test_faults import own_page
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.stores.net import breaker
 

@@ -16,7 +16,7 @@ from cachelib import BaseCache, FileSystemCache, MemcachedCache, NullCache, Redi
 from tests.running import module
 from tests.scene import FakeClock
 from tests.stores.contract import KEY, content_of, fill, found
-from tests.stores.test_packing import Canary
+from tests.stores.shared.test_records import Canary
 from wsgicache.stores import StoreError
 from wsgicache.stores.cachelib import CachelibStore
 

@@ -18,7 +18,7 @@ from tests.running import fork, module
 from tests.scene import FakeClock, Scene
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
-from tests.stores.test_packing import mutated
+from tests.stores.shared.test_records import mutated
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.memcached import MemcachedStore
 

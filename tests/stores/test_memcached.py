@@ -27,8 +27,8 @@ from tests.running import binary, eventually, fork
 from tests.scene import FakeClock, Scene, environ_for
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import PLENTY, Server
+from tests.stores.shared.test_records import Canary
 from tests.stores.talking import proxied
-from tests.stores.test_packing import Canary
 from wsgicache import CacheMiddleware
 from wsgicache.rules.entries import emptied
 from wsgicache.stores import StoreError

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from cachelib import FileSystemCache, SimpleCache
 
-from tests.faulty_games import FaultyGame
+from tests.games.faulty_games import FaultyGame
+from tests.games.test_state_machine import POLICIES, OriginDown
 from tests.rig.stores import server_store
 from tests.scene import Environ, Exchange, FakeClock
 from tests.stores.servers import Server
-from tests.test_state_machine import POLICIES, OriginDown
 from wsgicache import MemoryStore
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.tiered import TieredStore

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.controls.site import SITES, WORDS
 from tests.rig.gates import DEADLINE, together
 from tests.servers.process import free_port, running
-from tests.servers_controls.site import SITES, WORDS
 
 pytestmark = pytest.mark.network
 
@@ -64,7 +64,7 @@ def serve_and_ask(count: int, directory: Path) -> Counter[str]:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
     command += ["--worker-class", "gthread", "--threads", str(THREADS)]
-    command += ["--worker-tmp-dir", str(directory), "tests.servers_controls.site:site()"]
+    command += ["--worker-tmp-dir", str(directory), "tests.controls.site:site()"]
     with running(command, port, directory / "log") as server:
         outcomes = mixed(count, port)
         assert server.alarms() == []

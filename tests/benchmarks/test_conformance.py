@@ -21,7 +21,7 @@ from tests.running import module
 
 pytestmark = pytest.mark.network
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SUITE = ROOT.parent / "shared" / "conformance" / "suite.json"
 
 # ── the public suite ──────────────────────────────────────────────────────────────────────────

@@ -275,7 +275,7 @@ def test_a16_nothing_that_is_read_is_executed(address: str, memcached: Server) -
 
     from pymemcache.client.base import Client
 
-    from tests.stores.test_packing import Canary
+    from tests.stores.shared.test_records import Canary
 
     store: Any = store_from_url(address)
     name = store._names.of("entry", "http", "example.org", "/", "").text

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from tests.origin.test_flights import jitter
 from tests.rig.gates import DEADLINE, together
 from tests.scene import Environ, FakeClock, environ_for, exchange
-from tests.test_collapse import jitter
 from wsgicache import CacheMiddleware, MemoryStore
 
 THREADS = 64

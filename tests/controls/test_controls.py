@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import MakeScene
-from tests.declaring import NEVER, StartResponse, view, with_routes
+from tests.controls.declaring import NEVER, StartResponse, view, with_routes
 from tests.scene import Environ, Reply, Scene, environ_for
 from wsgicache import (
     Control,

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.origin.test_background import SWR, Stage
 from tests.rig.app import Turn, page
 from tests.rig.gates import DEADLINE, Gate, together
 from tests.running import environment, eventually, fork
 from tests.scene import Environ, Scene, environ_for
-from tests.test_background import SWR, Stage
 from wsgicache import Policy
 from wsgicache.origin.background import Background, Job, Threads
 from wsgicache.rules.keys import target_key
@@ -190,7 +190,7 @@ def test_r46_a_stuck_refresh_keeps_no_process_alive(how: str) -> None:
     """Three caches, each with a refresh that hangs for a minute: one second for all of them."""
     process = subprocess.Popen(
         [sys.executable, "-c", STUCK, how],
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[2],
         env=environment(),
         stdout=subprocess.PIPE,
     )

@@ -9,13 +9,13 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from tests.long_games import Game, drawn, played
-from tests.model import Answer, Ask, Record, Rules
+from tests.games.long_games import Game, drawn, played
+from tests.games.model import Answer, Ask, Record, Rules
+from tests.games.test_state_machine import POLICIES, World, behaviours, wishes
 from tests.rig.proxy import Proxy
 from tests.rig.stores import Faulty, server_store
 from tests.scene import FakeClock, Scene
 from tests.stores.servers import Server
-from tests.test_state_machine import POLICIES, World, behaviours, wishes
 from wsgicache import Policy
 from wsgicache.stores.net import breaker
 

@@ -13,7 +13,7 @@ from typing import Any
 import flask
 import pytest
 
-from tests.declaring import StartResponse, with_routes
+from tests.controls.declaring import StartResponse, with_routes
 from tests.running import ROOT
 from tests.scene import Environ, Scene, environ_for, exchange
 from wsgicache import (

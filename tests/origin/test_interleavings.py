@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from tests.interleavings import PAGES, Case, at_random, begins
+from tests.origin.interleavings import PAGES, Case, at_random, begins
 from tests.rig.turns import orders
 
 STORES = pytest.mark.parametrize("shared", [False, True], ids=["memory", "two-processes"])

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import test_properties as properties
+from tests.games import test_properties as properties
+from tests.games.strategies import environs, examples
 from tests.scene import Environ
-from tests.strategies import environs, examples
 from wsgicache import CacheMiddleware
 
 

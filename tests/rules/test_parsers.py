@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.http import http_date
 
+from tests.games.strategies import any_text, examples, header_value
 from tests.scene import EPOCH, steps
-from tests.strategies import any_text, examples, header_value
 from wsgicache.rules import dates, fields, keys, ranges
 
 NOW = EPOCH

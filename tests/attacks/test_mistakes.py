@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_catalogue_resources import page
+from tests.attacks.test_resources import page
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 
 # ── R58: the operator's mistakes are told at the start ───────────────────────────────────────────

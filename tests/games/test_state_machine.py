@@ -1,4 +1,4 @@
-"""The real cache against the naive one of `tests.model`, with identities as taint.
+"""The real cache against the naive one of `tests.games.model`, with identities as taint.
 
 Every answer of the app carries a serial number, in its content and in a field, and every answer to
 a client who said who he is carries his name. So whatever a client sees can be traced: it is what
@@ -20,9 +20,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from werkzeug.http import http_date, parse_date
 
-from tests.model import RFC, SAFE, Answer, Ask, Directives, Model, Record, Rules, may_reuse, weak
+from tests.games.model import (
+    RFC,
+    SAFE,
+    Answer,
+    Ask,
+    Directives,
+    Model,
+    Record,
+    Rules,
+    may_reuse,
+    weak,
+)
+from tests.games.strategies import directives, styled
 from tests.scene import Environ, Exchange, Reply, Scene
-from tests.strategies import directives, styled
 from wsgicache import Policy
 
 TARGETS = ("/a", "/b")
@@ -330,7 +341,7 @@ class World:
             self.heard(seen, answer, False)
 
     def model_may_store(self, ask: Ask, answer: Answer) -> bool:
-        from tests.model import may_store
+        from tests.games.model import may_store
 
         return may_store(ask, answer, self.rules)
 

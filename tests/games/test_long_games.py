@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.long_games import play
+from tests.games.long_games import play
 
 
 @pytest.mark.parametrize("policy", ["safe", "rfc"])

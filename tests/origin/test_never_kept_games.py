@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.origin.test_never_kept import HEADS, Incomparable
 from tests.scene import Environ, FakeClock, environ_for, exchange
-from tests.test_never_kept import HEADS, Incomparable
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.controls.routes import Route
 from wsgicache.origin.flights import Heard

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeScene
-from tests.declaring import NEVER, StartResponse, view
+from tests.controls.declaring import NEVER, StartResponse, view
+from tests.controls.test_controls import ShortWhenSmall
 from tests.rig.gates import together
 from tests.scene import Environ, Scene, environ_for, exchange
-from tests.test_controls import ShortWhenSmall
 from wsgicache import (
     CacheMiddleware,
     Control,

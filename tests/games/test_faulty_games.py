@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faulty_games import memory, play, server
+from tests.games.faulty_games import memory, play, server
+from tests.games.test_state_machine import POLICIES
 from tests.stores.servers import Server
-from tests.test_state_machine import POLICIES
 from wsgicache.stores.net import breaker
 
 

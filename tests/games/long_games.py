@@ -14,8 +14,16 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.model import Ask
-from tests.test_state_machine import NAMES, POLICIES, TARGETS, Behaviour, World, behaviours, wishes
+from tests.games.model import Ask
+from tests.games.test_state_machine import (
+    NAMES,
+    POLICIES,
+    TARGETS,
+    Behaviour,
+    World,
+    behaviours,
+    wishes,
+)
 
 MOVES = 60
 """Moves of one game; about two of three are exchanges."""
