@@ -164,7 +164,7 @@ def cases(size: Size) -> Iterator[Case]:
     def case(name: str, app: App, release: Callable[[], object] | None = None) -> Case:
         cache = CacheMiddleware(app, policy=policy)
         found = burst(cache, app, size.clients, release)
-        return Case(name, found, len(cache.flights))
+        return Case(name, found, len(cache._flights))
 
     bare = App(size.pause)
     yield Case("no cache", burst(bare, bare, size.clients), 0)
@@ -172,7 +172,7 @@ def cases(size: Size) -> Iterator[Case]:
     private = App(size.pause, "private")
     cache = CacheMiddleware(private, policy=policy)
     for name in ("uncacheable, first burst", "uncacheable, second burst"):
-        yield Case(name, burst(cache, private, size.clients), len(cache.flights))
+        yield Case(name, burst(cache, private, size.clients), len(cache._flights))
     yield case("leader raises", App(size.pause, answers=raising(ValueError("on purpose"), 1)))
     yield case("leader exits", App(size.pause, answers=raising(SystemExit("on purpose"), 1)))
     yield case("app raises on", App(size.pause, answers=raising(ValueError("on purpose"))))

@@ -27,7 +27,6 @@ from tests.games import long_games
 from tests.games.faulty_games import ROWS as FAULT_ROWS
 from tests.games.test_threads import ROWS as THREAD_ROWS
 from tests.origin.interleavings import ROWS as ORDER_ROWS
-from tests.origin.test_never_kept_games import ROWS as HEAD_ROWS
 from tests.processes.long_processes import ROWS as PROCESS_ROWS
 from tests.stores.long_stores import ROWS as STORE_ROWS
 from wsgicache import CacheMiddleware, MemoryStore
@@ -162,7 +161,6 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **FAULT_ROWS,
     **ORDER_ROWS,
     **THREAD_ROWS,
-    **HEAD_ROWS,
     **STORE_ROWS,
     **PROCESS_ROWS,
 }

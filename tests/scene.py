@@ -537,7 +537,7 @@ class Scene:
         """Every body that the app handed out was closed exactly once (PEP 3333), and nobody could
         wait any more for a request that is over (R43)."""
         assert [b.closes for b in self.bodies] == [1] * len(self.bodies)
-        assert len(self.cache.flights) == 0
+        assert len(self.cache._flights) == 0
 
 
 # ── counting steps instead of seconds ────────────────────────────────────────────────────────────

@@ -46,6 +46,7 @@ FLOORS = """
     stores.urls
     keeper purging
     origin.exchange origin.flights
+    origin.trip
     origin.background origin.bypass origin.forward origin.turns
     middleware
     flask

@@ -361,7 +361,7 @@ def test_rfc_9875_2_groups_of_a_response(fields: Any, groups: Any) -> None:
 @given(st.text(st.characters(codec="latin-1"), max_size=60))
 def test_no_field_is_too_odd(text: str) -> None:
     names = ("Cache-Groups", "Cache-Tag", "Surrogate-Key", "Cache-Group-Invalidation")
-    response = Response("200 OK", [(name, text) for name in names])
+    response = Response("200 OK", [(name, text) for name in names], (), 0.0, 0.0, 0.0)
     groups_of(response)
     invalidated_groups(response)
 
@@ -649,7 +649,7 @@ def test_purge_of_what_is_never_cached(guarded: Scene) -> None:
 
 
 def test_a11_purge_that_fails_says_so(guarded: Scene) -> None:
-    guarded.cache.store = Broken()
+    guarded.cache._purging.store = Broken()
     got = guarded.request("PURGE", "/", authorization=f"Bearer {TOKEN}")
     assert got.code == 502
     assert "http://example.org/ (OSError: no route)" in got.text

@@ -37,7 +37,7 @@ def test_the_attribute_switches_at_once_and_back() -> None:
     assert stage.app.count == 4
     stage.cache.enabled = True
     assert stage.ask().hit, "what was stored is still there"
-    assert len(stage.cache.flights) == 0
+    assert len(stage.cache._flights) == 0
 
 
 @pytest.mark.parametrize("status", [200, 204, 303])
@@ -177,4 +177,4 @@ def test_off_while_requests_are_under_way() -> None:
     assert stage.ask().body == b"alone"
     gate.open()
     assert {answer.body for answer in crowd.answers()} == {b"page"}
-    assert len(stage.cache.flights) == 0
+    assert len(stage.cache._flights) == 0

@@ -7,17 +7,14 @@ the log.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from wsgicache.bodies import Tee
-from wsgicache.clock import Clock
-from wsgicache.controls.control import Control
 from wsgicache.reporting import Reporter
 from wsgicache.rules import entries, keeping, partial, storing, validation
 from wsgicache.rules.declaring import Declared
 from wsgicache.rules.groups import invalidated_groups, invalidated_keys, origin_of
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
+from wsgicache.rules.model import NEVER, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.names import SET_COOKIE
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
@@ -28,11 +25,10 @@ from wsgicache.stores import Grouping, SharedStore, Store
 class Keeper:
     """One cache's way to its *store*."""
 
-    def __init__(self, store: Store, policy: Policy, clock: Clock, report: Reporter) -> None:
+    def __init__(self, store: Store, policy: Policy, report: Reporter) -> None:
         self.store = store
-        self.policy = policy
-        self.clock = clock
-        self.report = report
+        self._policy = policy
+        self._report = report
         self._grouping = store if isinstance(store, Grouping) else None
 
     def entry(self, request: Request) -> CacheEntry | None:
@@ -40,36 +36,33 @@ class Keeper:
         try:
             return self.store.get(request.key)
         except Exception:
-            self.report("store", "looking up in the store failed: the app answers")
+            self._report("store", "looking up in the store failed: the app answers")
             return None
 
-    def begin(self, request: Request, entry: CacheEntry | None, now: float) -> None:
-        """Note when a fill by *request* begins, and in which generation: what is emptied or purged
-        after that is not filled by it."""
-        request.looked_up_at = request.began = now
-        if entry is None:
-            request.emptied_at, request.nominated = NEVER, IMPLIED
-        else:
-            request.emptied_at, request.nominated = entry.emptied_at, entry.nominated
-            request.began = max(now, entry.emptied_at)
-        if self._grouping is not None:
-            try:
-                request.born = self._grouping.generation(request.key)
-            except Exception:
-                self.report("store", "the store tells no generation: nothing is kept")
-                request.born = -1
+    def fill(self, key: Key, entry: CacheEntry | None, now: float) -> Fill:
+        """From when on a response asked for at *now* may fill *key*, under which there is *entry*:
+        what is emptied or purged after that is not filled by it."""
+        emptied_at = NEVER if entry is None else entry.emptied_at
+        began = max(now, emptied_at)
+        if self._grouping is None:
+            return Fill(began, emptied_at)
+        try:
+            return Fill(began, emptied_at, self._grouping.generation(key))
+        except Exception:
+            self._report("store", "the store tells no generation: nothing is kept")
+            return Fill(began, emptied_at, -1)
 
-    def emptied_since(self, request: Request) -> bool:
-        """Whether the key of *request* was emptied after that began, or anything purged that it
+    def emptied_since(self, request: Request, fill: Fill) -> bool:
+        """Whether the key of *request* was emptied after *fill* began, or anything purged that it
         might belong to."""
-        entry, born = self.entry(request), request.born
+        entry, born = self.entry(request), fill.born
         if self._grouping is not None:
             try:
                 born = self._grouping.generation(request.key)
             except Exception:
-                self.report("store", "the store tells no generation: nothing is kept")
+                self._report("store", "the store tells no generation: nothing is kept")
                 return True
-        return born != request.born or (entry is not None and entries.overtaken(request, entry))
+        return born != fill.born or (entry is not None and entries.overtaken(fill, entry))
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
         """The content of *stored* in pieces, or None where that is gone or the store fails."""
@@ -78,28 +71,10 @@ class Keeper:
         try:
             return self.store.content(stored)
         except Exception:
-            self.report("store", "reading content from the store failed: the app answers")
+            self._report("store", "reading content from the store failed: the app answers")
             return None
 
-    def receive(self, response: Response) -> None:
-        """Note when *response* was received, unless that was done."""
-        if not response.wall:
-            response.wall = self.clock.wall()
-            response.received_at = self.clock.now()
-
-    def refusal(self, request: Request, response: Response) -> str | None:
-        """Why *response* must not be stored, or None if it may (§3)."""
-        try:
-            why_not = storing.forbidden(request, response, self.policy)
-            if why_not is not None:
-                return why_not
-            self.receive(response)
-            return storing.unusable(response, self.policy)
-        except Exception:
-            self.report("refusal", "a response could not be judged, and is not stored")
-            return "error"
-
-    def keep(self, request: Request, response: Response, content: bytes) -> bool:
+    def keep(self, request: Request, response: Response, content: bytes, fill: Fill) -> bool:
         """Store *response* with its *content*, if that is complete (§3.3); whether it was."""
         if not keeping.is_complete(response, len(content)):
             return False
@@ -107,17 +82,22 @@ class Keeper:
             return False  # An empty page is a mistake more often than not.
         try:
             if response.code == 206:
-                change = partial.combining(request, response, content, self.policy)
+                change = partial.combining(request, response, content, self._policy, fill)
             else:
-                stored = keeping.store(response, content, self.policy)
-                change = entries.adding(request, response, stored, self.policy)
+                stored = keeping.store(response, content, self._policy, fill=fill)
+                change = entries.adding(request, response, stored, self._policy, fill)
         except Exception:
-            self.report("keep", "a response could not be stored")
+            self._report("keep", "a response could not be stored")
             return False
         return self.update(request.key, change)
 
     def supersede(
-        self, request: Request, stored: StoredResponse, response: Response, why_not: str | None
+        self,
+        request: Request,
+        stored: StoredResponse,
+        response: Response,
+        why_not: str | None,
+        fill: Fill,
     ) -> None:
         """Drop or update what a full response, or one to HEAD, shows to be old (§4.3.3, §4.3.5)."""
         if isinstance(response, Declared) and response.refused and response.code < 500:
@@ -126,9 +106,9 @@ class Keeper:
         if request.method == "HEAD" and response.code == 200:
             if validation.matches_head(stored, response):
                 renewed = validation.updated(stored, response)
-                self.freshen(request, stored, renewed, response)
+                self.freshen(request, stored, renewed, response, fill)
                 return
-            why_not = storing.refusal(request, response, self.policy, method="GET") or "changed"
+            why_not = storing.refusal(request, response, self._policy, method="GET") or "changed"
         if (
             why_not
             and response.code < 500
@@ -138,34 +118,39 @@ class Keeper:
             self.drop(request)
 
     def freshen(
-        self, request: Request, stored: StoredResponse, renewed: Response, response: Response
+        self,
+        request: Request,
+        stored: StoredResponse,
+        renewed: Response,
+        response: Response,
+        fill: Fill,
     ) -> tuple[StoredResponse, str | None]:
         """File *renewed*, which *response*, a 304 or to HEAD, made of *stored* (§4.3.4, §4.3.5).
 
         Returns what to answer from, and why it is not kept, if it is not.
         """
-        why_not = storing.refusal(request, renewed, self.policy, method="GET")
+        why_not = storing.refusal(request, renewed, self._policy, method="GET")
         personal = why_not in storing.ABOUT_THE_REQUEST
-        if not self.policy.store_set_cookie and not SET_COOKIE.isdisjoint(response.values):
+        if not self._policy.store_set_cookie and not SET_COOKIE.isdisjoint(response.values):
             # What it allows may be for one client, too; what it forbids counts.
             why_not, personal = "set-cookie", why_not is None or personal
-        fresh = keeping.store(renewed, stored.content, self.policy, stored.length)
+        fresh = keeping.store(renewed, stored.content, self._policy, stored.length, fill)
         fresh.kept = stored.kept
         if stored.groups and not fresh.groups:
             fresh.groups, fresh.weight = stored.groups, 0  # named by fields that did not leave
         if why_not is None:
-            change = validation.freshening(request, stored, renewed, fresh, self.policy)
+            change = validation.freshening(request, stored, renewed, fresh, self._policy, fill)
             self.update(request.key, change)
         elif not personal:
             self.drop(request)
         return fresh, why_not
 
-    def invalidate(self, key: Key, response: Response) -> float:
-        """Empty *key* and what Location and Content-Location name of its origin (§4.4).
+    def invalidate(self, key: Key, response: Response, now: float) -> float:
+        """Empty *key* and what Location and Content-Location name of its origin (§4.4), at *now*.
 
         Returns the moment it is filed under; only fills that began no earlier are kept.
         """
-        moment = emptied_at = math.nextafter(self.clock.now(), math.inf)
+        moment = emptied_at = math.nextafter(now, math.inf)
 
         def emptying(entry: CacheEntry | None) -> CacheEntry | None:
             nonlocal emptied_at
@@ -192,24 +177,7 @@ class Keeper:
                 raise TypeError(f"{type(self.store).__name__} knows no groups")
             self._grouping.bump([f"{origin} {group}" for group in groups], moment)
         except Exception:
-            self.report("groups", "groups could not be invalidated")
-
-    def too_late(self, control: Control) -> None:
-        """Say that *control* came after the head of the response it is about."""
-        self.report("late", f"{control!r} was said after the response had begun")
-
-    def ending(self, request: Request, tee: Tee | None) -> Callable[[Control], None]:
-        """What hears controls after the head of a response to *request* that is kept, or being
-        collected by *tee*: they can but end that."""
-
-        def end(control: Control) -> None:
-            self.too_late(control)
-            if control.forbids():
-                if tee is not None:
-                    tee.give_up()
-                self.drop(request)
-
-        return end
+            self._report("groups", "groups could not be invalidated")
 
     def release(self, key: Key, token: str) -> None:
         """Give back a lease on *key*; one that is lost runs out by itself."""
@@ -217,17 +185,17 @@ class Keeper:
             try:
                 self.store.release(key, token)
             except Exception:
-                self.report("lease", "a lease could not be given back")
+                self._report("lease", "a lease could not be given back")
 
     def drop(self, request: Request) -> None:
         """Remove what *request* selects."""
-        self.update(request.key, entries.dropping(request, self.policy))
+        self.update(request.key, entries.dropping(request, self._policy))
 
     def update(self, key: Key, change: entries.Change) -> bool:
         """Apply *change* in the store; False where that failed."""
         try:
             self.store.update(key, change)
         except Exception:
-            self.report("store", "writing to the store failed")
+            self._report("store", "writing to the store failed")
             return False
         return True

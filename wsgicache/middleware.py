@@ -13,15 +13,17 @@ from wsgicache.controls.matching import Routes
 from wsgicache.controls.routes import Route
 from wsgicache.keeper import Keeper
 from wsgicache.origin.background import Background, Runner, described
-from wsgicache.origin.bypass import Passing
+from wsgicache.origin.bypass import Bypass
+from wsgicache.origin.exchange import Origin
 from wsgicache.origin.forward import Forward, Reuse
-from wsgicache.origin.turns import Leading
-from wsgicache.purging import Purging, answer_purge, checked_token
+from wsgicache.origin.trip import Trip
+from wsgicache.origin.turns import Turns
+from wsgicache.purging import Purged, Purging, answer_purge, checked_token
 from wsgicache.reporting import Reporter, log
 from wsgicache.rules import conditional
 from wsgicache.rules.answering import refused_fields, reused_lines
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import URI_MISS, Decision, FieldLines
+from wsgicache.rules.model import URI_MISS, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request, read
 from wsgicache.rules.reuse import (
@@ -44,7 +46,7 @@ SAFE = frozenset(
 """Registered methods that change nothing (RFC 9110 §9.2.1, §16.1.1)."""
 
 
-class CacheMiddleware(Purging):
+class CacheMiddleware:
     """A shared HTTP cache (RFC 9111) in front of a WSGI application.
 
     *store* keeps the entries (default: a `MemoryStore` of its own), *policy* holds the operator's
@@ -79,64 +81,68 @@ class CacheMiddleware(Purging):
         self.clock: Clock = SYSTEM_CLOCK if clock is None else clock
         self.enabled = not off_at_start()
         """Set to False, every request passes by the cache until it is True again."""
-        self.off_file = OffFile(self.policy.off_file) if self.policy.off_file else None
+        self._off_file = OffFile(self.policy.off_file) if self.policy.off_file else None
         self._purge_token = checked_token(purge_token)
-        self.report = Reporter(self.clock)
-        self.keeper = Keeper(self.store, self.policy, self.clock, self.report)
-        self.leading = Leading(self.keeper)
-        self.flights = self.leading.flights
-        self.background = Background(self.validate, runner, self.clock, self.report)
-        self.routes = Routes(routes, self.policy)
-        self.passing = Passing(self.keeper, self.routes)
-        self._read = self.routes.read if self.routes.are_early else read
+        self._report = Reporter(self.clock)
+        self._keeper = Keeper(self.store, self.policy, self._report)
+        self._routes = Routes(routes, self.policy)
+        self._origin = Origin(
+            app, self._keeper, self._routes, self.policy, self.clock, self._report
+        )
+        self._turns = Turns(self._origin)
+        self._flights = self._turns.flights
+        self._background = Background(self._validate, runner, self.clock, self._report)
+        # After a purge, what could not be shared may be: it may come from another app.
+        self._purging = Purging(self.store, self.clock, self._filed_under, self._flights.forget)
+        self._read = self._routes.read if self._routes.are_early else read
         self._warned = False
 
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method = environ.get("REQUEST_METHOD", "")
-        if not self.enabled or (self.off_file is not None and self.off_file.is_there()):
+        if not self.enabled or (self._off_file is not None and self._off_file.is_there()):
             if method == "PURGE" and self._purge_token is not None:
-                return self.write_through(environ, method, start_response)
+                return self._write_through(environ, method, start_response)
             # What is changed meanwhile must not come back when the cache does.
             told, unsafe = "fwd=bypass; detail=off", method not in SAFE
-            return self.pass_through(environ, start_response, told, unsafe=unsafe, whole=True)
+            return self._pass_through(environ, start_response, told, unsafe=unsafe, whole=True)
         if method != "GET" and method != "HEAD":
-            return self.write_through(environ, method, start_response)
+            return self._write_through(environ, method, start_response)
         try:
             request = self._read(environ, method, self.policy)
         except Exception:
-            self.report("request", "a request that could not be read passed by the cache")
+            self._report("request", "a request that could not be read passed by the cache")
             request = "request"
         if isinstance(request, str):
             told = f"fwd=bypass; detail={request}"
             whole = request == "bypass"
-            return self.pass_through(environ, start_response, told, whole=whole)
+            return self._pass_through(environ, start_response, told, whole=whole)
         now = self.clock.now()
         try:
             entry = self.store.get(request.key)
             decision = decide(request, entry, now, self.policy)
         except Exception:
-            self.report("store", "looking up in the store failed: the app answers")
+            self._report("store", "looking up in the store failed: the app answers")
             entry = None
             decision = forwarded(request, replace(URI_MISS, detail="store-error"))
         if decision.forward is None:
             if entry is None or not decision.background:
-                return self.serve(request, decision, now, start_response)
-            validating = self.routes.lets_nobody_ask(request, entry) and self.background.start(
+                return self._serve(request, decision, now, start_response)
+            validating = self._routes.lets_nobody_ask(request, entry) and self._background.start(
                 request, entry, decision
             )
             if validating or decision.is_fresh(now):
-                return self.serve(request, decision, now, start_response)
+                return self._serve(request, decision, now, start_response)
             decision = forwarded(request, replace(decision, forward="stale", background=False))
             if decision.forward is None:
-                return self.serve(request, decision, now, start_response)
-        self.keeper.begin(request, entry, now)
-        return self.forward(request, decision, start_response)
+                return self._serve(request, decision, now, start_response)
+        trip = self._trip(request, decision, entry, now)
+        return self._forward(trip, start_response)
 
     # ── 4 serve ────────────────────────────────────────────────────────────────────────────────
 
-    def serve(
+    def _serve(
         self,
         request: Request,
         decision: Decision,
@@ -159,7 +165,9 @@ class CacheMiddleware(Purging):
         if request.conditional:
             if conditional.not_modified(request, stored, now):
                 status = conditional.NOT_MODIFIED
-                fields = stored.not_modified or conditional.not_modified_fields(stored)
+                if not stored.not_modified:
+                    stored.not_modified = conditional.not_modified_fields(stored)
+                fields = stored.not_modified
             else:
                 ranges = conditional.wanted_ranges(request, stored, self.policy)
         # PERF: granian sends a list at once and streams all else, for 1.2 µs in Python alone.
@@ -167,13 +175,13 @@ class CacheMiddleware(Purging):
         if request.method == "GET" and fields is stored.fields:
             if ranges is None and stored.content is not None:
                 body = [stored.content]
-            elif (pieces := self.keeper.content(stored)) is None:
+            elif (pieces := self._keeper.content(stored)) is None:
                 # Evicted between the look-up and now: a miss.
                 decision = forwarded(request, URI_MISS)
                 if decision.forward is None:
-                    return self.serve(request, decision, now, start_response)
-                self.keeper.begin(request, None, self.clock.now())
-                return self.forward(request, decision, start_response)
+                    return self._serve(request, decision, now, start_response)
+                trip = self._trip(request, decision, None, self.clock.now())
+                return self._forward(trip, start_response)
             elif ranges is None:
                 body = pieces
             else:
@@ -190,54 +198,62 @@ class CacheMiddleware(Purging):
 
     # ── 5 forward ──────────────────────────────────────────────────────────────────────────────
 
-    def forward(
-        self, request: Request, decision: Decision, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def _trip(
+        self, request: Request, decision: Decision, entry: CacheEntry | None, now: float
+    ) -> Trip:
+        """The way to the app of a *request* for which *entry* was found at *now*."""
+        trip = Trip(request, decision)
+        trip.begin(entry, now, self._keeper.fill(request.key, entry, now))
+        return trip
+
+    def _forward(self, trip: Trip, start_response: StartResponse) -> Iterable[bytes]:
         """Wait for a request that is on its way for the same (§4), or ask the origin."""
+        request = trip.request
         try:
-            if may_collapse(request, decision, self.policy):
-                why, decision = decision.forward, self.leading.lead(request, decision)
-                if decision.forward is None:
-                    told = f"fwd={why}; collapsed"
-                    return self.serve(request, decision, self.clock.now(), start_response, told)
+            if may_collapse(request, trip.decision, self.policy):
+                why, trip.decision = trip.decision.forward, self._turns.take(trip)
+                if trip.decision.forward is None:
+                    now, told = self.clock.now(), f"fwd={why}; collapsed"
+                    return self._serve(request, trip.decision, now, start_response, told)
             if not self._warned:
-                self.warn_of_processes(request.environ)
-            answer = Forward(
-                self.app, self.keeper, self.routes, request, decision, start_response
-            ).ask()
+                self._warn_of_processes(request.environ)
+            answer = Forward(self._origin, trip, start_response).ask()
         except BaseException:
-            request.land("failed")
+            trip.land("failed")
             raise
         if not isinstance(answer, Reuse):
             return answer
         now = self.clock.now()
-        return self.serve(request, answer.decision, now, start_response, answer.told, answer.more)
+        return self._serve(request, answer.decision, now, start_response, answer.told, answer.more)
 
     # ── W write through, and what passes by ────────────────────────────────────────────────────
 
-    def write_through(
+    def _write_through(
         self, environ: WSGIEnvironment, method: str, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Forward an uncacheable method; a success invalidates what it changed (§4, §4.4)."""
-        if self.routes.are_early and self.routes.matching(environ).early.exempt:
+        if self._routes.are_early and self._routes.matching(environ).early.exempt:
             told, unsafe = "fwd=bypass; detail=exempt", method not in SAFE
-            return self.pass_through(environ, start_response, told, unsafe=unsafe)
+            return self._pass_through(environ, start_response, told, unsafe=unsafe)
         if method in SAFE:
-            return self.pass_through(environ, start_response, "fwd=method")
+            return self._pass_through(environ, start_response, "fwd=method")
         if method == "PURGE" and self._purge_token is not None:
-            return answer_purge(self, self._purge_token, self.report, environ, start_response)
+            return answer_purge(
+                self._purging, self._purge_token, self._report, environ, start_response
+            )
         if method == "POST" and self.policy.store_post:
             try:
                 request = read(environ, method, self.policy)
-                filed = self.routes.key(environ)
+                filed = self._routes.key(environ)
             except Exception:  # of an environ that cannot be read: nothing is filed under it
                 request, filed = "request", None
             if isinstance(request, Request) and request.key == filed:
-                self.keeper.begin(request, self.keeper.entry(request), self.clock.now())
-                return self.forward(request, Decision("method"), start_response)
-        return self.pass_through(environ, start_response, "fwd=method", unsafe=True)
+                entry = self._keeper.entry(request)
+                trip = self._trip(request, Decision("method"), entry, self.clock.now())
+                return self._forward(trip, start_response)
+        return self._pass_through(environ, start_response, "fwd=method", unsafe=True)
 
-    def pass_through(
+    def _pass_through(
         self,
         environ: WSGIEnvironment,
         start_response: StartResponse,
@@ -247,15 +263,15 @@ class CacheMiddleware(Purging):
         whole: bool = False,
     ) -> Iterable[bytes]:
         """Let the app answer, past the cache; an *unsafe* request may change what that holds."""
-        changes = self.passing.invalidating(environ) if unsafe else None
-        return self.passing.through(self.app, environ, start_response, told, changes, whole)
+        bypass = Bypass(self._origin, environ, start_response, told, unsafe=unsafe, whole=whole)
+        return bypass.ask()
 
     # ── background validation (RFC 5861 §3) ────────────────────────────────────────────────────
 
-    def validate(self, environ: WSGIEnvironment) -> None:
+    def _validate(self, environ: WSGIEnvironment) -> None:
         """A new walk for nobody: whatever it learns is in the store afterwards. Nothing is asked
         while the cache is off. Raises no Exception."""
-        if not self.enabled or (self.off_file is not None and self.off_file.is_there()):
+        if not self.enabled or (self._off_file is not None and self._off_file.is_there()):
             return
         try:
             request = self._read(environ, "GET", self.policy)
@@ -263,38 +279,55 @@ class CacheMiddleware(Purging):
                 return
             entry = self.store.get(request.key)
             now = self.clock.now()
-            self.keeper.begin(request, entry, now)
             stored = None if entry is None else select(request, entry, self.policy)
-            body = self.forward(request, Decision("stale", stored), _to_nobody)
+            trip = self._trip(request, Decision("stale", stored), entry, now)
+            body = self._forward(trip, _to_nobody)
             try:
                 for _ in body:
                     pass
             finally:
                 close(body)
         except Exception:
-            self.report("background", "a background validation failed")
+            self._report("background", "a background validation failed")
 
     def refresh(self, url: str, fields: Mapping[str, str] | None = None, mount: str = "") -> None:
         """Ask the app for *url* with the request *fields* and store what it answers, as a `Job`
         given to a runner describes it; *mount* is the part of the path before the app's own. Raises
         ValueError for a *url* that is not absolute, TypeError for other arguments that are none."""
-        self.validate(described(url, fields or {}, mount))
+        self._validate(described(url, fields or {}, mount))
 
-    # ── purging (the verbs are those of `Purging`) ─────────────────────────────────────────────
+    # ── purging ────────────────────────────────────────────────────────────────────────────────
 
-    def filed_under(self, key: Key) -> Key:
+    def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
+        """Purge all that is stored for the absolute *url*, and for its twin with the other scheme
+        if *both_schemes*. With *soft* it is stale, and may still stand in or be served while it is
+        validated. Raises ValueError for what is no http(s) URL, and what the store raises."""
+        return self._purging.purge(url, soft=soft, both_schemes=both_schemes)
+
+    def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
+        """Purge all responses that belong to any of *groups* (RFC 9875; Cache-Tag, Surrogate-Key),
+        of all origins or of this one (``https://example.org``). Raises ValueError where there is
+        none, StoreError where the store knows no groups, and what it raises."""
+        return self._purging.purge_groups(*groups, origin=origin, soft=soft)
+
+    def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:
+        """Purge all stored URLs that begin with *url*, which has scheme, host and path. Raises
+        ValueError for anything else, StoreError where the store cannot list what it holds."""
+        return self._purging.purge_prefix(url, soft=soft)
+
+    def purge_all(self, *, soft: bool = False) -> Purged:
+        """Purge everything. Raises StoreError where the store cannot, and what it raises."""
+        return self._purging.purge_all(soft=soft)
+
+    def _filed_under(self, key: Key) -> Key:
         """The key under which a GET of the target *key* is filed, as routes have it."""
         scheme, host, path, query = key
         target = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
-        return self.routes.key({**target, "PATH_INFO": path, "QUERY_STRING": query}) or key
-
-    def purged(self) -> None:
-        """Forget what could not be shared, too."""
-        self.flights.forget()
+        return self._routes.key({**target, "PATH_INFO": path, "QUERY_STRING": query}) or key
 
     # ── saying so ──────────────────────────────────────────────────────────────────────────────
 
-    def warn_of_processes(self, environ: WSGIEnvironment) -> None:
+    def _warn_of_processes(self, environ: WSGIEnvironment) -> None:
         """Say once what several processes mean for a memory of each their own."""
         self._warned = True
         if environ.get("wsgi.multiprocess") and isinstance(self.store, MemoryStore):

@@ -39,16 +39,19 @@ class Purged(NamedTuple):
 class Purging:
     """The purges of what is in *store*, by the time of *clock*."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        filed_under: Callable[[Key], Key] = lambda key: key,
+        purged: Callable[[], object] = lambda: None,
+    ) -> None:
         self.store = store
         self.clock = clock
-
-    def filed_under(self, key: Key) -> Key:
-        """The key under which the responses to requests for *key* are filed."""
-        return key
-
-    def purged(self) -> None:
-        """What else to forget when something is purged."""
+        self._filed_under = filed_under
+        """Under which key the responses to requests for a key are filed."""
+        self._purged = purged
+        """What else to do when something was purged."""
 
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
         """Purge all that is stored for the absolute *url*, and for its twin with the other scheme
@@ -59,11 +62,11 @@ class Purging:
     def purge_key(self, key: Key, *, soft: bool = False, both_schemes: bool = False) -> Purged:
         """As `purge`, for what requests for *key* are answered with."""
         flags("purge", soft=soft, both_schemes=both_schemes)
-        keys = [self.filed_under(key)]
+        keys = [self._filed_under(key)]
         if both_schemes:
             scheme, host, path, query = key
             twin = "https" if scheme == "http" else "http"
-            keys.append(self.filed_under((twin, host, path, query)))
+            keys.append(self._filed_under((twin, host, path, query)))
         return self._purge(keys, soft)
 
     def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
@@ -127,7 +130,7 @@ class Purging:
             else:
                 urls.append(url)
                 total += found
-        self.purged()
+        self._purged()
         if failed:
             raise StoreError(f"not purged: {', '.join(failed)}")
         return Purged(tuple(urls), total, soft)
@@ -136,7 +139,7 @@ class Purging:
         if not isinstance(self.store, Grouping):
             raise StoreError(f"{type(self.store).__name__} purges single URLs only")
         self.store.bump(groups, self.clock.now(), soft=soft)
-        self.purged()
+        self._purged()
 
 
 def key_of(url: str) -> Key:

@@ -52,7 +52,7 @@ def test_a_store_that_fails_costs_no_request(
             assert got.code == 200
             if method != "HEAD":
                 assert got.body.startswith(b"/%d " % number)
-    assert len(cache.flights) == 0
+    assert len(cache._flights) == 0
     messages = [record.message for record in caplog.records]
     assert len(messages) == len(set(messages)), "told once a minute"
     assert bool(messages) is (how == "failing" and failing != {"content"})
@@ -94,7 +94,7 @@ def test_r36_a_hundred_at_once_over_a_store_that_fails() -> None:
     gate.until(1)
     gate.open()
     assert {answer.body for answer in crowd.answers()} == {b"page"}
-    assert len(cache.flights) == 0
+    assert len(cache._flights) == 0
     app.check_closed()
 
 
@@ -107,7 +107,7 @@ def test_x7_slow_readers_hold_nothing() -> None:
     bodies = [iter(cache(environ_for(), lambda *head: lambda data: None)) for _ in range(200)]
     assert app.count == 1
     assert exchange(cache, environ_for()).hit
-    assert len(cache.flights) == 0
+    assert len(cache._flights) == 0
     assert not store.store._lock.locked()
     exchange(cache, environ_for("POST"))
     assert [b"".join(body) for body in bodies] == [b"x" * 1000] * 200
@@ -158,7 +158,7 @@ def test_x6_a_byte_of_a_cold_page_is_a_byte(cache_control: str) -> None:
         assert got.detail == "range"
     assert asked == ["bytes=0-0"] * 3
     assert made <= 9
-    assert len(cache.flights) == 0
+    assert len(cache._flights) == 0
 
 
 # ── clocks (F18, R17) ────────────────────────────────────────────────────────────────────────────
@@ -244,8 +244,8 @@ def mixed(requests: int, threads: int = 8) -> tuple[int, int]:
 
     together(threads, work, max(DEADLINE, requests / 100))
     eventually(lambda: not runner._workers, "the background does not end")
-    assert len(cache.flights) == 0
-    assert not cache.flights._leading
+    assert len(cache._flights) == 0
+    assert not cache._flights._leading
     assert all(body.closes <= 1 for body in app.bodies)
     return len(app.bodies), sum(body.closes for body in app.bodies)
 

@@ -95,7 +95,7 @@ def test_every_miss_is_one() -> None:
 
     cache, bases = scenario.prepare(5)
     assert isinstance(cache, CacheMiddleware)
-    cache.app = app
+    cache._origin.app = app
     for base in [*bases, *bases]:
         calls.call(cache, base)
     assert asked == [base["PATH_INFO"] for base in bases]

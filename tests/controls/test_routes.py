@@ -705,14 +705,14 @@ def test_what_routes_remember_is_bounded() -> None:
     for number in range(2500):
         exchange(cache, environ_for(target=f"/{number}" + "x" * (number % 3) * 1000))
         exchange(cache, environ_for(target=f"/b?q={number}&r"))
-    assert cache.routes._remembered.cache_info().currsize <= 2048
-    assert len(cache.routes._plain) <= 2048
-    assert max(map(len, cache.routes._plain)) <= 1024
+    assert cache._routes._remembered.cache_info().currsize <= 2048
+    assert len(cache._routes._plain) <= 2048
+    assert max(map(len, cache._routes._plain)) <= 1024
     assert matching._kept.cache_info().currsize <= 2048
-    cache.routes._remembered.cache_clear()
-    cache.routes.matching(environ_for(method="X" * 2000))
-    cache.routes.matching(environ_for(headers=[("Host", "h" * 2000)]))
-    assert cache.routes._remembered.cache_info().currsize == 0
+    cache._routes._remembered.cache_clear()
+    cache._routes.matching(environ_for(method="X" * 2000))
+    cache._routes.matching(environ_for(headers=[("Host", "h" * 2000)]))
+    assert cache._routes._remembered.cache_info().currsize == 0
 
 
 # ── The default ──────────────────────────────────────────────────────────────────────────────────

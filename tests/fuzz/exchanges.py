@@ -144,7 +144,7 @@ def wsgi_exchange(data: bytes) -> None:
             assert got.body.startswith(target_of(second).encode("utf-8", "replace")), got
         if got.hit and second["REQUEST_METHOD"] == "HEAD":
             assert got.body == b""
-    assert len(cache.flights) == 0
+    assert len(cache._flights) == 0
 
 
 def ask(cache: CacheMiddleware, app: App, environ: Environ) -> Exchange | None:

@@ -70,7 +70,7 @@ def plainly(text: str, found: fields.Directives) -> None:
             seconds.append(plain_seconds(argument))
     if seconds:
         response = answer(200, cache_control=text)
-        lifetime = freshness.explicit_lifetime(response, freshness.controls(response, SAFE))
+        lifetime = freshness.explicit_lifetime(response, freshness.binding(response, SAFE))
         if "s-maxage" not in found:
             assert (lifetime or 0) <= min(seconds), (lifetime, text)
 

@@ -19,6 +19,7 @@ from wsgicache import CacheMiddleware
 from wsgicache.rules.entries import adding
 from wsgicache.rules.keeping import store as stored_response
 from wsgicache.rules.keys import digested
+from wsgicache.rules.model import Fill
 from wsgicache.stores import StoreError
 from wsgicache.stores.memcached import MemcachedStore
 from wsgicache.stores.shared.names import key_of_echo
@@ -192,10 +193,10 @@ def held() -> tuple[dict[str, bytes], Any]:
     shelf, clock = Shelf(), FakeClock()
     store = store_on(shelf, clock)
     request = asked("GET", TARGET)
-    request.born = store.generation(request.key)
+    began = Fill(born=store.generation(request.key))
     response = answer(200, cache_control="max-age=60", cache_tag="news", x_page="1")
-    kept = stored_response(response, b"the page", CACHE.policy)
-    store.update(request.key, adding(request, response, kept, CACHE.policy))
+    kept = stored_response(response, b"the page", CACHE.policy, fill=began)
+    store.update(request.key, adding(request, response, kept, CACHE.policy, began))
     return shelf.kept, told(store.get(request.key))
 
 

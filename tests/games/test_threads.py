@@ -99,7 +99,7 @@ def crowd(operations: int, pages: int = 500, threads: int = THREADS) -> tuple[in
         together(threads, work, max(DEADLINE, operations / 100))
     finally:
         sys.setswitchinterval(interval)
-    assert len(cache.flights) == 0
+    assert len(cache._flights) == 0
     return operations // threads * threads, sum(hits)
 
 

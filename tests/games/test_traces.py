@@ -73,4 +73,4 @@ def test_d_a_a_trace_with_nothing_to_store_is_the_trace_without_a_cache(trace: l
         assert properties.seen_by_a_server(cache, dict(environ), take) == expected
     assert [unseen(e) for e in cached.environs] == [unseen(e) for e in bare.environs]
     assert [one.closes for one in cached.acting] == [one.closes for one in bare.acting]
-    assert len(cache.flights) == 0
+    assert len(cache._flights) == 0

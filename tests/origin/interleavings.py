@@ -301,8 +301,8 @@ class Case:
                     play.get(place)
                     turns.run()
                 for cache in play.caches:
-                    assert len(cache.flights) == 0, "a flight is left"
-                    assert not cache.flights._leading
+                    assert len(cache._flights) == 0, "a flight is left"
+                    assert not cache._flights._leading
                 assert [body.closes for body in play.bodies] == [1] * len(play.bodies)
             except BaseException as error:
                 error.add_note(f"{self!r}, order {[one.taken for one in turns.choices]}")

@@ -92,7 +92,7 @@ def test_r44_a_hundred_at_once_are_one_job() -> None:
             assert len(stage.runner.jobs) == 1
             stage.runner.jobs.clear()
             stage.clock.advance(1)
-            stage.cache.background._begin()
+            stage.cache._background._begin()
     finally:
         sys.setswitchinterval(interval)
 
@@ -122,10 +122,10 @@ def test_r44_what_is_waited_for_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     for number in range(50):
         assert stage.get(f"/{number}").hit
     assert stage.get("/50").fwd == "stale"
-    assert len(stage.runner.jobs) == len(stage.cache.background._given) == 50
+    assert len(stage.runner.jobs) == len(stage.cache._background._given) == 50
     stage.clock.advance(31)
     assert stage.get("/50").hit
-    assert len(stage.cache.background._given) == 1
+    assert len(stage.cache._background._given) == 1
 
 
 def test_r47_a_runner_that_never_runs_stops_nothing_for_ever() -> None:
@@ -166,7 +166,7 @@ def test_a_runner_that_raises_has_the_client_wait(
     got = stage.get()
     assert (got.body, got.fwd) == (b"new", "stale")
     assert "could not be started" in caplog.text
-    assert stage.cache.background._given == {}
+    assert stage.cache._background._given == {}
 
 
 def test_a_runner_that_runs_at_once() -> None:
@@ -324,7 +324,7 @@ def test_a10_an_unsafe_request_dooms_a_refresh_under_way() -> None:
     gate.until(1)
     assert exchange(stage.cache, environ_for("POST")).code == 204
     gate.open()
-    eventually(lambda: not stage.cache.background._given, "the refresh does not end")
+    eventually(lambda: not stage.cache._background._given, "the refresh does not end")
     assert stage.get().body == b"new"
 
 

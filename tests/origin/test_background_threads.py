@@ -105,7 +105,7 @@ def test_r44_more_than_the_queue_holds_is_done_by_who_asks() -> None:
     gate.until(1)
     assert [stage.get(f"/{n}").body for n in range(1, 5)] == [b"old", b"old", b"here", b"here"]
     gate.open()
-    eventually(lambda: not stage.cache.background._given, "jobs stay")
+    eventually(lambda: not stage.cache._background._given, "jobs stay")
     assert [stage.get(f"/{n}").body for n in range(5)] == [b"new"] * 3 + [b"here"] * 2
 
 
@@ -231,11 +231,11 @@ def test_start_and_end_in_any_order() -> None:
         together(9, lambda number: client() if number else ticking())
     finally:
         sys.setswitchinterval(interval)
-    runner = stage.cache.background._runner
+    runner = stage.cache._background._runner
     assert isinstance(runner, Threads)
     eventually(lambda: not runner._workers, "threads stay")
-    assert isinstance(stage.cache.background, Background)
+    assert isinstance(stage.cache._background, Background)
     stage.clock.advance(100)
-    assert all(one.until <= stage.clock.now() for one in stage.cache.background._given.values())
-    assert len(stage.cache.flights) == 0
+    assert all(one.until <= stage.clock.now() for one in stage.cache._background._given.values())
+    assert len(stage.cache._flights) == 0
     stage.app.check_closed()

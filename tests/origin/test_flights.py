@@ -23,10 +23,9 @@ from tests.running import eventually
 from tests.scene import Environ, Exchange, FakeClock, Field, Reply, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.origin import turns
-from wsgicache.origin.flights import REFUSED_SECONDS, Flight, Flights
+from wsgicache.origin.flights import REFUSED_SECONDS, Flight, Flights, Outcome
 from wsgicache.origin.turns import LEASE_SECONDS
 from wsgicache.rules.keys import target_key
-from wsgicache.rules.request import Outcome
 
 PATIENT: dict[str, Any] = {"collapse_timeout": 3600}
 """Whoever waits for nothing would wait for ever, and the test fails."""
@@ -54,8 +53,8 @@ class Stage:
 
     def check_idle(self) -> None:
         """R43: no flight is left, every body was closed."""
-        assert len(self.cache.flights) == 0
-        assert not self.cache.flights._leading
+        assert len(self.cache._flights) == 0
+        assert not self.cache._flights._leading
         self.app.check_closed()
 
 
@@ -328,7 +327,7 @@ def test_r37_heads_that_tell_release_at_once() -> None:
     stage.waiters.until(4)
     head.open()
     end.until(5)  # all five bodies are under way
-    assert len(stage.cache.flights) == 0
+    assert len(stage.cache._flights) == 0
     end.open()
     crowd.answers()
     assert stage.app.count == 5
@@ -355,7 +354,7 @@ def test_r37_one_piece_that_is_too_large_is_remembered() -> None:
         start_response("200 OK", [("Cache-Control", "max-age=60"), ("Content-Type", "text/plain")])
         return [b"x" * 11]
 
-    stage.cache.app = app
+    stage.cache._origin.app = app
     assert stage.get().stored
     assert stage.get().detail == "too-large"
     stage.check_idle()
@@ -375,32 +374,32 @@ def test_r37_content_that_was_too_large_once_is_not_for_ever() -> None:
 
 def refusal(stage: Stage, key: int) -> str | None:
     """Why the responses of *key* are known not to be shared."""
-    known = stage.cache.flights.refused(key, stage.clock.now())
+    known = stage.cache._flights.refused(key, stage.clock.now())
     return None if known is None else known.why
 
 
 def test_a_refusal_is_remembered_for_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     stage, keys = Stage(), []
-    board = stage.cache.flights.board
+    board = stage.cache._flights.board
 
     def noted(key: int, now: float) -> tuple[Flight | None, bool]:
         keys.append(key)
         return board(key, now)
 
-    monkeypatch.setattr(stage.cache.flights, "board", noted)
+    monkeypatch.setattr(stage.cache._flights, "board", noted)
     stage.app.plays(page(cache_control="no-store"))
     stage.get()
     key = keys.pop()
     assert refusal(stage, key) == "no-store"
     stage.clock.advance(REFUSED_SECONDS - 1)
-    assert stage.cache.flights.board(key, stage.clock.now()) == (None, False)
+    assert stage.cache._flights.board(key, stage.clock.now()) == (None, False)
     stage.clock.advance(2)
     assert refusal(stage, key) is None
-    flight, leads = stage.cache.flights.board(key, stage.clock.now())
+    flight, leads = stage.cache._flights.board(key, stage.clock.now())
     assert leads
     assert flight is not None
     flight.land("kept", None, None)
-    assert not stage.cache.flights._refused
+    assert not stage.cache._flights._refused
 
 
 def test_a_refusal_is_forgotten_when_something_is_kept() -> None:
@@ -423,14 +422,14 @@ def test_x4_what_is_remembered_is_bounded() -> None:
     stage = Stage()
     stage.app.plays(page(cache_control="no-store"))
     for number in range(10_050):
-        flight, leads = stage.cache.flights.board(number, stage.clock.now())
+        flight, leads = stage.cache._flights.board(number, stage.clock.now())
         assert leads
         assert flight is not None
         flight.land("refused", "no-store", None)
-    assert 9_000 < len(stage.cache.flights._refused) <= 10_000
+    assert 9_000 < len(stage.cache._flights._refused) <= 10_000
     assert refusal(stage, 49) is None
     assert refusal(stage, 10_049) == "no-store"
-    assert len(stage.cache.flights) == 0
+    assert len(stage.cache._flights) == 0
 
 
 # ── what never waits, nor is waited for (Q2) ─────────────────────────────────────────────────────
@@ -460,7 +459,7 @@ def test_q2_passes_neither_lead_nor_follow(given: dict[str, Any]) -> None:
     leader.until(1)
     alone = stage.crowd(*(environ_for(**given) for _ in range(3)))
     assert {answer.body for answer in alone.answers()} <= {b"alone", b""}
-    assert len(stage.cache.flights) == 1
+    assert len(stage.cache._flights) == 1
     assert len(stage.waiters) == 0
     stage.app.plays(Turn(before=gate))
     follower = stage.many(1)
@@ -690,10 +689,10 @@ def test_r38_a_stale_response_stands_in_for_those_only_whom_it_may(
 def test_x4_failures_are_bounded() -> None:
     stage = Stage()
     for number in range(1_050):
-        flight, _ = stage.cache.flights.board(number, stage.clock.now())
+        flight, _ = stage.cache._flights.board(number, stage.clock.now())
         assert flight is not None
         flight.land("failed", None, None)
-    assert 900 < len(stage.cache.flights._failed) <= 1_000
+    assert 900 < len(stage.cache._flights._failed) <= 1_000
 
 
 def test_r37_nobody_waits_while_the_store_goes_on_failing() -> None:
@@ -802,10 +801,10 @@ def test_r38_a_body_that_is_neither_read_nor_closed() -> None:
     stage = Stage()
     stage.app.plays(page([b"pa", b"ge"]))
     body = stage.cache(environ_for(), lambda *args: lambda data: None)
-    assert len(stage.cache.flights) == 1
+    assert len(stage.cache._flights) == 1
     stage.clock.advance(stage.cache.policy.collapse_timeout + 1)
     assert stage.get().stored
-    assert len(stage.cache.flights) == 0
+    assert len(stage.cache._flights) == 0
     del body
 
 
@@ -838,7 +837,7 @@ def test_r34_an_app_that_includes_itself() -> None:
         start_response("200 OK", [("Cache-Control", "max-age=60"), ("Content-Type", "text/plain")])
         return [b"(" + inner + b")"]
 
-    stage.cache.app = app
+    stage.cache._origin.app = app
     assert stage.get().body == b"(((end)))"
     assert len(stage.waiters) == 0
     stage.check_idle()
@@ -857,7 +856,7 @@ def test_r34_two_pages_that_include_each_other() -> None:
         start_response("200 OK", [("Cache-Control", "no-cache"), ("Content-Type", "text/plain")])
         return [environ["PATH_INFO"].encode() + included]
 
-    stage.cache.app = app
+    stage.cache._origin.app = app
     crowd = stage.crowd(environ_for("GET", "/a"), environ_for("GET", "/b"))
     assert [answer.body for answer in crowd.answers()] == [b"/a/b", b"/b/a"]
     assert len(stage.waiters) == 0
@@ -949,7 +948,7 @@ def processes(store: Leasing, clock: FakeClock, count: int, **options: Any) -> l
     stages = []
     for _ in range(count):
         stages.append(Stage(Policy(**PATIENT, **options), store=store))
-        stages[-1].cache.clock = stages[-1].cache.keeper.clock = clock
+        stages[-1].cache.clock = stages[-1].cache._origin.clock = clock
     return stages
 
 
@@ -1086,7 +1085,7 @@ def test_r38_all_waiting_together_is_no_longer_than_the_timeout(
     here.app.plays(Turn(before=slow, reply=Reply(503)), page())
     leader = here.many(1)
     slow.until(1)
-    wait = here.cache.flights.wait
+    wait = here.cache._flights.wait
 
     def waits(flight: Flight, seconds: float) -> Outcome | None:
         sleep(4.5)
@@ -1096,7 +1095,7 @@ def test_r38_all_waiting_together_is_no_longer_than_the_timeout(
         assert store.lease(target_key(environ_for()), "another", 60)
         return outcome
 
-    here.cache.flights.wait = waits  # type: ignore[method-assign]
+    here.cache._flights.wait = waits  # type: ignore[method-assign]
     assert here.get().body == b"page"
     assert 1005 <= seconds <= 1005.2
 

@@ -88,7 +88,7 @@ def child(cache: CacheMiddleware, turn: int) -> int:
             for target in (f"/stale/{number % 3}", "/hot", f"/cold/{number}", f"/{os.getpid()}"):
                 ask(cache, target)
         together(4, lambda number: ask(cache, f"/c/{turn}"))
-        while len(cache.flights):  # of validations in the background
+        while len(cache._flights):  # of validations in the background
             time.sleep(0.01)
         code = 0
     except BaseException:

@@ -46,7 +46,7 @@ def state() -> str:
     """Resident pages, open files, threads, flights."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     files = len(os.listdir("/proc/self/fd"))
-    return f"{pages} {files} {threading.active_count()} {len(cache.flights)}"
+    return f"{pages} {files} {threading.active_count()} {len(cache._flights)}"
 
 
 def front(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:

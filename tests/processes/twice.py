@@ -64,13 +64,13 @@ def copies() -> None:
     one, other = first.CacheMiddleware(app), second.CacheMiddleware(app)
     told = f"first: {ask(one)}; second: {ask(other)}"
     # Both hear of the fork: what was locked in the parent is free in the child.
-    one.flights._lock.acquire()
-    other.flights._lock.acquire()
+    one._flights._lock.acquire()
+    other._flights._lock.acquire()
     read, write = os.pipe()
     if not os.fork():
         try:
-            one.flights.forget()
-            other.flights.forget()
+            one._flights.forget()
+            other._flights.forget()
             os.write(write, ask(first.CacheMiddleware(app)).encode())
         finally:
             os._exit(0)

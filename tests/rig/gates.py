@@ -76,13 +76,13 @@ class Waiters:
     def __init__(self, cache: CacheMiddleware) -> None:
         self._gate = Gate()
         self._gate.open()
-        wait = cache.flights.wait
+        wait = cache._flights.wait
 
         def counted(flight: Any, seconds: float) -> Any:
             self._gate()
             return wait(flight, seconds)
 
-        cache.flights.wait = counted  # type: ignore[method-assign]
+        cache._flights.wait = counted  # type: ignore[method-assign]
 
     def __len__(self) -> int:
         return self._gate.came

@@ -14,7 +14,7 @@ from greenlet import getcurrent, greenlet
 
 from wsgicache.origin import flights
 from wsgicache.origin import turns as origin_turns
-from wsgicache.rules.request import Outcome
+from wsgicache.origin.flights import Outcome
 
 
 class Choice(NamedTuple):

@@ -10,7 +10,7 @@ from werkzeug.http import http_date
 from tests.scene import EPOCH, Environ, Field, Reply, environ_for, named_fields
 from wsgicache import Policy
 from wsgicache.rules.keeping import store
-from wsgicache.rules.model import StoredResponse
+from wsgicache.rules.model import ANY_TIME, Fill, StoredResponse
 from wsgicache.rules.request import Request, read
 from wsgicache.rules.response import Response
 
@@ -55,7 +55,8 @@ def kept(
     *fields: Field,
     policy: Policy = SAFE,
     length: int | None = None,
+    fill: Fill = ANY_TIME,
     **named: Any,
 ) -> StoredResponse:
     """A response at rest, received at EPOCH."""
-    return store(answer(status, *fields, **named), content, policy, length)
+    return store(answer(status, *fields, **named), content, policy, length, fill)

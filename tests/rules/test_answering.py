@@ -89,7 +89,7 @@ def test_relayed_fields(
 
 
 def test_what_is_no_response_is_left_to_the_server() -> None:
-    response = Response("OK", [("Connection", "x")])
+    response = Response("OK", [("Connection", "x")], (), 0.0, 0.0, 0.0)
     assert relayed_fields(response, "fwd=method", LOUD) is response.fields
 
 

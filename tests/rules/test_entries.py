@@ -20,17 +20,21 @@ from wsgicache.rules.entries import (
     softened_all,
     values_of,
 )
-from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
+from wsgicache.rules.model import ANY_TIME, IMPLIED, NEVER, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.request import Request
 from wsgicache.rules.reuse import select
 
 
 def added(
-    entry: CacheEntry | None, request: Request, policy: Policy = SAFE, **fields: Any
+    entry: CacheEntry | None,
+    request: Request,
+    policy: Policy = SAFE,
+    fill: Fill = ANY_TIME,
+    **fields: Any,
 ) -> tuple[CacheEntry, StoredResponse]:
     """*entry* with one more response, whose fields are *fields*."""
     stored = kept(**fields)
-    changed = adding(request, answer(200, **fields), stored, policy)(entry)
+    changed = adding(request, answer(200, **fields), stored, policy, fill)(entry)
     assert changed is not None
     return changed, stored
 
@@ -89,9 +93,7 @@ def test_the_oldest_variant_makes_room() -> None:
     rows(("§4.4 before", 9.0, False), ("§4.4 at once", 10.0, True), ("§4.4 after", 11.0, True)),
 )
 def test_a_fill_that_began_before_an_invalidation_is_not_kept(began: float, filled: bool) -> None:
-    request = asked()
-    request.began = began
-    entry, _ = added(emptied(10.0)(None), request)
+    entry, _ = added(emptied(10.0)(None), asked(), fill=Fill(began))
     assert bool(entry.responses) is filled
     assert entry.emptied_at == 10.0
 
@@ -119,10 +121,8 @@ def test_a10_in_a_shared_store_the_order_counts_and_not_the_clock(
     seen: float, filled: bool
 ) -> None:
     for began in (9.0, 11.0):
-        request = asked()
-        request.began, request.emptied_at = began, seen
         shared = CacheEntry(IMPLIED, {}, 10.0, b"salt")
-        entry, _ = added(shared, request)
+        entry, _ = added(shared, asked(), fill=Fill(began, seen))
         assert bool(entry.responses) is filled
 
 
@@ -215,9 +215,8 @@ def test_a_soft_invalidation_makes_every_response_stale() -> None:
 def test_a_soft_invalidation_of_nothing_keeps_late_fills_out() -> None:
     softer = softened_all(EPOCH)(None)
     assert softer is not None
-    request = asked()
-    request.began = EPOCH
-    assert adding(request, answer(200), kept(), SAFE)(softer) is softer
+    change = adding(asked(), answer(200), kept(), SAFE, Fill(EPOCH))
+    assert change(softer) is softer
 
 
 def test_an_age_is_never_below_zero() -> None:

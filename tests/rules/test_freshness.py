@@ -11,15 +11,15 @@ from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.freshness import (
     HEURISTICALLY_CACHEABLE,
-    Terms,
     answers_others,
-    controls,
+    binding,
     corrected_initial_age,
     date_value,
     explicit_lifetime,
     heuristic_lifetime,
     terms,
 )
+from wsgicache.rules.response import Terms
 
 # ── which directives bind ────────────────────────────────────────────────────────────────────────
 
@@ -78,14 +78,14 @@ OURS, CDN = "Wsgicache-Cache-Control", "CDN-Cache-Control"
 def test_controls(
     fields: list[tuple[str, str]], directives: dict[str, Any], targeted: bool, own: bool
 ) -> None:
-    said = controls(answer(200, *fields), RFC)
+    said = binding(answer(200, *fields), RFC)
     assert (said.directives, said.targeted, said.own) == (directives, targeted, own)
 
 
 def test_a_targeted_field_outside_the_policys_list_says_nothing() -> None:
     response = answer(200, (CDN, "max-age=60"), cache_control="no-store")
-    assert controls(response, SAFE).directives == {"no-store": None}
-    assert "no-store" in controls(response, Policy(targets=())).directives
+    assert binding(response, SAFE).directives == {"no-store": None}
+    assert "no-store" in binding(response, Policy(targets=())).directives
 
 
 # ── explicit freshness (§4.2.1) ──────────────────────────────────────────────────────────────────
@@ -134,7 +134,7 @@ def test_a_targeted_field_outside_the_policys_list_says_nothing() -> None:
 )
 def test_explicit_lifetime(fields: dict[str, Any], seconds: int | None) -> None:
     response = answer(200, **fields)
-    assert explicit_lifetime(response, controls(response, SAFE)) == seconds
+    assert explicit_lifetime(response, binding(response, SAFE)) == seconds
 
 
 # ── heuristic freshness (§4.2.2) ─────────────────────────────────────────────────────────────────
@@ -165,12 +165,12 @@ HOUR_OLD: dict[str, Any] = {"last_modified": date(-3600)}
 )
 def test_heuristic_lifetime(status: int, fields: dict[str, Any], seconds: float) -> None:
     response = answer(status, **fields)
-    assert heuristic_lifetime(response, controls(response, RFC), RFC) == pytest.approx(seconds)
+    assert heuristic_lifetime(response, binding(response, RFC), RFC) == pytest.approx(seconds)
 
 
 def test_the_safe_policy_guesses_nothing() -> None:
     response = answer(200, **HOUR_OLD)
-    assert heuristic_lifetime(response, controls(response, SAFE), SAFE) == 0
+    assert heuristic_lifetime(response, binding(response, SAFE), SAFE) == 0
 
 
 # ── both ─────────────────────────────────────────────────────────────────────────────────────────

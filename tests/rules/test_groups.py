@@ -102,7 +102,6 @@ def entry_with(*responses: StoredResponse) -> CacheEntry:
     entry: CacheEntry | None = None
     for number, stored in enumerate(responses):
         request = asked(accept=str(number))
-        request.born = stored.born
         entry = adding(request, answer(200, vary="Accept"), stored, SAFE)(entry)
     assert entry is not None
     return entry

@@ -415,19 +415,19 @@ def test_collapse_key(
     one: dict[str, Any], other: dict[str, Any], policy: Policy, same: bool
 ) -> None:
     requests = [asked(**headers) for headers in (one, other)]
-    for request in requests:
-        request.nominated = entry_of(kept(), "Accept").nominated
-    keys = [collapse_key(request, policy) for request in requests]
+    nominated = entry_of(kept(), "Accept").nominated
+    keys = [collapse_key(request, nominated, policy) for request in requests]
     assert (keys[0] == keys[1]) is same
-    assert collapse_key(asked(), policy) != collapse_key(asked(target="/b"), policy)
+    assert collapse_key(asked(), IMPLIED, policy) != collapse_key(
+        asked(target="/b"), IMPLIED, policy
+    )
 
 
 def test_a_collapse_key_is_the_same_however_little_is_known() -> None:
     """Where nothing but the implied selects, it is written out."""
     request = asked(target="/a?b", x_forwarded_host="h")
-    written_out = collapse_key(request, SAFE)
-    request.nominated = tuple(sorted(IMPLIED))
-    assert collapse_key(request, SAFE) == written_out
+    written_out = collapse_key(request, IMPLIED, SAFE)
+    assert collapse_key(request, tuple(sorted(IMPLIED)), SAFE) == written_out
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ from tests.rules.messages import SAFE, answer, asked, kept
 from tests.scene import EPOCH, FakeClock
 from tests.stores.samples import told
 from wsgicache import Policy
+from wsgicache.rules.conditional import not_modified_fields
 from wsgicache.rules.entries import adding, dropping, emptied, softened_all
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import CacheEntry, StoredResponse
+from wsgicache.rules.model import NEVER, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.request import Request
 from wsgicache.rules.reuse import select
 from wsgicache.rules.validation import freshening
@@ -40,11 +41,11 @@ def fill(
     headers: tuple[tuple[str, str], ...] = (),
     policy: Policy = SAFE,
     **fields: Any,
-) -> Fill:
-    return Fill(store, clock, target, headers, policy, content, **fields)
+) -> Filling:
+    return Filling(store, clock, target, headers, policy, content, **fields)
 
 
-class Fill:
+class Filling:
     """A request on its way: it began when this was made, and is stored by `commit`."""
 
     def __init__(
@@ -61,11 +62,9 @@ class Fill:
         self.policy = policy
         self.request: Request = asked("GET", target, *headers)
         entry = store.get(self.request.key)
-        self.request.began = clock.now()
-        if entry is not None:
-            self.request.began = max(clock.now(), entry.emptied_at)
-            self.request.emptied_at = entry.emptied_at
-        self.request.born = store.generation(self.request.key)
+        emptied_at = NEVER if entry is None else entry.emptied_at
+        born = store.generation(self.request.key)
+        self.fill = Fill(max(clock.now(), emptied_at), emptied_at, born)
         self.response = answer(200, **{"cache_control": "max-age=60", **fields})
         self.response.received_at = clock.now()
         self.response.wall = clock.wall()
@@ -74,8 +73,8 @@ class Fill:
     def commit(self) -> StoredResponse:
         from wsgicache.rules.keeping import store as stored_response
 
-        stored = stored_response(self.response, self.content, self.policy)
-        change = adding(self.request, self.response, stored, self.policy)
+        stored = stored_response(self.response, self.content, self.policy, fill=self.fill)
+        change = adding(self.request, self.response, stored, self.policy, self.fill)
         self.store.update(self.request.key, change)
         return stored
 
@@ -127,10 +126,10 @@ class StoreContract:
         for one in (store, other):
             got = found(one)
             assert got is not None
-            assert (got.status, got.fields, got.not_modified) == (
+            assert (got.status, got.fields, not_modified_fields(got)) == (
                 stored.status,
                 stored.fields,
-                stored.not_modified,
+                not_modified_fields(stored),
             )
             assert (got.generated_at, got.freshness_lifetime) == (EPOCH, 60)
             assert (got.etag, got.validators, got.groups) == (
@@ -209,12 +208,10 @@ class StoreContract:
         keys += [("https", "example.org", "/a", ""), ("http", "example.or", "g/a", "")]
         keys += [("http", "example.org:80", "/a", ""), ("http", "example.org:8", "0/a", "")]
         request, response = asked(), answer(cache_control="max-age=60")
-        request.born = store.generation(KEY)
-        request.began = clock.now()
         for number, key in enumerate(keys):
-            request.born = store.generation(key)
-            stored = kept(str(number).encode())
-            store.update(key, adding(request, response, stored, SAFE))
+            began = Fill(clock.now(), NEVER, store.generation(key))
+            stored = kept(str(number).encode(), fill=began)
+            store.update(key, adding(request, response, stored, SAFE, began))
         for number, key in enumerate(keys):
             entry = other.get(key)
             assert entry is not None, key
@@ -322,8 +319,8 @@ class StoreContract:
         assert asked_about is not None
         clock.advance(1)
         store.update(KEY, emptied(clock.now()))
-        renewed = kept(None, etag='"v1"', cache_control="max-age=60", length=3)
-        change = freshening(late.request, asked_about, late.response, renewed, SAFE)
+        renewed = kept(None, etag='"v1"', cache_control="max-age=60", length=3, fill=late.fill)
+        change = freshening(late.request, asked_about, late.response, renewed, SAFE, late.fill)
         other.update(KEY, change)
         assert found(store) is found(other) is None
 
@@ -335,8 +332,10 @@ class StoreContract:
         assert held is not None
         validation = fill(other, clock, b"", etag='"v1"')
         renewed = kept(held.content, etag='"v1"', cache_control="max-age=90", length=len(content))
-        renewed.kept = held.kept
-        other.update(KEY, freshening(validation.request, held, validation.response, renewed, SAFE))
+        renewed.kept, renewed.born = held.kept, validation.fill.born
+        asking, answered = validation.request, validation.response
+        change = freshening(asking, held, answered, renewed, SAFE, validation.fill)
+        other.update(KEY, change)
         got = found(store)
         assert got is not None
         assert got.freshness_lifetime == 90

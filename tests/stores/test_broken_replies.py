@@ -99,5 +99,5 @@ def test_replies_that_break_reach_no_client(
         proxy.heal()
         eventually(lambda: clients.ask() == 10, "no hits though the store is well")
         assert clients.wrong == []
-        assert len(cache.flights) == 0
+        assert len(cache._flights) == 0
         app.check_closed()

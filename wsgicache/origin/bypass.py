@@ -3,80 +3,76 @@ at, and says what an unsafe request has changed (§4.4)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from wsgicache.bodies import Primed, Write
-from wsgicache.controls.control import Controls
-from wsgicache.controls.matching import Routes
-from wsgicache.keeper import Keeper
+from wsgicache.bodies import Write
+from wsgicache.controls.matching import Matching
+from wsgicache.origin.exchange import Exchange, Origin
 from wsgicache.rules.answering import relayed_fields
-from wsgicache.rules.model import FieldLines
+from wsgicache.rules.keys import Key
 from wsgicache.rules.response import Response
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 
-class Passing:
-    """How requests pass by one cache, which keeps by *keeper* and hears *routes*."""
+class Bypass(Exchange):
+    """One request that passes by; *told* is what Cache-Status says of it.
 
-    def __init__(self, keeper: Keeper, routes: Routes) -> None:
-        self.keeper = keeper
-        self.routes = routes
+    The app sees it *whole*, or without what routes say that it does not need. An *unsafe* one
+    empties what its success has changed.
+    """
 
-    def through(
+    def __init__(
         self,
-        app: WSGIApplication,
+        origin: Origin,
         environ: WSGIEnvironment,
         start_response: StartResponse,
         told: str,
-        on_response: Callable[[Response], None] | None = None,
+        *,
+        unsafe: bool = False,
         whole: bool = False,
-    ) -> Iterable[bytes]:
-        """Let *app* answer. It sees the request *whole*, or without what routes say that it does
-        not need; *told* is what Cache-Status says."""
-        matching = self.routes.matching(environ)
-        controls = Controls()
+    ) -> None:
+        self._matching = origin.routes.matching(environ)
+        self._changed = _filed_under(origin, environ) if unsafe else None
         if not whole:
-            environ = matching.early.trimmed(environ)
-        seen = dict(environ)  # the app may change its own
-        started = False
+            environ = self._matching.early.trimmed(environ)
+        super().__init__(origin, environ, start_response, told)
 
-        def start(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
-            nonlocal started
-            started = True
-            response = Response(status, fields)
-            self.keeper.receive(response)
-            if on_response is not None:
-                on_response(response)
-            response = self.routes.spoken(response, controls, matching, seen)
-            head = relayed_fields(response, told, self.keeper.policy)
-            if exc_info is None:
-                return start_response(status, head)
-            return start_response(status, head, exc_info)
+    def matching(self) -> Matching:
+        """The routes that match the request as it came."""
+        return self._matching
 
-        body = controls.during(environ, app, environ, start)
-        if started or body is None or isinstance(body, list | tuple):
-            return body
-        # A lazy app speaks when it starts.
-        primed = Primed(body)
-        try:
-            controls.during(environ, primed.advance, lambda: started)
-        except BaseException:
-            primed.close()
-            raise
-        return primed
+    def ask(self) -> Iterable[bytes]:
+        """Have the app answer. Raises what the app raises."""
+        body = self.call(self.environ)
+        if not self.relayed:
+            try:
+                assert self.head is not None
+                self.relay(self.received(self.head, body))
+            except BaseException:
+                self.discard(body)
+                raise
+        return body
 
-    def invalidating(self, environ: WSGIEnvironment) -> Callable[[Response], None]:
-        """What to do when the response to the unsafe request in *environ* is known (§4.4)."""
-        try:
-            key = self.routes.key(environ)
-        except Exception:  # of an environ that cannot be read: nothing is filed under it
-            key = None
+    def relay(self, response: Response) -> Write:
+        """Empty what the response says is changed, before its first byte is out, and pass it on."""
+        self.relayed = True
+        if self._changed is not None and 200 <= response.code < 400:
+            self.origin.keeper.invalidate(self._changed, response, self.origin.clock.now())
+        self.controls.late = self.too_late
+        return self._send(response, relayed_fields(response, self.told, self.origin.policy))
 
-        def on_response(response: Response) -> None:
-            if key is not None and 200 <= response.code < 400:
-                self.keeper.invalidate(key, response)
+    def relay_again(self, response: Response, exc_info: Any) -> Write:
+        """Pass on the head by which an error handler replaces the first."""
+        lines = relayed_fields(response, self.told, self.origin.policy)
+        return self._send(response, lines, exc_info)
 
-        return on_response
+
+def _filed_under(origin: Origin, environ: WSGIEnvironment) -> Key | None:
+    """The key that the success of an unsafe request empties; None where nothing is filed."""
+    try:
+        return origin.routes.key(environ)
+    except Exception:  # of an environ that cannot be read: nothing is filed under it
+        return None

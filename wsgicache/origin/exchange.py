@@ -6,19 +6,45 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from wsgicache.bodies import Primed, Write
-from wsgicache.controls.control import Controls
-from wsgicache.rules.model import FieldLines, Head
+from wsgicache.bodies import Primed, Write, close
+from wsgicache.clock import Clock
+from wsgicache.controls.control import Control, Controls
+from wsgicache.controls.matching import Matching, Routes
+from wsgicache.keeper import Keeper
+from wsgicache.reporting import Reporter
+from wsgicache.rules.model import FieldLines, Head, StoredResponse
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.response import Response
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Origin:
+    """The wrapped app in its role as origin server (RFC 9110 §3.6), and what one cache needs to ask
+    it: its way to the store, its routes, its policy, its clock and its log."""
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        keeper: Keeper,
+        routes: Routes,
+        policy: Policy,
+        clock: Clock,
+        report: Reporter,
+    ) -> None:
+        self.app = app
+        self.keeper = keeper
+        self.routes = routes
+        self.policy = policy
+        self.clock = clock
+        self.report = report
 
 
 class Exchange:
-    """One call of the app, captured: nothing is sent before its `head` was looked at.
+    """One call of the app, captured: its head is looked at before anything is sent.
 
-    Whoever derives from it says what becomes of an app that writes (`on_write`) and of one that
-    starts its response again (`send_again`).
+    A subclass says what becomes of the head (`relay`).
     """
 
     head: Head | None = None
@@ -27,14 +53,18 @@ class Exchange:
     """Whether the head has gone on to the client."""
     _sink: Write | None = None
 
-    def on_write(self) -> Write:
-        """The app has bytes that want to be out before its body is there: send the head on, and
-        return what takes them."""
-        raise NotImplementedError
-
-    def send_again(self, status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
-        """Another head after one is out: the server decides."""
-        raise NotImplementedError
+    def __init__(
+        self, origin: Origin, environ: WSGIEnvironment, start_response: StartResponse, told: str
+    ) -> None:
+        self.origin = origin
+        self.environ = environ
+        """What the app gets, and may change."""
+        self.asked = dict(environ)
+        """What it was at first: that is what routes and controls look at."""
+        self.start_response = start_response
+        self.told = told
+        """How Cache-Status begins."""
+        self.controls = Controls()
 
     @property
     def started(self) -> bool:
@@ -46,20 +76,30 @@ class Exchange:
         """Whether the app has used write()."""
         return self._sink is not None
 
-    def call(
-        self, app: WSGIApplication, environ: WSGIEnvironment, controls: Controls
-    ) -> Iterable[bytes]:
-        """Call *app* until its head is known, and have *controls* hear it; the body to pass on.
+    def matching(self) -> Matching:
+        """The routes that match what was asked."""
+        return self.origin.routes.matching(self.asked)
+
+    def relay(self, response: Response) -> Write:
+        """Send the head of *response* on to the client; what takes the bytes of write()."""
+        raise NotImplementedError
+
+    def relay_again(self, response: Response, exc_info: Any) -> Write:
+        """Send another head after one is out, if the server still can."""
+        raise NotImplementedError
+
+    def call(self, environ: WSGIEnvironment) -> Iterable[bytes]:
+        """Call the app with *environ* until its head is known; the body to pass on.
 
         A lazy app starts at its first chunk, so that is taken. Raises what the app raises, and
         AssertionError where it never calls start_response.
         """
-        body = controls.during(environ, app, environ, self._start_response)
+        body = self.controls.during(environ, self.origin.app, environ, self._start_response)
         if self.head is not None:
             return body
         primed = Primed(body)
         try:
-            controls.during(environ, primed.advance, lambda: self.started)
+            self.controls.during(environ, primed.advance, lambda: self.started)
             if not self.started:
                 raise AssertionError("the app ended without calling start_response()")
         except BaseException:
@@ -67,13 +107,47 @@ class Exchange:
             raise
         return primed
 
+    def received(self, head: Head, body: Iterable[bytes]) -> Response:
+        """The app's response with this *head*, as it is now, and as the view and the routes say."""
+        clock, routes = self.origin.clock, self.origin.routes
+        wall = clock.wall()  # which may set the other one forward
+        now = clock.now()
+        response = Response(*head, body, self.requested_at(now), now, wall)
+        if not (self.controls.said or routes.speak):
+            return response
+        return routes.spoken(response, self.controls, self.matching(), self.asked, self.about())
+
+    def about(self) -> StoredResponse | None:
+        """The stored response that the app was asked to validate, if any."""
+        return None
+
+    def requested_at(self, now: float) -> float:
+        """When the app was asked; *now* where that does not matter."""
+        return now
+
+    def discard(self, body: Iterable[bytes]) -> None:
+        """Close a body of the app's that will not be sent."""
+        try:
+            close(body)
+        except Exception:
+            self.origin.report("close", "the app raised in close() of a body that was not sent")
+
+    def too_late(self, control: Control) -> None:
+        """Say that *control* came after the head of the response it is about."""
+        self.origin.report("late", f"{control!r} was said after the response had begun")
+
+    def on_write(self) -> Write:
+        """The app writes before its body is there: its head goes on now."""
+        assert self.head is not None
+        return self.relay(self.received(self.head, ()))
+
     def _start_response(
         self, status: str, fields: FieldLines, /, exc_info: Any = None
     ) -> Callable[[bytes], object]:
         if self.relayed:
             # The head is out: the server decides, as it would without a cache between.
             try:
-                return self.send_again(status, fields, exc_info)
+                return self.relay_again(self.received((status, fields), ()), exc_info)
             finally:
                 exc_info = None
         if self.head is not None and exc_info is None:
@@ -85,3 +159,8 @@ class Exchange:
         if self._sink is None:
             self._sink = self.on_write()
         self._sink(data)
+
+    def _send(self, response: Response, lines: FieldLines, exc_info: Any = None) -> Write:
+        if exc_info is None:
+            return self.start_response(response.status, lines)
+        return self.start_response(response.status, lines, exc_info)

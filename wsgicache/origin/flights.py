@@ -11,14 +11,18 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
-from itertools import chain, islice
-from typing import NamedTuple, TypeVar
+from itertools import islice
+from typing import Literal, Protocol, TypeVar
 
 from wsgicache.clock import Clock
-from wsgicache.rules.model import NEVER, Decision, FieldLines, Head
-from wsgicache.rules.request import Outcome
+from wsgicache.rules.model import NEVER
 
 T = TypeVar("T")
+
+Outcome = Literal["kept", "refused", "failed", "stood in", "failed again"]
+"""How asking the origin ended: there is a response in the store; it cannot be shared, so everybody
+goes on alone; there is none, and somebody else should ask; there is none, but a stale one stood in,
+and may for others, too; there is none again, and everybody goes on alone."""
 
 REFUSED_SECONDS = 120.0
 """How long a key is known to have responses that cannot be shared."""
@@ -26,18 +30,13 @@ _MOST_REFUSED = 10_000
 _MOST_LANDED = 1_000
 _MOST_FAILED = 1_000
 _MOST_FLYING = 1_000
-_MOST_HEARD, _LONGEST_HEARD = 1_000, 2_048
-"""Of how many pages what the app says is remembered, and how many characters: said and sent."""
 
 
-class Heard(NamedTuple):
-    """What an app says of a page that is never kept, and what that comes to. PERF: understood once;
-    while it says the same it is only compared, for 2 µs less."""
+class Landing(Protocol):
+    """What says to those who wait how the origin was asked for them."""
 
-    head: Head
-    decision: Decision
-    """One of those that requests share: nothing was there (model.URI_MISS, model.VARY_MISS)."""
-    lines: FieldLines
+    def land(self, outcome: Outcome, why: str | None, code: int | None) -> None:
+        """It ended so."""
 
 
 class Flight:
@@ -70,7 +69,7 @@ class Alone:
     It is also what is known of a *key* whose responses cannot be shared: *why*, and *until* when.
     """
 
-    __slots__ = ("flights", "heard", "key", "until", "why")
+    __slots__ = ("flights", "key", "until", "why")
 
     def __init__(
         self, flights: Flights, key: int, why: str | None = None, until: float = NEVER
@@ -79,24 +78,12 @@ class Alone:
         self.key = key
         self.why = why
         self.until = until
-        self.heard: Heard | None = None
 
     def land(self, outcome: Outcome, why: str | None, code: int | None) -> None:
         """End one of those requests; *why* its response was refused, if it was, is remembered."""
         flights, key = self.flights, self.key
         if why != self.why or self.until is NEVER or outcome != "refused" or key in flights._failed:
             flights.land_alone(key, outcome, why)
-
-    def hear(self, head: Head, decision: Decision, lines: FieldLines) -> None:
-        """Remember what the app says, and what *lines* that comes to after this *decision*: the
-        first is enough, for what changes would only cost. Nothing stored is remembered with it: it
-        would stay though the store lets go of it."""
-        if self.heard or self.until is NEVER or decision.stored is not None:
-            return
-        status, fields = head
-        size = sum(map(len, chain([status], *fields, *lines)))
-        if size <= _LONGEST_HEARD and self.flights.hear(self):
-            self.heard = Heard((status, fields[:]), decision, lines[:])
 
 
 class Flights:
@@ -114,7 +101,6 @@ class Flights:
         self._flying: dict[int, Flight] = {}
         self._leading: dict[int, int] = {}
         self._refused: dict[int, Alone] = {}
-        self._heard: dict[int, Alone] = {}
         self._landed: dict[int, float] = {}
         self._failed: dict[int, float] = {}
 
@@ -173,7 +159,6 @@ class Flights:
         """Know no longer what could not be shared: after a purge it may be another app."""
         with self._lock:
             self._refused.clear()
-            self._heard.clear()
 
     def wait(self, flight: Flight, seconds: float) -> Outcome | None:
         """How *flight* ended, or None if it has not within *seconds*."""
@@ -201,20 +186,6 @@ class Flights:
         """Remember how a request for *key* ended that nobody has waited for."""
         with self._lock:
             self._remembered(key, self._clock.now(), outcome, why)
-
-    def hear(self, known: Alone) -> bool:
-        """Whether it may be remembered what the app says of one page more; the first of the others
-        make room where their time is over."""
-        with self._lock:
-            heard, now = self._heard, self._clock.now()
-            heard.pop(known.key, None)
-            if len(heard) >= _MOST_HEARD:
-                if next(iter(heard.values())).until > now:
-                    return False
-                for key in list(islice(heard, _MOST_HEARD // 10)):
-                    heard.pop(key).heard = None
-            heard[known.key] = known
-            return True
 
     def _remembered(self, key: int, took_off: float, outcome: Outcome, why: str | None) -> Outcome:
         """What *outcome* comes to after what is known of *key*; it is known now."""

@@ -6,10 +6,10 @@ from __future__ import annotations
 import time
 from uuid import uuid4
 
-from wsgicache.keeper import Keeper
-from wsgicache.origin.flights import Alone, Flight, Flights
+from wsgicache.origin.exchange import Origin
+from wsgicache.origin.flights import Alone, Flight, Flights, Outcome
+from wsgicache.origin.trip import Trip
 from wsgicache.rules.model import Decision
-from wsgicache.rules.request import Outcome, Request
 from wsgicache.rules.reuse import collapse_key, decide_again, stood_in
 from wsgicache.stores import SharedStore
 
@@ -20,94 +20,98 @@ _LOOKED_AFTER: tuple[Outcome, ...] = ("kept", "failed", "stood in")
 """How a flight ends after which those who waited for it decide again."""
 
 
-class Leading:
-    """The turns of one cache, whose way to its store is *keeper*."""
+class Turns:
+    """The turns of those who ask one *origin*."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        self.keeper = keeper
-        self.policy = keeper.policy
-        self.clock = keeper.clock
-        self.flights = Flights(keeper.policy.collapse_timeout, keeper.clock)
-        self._shared = keeper.store if isinstance(keeper.store, SharedStore) else None
+    def __init__(self, origin: Origin) -> None:
+        self._keeper = origin.keeper
+        self._policy = origin.policy
+        self._clock = origin.clock
+        self._report = origin.report
+        self.flights = Flights(origin.policy.collapse_timeout, origin.clock)
+        store = origin.keeper.store
+        self._shared = store if isinstance(store, SharedStore) else None
 
-    def lead(self, request: Request, decision: Decision) -> Decision:
+    def take(self, trip: Trip) -> Decision:
         """Lead a flight, or wait for the one ahead and decide again: twice at most, and no longer
         than the policy says. What goes forward then has a flight, which must be landed."""
-        key = collapse_key(request, self.policy)
-        refused = self.flights.refused(key, request.looked_up_at)
+        request, decision = trip.request, trip.decision
+        key = collapse_key(request, trip.nominated, self._policy)
+        refused = self.flights.refused(key, trip.looked_up_at)
         if refused is not None:
-            request.flight, request.too_large = refused, refused.why == "too-large"
+            trip.flight, trip.too_large = refused, refused.why == "too-large"
             return decision
-        deadline = time.monotonic() + self.policy.collapse_timeout
+        deadline = time.monotonic() + self._policy.collapse_timeout
         for _ in range(2):
-            if decision.detail and self.flights.failing(key, request.looked_up_at):
+            if decision.detail and self.flights.failing(key, trip.looked_up_at):
                 break  # The store fails, and goes on: what one gets no other would find.
-            flight, leads = self.flights.board(key, request.looked_up_at)
+            flight, leads = self.flights.board(key, trip.looked_up_at)
             if flight is None:
                 break
             if leads:
-                request.flight = flight
-                if self.flights.landed_since(key, request.began):
-                    again = self.decide_again(request)
+                trip.flight = flight
+                if self.flights.landed_since(key, trip.fill.began):
+                    again = self._decide_again(trip)
                     if again.forward is None:
-                        request.land("kept")
+                        trip.land("kept")
                         return again
                 if self._shared is None:
                     return decision
-                return self.elect(request, decision, flight, self._shared, deadline)
+                return self._elect(trip, decision, flight, self._shared, deadline)
             outcome = self.flights.wait(flight, deadline - time.monotonic())
             if outcome not in _LOOKED_AFTER:
                 break
-            decision = self.decide_again(request, outcome)
+            decision = self._decide_again(trip, outcome)
             if outcome == "stood in":
-                decision = stood_in(request, decision, self.clock.now(), flight.code, self.policy)
+                decision = stood_in(request, decision, self._clock.now(), flight.code, self._policy)
             if decision.forward is None:
                 return decision
-            key = collapse_key(request, self.policy)
-        request.looked_up_at = now = self.clock.now()
+            key = collapse_key(request, trip.nominated, self._policy)
+        trip.looked_up_at = now = self._clock.now()
         alone = self.flights.refused(key, now) or Alone(self.flights, key)
-        request.flight, request.too_large = alone, alone.why == "too-large"
+        trip.flight, trip.too_large = alone, alone.why == "too-large"
         return decision
 
-    def decide_again(self, request: Request, outcome: Outcome = "kept") -> Decision:
+    def _decide_again(self, trip: Trip, outcome: Outcome = "kept") -> Decision:
         """Look up and decide anew, for a request that has waited for what had that *outcome*."""
-        now = self.clock.now()
-        entry = self.keeper.entry(request)
-        self.keeper.begin(request, entry, now)
-        return decide_again(request, entry, now, self.policy, outcome == "kept")
+        now, request = self._clock.now(), trip.request
+        entry = self._keeper.entry(request)
+        trip.begin(entry, now, self._keeper.fill(request.key, entry, now))
+        return decide_again(request, entry, now, self._policy, outcome == "kept")
 
-    def elect(
+    def _elect(
         self,
-        request: Request,
+        trip: Trip,
         decision: Decision,
         flight: Flight,
         shared: SharedStore,
         deadline: float,
     ) -> Decision:
         """Lead among the processes that share the store, too; or wait for the one that does, until
-        its answer is there, its lease has run out, or *deadline*. Who has waited for nothing goes
-        on at once, and the others with him: one after the other would take long."""
+        its answer is there, its lease has run out, or *deadline*. A process that waited in vain
+        proceeds, and so do the others: one after the other would take long."""
+        key = trip.request.key
         token, pause, waited = uuid4().hex, 0.01, False
         known = None if decision.stored is None else decision.stored.generated_at
         deadline = min(deadline, time.monotonic() + LEASE_SECONDS)
         try:
             while True:
-                done = shared.lease(request.key, token, LEASE_SECONDS)
+                done = shared.lease(key, token, LEASE_SECONDS)
                 if done and not waited:
                     break
-                again = self.decide_again(request, "failed")
+                again = self._decide_again(trip, "failed")
                 if again.stored is not None and again.stored.generated_at != known:
-                    again = self.decide_again(request)
+                    again = self._decide_again(trip)
                 if done:
-                    self.keeper.release(request.key, token)
+                    self._keeper.release(key, token)
                 if again.forward is None:
-                    request.land("kept")
+                    trip.land("kept")
                 if again.forward is None or done or time.monotonic() >= deadline:
                     return again
                 time.sleep(pause)
                 pause, waited = min(2 * pause, 0.1), True
         except Exception:
-            self.keeper.report("lease", "no lease to be had from the store: nobody is waited for")
+            self._report("lease", "no lease to be had from the store: nobody is waited for")
             return decision
-        flight.landed = lambda: self.keeper.release(request.key, token)
+        flight.landed = lambda: self._keeper.release(key, token)
         return decision

@@ -60,10 +60,8 @@ _REPRESENTATION = frozenset(
 
 
 def not_modified_fields(stored: StoredResponse) -> FieldLines:
-    """What a 304 says instead of what *stored* says (RFC 9110 §15.4.5), worked out once."""
-    lines = [line for line in stored.fields if line[0].lower() not in _REPRESENTATION]
-    stored.not_modified = lines
-    return lines
+    """What a 304 says instead of what *stored* says (RFC 9110 §15.4.5)."""
+    return [line for line in stored.fields if line[0].lower() not in _REPRESENTATION]
 
 
 def wanted_ranges(request: Request, stored: StoredResponse, policy: Policy) -> Ranges | None:

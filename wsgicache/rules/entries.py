@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from wsgicache.rules.fields import nominated_keys
 from wsgicache.rules.keys import Selector, Values, digested, selecting_value
-from wsgicache.rules.model import EMPTY, IMPLIED, UNAGED, CacheEntry, StoredResponse
+from wsgicache.rules.model import ANY_TIME, EMPTY, IMPLIED, UNAGED, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
@@ -18,8 +18,15 @@ Change = Callable[[CacheEntry | None], CacheEntry | None]
 """What a store applies to an entry, atomically; pure, so it may run twice."""
 
 
-def adding(request: Request, response: Response, stored: StoredResponse, policy: Policy) -> Change:
-    """The change that files *stored* under what *request* presented (§4.1).
+def adding(
+    request: Request,
+    response: Response,
+    stored: StoredResponse,
+    policy: Policy,
+    fill: Fill = ANY_TIME,
+) -> Change:
+    """The change that files *stored* under what *request* presented (§4.1), unless something
+    overtook that *fill*.
 
     It replaces what those values selected before. Where it nominates more fields than the entry
     knew, what was stored without knowing them goes: it could stand for anything.
@@ -28,7 +35,7 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
 
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY
-        if overtaken(request, known):
+        if overtaken(fill, known):
             return known
         nominated, others = known.nominated, known.responses
         if not others or not set(named) <= set(nominated):
@@ -37,7 +44,7 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
         responses = {selector: stored}
         if others:
             current = others.get(selector)
-            if current is not None and current.asked_at > request.began:
+            if current is not None and current.asked_at > fill.began:
                 return known  # somebody who asked later was faster
             left = {of: one for of, one in others.items() if of != selector}
             while len(left) >= policy.max_variants:
@@ -45,7 +52,6 @@ def adding(request: Request, response: Response, stored: StoredResponse, policy:
             responses = {**left, **responses}
         return CacheEntry(nominated, responses, known.emptied_at, known.salt)
 
-    stored.born, stored.asked_at = request.born, request.began
     return change
 
 
@@ -54,12 +60,12 @@ def _nominated(named: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...
     return (*sorted({*named, *known}.difference(IMPLIED)), *sorted(IMPLIED))
 
 
-def overtaken(request: Request, known: CacheEntry) -> bool:
-    """Whether the entry was emptied after *request* looked it up. Where processes share it their
+def overtaken(fill: Fill, known: CacheEntry) -> bool:
+    """Whether the entry was emptied after *fill* began. Where processes share it their
     clocks may differ, and the moment only tells one emptying from another."""
     if known.salt:
-        return known.emptied_at not in (request.emptied_at, request.began)
-    return known.emptied_at > request.began
+        return known.emptied_at not in (fill.emptied_at, fill.began)
+    return known.emptied_at > fill.began
 
 
 def emptied(moment: float) -> Change:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import (
@@ -15,32 +14,16 @@ from wsgicache.rules.fields import (
     parse_targeted,
 )
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.response import Response
+from wsgicache.rules.response import Binding, Response, Terms
 
 HEURISTICALLY_CACHEABLE = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})
 """Status codes whose responses may be reused without explicit freshness (RFC 9110 §15.1)."""
 
 
-class Controls(NamedTuple):
-    """The directives that bind this cache, and where they stood."""
-
-    directives: Directives
-    targeted: bool
-    """They come from a targeted field, so Cache-Control and Expires say nothing (RFC 9213 §2.2)."""
-    own: bool
-    """That field is this cache's own, spoken to it alone."""
-    max_age: int | None
-    """Seconds that s-maxage gives, or else max-age; 0 for what is no number."""
-    stale_while_revalidate: int | None
-    stale_if_error: int | None
-    """Seconds past the freshness lifetime (RFC 5861)."""
-
-
-def controls(response: Response, policy: Policy) -> Controls:
+def binding(response: Response, policy: Policy) -> Binding:
     """The first valid targeted field of the policy's list, else Cache-Control (RFC 9213 §2.2)."""
-    known: Controls | None = response.controls
-    if known is not None:
-        return known
+    if response.binding is not None:
+        return response.binding
     values = response.values
     for name in policy.names.targets:
         if name in values and (directives := parse_targeted(values[name])) is not None:
@@ -54,11 +37,11 @@ def controls(response: Response, policy: Policy) -> Controls:
         # do.
         if not said.directives and "no-cache" in values.get("pragma", "").lower():
             said = _understood({"no-cache": None})
-    response.controls = said
+    response.binding = said
     return said
 
 
-def _understood(directives: Directives, targeted: bool = False, own: bool = False) -> Controls:
+def _understood(directives: Directives, targeted: bool = False, own: bool = False) -> Binding:
     age, *windows = (
         delta_seconds(directives[name]) or 0 if name in directives else None
         for name in (
@@ -70,17 +53,17 @@ def _understood(directives: Directives, targeted: bool = False, own: bool = Fals
             "stale-if-error",
         )
     )
-    return Controls(directives, targeted, own, age, *windows)
+    return Binding(directives, targeted, own, age, *windows)
 
 
-def _to_everybody(value: str) -> Controls:
+def _to_everybody(value: str) -> Binding:
     return _understood(parse_cache_control(value))
 
 
 _remembered = lru_cache(maxsize=1024)(_to_everybody)
 
 
-def explicit_lifetime(response: Response, said: Controls) -> int | None:
+def explicit_lifetime(response: Response, said: Binding) -> int | None:
     """Seconds of explicit freshness (§4.2.1), the first match; None where none is given.
 
     What is given but invalid is stale at once (§4.2.1: "encouraged to consider it stale").
@@ -98,7 +81,7 @@ def explicit_lifetime(response: Response, said: Controls) -> int | None:
     return None
 
 
-def heuristic_lifetime(response: Response, said: Controls, policy: Policy) -> float:
+def heuristic_lifetime(response: Response, said: Binding, policy: Policy) -> float:
     """Seconds of freshness where the response gives no expiration time (§4.2.2).
 
     A fraction of the time since its last modification, for status codes that allow it or a
@@ -146,26 +129,12 @@ _float = lru_cache(maxsize=1024)(float)
 """PERF: one number for all that live as long; 24 bytes less of each."""
 
 
-class Terms(NamedTuple):
-    """For how long a response may be used, in seconds."""
-
-    explicit: bool
-    """Whether it says so itself (§4.2.1)."""
-    lifetime: float
-    stale_while_revalidate: float
-    stale_if_error: float
-    """Past its lifetime (RFC 5861)."""
-    initial_age: float
-    """When it was received (§4.2.3)."""
-
-
 def terms(response: Response, policy: Policy) -> Terms:
     """For how long *response* may be used, worked out once: its lifetime is what it says, or the
     heuristic, within what the policy grants errors."""
-    known: Terms | None = response.terms
-    if known is not None:
-        return known
-    said = controls(response, policy)
+    if response.terms is not None:
+        return response.terms
+    said = binding(response, policy)
     explicit = explicit_lifetime(response, said)
     validating, failing = said.stale_while_revalidate, said.stale_if_error
     if explicit is None:
@@ -187,7 +156,7 @@ def terms(response: Response, policy: Policy) -> Terms:
 def answers_others(response: Response, policy: Policy) -> bool:
     """Whether *response*, once it is stored, may answer requests without being asked about: it is
     not there for its validators only (§4, §5.2.2.4)."""
-    if controls(response, policy).directives.get("no-cache", "") is None:
+    if binding(response, policy).directives.get("no-cache", "") is None:
         return False
     known = terms(response, policy)
     return known.lifetime + known.stale_while_revalidate > known.initial_age

@@ -10,9 +10,9 @@ from wsgicache.rules.fields import (
     is_entity_tag,
     is_structured_list,
 )
-from wsgicache.rules.freshness import controls, date_value, terms
+from wsgicache.rules.freshness import binding, date_value, terms
 from wsgicache.rules.groups import groups_of
-from wsgicache.rules.model import NEVER, NO_LINES, UNAGED, FieldLines, StoredResponse
+from wsgicache.rules.model import ANY_TIME, NO_LINES, UNAGED, FieldLines, Fill, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.response import Response
 from wsgicache.rules.storing import allows_identified, content_span
@@ -43,15 +43,20 @@ def nearer_caches(response: Response) -> list[str]:
 
 
 def store(
-    response: Response, content: bytes | None, policy: Policy, length: int | None = None
+    response: Response,
+    content: bytes | None,
+    policy: Policy,
+    length: int | None = None,
+    fill: Fill = ANY_TIME,
 ) -> StoredResponse:
     """*response* at rest: all that a later request could ask about it, worked out now.
 
-    *content* is None where a store keeps it elsewhere; *length* then says how long it is.
+    *content* is None where a store keeps it elsewhere; *length* then says how long it is. *fill* is
+    from when on it may fill an entry.
     """
     if length is None:
         length = len(content or b"")
-    known, directives = terms(response, policy), controls(response, policy).directives
+    known, directives = terms(response, policy), binding(response, policy).directives
     values, code = response.values, response.code
     etag, modified = values.get("etag"), values.get("last-modified")
     tag = etag if etag is not None and is_entity_tag(etag) else None
@@ -103,7 +108,7 @@ def store(
         stored.cache_status = ", ".join([*nearer_caches(response), policy.name])
     stored.span = content_span(response) if code == 206 else None
     stored.groups = groups_of(response) or ()
-    stored.asked_at, stored.born = NEVER, 0
+    stored.asked_at, stored.born = fill.began, fill.born
     stored.aged, stored.kept = UNAGED, None
     stored.__post_init__()
     stored.weigh(response.size and response.size + _ADDED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
+from typing import NamedTuple
 
 from wsgicache.rules.keys import Selector, Values
 
@@ -28,6 +29,22 @@ _FIELD_BYTES = 170
 
 _rounded = lru_cache(maxsize=1024)(int)
 """PERF: one number for all that weigh about as much; 32 bytes less of each."""
+
+
+class Fill(NamedTuple):
+    """From when on a response may fill an entry: what is emptied or purged later is not filled by
+    it. It is noted when the entry is looked up, before the app is asked."""
+
+    began: float = NEVER
+    """When the key was looked up, or emptied then, on this cache's clock."""
+    emptied_at: float = NEVER
+    """When the key had been emptied then, for the last time."""
+    born: int = 0
+    """The store's generation then."""
+
+
+ANY_TIME = Fill()
+"""Of what was never looked up: anything overtakes it."""
 
 UNAGED: tuple[float, FieldLines] = (NEVER, [])
 """No age at all: one below zero, as by a clock that was late, is not that."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wsgicache.rules.conditional import OF_THE_PART
 from wsgicache.rules.entries import Change, adding, selector_of
 from wsgicache.rules.keeping import store
-from wsgicache.rules.model import CacheEntry, StoredResponse
+from wsgicache.rules.model import ANY_TIME, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
@@ -66,14 +66,20 @@ def completed(stored: StoredResponse, response: Response) -> Response | None:
     return response.instead("200 OK", [*fields, ("Content-Length", str(length))])
 
 
-def combining(request: Request, response: Response, content: bytes, policy: Policy) -> Change:
+def combining(
+    request: Request,
+    response: Response,
+    content: bytes,
+    policy: Policy,
+    fill: Fill = ANY_TIME,
+) -> Change:
     """The change that files a 206 with its *content*: joined with what is stored of the same
     representation, as its strong entity tag tells, where they overlap or meet (§3.4); else in its
     place."""
 
     span = content_span(response)
     assert span is not None
-    stored = part_or_whole(response, content, span, policy)
+    stored = part_or_whole(response, content, span, policy, fill)
 
     def change(entry: CacheEntry | None) -> CacheEntry | None:
         joined = stored
@@ -81,14 +87,14 @@ def combining(request: Request, response: Response, content: bytes, policy: Poli
             selector = selector_of(request, entry.nominated, entry.salt, policy)
             held = entry.responses.get(selector)
             if held is not None:
-                joined = _joined(held, response, stored, policy) or stored
-        return adding(request, response, joined, policy)(entry)
+                joined = _joined(held, response, stored, policy, fill) or stored
+        return adding(request, response, joined, policy, fill)(entry)
 
     return change
 
 
 def _joined(
-    held: StoredResponse, response: Response, part: StoredResponse, policy: Policy
+    held: StoredResponse, response: Response, part: StoredResponse, policy: Policy, fill: Fill
 ) -> StoredResponse | None:
     """*held* and the newer *part* as one stored response, or None if they are not of one piece."""
     etag = strong_etag(part)
@@ -98,7 +104,7 @@ def _joined(
         return None  # A store that keeps content elsewhere has each part for itself.
     if held.span is None:
         # The whole is there: the part only brings newer fields.
-        return store(updated(held, response), held.content, policy)
+        return store(updated(held, response), held.content, policy, fill=fill)
     (first, last, length), (start, end, whole) = held.span, part.span
     if start > last + 1 or first > end + 1 or (length and whole and length != whole):
         return None
@@ -110,7 +116,7 @@ def _joined(
     if len(content) > policy.max_content:
         return None
     span = (min(first, start), max(last, end), whole or length)
-    return part_or_whole(updated(held, response), content, span, policy)
+    return part_or_whole(updated(held, response), content, span, policy, fill)
 
 
 def part_or_whole(
@@ -118,6 +124,7 @@ def part_or_whole(
     content: bytes,
     span: tuple[int, int, int | None],
     policy: Policy,
+    fill: Fill = ANY_TIME,
 ) -> StoredResponse:
     """The *content* of *span* at rest, with the fields of *response*: a 206, or a 200 where that is
     everything (RFC 9110 §15.3.7.3)."""
@@ -127,4 +134,4 @@ def part_or_whole(
     if length is None or (first, last) != (0, length - 1):
         status = "206 Partial Content"
         fields.append(("Content-Range", f"bytes {first}-{last}/{length or '*'}"))
-    return store(response.instead(status, fields), content, policy)
+    return store(response.instead(status, fields), content, policy, fill=fill)

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
 from wsgicache.rules.keys import Key, canonical_host
-from wsgicache.rules.model import IMPLIED, NEVER
 from wsgicache.rules.policy import Policy
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
-
-Outcome = Literal["kept", "refused", "failed", "stood in", "failed again"]
-"""How it ended that the origin was asked: there is a response in the store; it cannot be shared, so
-everybody goes on alone; there is none, and somebody else should ask; there is none, but a stale one
-stood in, and may for others, too; there is none again, and everybody goes on alone."""
-
-
-class Landing(Protocol):
-    """What tells those who wait how the origin was asked for them (`origin.flights`)."""
-
-    def land(self, outcome: Outcome, why: str | None, code: int | None) -> None:
-        """It ended so."""
 
 
 class Request:
     """What the cache needs to know of a request; everything else stays in the environ.
 
     The class holds what is true of a plain request. One has the first three attributes of its own,
-    which whoever makes it sets (`read`), and others only where it has something to say or
-    goes forward (`Keeper.begin`).
+    which whoever makes it sets (`read`), and others only where it has something to say.
     """
 
     environ: WSGIEnvironment
@@ -49,34 +35,8 @@ class Request:
     """Whether it carries credentials, in a field or in what an outer layer says of its user."""
     conditional: bool = False
     """Whether it has a precondition or a range that a cache evaluates (RFC 9110 §13, §14)."""
-    nominated: tuple[str, ...] = IMPLIED
-    """What selects among the responses to its key, as far as was known when it was looked up."""
-    looked_up_at: float = NEVER
-    """On this cache's clock, for the last time; where it has waited since, when that ended."""
-    began: float = NEVER
-    """When it was looked up, or its key emptied then: what is emptied after that is not filled by
-    its response."""
-    emptied_at: float = NEVER
-    """When its key had been emptied then, for the last time."""
-    born: int = 0
-    """The store's generation then; what a later one purges is not filled by its response either."""
     collapses: bool = True
     """Whether it may wait for another request to the same key, and others for it."""
-    too_large: bool = False
-    """Whether its key is known for content that is not kept."""
-    flight: Landing | None = None
-    """The flight that it leads (flights.Flight), or what stands for one where nobody waits
-    (flights.Alone): to be landed on every way out."""
-
-    def land(self, outcome: Outcome, why: str | None = None, code: int | None = None) -> None:
-        """Tell those who wait how it ended, if it leads a flight; the first word counts.
-
-        *why* says why the response is not shared, *code* with what status the app failed where
-        something stale stood in.
-        """
-        flight, self.flight = self.flight, None
-        if flight is not None:
-            flight.land(outcome, why, code)
 
 
 _REWRITING = frozenset(

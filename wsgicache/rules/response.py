@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from types import MappingProxyType
-from typing import Any
+from typing import NamedTuple
 
 from wsgicache.rules.fields import NO_DIRECTIVES, TOKEN, Directives, parse_cache_control
 from wsgicache.rules.model import FieldLines
@@ -72,6 +72,34 @@ def _as_plain(fields: FieldLines) -> FieldLines:
     return [(str(name), str(value)) for name, value in fields]
 
 
+class Binding(NamedTuple):
+    """The directives that bind this cache, and where they stood."""
+
+    directives: Directives
+    targeted: bool
+    """They come from a targeted field, so Cache-Control and Expires say nothing (RFC 9213 §2.2)."""
+    own: bool
+    """That field is this cache's own, spoken to it alone."""
+    max_age: int | None
+    """Seconds that s-maxage gives, or else max-age; 0 for what is no number."""
+    stale_while_revalidate: int | None
+    stale_if_error: int | None
+    """Seconds past the freshness lifetime (RFC 5861)."""
+
+
+class Terms(NamedTuple):
+    """For how long a response may be used, in seconds."""
+
+    explicit: bool
+    """Whether it says so itself (§4.2.1)."""
+    lifetime: float
+    stale_while_revalidate: float
+    stale_if_error: float
+    """Past its lifetime (RFC 5861)."""
+    initial_age: float
+    """When it was received (§4.2.3)."""
+
+
 _NOTHING_SAID: Mapping[str, str] = MappingProxyType({})
 _NOTHING_REPEATED: Mapping[str, list[str]] = MappingProxyType({})
 
@@ -83,10 +111,10 @@ class Response:
     clock that dates are written by; all in seconds since the epoch.
     """
 
-    controls: Any = None
-    """What binds this cache, once it was asked for (freshness.Controls)."""
-    terms: Any = None
-    """For how long it may be used, once it was asked for (freshness.Terms)."""
+    binding: Binding | None = None
+    """What binds this cache, once that was worked out (`freshness.binding`)."""
+    terms: Terms | None = None
+    """For how long it may be used, once that was worked out (`freshness.terms`)."""
     code: int = 0
     is_readable: bool = False
     """Whether it says something: its status begins with a code, and its fields are lines of two.
@@ -102,10 +130,10 @@ class Response:
         self,
         status: str,
         fields: FieldLines,
-        body: Iterable[bytes] = (),
-        requested_at: float = 0.0,
-        received_at: float = 0.0,
-        wall: float = 0.0,
+        body: Iterable[bytes],
+        requested_at: float,
+        received_at: float,
+        wall: float,
     ) -> None:
         self.status = status
         self.fields = fields

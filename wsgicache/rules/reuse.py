@@ -159,7 +159,7 @@ def may_collapse(request: Request, decision: Decision, policy: Policy) -> bool:
 _COLLAPSIBLE = frozenset({"uri-miss", "vary-miss", "stale", "request"})
 
 
-def collapse_key(request: Request, policy: Policy) -> int:
+def collapse_key(request: Request, nominated: tuple[str, ...], policy: Policy) -> int:
     """What requests must have in common to wait for each other: the key, what is known to select,
     and whether cookies make the answer one's own.
 
@@ -168,8 +168,8 @@ def collapse_key(request: Request, policy: Policy) -> int:
     """
     environ = request.environ
     cookies = policy.private_cookies and "HTTP_COOKIE" in environ
-    if request.nominated is not IMPLIED:
-        return hash((request.key, cookies, values_of(request, request.nominated, policy)))
+    if nominated is not IMPLIED:
+        return hash((request.key, cookies, values_of(request, nominated, policy)))
     get = environ.get  # PERF: values_of() for most, 0.1 µs less
     values = (request.forwarded, get("RAW_URI"), get("REQUEST_URI"), get("SCRIPT_NAME"))
     return hash((request.key, cookies, values))

@@ -12,8 +12,7 @@ from wsgicache.rules.fields import (
 )
 from wsgicache.rules.freshness import (
     HEURISTICALLY_CACHEABLE,
-    Controls,
-    controls,
+    binding,
     explicit_lifetime,
     terms,
 )
@@ -22,7 +21,7 @@ from wsgicache.rules.keys import same_origin_key
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.ranges import parse_content_range
 from wsgicache.rules.request import Request
-from wsgicache.rules.response import Response
+from wsgicache.rules.response import Binding, Response
 from wsgicache.rules.validators import app_validators
 
 UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 502, 503, 504}
@@ -34,9 +33,6 @@ _NOT_FOR_CACHES = frozenset({428, 429, 431, 511})
 
 ABOUT_THE_REQUEST = frozenset({"method", "authorization", "cookie", "range", "request-no-store"})
 """Refusals that say nothing of what other requests may be answered."""
-
-FOR_NOW = frozenset({"malformed", "error", "changed", "freshness", "too-large"})
-"""Refusals that the same status and fields need not meet again."""
 
 ABOUT_WHO_ASKS = frozenset({206, 401, 407, 412, 416, 429})
 """Status codes of answers that say nothing of it, either (RFC 9110 §15, RFC 6585 §4)."""
@@ -56,7 +52,7 @@ def forbidden(
     request: Request, response: Response, policy: Policy, method: str | None = None
 ) -> str | None:
     """What forbids to store it, whatever the time (§3)."""
-    said, values = controls(response, policy), response.values
+    said, values = binding(response, policy), response.values
     directives = said.directives
     # * the request method is understood by the cache;
     if (method or request.method) != "GET" and not _is_storable_post(
@@ -118,7 +114,7 @@ def forbidden(
 
 def unusable(response: Response, policy: Policy) -> str | None:
     """Why it would be of no use, as of when it was received (§3)."""
-    directives = controls(response, policy).directives
+    directives = binding(response, policy).directives
     # * the response contains at least one of: public, Expires, max-age, s-maxage, or a status
     #   code that is defined as heuristically cacheable;
     known = terms(response, policy)
@@ -143,7 +139,7 @@ def unusable(response: Response, policy: Policy) -> str | None:
     return None if response.is_sound() else "malformed"
 
 
-def _is_storable_post(request: Request, response: Response, said: Controls, policy: Policy) -> bool:
+def _is_storable_post(request: Request, response: Response, said: Binding, policy: Policy) -> bool:
     """Whether the answer to a POST may serve GET: explicit freshness, and a Content-Location
     that is the target URI (RFC 9110 §9.3.3)."""
     if request.method != "POST" or not policy.store_post or not 200 <= response.code < 300:

@@ -12,7 +12,7 @@ from wsgicache.rules.fields import (
     parse_vary,
     weak_match,
 )
-from wsgicache.rules.model import CacheEntry, FieldLines, StoredResponse
+from wsgicache.rules.model import ANY_TIME, CacheEntry, FieldLines, Fill, StoredResponse
 from wsgicache.rules.names import HOP_BY_HOP, SET_COOKIE
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
@@ -120,9 +120,10 @@ def freshening(
     response: Response,
     renewed: StoredResponse,
     policy: Policy,
+    fill: Fill = ANY_TIME,
 ) -> Change:
     """The change that puts *renewed* in place of the response *asked* about, if that is there."""
-    put = adding(request, response, renewed, policy)
+    put = adding(request, response, renewed, policy, fill)
 
     def change(entry: CacheEntry | None) -> CacheEntry | None:
         if entry is None:

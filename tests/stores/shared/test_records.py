@@ -88,7 +88,7 @@ RESPONSES = st.builds(
     st.binary(max_size=300),
     status=st.sampled_from(["200 OK", "404", "301 Moved"]),
     fields=st.lists(st.tuples(FIELD_NAME, FIELD_TEXT), max_size=6),
-    not_modified=st.lists(st.tuples(FIELD_NAME, FIELD_TEXT), max_size=3),
+    not_modified=st.lists(st.tuples(FIELD_NAME, FIELD_TEXT), min_size=1, max_size=3),
     generated_at=st.integers(-(2**31) * 4, int(NOW) * 4).map(lambda quarters: quarters / 4),
     freshness_lifetime=NUMBERS,
     modified_at=NUMBERS,

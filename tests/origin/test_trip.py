@@ -1,13 +1,15 @@
-"""The nouns that know something of themselves."""
+"""A request on its way says once how it ended."""
 
 from __future__ import annotations
 
 from tests.rules.messages import asked
-from wsgicache.rules.request import Outcome
+from wsgicache.origin.flights import Outcome
+from wsgicache.origin.trip import Trip
+from wsgicache.rules.model import URI_MISS
 
 
 class Flight:
-    """One that is told how it ended."""
+    """One that notes how it ended."""
 
     def __init__(self) -> None:
         self.told: list[tuple[Outcome, str | None, int | None]] = []
@@ -17,9 +19,9 @@ class Flight:
 
 
 def test_a_flight_lands_once() -> None:
-    request, flight = asked(), Flight()
-    request.land("kept")  # it leads none
-    request.flight = flight
-    request.land("kept", "because")
-    request.land("failed")
+    trip, flight = Trip(asked(), URI_MISS), Flight()
+    trip.land("kept")  # it leads none
+    trip.flight = flight
+    trip.land("kept", "because")
+    trip.land("failed")
     assert flight.told == [("kept", "because", None)]

@@ -1,0 +1,42 @@
+"""What happens to one request on its way to the app."""
+
+from __future__ import annotations
+
+from wsgicache.origin.flights import Landing, Outcome
+from wsgicache.rules.model import ANY_TIME, IMPLIED, NEVER, CacheEntry, Decision, Fill
+from wsgicache.rules.request import Request
+
+
+class Trip:
+    """One request on its way, from the look-up on: what was known then, and who waits for it."""
+
+    __slots__ = ("decision", "fill", "flight", "looked_up_at", "nominated", "request", "too_large")
+
+    def __init__(self, request: Request, decision: Decision) -> None:
+        self.request = request
+        self.decision = decision
+        self.looked_up_at = NEVER
+        """On this cache's clock, for the last time; after a wait, when that ended."""
+        self.fill: Fill = ANY_TIME
+        """From when on its response may fill the entry."""
+        self.nominated: tuple[str, ...] = IMPLIED
+        """What selects among the responses to its key, as far as was known at the look-up."""
+        self.too_large = False
+        """Whether its key is known for content that is too large to keep."""
+        self.flight: Landing | None = None
+        """The flight that it leads, or what stands in for one; to be landed on every way out."""
+
+    def begin(self, entry: CacheEntry | None, now: float, fill: Fill) -> None:
+        """Note what was found at *now*."""
+        self.looked_up_at, self.fill = now, fill
+        self.nominated = IMPLIED if entry is None else entry.nominated
+
+    def land(self, outcome: Outcome, why: str | None = None, code: int | None = None) -> None:
+        """Say how it ended to those who wait, if it leads a flight; the first word counts.
+
+        *why* says why the response is not shared, *code* with what status the app failed where
+        something stale stood in.
+        """
+        flight, self.flight = self.flight, None
+        if flight is not None:
+            flight.land(outcome, why, code)
