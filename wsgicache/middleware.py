@@ -19,19 +19,14 @@ from wsgicache.origin.forward import Forward, Reuse
 from wsgicache.origin.trip import Trip
 from wsgicache.origin.turns import Turns
 from wsgicache.purging import Purged, Purging, answer_purge, checked_token
-from wsgicache.reporting import Reporter, log
+from wsgicache.reporting import Reporter, warn_of_processes
 from wsgicache.rules import conditional
 from wsgicache.rules.answering import refused_fields, reused_lines
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import URI_MISS, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.request import Request, read
-from wsgicache.rules.reuse import (
-    decide,
-    forwarded,
-    may_collapse,
-    select,
-)
+from wsgicache.rules.request import SAFE_METHODS, Request, read
+from wsgicache.rules.reuse import decide, forwarded, may_collapse, select
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.switch import OffFile, off_at_start
 
@@ -40,11 +35,6 @@ if TYPE_CHECKING:
 
     from wsgicache.stores import Store
 
-SAFE = frozenset(
-    {"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY", "PRI"}
-)
-"""Registered methods that change nothing (RFC 9110 §9.2.1, §16.1.1)."""
-
 
 class CacheMiddleware:
     """A shared HTTP cache (RFC 9111) in front of a WSGI application.
@@ -52,8 +42,8 @@ class CacheMiddleware:
     *store* keeps the entries (default: a `MemoryStore` of its own), *policy* holds the operator's
     choices (default: the safe `Policy()`), *clock* tells the time, *runner* runs the `Job` of a
     background validation (default: a few threads). With *purge_token*, whoever has it may purge
-    by the method PURGE (`purging.answer_purge`). Raises TypeError or ValueError for what is none of
-    these.
+    by the method PURGE (`purging.answer_purge`). Raises TypeError or ValueError for a wrong
+    argument.
     """
 
     def __init__(
@@ -68,13 +58,13 @@ class CacheMiddleware:
         purge_token: str | None = None,
     ) -> None:
         if not callable(app):
-            raise TypeError(f"CacheMiddleware({app!r}): a WSGI application is allowed, a callable")
+            raise TypeError(f"app must be a WSGI application, a callable, got {app!r}")
         if policy is not None and not isinstance(policy, Policy):
-            raise TypeError(f"CacheMiddleware(policy={policy!r}): a Policy is allowed")
+            raise TypeError(f"policy must be a Policy, got {policy!r}")
         has_methods("CacheMiddleware", "store", store, "get", "content", "update")
         has_methods("CacheMiddleware", "clock", clock, "now", "wall")
         if runner is not None and not callable(runner):
-            raise TypeError(f"CacheMiddleware(runner={runner!r}): a callable is allowed")
+            raise TypeError(f"runner must be a callable that takes a Job, got {runner!r}")
         self.app = app
         self.store: Store = MemoryStore() if store is None else store
         self.policy = Policy() if policy is None else policy
@@ -105,7 +95,7 @@ class CacheMiddleware:
             if method == "PURGE" and self._purge_token is not None:
                 return self._write_through(environ, method, start_response)
             # What is changed meanwhile must not come back when the cache does.
-            told, unsafe = "fwd=bypass; detail=off", method not in SAFE
+            told, unsafe = "fwd=bypass; detail=off", method not in SAFE_METHODS
             return self._pass_through(environ, start_response, told, unsafe=unsafe, whole=True)
         if method != "GET" and method != "HEAD":
             return self._write_through(environ, method, start_response)
@@ -216,7 +206,9 @@ class CacheMiddleware:
                     now, told = self.clock.now(), f"fwd={why}; collapsed"
                     return self._serve(request, trip.decision, now, start_response, told)
             if not self._warned:
-                self._warn_of_processes(request.environ)
+                self._warned = True
+                if isinstance(self.store, MemoryStore):
+                    warn_of_processes(request.environ)
             answer = Forward(self._origin, trip, start_response).ask()
         except BaseException:
             trip.land("failed")
@@ -233,9 +225,9 @@ class CacheMiddleware:
     ) -> Iterable[bytes]:
         """Forward an uncacheable method; a success invalidates what it changed (§4, §4.4)."""
         if self._routes.are_early and self._routes.matching(environ).early.exempt:
-            told, unsafe = "fwd=bypass; detail=exempt", method not in SAFE
+            told, unsafe = "fwd=bypass; detail=exempt", method not in SAFE_METHODS
             return self._pass_through(environ, start_response, told, unsafe=unsafe)
-        if method in SAFE:
+        if method in SAFE_METHODS:
             return self._pass_through(environ, start_response, "fwd=method")
         if method == "PURGE" and self._purge_token is not None:
             return answer_purge(
@@ -299,24 +291,21 @@ class CacheMiddleware:
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
-        """Purge all that is stored for the absolute *url*, and for its twin with the other scheme
-        if *both_schemes*. With *soft* it is stale, and may still stand in or be served while it is
-        validated. Raises ValueError for what is no http(s) URL, and what the store raises."""
+        """Purge all that is stored for the absolute *url* (`Purging.purge`). With *soft* it is
+        stale, and may still stand in or be served while it is validated."""
         return self._purging.purge(url, soft=soft, both_schemes=both_schemes)
 
     def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
         """Purge all responses that belong to any of *groups* (RFC 9875; Cache-Tag, Surrogate-Key),
-        of all origins or of this one (``https://example.org``). Raises ValueError where there is
-        none, StoreError where the store knows no groups, and what it raises."""
+        of all origins or of this one, ``https://example.org`` (`Purging.purge_groups`)."""
         return self._purging.purge_groups(*groups, origin=origin, soft=soft)
 
     def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:
-        """Purge all stored URLs that begin with *url*, which has scheme, host and path. Raises
-        ValueError for anything else, StoreError where the store cannot list what it holds."""
+        """Purge all stored URLs that begin with *url* (`Purging.purge_prefix`)."""
         return self._purging.purge_prefix(url, soft=soft)
 
     def purge_all(self, *, soft: bool = False) -> Purged:
-        """Purge everything. Raises StoreError where the store cannot, and what it raises."""
+        """Purge everything (`Purging.purge_all`)."""
         return self._purging.purge_all(soft=soft)
 
     def _filed_under(self, key: Key) -> Key:
@@ -324,18 +313,6 @@ class CacheMiddleware:
         scheme, host, path, query = key
         target = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
         return self._routes.key({**target, "PATH_INFO": path, "QUERY_STRING": query}) or key
-
-    # ── saying so ──────────────────────────────────────────────────────────────────────────────
-
-    def _warn_of_processes(self, environ: WSGIEnvironment) -> None:
-        """Say once what several processes mean for a memory of each their own."""
-        self._warned = True
-        if environ.get("wsgi.multiprocess") and isinstance(self.store, MemoryStore):
-            log.warning(
-                "the server runs several processes and each has a MemoryStore of its own: a POST "
-                "or a purge clears one process's copy, the others serve theirs until it is stale; "
-                "a store that processes share (memcached, Redis) cures it"
-            )
 
 
 def _to_nobody(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from wsgicache.clock import Clock
 
@@ -26,3 +28,14 @@ class Reporter:
         if last is None or now - last >= _SECONDS_BETWEEN:
             self._reported[kind] = now
             log.warning(message, exc_info=sys.exception())
+
+
+def warn_of_processes(environ: Mapping[str, Any]) -> None:
+    """Log what several processes mean for a memory of each their own, if *environ* says that the
+    server has several."""
+    if environ.get("wsgi.multiprocess"):
+        log.warning(
+            "the server runs several processes and each has a MemoryStore of its own: a POST "
+            "or a purge clears one process's copy, the others serve theirs until it is stale; "
+            "a store that processes share (memcached, Redis) cures it"
+        )

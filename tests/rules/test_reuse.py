@@ -20,6 +20,7 @@ from wsgicache.rules.model import (
     StoredResponse,
 )
 from wsgicache.rules.reuse import (
+    after_waiting,
     collapse_key,
     decide,
     decide_again,
@@ -443,6 +444,7 @@ def test_a_collapse_key_is_the_same_however_little_is_known() -> None:
 )
 def test_decide_again(wish: str | None, directives: str, forward: str | None) -> None:
     request = asked(cache_control=wish)
+    request.directives = after_waiting(request.directives)
     decision = decide_again(request, entry_of(kept(cache_control=directives)), EPOCH + 6, SAFE)
     assert (decision.forward, decision.background) == (forward, False)
 

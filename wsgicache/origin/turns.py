@@ -10,7 +10,7 @@ from wsgicache.origin.exchange import Origin
 from wsgicache.origin.flights import Alone, Flight, Flights, Outcome
 from wsgicache.origin.trip import Trip
 from wsgicache.rules.model import Decision
-from wsgicache.rules.reuse import collapse_key, decide_again, stood_in
+from wsgicache.rules.reuse import after_waiting, collapse_key, decide_again, stood_in
 from wsgicache.stores import SharedStore
 
 LEASE_SECONDS = 3.0
@@ -77,7 +77,9 @@ class Turns:
         now, request = self._clock.now(), trip.request
         entry = self._keeper.entry(request)
         trip.begin(entry, now, self._keeper.fill(request.key, entry, now))
-        return decide_again(request, entry, now, self._policy, outcome == "kept")
+        if outcome == "kept":
+            request.directives = after_waiting(request.directives)
+        return decide_again(request, entry, now, self._policy)
 
     def _elect(
         self,

@@ -19,6 +19,7 @@ MAX_DELTA_SECONDS = 2**31
 
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _TOKEN = re.compile(TOKEN)
+_TOKEN_LINES = re.compile(rf"(?:{TOKEN}\n)*")
 
 # ── Cache-Control (§5.2) ───────────────────────────────────────────────────────────────────────
 
@@ -112,6 +113,11 @@ def field_names(value: str | None) -> tuple[str, ...] | None:
     if not all(map(_TOKEN.fullmatch, names)):
         return None
     return tuple(name.lower() for name in names)
+
+
+def are_field_names(lines: str) -> bool:
+    """Whether each of *lines*, all of which end, is a field name (RFC 9110 §5.1)."""
+    return _TOKEN_LINES.fullmatch(lines) is not None
 
 
 def delta_seconds(argument: str | None) -> int | None:

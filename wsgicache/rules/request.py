@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 
+SAFE_METHODS = frozenset(
+    {"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY", "PRI"}
+)
+"""Registered methods that change nothing (RFC 9110 §9.2.1, §16.1.1)."""
+
+
 class Request:
     """What the cache needs to know of a request; everything else stays in the environ.
 

@@ -8,13 +8,17 @@ from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
-from wsgicache.rules.fields import NO_DIRECTIVES, TOKEN, Directives, parse_cache_control
+from wsgicache.rules.fields import (
+    NO_DIRECTIVES,
+    Directives,
+    are_field_names,
+    parse_cache_control,
+)
 from wsgicache.rules.model import FieldLines
 
 _STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
 _FIELD_TEXT = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 """What field values consist of (RFC 9110 §5.5)."""
-_FIELD_NAMES = re.compile(rf"(?:{TOKEN}\n)*")
 MAX_FIELDS = 65536
 """Bytes of fields on the wire above which a response is not stored."""
 
@@ -49,7 +53,7 @@ _known_names: set[str] = set()
 
 def _are_known(names: Iterable[str]) -> bool:
     """Whether these, in lower case, are all field names (RFC 9110 §5.1): then they are known."""
-    if _FIELD_NAMES.fullmatch("\n".join([*names, ""])) is None:
+    if not are_field_names("\n".join([*names, ""])):
         return False
     if len(_known_names) < _MOST_REMEMBERED:
         _known_names.update(name for name in names if len(name) <= 64)

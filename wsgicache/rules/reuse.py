@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from wsgicache.rules.conditional import covers
 from wsgicache.rules.entries import selector_of, values_of
-from wsgicache.rules.fields import delta_seconds
+from wsgicache.rules.fields import Directives, delta_seconds
 from wsgicache.rules.keys import Values
 from wsgicache.rules.model import (
     IMPLIED,
@@ -175,24 +175,25 @@ def collapse_key(request: Request, nominated: tuple[str, ...], policy: Policy) -
     return hash((request.key, cookies, values))
 
 
+def after_waiting(directives: Directives) -> Directives:
+    """What is left of a request's *directives* after it has waited for a response that the origin
+    gave meanwhile: those that only want that are met (§5.2.1.1, §5.2.1.4)."""
+    if directives.keys().isdisjoint(_MET_BY_WAITING):
+        return directives
+    return {name: said for name, said in directives.items() if name not in _MET_BY_WAITING}
+
+
+_MET_BY_WAITING = frozenset({"no-cache", "max-age"})
+
+
 def decide_again(
-    request: Request, entry: CacheEntry | None, now: float, policy: Policy, asked: bool = True
+    request: Request, entry: CacheEntry | None, now: float, policy: Policy
 ) -> Decision:
-    """Decide for a request that has waited. Where the origin was *asked* meanwhile and what it said
-    is stored, directives that only want that are met (§5.2.1.1, §5.2.1.4)."""
-    if asked and not request.directives.keys().isdisjoint(_MET_BY_WAITING):
-        request.directives = {
-            name: argument
-            for name, argument in request.directives.items()
-            if name not in _MET_BY_WAITING
-        }
+    """Decide for a request that has waited: nothing is validated in the background."""
     decision = decide(request, entry, now, policy)
     if decision.background:
         return replace(decision, forward="stale", background=False)
     return decision
-
-
-_MET_BY_WAITING = frozenset({"no-cache", "max-age"})
 
 
 STANDING_IN = frozenset({500, 502, 503, 504})

@@ -115,8 +115,12 @@ def forbidden(
 def unusable(response: Response, policy: Policy) -> str | None:
     """Why it would be of no use, as of when it was received (§3)."""
     directives = binding(response, policy).directives
-    # * the response contains at least one of: public, Expires, max-age, s-maxage, or a status
-    #   code that is defined as heuristically cacheable;
+    # * the response contains at least one of the following: a public response directive, an
+    #   Expires field, a max-age or s-maxage directive, a status code that is defined as
+    #   heuristically cacheable;
+    # Not applicable: a private response directive, if the cache is not shared. This one is.
+    # Not applicable: a cache extension that allows the response to be cached (§5.2.3). None is
+    # known here.
     known = terms(response, policy)
     if (
         not known.explicit

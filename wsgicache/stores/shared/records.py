@@ -23,7 +23,7 @@ from struct import Struct
 from typing import Any
 
 from wsgicache.rules.conditional import not_modified_fields
-from wsgicache.rules.fields import TOKEN
+from wsgicache.rules.fields import are_field_names
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 
 MAGIC = b"wsgicache 1\n"
@@ -106,7 +106,6 @@ _ALIKE: dict[str, tuple[type, ...]] = {
 }
 """What stands in a record as it is, and of which types."""
 
-_FIELD_NAMES = re.compile(rf"(?:{TOKEN}\n)*")
 _FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS = re.compile(r"[2-5][0-9]{2}(?: .*)?")
 _EMPTY = ("204", "304")
@@ -205,7 +204,7 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
     texts += [value for _, value in validators]
     texts += (*groups, said["cache_status"], said["status"])
     if (
-        _FIELD_NAMES.fullmatch(names) is None
+        not are_field_names(names)
         or _FIELD_TEXT.fullmatch("".join(texts)) is None
         or _STATUS.fullmatch(said["status"]) is None
         or not _CONDITIONS.issuperset([key for key, _ in validators])
