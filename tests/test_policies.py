@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeScene
+from tests.rfc9111.test_ranges import DIGITS
 from tests.scene import Environ, Reply, Scene
 from tests.stored import FRESH, filled
-from tests.test_parts import DIGITS
 from wsgicache import Policy
 
 # ── generated entity tags ────────────────────────────────────────────────────────────────────────

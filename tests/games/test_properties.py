@@ -18,8 +18,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.games.strategies import directives, environs, examples, header_value, latin1_text, styled
+from tests.rfc9111.test_ranges import parts_of
 from tests.scene import Environ, Reply, Scene, environ_for, exchange
-from tests.test_parts import parts_of
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.rules import fields, keys
 

@@ -343,3 +343,34 @@ def test_what_is_stored_already_stale_is_not_served(rfc_scene: Scene) -> None:
     assert rfc_scene.get("/").stored
     assert rfc_scene.get("/").fwd == "stale"
     assert rfc_scene.get("/", cache_control="max-stale").hit
+
+
+MAX_STALES = [
+    ("within it", 69, "max-stale=10", "max-age=60", True),
+    ("at its end", 70, "max-stale=10", "max-age=60", True),
+    ("past it", 71, "max-stale=10", "max-age=60", False),
+    ("zero", 60, "max-stale=0", "max-age=60", True),
+    ("zero, past it", 61, "max-stale=0", "max-age=60", False),
+    ("without end", 10**9, "max-stale", "max-age=60", True),
+    ("greater than any number", 10**9, "max-stale=" + "9" * 30, "max-age=60", True),
+    ("must-revalidate", 61, "max-stale", "max-age=60, must-revalidate", False),
+    ("proxy-revalidate", 61, "max-stale", "max-age=60, proxy-revalidate", False),
+    ("s-maxage", 61, "max-stale", "s-maxage=60", False),
+    ("no-cache", 1, "max-stale", "max-age=60, no-cache", False),
+]
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
+@pytest.mark.parametrize(
+    ("after", "wish", "directives", "hit"),
+    [row[1:] for row in MAX_STALES],
+    ids=[row[0] for row in MAX_STALES],
+)
+def test_max_stale_has_bounds(
+    make_scene: MakeScene, policy: Policy, after: float, wish: str, directives: str, hit: bool
+) -> None:
+    scene = make_scene(policy)
+    scene.app(200, "page", cache_control=directives, etag='"v1"')
+    assert scene.get("/").stored
+    scene.after(after)
+    assert scene.get("/", cache_control=wish).hit is hit

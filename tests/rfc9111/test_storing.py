@@ -359,3 +359,48 @@ def test_the_newest_response_is_used(rfc_scene: Scene) -> None:
     rfc_scene.get("/")
     rfc_scene.get("/", cache_control="no-cache")
     assert rfc_scene.get("/").text == "new"
+
+
+WAYS = ["stored", "refused", "validated", "head", "post", "bypass", "background", "stands-in"]
+
+
+def travelled(scene: Scene, way: str, fields: list[tuple[str, str]]) -> list[set[str]]:
+    """The names of the fields of all answers that *fields* of the app's may have come to, by one of
+    the ways that a response takes."""
+    told = {"stored": "max-age=60", "refused": "no-store"}.get(way, "max-age=2, stale-if-error=60")
+    if way == "background":
+        told = "max-age=2, stale-while-revalidate=60"
+    scene.app(200, "page", *fields, ("Cache-Control", told), ("ETag", '"v1"'))
+    method = {"head": "HEAD", "post": "POST"}.get(way, "GET")
+    sent: dict[str, Any] = {"if_match": "*"} if way == "bypass" else {}
+    answers = [scene.request(method, "/", **sent), scene.request(method, "/", **sent)]
+    scene.after(3)
+    if way == "validated":
+        scene.app(304, b"", *fields, ("Cache-Control", "max-age=60"), ("ETag", '"v1"'))
+    if way == "stands-in":
+        scene.app(503, b"", *fields)
+    for _ in range(2):
+        answers.append(scene.request(method, "/", **sent))
+        scene.settle()
+    return [answer.names for answer in answers]
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_field_of_one_connection_goes_no_further(
+    make_scene: MakeScene, policy: Policy, way: str
+) -> None:
+    """Never stored, never replayed, never forwarded (§3.1, RFC 9110 §7.6.1); other fields are."""
+    scene = make_scene(policy, lint=False)
+    fields = [
+        *((name.swapcase(), "x-mine") for name in HOP_BY_HOP),
+        ("Connection", "close, X-One"),
+        ("connection", "x-two"),
+        ("X-One", "1"),
+        ("x-Two", "2"),
+        ("X-Other", "1"),
+    ]
+    gone = {name.lower() for name in HOP_BY_HOP} | {"x-one", "x-two"}
+    for names in travelled(scene, way, fields):
+        assert not names & gone
+        assert "x-other" in names

@@ -53,7 +53,7 @@ TABLE_TEXT = """
     MAY leave out Connection and what it lists
         storing::what_connection_lists_is_not
     MAY leave out other fields of one connection
-        /gaps::a_field_of_one_connection_goes_no_further
+        storing::a_field_of_one_connection_goes_no_further
     MUST NOT store the fields of a proxy
         storing::a_field_of_one_connection_is_not
     MUST NOT mix trailer fields with header fields
@@ -177,7 +177,7 @@ TABLE_TEXT = """
     SHOULD update where validators and length match
         validating::a_head_updates_or_makes_stale
     SHOULD take it for stale where they do not
-        /gaps::a_head_with_a_changed_validator_makes_it_stale
+        validating::a_head_with_a_changed_validator_makes_it_stale
     MUST use the fields of the HEAD's answer
         validating::a_head_updates_or_makes_stale
 §4.4
@@ -207,7 +207,7 @@ TABLE_TEXT = """
     MUST NOT quote max-stale
         binds senders
     MAY heed max-stale, within its bounds
-        /gaps::max_stale_has_bounds
+        requests::max_stale_has_bounds
 §5.2.1.3
     MUST NOT quote min-fresh
         binds senders

@@ -175,3 +175,17 @@ def test_it_outlives_a_validation(rfc_scene: Scene, name: str, repeated: bool) -
     rfc_scene.app(304, etag='"1"', **(said if repeated else {}), **SHUT)
     assert rfc_scene.get("/").cache_status == "wsgicache; fwd=stale; fwd-status=304"
     assert rfc_scene.get("/").hit
+
+
+@pytest.mark.parametrize("targets", [("Wsgicache-Cache-Control",), ("Mine-Cache-Control",), ()])
+def test_a_targeted_field_that_is_not_listed_is_ignored(
+    make_scene: MakeScene, targets: tuple[str, ...]
+) -> None:
+    """RFC 9213 §2.2: it must not change what the cache does, and passes through."""
+    cases = [("no-store", "max-age=60", True), ("max-age=60", "no-store", False)]
+    for cdn, everybody, hit in cases:
+        scene = make_scene(Policy.rfc(targets=targets))
+        scene.app(200, "page", cdn_cache_control=cdn, cache_control=everybody)
+        scene.get("/")
+        got = scene.get("/")
+        assert (got.hit, got.header("CDN-Cache-Control")) == (hit, cdn)

@@ -539,3 +539,41 @@ def test_what_a_304_is_not_about_is_not_used_any_more(rfc_scene: Scene) -> None:
     rfc_scene.app(answer)
     assert rfc_scene.get("/").text == "new"
     assert rfc_scene.get("/", cache_control="max-stale").text == "new"
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
+@pytest.mark.parametrize("validator", [{"etag": '"v1"'}, {}], ids=["validated", "fetched"])
+def test_a_200_replaces_what_was_stale(
+    make_scene: MakeScene, policy: Policy, validator: dict[str, str]
+) -> None:
+    """Fields and content, and nothing of the old one is left."""
+    scene = make_scene(policy)
+    scene.app(200, "old", x_old="1", **{**LONG, **validator})
+    assert scene.get("/").stored
+    scene.after(3600)
+    scene.app(200, "new", etag='"v2"', x_new="2", **LONG)
+    assert scene.get("/").text == "new"
+    for wish in (None, "max-stale"):
+        got = scene.get("/", cache_control=wish)
+        assert (got.hit, got.text, got.header("ETag"), got.age) == (True, "new", '"v2"', 0)
+        assert (got.header("X-Old"), got.header("X-New")) == (None, "2")
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
+@pytest.mark.parametrize(
+    "changed", [{"etag": '"v2"'}, {"last_modified": -60}, {"content_length": "11"}], ids=str
+)
+def test_a_head_with_a_changed_validator_makes_it_stale(
+    make_scene: MakeScene, policy: Policy, changed: dict[str, Any]
+) -> None:
+    """§4.3.5: the old content is not served again, though its lifetime is not over."""
+    scene = make_scene(policy)
+    before: dict[str, Any] = {"etag": '"v1"', "last_modified": scene.clock.date(-3600)}
+    scene.app(200, "0123456789", **{**LONG, **before})
+    assert scene.get("/").stored
+    if "last_modified" in changed:
+        changed = {"last_modified": scene.clock.date(-60)}
+    scene.app(200, "", length=False, **{**LONG, **before, **changed})
+    scene.head("/", cache_control="no-cache")
+    scene.app(200, "new", **LONG)
+    assert scene.get("/", cache_control="max-stale").text == "new"
