@@ -11,6 +11,7 @@ from wsgicache.controls.decorators import (
     cache_groups,
     cached,
     json_never_stale,
+    never_cache,
     no_cache,
     vary,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "current",
     "easy_setup",
     "json_never_stale",
+    "never_cache",
     "no_cache",
     "store_from_url",
     "vary",

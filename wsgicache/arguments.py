@@ -6,10 +6,15 @@ Every function names in its error the *function* that was called, the argument a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, TOKEN
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Seconds = int | timedelta
 Status = int | str
@@ -21,24 +26,42 @@ _STATUS_CLASS = re.compile(r"[2-5]xx")
 _BEFORE_THE_LOOK_UP = frozenset({"query", "cookies", "vary_by", "collapse"})
 
 
-def keywords_only(function: str, wrong: tuple[object, ...], example: str) -> None:
-    """Raise TypeError where there are positional arguments."""
-    if wrong:
-        raise TypeError(
-            f"{function}({wrong[0]!r}): keywords are allowed, as in {function}({example})"
-        )
+def explained(
+    example: str | None = None, keywords: Collection[str] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Have a function say what is wrong with arguments that it does not take, and the cure.
+
+    With an *example* it takes keywords only; without one it may take others, too. Its signature
+    stays as it is. *keywords* are its own, where they do not stand in its signature.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        name = function.__qualname__.removesuffix(".__init__")
+        names = keywords or (function.__kwdefaults__ or {}).keys()
+
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            if example is not None and args:
+                raise TypeError(f"{name} takes keywords, as in {name}({example}), got {args[0]!r}")
+            _known(name, kwargs, names)
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
 
 
-def known(function: str, names: Iterable[str], allowed: Iterable[str]) -> None:
-    """Raise TypeError where one of *names* is not *allowed*."""
-    for name in names:
-        if name in _BEFORE_THE_LOOK_UP - set(allowed):
+def _known(function: str, given: Iterable[str], names: Collection[str]) -> None:
+    """Raise TypeError where one of the arguments *given* is none of *names*."""
+    for name in given:
+        if name in names:
+            continue
+        if name in _BEFORE_THE_LOOK_UP:
             raise TypeError(
-                f"{function}({name}=…): that must be known before the view is called, so it is "
-                f"allowed in a Route: Route(path, {name}=…)"
+                f"{function} takes no {name}, which must be known before the view is called: "
+                f"give it to a Route, as in Route(path, {name}=…)"
             )
-        if name not in allowed:
-            raise TypeError(f"{function}({name}=…): {', '.join(sorted(allowed))} are allowed")
+        raise TypeError(f"{function} takes no {name}: it takes {', '.join(sorted(names))}")
 
 
 def has_methods(function: str, name: str, value: object, *methods: str) -> None:

@@ -145,7 +145,7 @@ class Controls:
         """
         for control in controls:
             if not isinstance(control, Control):
-                raise TypeError(f"say({control!r}): a control such as no_cache is allowed")
+                raise TypeError(f"say({control!r}): a control such as never_cache is allowed")
             self.said = (*self.said, control)
             if self.late is not None:
                 self.late(control)

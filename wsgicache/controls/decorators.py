@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Never, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from wsgicache import arguments
 from wsgicache.arguments import Seconds, Status
@@ -40,8 +40,8 @@ class _Named(Control):
 # ── Never ──────────────────────────────────────────────────────────────────────────────────────
 
 
-class NoCache(_Named):
-    """To be kept by nobody, in words that every browser understands, Internet Explorer included.
+class NeverCache(_Named):
+    """Kept by no cache, in words that every browser understands, Internet Explorer included.
 
     The response says ``no-store, no-cache, must-revalidate, max-age=0``, ``Pragma: no-cache`` and
     ``Expires: 0``, and has no validators, no Age and no targeted field; a download by TLS says what
@@ -49,7 +49,7 @@ class NoCache(_Named):
     """
 
     @overload
-    def __call__(self) -> NoCache: ...
+    def __call__(self) -> NeverCache: ...
     @overload
     def __call__(self, view: C, /) -> C: ...
     @overload
@@ -58,26 +58,32 @@ class NoCache(_Named):
         return super().__call__(*view) if view else self
 
 
-no_cache = NoCache("no_cache", NEVER_KEPT)
-"""Never from any cache: ``@no_cache`` or ``no_cache()``."""
+never_cache = NeverCache("never_cache", NEVER_KEPT)
+"""Never from any cache: ``@never_cache`` or ``never_cache()``."""
+
+no_cache = never_cache
+"""Another name of `never_cache`. It forbids more than ``cache_control(no_cache=True)`` does."""
 
 
 class _JsonNeverStale(_Named):
+    """Every JSON response is `never_cache`; of other types it says nothing."""
+
     def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
         kind = (response.field("content-type") or "").partition(";")[0].strip(" \t").lower()
-        return no_cache if kind.endswith(("/json", "+json")) else None
+        return never_cache if kind.endswith(("/json", "+json")) else None
 
 
 json_never_stale = _JsonNeverStale("json_never_stale", NEVER_KEPT)
-"""Every JSON response is `no_cache`: for ``Policy(default=json_never_stale)``, where it is said of
-those that say nothing of caching themselves."""
+"""Every JSON response is `never_cache`: for ``Policy(default=json_never_stale)``, where it speaks
+of those that say nothing of caching themselves."""
 
 
 # ── Lifetimes ──────────────────────────────────────────────────────────────────────────────────
 
 
+@arguments.explained("minutes=5")
 def cache_for(
-    *wrong: Never,
+    *,
     weeks: float = 0,
     days: float = 0,
     hours: float = 0,
@@ -86,15 +92,12 @@ def cache_for(
     milliseconds: float = 0,
     microseconds: float = 0,
     status: Status | Iterable[Status] | None = None,
-    **unknown: Never,
 ) -> Control:
     """Fresh for so long, in every cache that may store it: max-age (§5.2.2.1) and Expires (§5.3).
 
     The keywords are those of `datetime.timedelta`; *status* says of which responses, 2xx if it is
     left out. Raises TypeError and ValueError.
     """
-    arguments.keywords_only("cache_for", wrong, "minutes=5")
-    arguments.known("cache_for", unknown, cache_for.__kwdefaults__ or ())
     parts = {
         "weeks": weeks,
         "days": days,
@@ -138,15 +141,14 @@ _SECONDS = ("max_age", "s_maxage", "stale_while_revalidate", "stale_if_error")
 _FIELD_LISTS = ("private", "no_cache")
 
 
-def cache_control(*wrong: Never, **directives: Unpack[CacheControl]) -> Control:
+@arguments.explained("max_age=60", CacheControl.__annotations__)
+def cache_control(**directives: Unpack[CacheControl]) -> Control:
     """These very directives, in Cache-Control.
 
     Lifetimes are whole seconds or a timedelta; *private* and *no_cache* are True or the names of
     the fields that they are about; False is as if left out. Raises TypeError for what is no
     directive or of the wrong type, ValueError for what contradicts itself.
     """
-    arguments.keywords_only("cache_control", wrong, "max_age=60")
-    arguments.known("cache_control", directives, CacheControl.__annotations__)
     said: Directives = {}
     for name, value in directives.items():
         written, directive = f"{name}={value!r}", name.replace("_", "-")
@@ -168,8 +170,9 @@ def cache_control(*wrong: Never, **directives: Unpack[CacheControl]) -> Control:
     return _Named(f"cache_control({written})", Said(said), statuses)
 
 
+@arguments.explained("client=60, server=3600")
 def cached(
-    *wrong: Never,
+    *,
     client: Seconds | None = None,
     server: Seconds | None = None,
     cacheable: bool = True,
@@ -179,7 +182,6 @@ def cached(
     stale_while_revalidate: Seconds | None = None,
     stale_if_error: Seconds | None = None,
     status: Status | Iterable[Status] | None = None,
-    **unknown: Never,
 ) -> Control:
     """A lifetime for browsers and another one for this cache.
 
@@ -188,13 +190,11 @@ def cached(
     and without it *client* counts here as well. It is said to this cache alone, so it also stores
     for everybody what is *private* to others, and the answers to requests with cookies.
 
-    ``cacheable=False`` is `no_cache`; *revalidate* has clients ask every time, whatever the age;
+    ``cacheable=False`` is `never_cache`; *revalidate* has clients ask every time, whatever the age;
     *private* keeps it out of other shared caches, *public* lets them store answers to requests with
     credentials. *stale_while_revalidate* and *stale_if_error* are those of RFC 5861, for this
     cache where *server* is given. Seconds may be timedeltas. Raises TypeError and ValueError.
     """
-    arguments.keywords_only("cached", wrong, "client=60, server=3600")
-    arguments.known("cached", unknown, _CACHED)
     flags = {"cacheable": cacheable, "revalidate": revalidate, "private": private, "public": public}
     arguments.flags("cached", **flags)
     given = {
@@ -213,7 +213,7 @@ def cached(
     if not cacheable:
         if seconds or revalidate or private or public or statuses:
             raise ValueError("cached(cacheable=False, …): nothing is allowed beside it")
-        return no_cache
+        return never_cache
     if not (seconds or revalidate or private or public):
         raise TypeError("cached(): one argument or more is needed, as in client=60")
     asks = seconds.pop("client", "0") == "0"
@@ -236,12 +236,11 @@ def cached(
         here |= {"max-age": lifetime, **windows}
     else:
         directives |= windows
-    said = {n: v for n, v in {**given, **flags, "status": status}.items() if v != _CACHED[n]}
+    usual = {"cacheable": True, "revalidate": False, "private": False, "public": False}
+    options = {**given, **flags, "status": status}
+    said = {name: value for name, value in options.items() if value != usual.get(name)}
     written = ", ".join(f"{name}={value!r}" for name, value in said.items())
     return _Named(f"cached({written})", Said(directives, here), statuses)
-
-
-_CACHED: dict[str, object] = {**(cached.__kwdefaults__ or {})}
 
 
 # ── Vary, groups ───────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Never
+from typing import Any
 
 from wsgicache import arguments
 from wsgicache.arguments import Status
@@ -74,6 +74,7 @@ class Route:
     wait for each other.
     """
 
+    @arguments.explained()
     def __init__(
         self,
         path: str | Control = "*",
@@ -88,15 +89,13 @@ class Route:
         cookies: Iterable[str] | None = None,
         vary_by: VaryBy | None = None,
         collapse: bool = True,
-        **unknown: Never,
     ) -> None:
-        arguments.known("Route", unknown, Route.__init__.__kwdefaults__ or ())
         if isinstance(path, Control):
             controls = (path, *controls)
             path = "*"
         for control in controls:
             if not isinstance(control, Control):
-                raise TypeError(f"Route({control!r}): controls such as no_cache are allowed")
+                raise TypeError(f"Route({control!r}): controls such as never_cache are allowed")
         if not isinstance(path, str):
             raise TypeError(f"Route(path={path!r}): a pattern such as '/api/*' is allowed")
         if path[:1] not in ("/", "*"):
@@ -132,7 +131,7 @@ class Route:
                 "is a response, so status= and content_type= are not allowed beside them"
             )
         if not controls and (override or not self.is_early):
-            raise ValueError(f"Route({path!r}): a control such as no_cache is needed")
+            raise ValueError(f"Route({path!r}): a control such as never_cache is needed")
         self._methods = _methods(method)
         # A WSGI environ has the path's bytes as Latin-1 (PEP 3333).
         self._path = Pattern(path.encode().decode("latin-1"))
