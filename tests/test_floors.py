@@ -31,7 +31,8 @@ FLOORS = """
     rules.keeping
     rules.answering rules.validation
     rules.partial
-    bodies clock switch
+    bodies forks switch
+    clock
     arguments reporting
     controls.control
     controls.decorators controls.routes
@@ -64,8 +65,10 @@ PLACES = {
     for floor, names in enumerate(re.split(r"\n {4}(?=\S)", FLOORS.rstrip())[1:])
     for name in names.split()
 }
-USED = {("stores", "stores.urls")}
-"""Who imports whom only when used, and may so look up."""
+USED = {
+    ("stores", f"stores.{name}") for name in ("urls", "cachelib", "memcached", "memory", "tiered")
+}
+"""Who imports whom only when used, or for its types, and may so look up."""
 
 PURE = set(
     """__future__ collections.abc dataclasses datetime email.utils fnmatch functools hashlib http_sf
@@ -97,7 +100,7 @@ def imports(module: str) -> list[tuple[str, bool]]:
     outside = {
         id(node)
         for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or is_for_types(function)
         for node in ast.walk(function)
     }
     found: list[tuple[str, bool]] = []
@@ -111,6 +114,11 @@ def imports(module: str) -> list[tuple[str, bool]]:
                 full = name if name == node.module else f"wsgicache.{name}"
                 found.append((full, id(node) in outside))
     return found
+
+
+def is_for_types(node: ast.AST) -> bool:
+    """Whether it is read by type checkers only."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def within(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import inspect
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,48 @@ def test_the_import_is_lean() -> None:
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "wsgicache.middleware" in done.stdout.split()
     assert set(done.stdout.split()).isdisjoint({"click", "pymemcache", "cachelib", "redis"})
+
+
+def test_stores_come_from_one_place_when_they_are_asked_for() -> None:
+    script = (
+        "import sys; from wsgicache import stores\n"
+        "print(*{'pymemcache', 'cachelib', 'redis'} & sys.modules.keys())\n"
+        "print(*sorted(getattr(stores, name).__name__ for name in stores.__all__))\n"
+        "from wsgicache.stores import CachelibStore, MemcachedStore, TieredStore\n"
+    )
+    line = [sys.executable, "-c", script]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
+    imported, names, _ = done.stdout.split("\n")
+    assert imported == ""
+    assert {"CachelibStore", "MemcachedStore", "MemoryStore", "TieredStore"} <= set(names.split())
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert wsgicache.__version__ == version("wsgicache")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        wsgicache.nothing  # noqa: B018 - it raises
+
+
+def test_signatures_show_what_may_be_given() -> None:
+    """Each argument by its name, as help() and an IDE show it."""
+    for function in (wsgicache.cached, wsgicache.cache_for, wsgicache.Route, wsgicache.easy_setup):
+        kinds = {one.kind for one in inspect.signature(function).parameters.values()}
+        assert inspect.Parameter.VAR_KEYWORD not in kinds, function
+    given = inspect.signature(wsgicache.easy_setup).parameters.keys()
+    assert inspect.signature(wsgicache.CacheMiddleware).parameters.keys() == given
+
+
+def test_the_cache_shows_its_interface_and_nothing_else() -> None:
+    cache = wsgicache.CacheMiddleware(lambda environ, start_response: [])
+    assert [name for name in dir(cache) if not name.startswith("_")] == [
+        "app",
+        "clock",
+        "enabled",
+        "policy",
+        "purge",
+        "purge_all",
+        "purge_groups",
+        "purge_prefix",
+        "refresh",
+        "store",
+    ]

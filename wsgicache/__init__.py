@@ -50,3 +50,11 @@ __all__ = [
     "store_from_url",
     "vary",
 ]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("wsgicache")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

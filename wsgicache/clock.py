@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
+
+from wsgicache import forks
 
 # Where there is one, a clock that goes on while the machine sleeps.
 _elapsed: Callable[[], float] = (
@@ -43,6 +44,10 @@ class SystemClock:
         self._lock = threading.Lock()
         self._offset = time.time() - _elapsed()
 
+    def begin_in_child(self) -> None:
+        """Have a lock that no thread holds."""
+        self._lock = threading.Lock()
+
     def now(self) -> float:
         """Seconds since the epoch that never run backwards."""
         return _elapsed() + self._offset
@@ -60,10 +65,4 @@ SYSTEM_CLOCK = SystemClock()
 """The one that caches and stores have by default: times mean the same to both."""
 
 
-# A lock that another thread holds while the process forks is never released in the child.
-def _after_fork_in_child() -> None:
-    SYSTEM_CLOCK._lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+forks.renew(SYSTEM_CLOCK)

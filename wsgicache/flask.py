@@ -12,6 +12,8 @@ from wsgicache.rules.policy import Policy
 if TYPE_CHECKING:
     from flask import Flask
 
+    from wsgicache.clock import Clock
+    from wsgicache.origin.background import Runner
     from wsgicache.stores import Store
 
 
@@ -20,9 +22,12 @@ def easy_setup(
     *,
     store: Store | None = None,
     policy: Policy | None = None,
+    clock: Clock | None = None,
+    runner: Runner | None = None,
     routes: Iterable[Route] = (),
+    purge_token: str | None = None,
 ) -> CacheMiddleware:
-    """Put a cache in front of the Flask *app*, and return it.
+    """Put a cache in front of the Flask *app*, and return it. It takes what `CacheMiddleware` does.
 
     It is ``app.wsgi_app`` from then on, and ``app.extensions["wsgicache"]``. Nothing is exempt from
     it, static files included. Under ``app.debug`` it has a memory of its own instead of *store*, so
@@ -37,7 +42,15 @@ def easy_setup(
         store = None
         policy = Policy(debug=True) if policy is None else policy
         app.logger.info("wsgicache: app.debug is on, so this start has an empty cache of its own")
-    cache = CacheMiddleware(app.wsgi_app, store=store, policy=policy, routes=routes)
+    cache = CacheMiddleware(
+        app.wsgi_app,
+        store=store,
+        policy=policy,
+        clock=clock,
+        runner=runner,
+        routes=routes,
+        purge_token=purge_token,
+    )
     app.wsgi_app = cache  # type: ignore[method-assign]
     app.extensions["wsgicache"] = cache
     return cache

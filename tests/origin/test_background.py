@@ -92,7 +92,7 @@ def test_r44_a_hundred_at_once_are_one_job() -> None:
             assert len(stage.runner.jobs) == 1
             stage.runner.jobs.clear()
             stage.clock.advance(1)
-            stage.cache._background._begin()
+            stage.cache._background.begin_in_child()
     finally:
         sys.setswitchinterval(interval)
 

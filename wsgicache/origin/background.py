@@ -20,6 +20,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from wsgicache import forks
 from wsgicache.clock import Clock
 from wsgicache.reporting import Reporter, log
 from wsgicache.rules.anonymous import background_environ
@@ -129,10 +130,11 @@ class Background:
         self._runner: Runner = Threads() if runner is None else runner
         self._clock = clock
         self._report = report
-        self._begin()
-        _all.add(self)
+        self.begin_in_child()
+        forks.renew(self)
 
-    def _begin(self) -> None:
+    def begin_in_child(self) -> None:
+        """Have nothing under way."""
         self._lock = threading.Lock()
         self._given: dict[int, _Given] = {}
 
@@ -207,10 +209,12 @@ class Threads:
         self._most = workers
         self._waiting = waiting
         self.patience = patience
-        self._begin()
-        _all.add(self)
+        self.begin_in_child()
+        forks.renew(self)
+        _runners.add(self)
 
-    def _begin(self) -> None:
+    def begin_in_child(self) -> None:
+        """Have no jobs and no threads: those of the parent process do not run here."""
         self._lock = threading.Lock()
         self._jobs: deque[Job] = deque()
         self._workers: set[threading.Thread] = set()
@@ -254,22 +258,14 @@ class Threads:
             worker.join(max(0.0, deadline - time.monotonic()))
 
 
-_all: weakref.WeakSet[Threads | Background] = weakref.WeakSet()
+_runners: weakref.WeakSet[Threads] = weakref.WeakSet()
 
 
 def _at_exit() -> None:
-    runners = [one for one in list(_all) if isinstance(one, Threads)]
+    runners = list(_runners)
     began = time.monotonic()
     for threads in runners:
         threads.stop(began + threads.patience)
 
 
-# Whoever worked in the parent process does not in the child.
-def _after_fork_in_child() -> None:
-    for one in list(_all):
-        one._begin()
-
-
 atexit.register(_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -7,13 +7,12 @@ that the next ones do not wait at all.
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections.abc import Callable
 from itertools import islice
 from typing import Literal, Protocol, TypeVar
 
+from wsgicache import forks
 from wsgicache.clock import Clock
 from wsgicache.rules.model import NEVER
 
@@ -92,10 +91,11 @@ class Flights:
     def __init__(self, longest: float, clock: Clock) -> None:
         self._longest = longest
         self._clock = clock
-        self._begin()
-        _all.add(self)
+        self.begin_in_child()
+        forks.renew(self)
 
-    def _begin(self) -> None:
+    def begin_in_child(self) -> None:
+        """Know nothing yet: who led a flight in the parent process is not here to land it."""
         self._lock = threading.Lock()
         # All by the number that stands for a key (reuse.collapse_key).
         self._flying: dict[int, Flight] = {}
@@ -218,16 +218,3 @@ def _add(known: dict[int, T], key: int, value: T, most: int) -> None:
         for first in list(islice(known, most // 10)):
             del known[first]
     known[key] = value
-
-
-# Whoever led a flight in the parent process is not here to land it.
-_all: weakref.WeakSet[Flights] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for flights in list(_all):
-        flights._begin()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

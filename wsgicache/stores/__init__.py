@@ -3,11 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, StoredResponse
+
+if TYPE_CHECKING:
+    from wsgicache.stores.cachelib import CachelibStore
+    from wsgicache.stores.memcached import MemcachedStore
+    from wsgicache.stores.memory import MemoryStore
+    from wsgicache.stores.tiered import TieredStore
+
+__all__ = [
+    "CachelibStore",
+    "Grouping",
+    "Listing",
+    "MemcachedStore",
+    "MemoryStore",
+    "SharedStore",
+    "Store",
+    "StoreError",
+    "TieredStore",
+    "store_from_url",
+]
+
+_CLASSES = {
+    "CachelibStore": "wsgicache.stores.cachelib",
+    "MemcachedStore": "wsgicache.stores.memcached",
+    "MemoryStore": "wsgicache.stores.memory",
+    "TieredStore": "wsgicache.stores.tiered",
+}
+"""Where each store is; its module, and so its client, is imported when it is asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CLASSES:
+        return getattr(import_module(_CLASSES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class StoreError(Exception):

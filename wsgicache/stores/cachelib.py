@@ -11,12 +11,12 @@ import copy
 import os
 import stat
 import threading
-import weakref
 from collections.abc import Callable, Sequence
 from typing import IO, Any, TypeVar
 
 from cachelib import BaseCache, FileSystemCache
 
+from wsgicache import forks
 from wsgicache.clock import Clock
 from wsgicache.stores import StoreError
 from wsgicache.stores.net.breaker import Breaker
@@ -129,10 +129,15 @@ class _Node:
         self._cache = cache
         self._breaker = Breaker(self.name)
         self._lock = threading.Lock()
-        _all.add(self)
+        forks.renew(self)
 
     def _ask(self, do: Callable[[], T]) -> T:
         return self._breaker.call(_weight, do)
+
+    def begin_in_child(self) -> None:
+        """Have a lock that no thread holds, and know nothing of failures."""
+        self._lock = threading.Lock()
+        self._breaker = Breaker(self.name)
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
         """What is kept under *names*."""
@@ -262,17 +267,3 @@ class _RedisNode(_Node):
         told = self._ask(lambda: self._client.info())
         names = ("redis_version", "used_memory", "maxmemory", "evicted_keys", "keyspace_hits")
         return {name: told[name] for name in (*names, "keyspace_misses") if name in told}
-
-
-# A lock that another thread holds while the process forks is never released in the child.
-_all: weakref.WeakSet[_Node] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for node in list(_all):
-        node._lock = threading.Lock()
-        node._breaker = Breaker(node.name)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

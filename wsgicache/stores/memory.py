@@ -7,11 +7,11 @@ through without sweeping out what is asked again.
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections.abc import Sequence
 
+from wsgicache import forks
 from wsgicache.rules.entries import Change
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
 from wsgicache.rules.keys import Key
@@ -255,7 +255,4 @@ def _after_fork() -> None:
     _forking.release()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
-    )
+forks.around(_before_fork, _after_fork)

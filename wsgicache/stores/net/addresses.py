@@ -6,12 +6,13 @@ seconds. Here a thread waits for that, and a request no longer than its timeout.
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import threading
 from time import monotonic
 from typing import Any
+
+from wsgicache import forks
 
 LONGEST_WAIT = 24 * 3600
 """Seconds that an operation may be allowed."""
@@ -127,5 +128,4 @@ class _LookUp(threading.Thread):
 _under_way: dict[tuple[str, int], _LookUp] = {}
 
 # The threads of the parent process do not run in the child.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_under_way.clear)
+forks.in_child(_under_way.clear)

@@ -12,12 +12,11 @@ has nothing left in it.
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from wsgicache import forks
 from wsgicache.rules.groups import Generation
 from wsgicache.stores import StoreError
 from wsgicache.stores.shared.names import Name, Names
@@ -67,7 +66,7 @@ class Generations:
         self._read_at = float("-inf")
         self._groups: dict[str, Generation] = {}
         self._lock = threading.Lock()
-        _all.add(self)
+        forks.renew(self)
 
     # ── reading ────────────────────────────────────────────────────────────────────────────────
 
@@ -225,6 +224,10 @@ class Generations:
         moment = min(moment - self._times.skew(), self._times.now())
         return State(number, Generation(hard, soft, moment), fills, written)
 
+    def begin_in_child(self) -> None:
+        """Have a lock that no thread holds."""
+        self._lock = threading.Lock()
+
 
 def _is_state(head: object) -> bool:
     """Whether *head* is what `Generations` writes."""
@@ -234,15 +237,4 @@ def _is_state(head: object) -> bool:
         return False
     return all(type(head[place]) is int for place in (0, 1, 2, 4))
 
-
-# A lock that another thread holds while the process forks is never released in the child.
-_all: weakref.WeakSet[Generations] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for generations in list(_all):
-        generations._lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    # A lock that another thread holds while the process forks is never released in the child.

@@ -1,0 +1,44 @@
+"""What happens at a fork: the child has no threads of its parent's, and locks that they hold stay
+held. Whatever has locks, or work under way, begins anew there."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Renewed(Protocol):
+    """What begins anew in the child."""
+
+    def begin_in_child(self) -> None:
+        """Have locks that no other thread holds, and nothing under way."""
+
+
+_all: weakref.WeakSet[Renewed] = weakref.WeakSet()
+
+
+def renew(one: Renewed) -> None:
+    """Have *one* begin anew in every child process, as long as it exists."""
+    _all.add(one)
+
+
+def in_child(do: Callable[[], object]) -> None:
+    """Call *do* in every child process, as the first thing there."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=do)
+
+
+def around(before: Callable[[], object], after: Callable[[], object]) -> None:
+    """Call *before* each fork, and *after* it in both processes."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)
+
+
+def _begin() -> None:
+    for one in list(_all):
+        one.begin_in_child()
+
+
+in_child(_begin)
