@@ -96,7 +96,10 @@ def broken_body(site: Site) -> None:
     calls = set()
     for _ in range(2):
         reply = site.cached("/breaks")
-        assert reply.complete == bare.complete
+        # granian ends a broken body properly or cuts it, now the one and now the other, without a
+        # cache too.
+        if site.server.name != "granian":
+            assert reply.complete == bare.complete
         assert not reply.hit
         calls.add(reply.served)
     assert len(calls) == 2
