@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -14,6 +14,9 @@ from hypothesis import HealthCheck, settings
 
 from tests.scene import Scene
 from wsgicache import Policy
+
+if TYPE_CHECKING:
+    from tests.stores.servers import Server
 
 # Below a shell's background job or nohup these are ignored, also by servers that tests signal.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -26,7 +29,6 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 pytest.register_assert_rewrite(
     *(f"tests.servers.{room}" for room in "bodies connections process reuse site wire".split())
 )
-from tests.stores.servers import Server  # noqa: E402 - after what its modules assert is explained
 
 # One profile for everybody: no deadline, since no test here may depend on the machine's speed; and
 # the same examples every time, but for the long runs, which look for new ones.
@@ -40,6 +42,14 @@ settings.register_profile(
 settings.load_profile("normal")
 
 MakeScene = Callable[..., Scene]
+
+
+def server(name: str, *options: str, folder: Path | None = None) -> Server:
+    """A server of stores, not started. Its module is imported now: pytest explains what it asserts
+    only if it was named above first."""
+    from tests.stores.servers import Server
+
+    return Server(name, *options, folder=folder)
 
 
 @pytest.fixture
@@ -80,28 +90,28 @@ def bare_scene(make_scene: MakeScene) -> Scene:
 
 @pytest.fixture(scope="session")
 def memcached() -> Iterator[Server]:
-    server = Server("memcached")
-    server.start()
-    yield server
-    server.kill()
+    started = server("memcached")
+    started.start()
+    yield started
+    started.kill()
 
 
 @pytest.fixture(scope="session")
 def memcached_cluster() -> Iterator[list[Server]]:
-    servers = [Server("memcached") for _ in range(3)]
-    for server in servers:
-        server.start()
+    servers = [server("memcached") for _ in range(3)]
+    for one in servers:
+        one.start()
     yield servers
-    for server in servers:
-        server.kill()
+    for one in servers:
+        one.kill()
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server("redis-server", folder=tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.kill()
+    started = server("redis-server", folder=tmp_path_factory.mktemp("redis"))
+    started.start()
+    yield started
+    started.kill()
 
 
 @pytest.fixture
@@ -110,14 +120,13 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
     def start(name: str, *options: str) -> Server:
-        server = Server(name, *options, folder=tmp_path)
-        servers.append(server)
-        server.start()
-        return server
+        servers.append(server(name, *options, folder=tmp_path))
+        servers[-1].start()
+        return servers[-1]
 
     yield start
-    for server in servers:
-        server.kill()
+    for one in servers:
+        one.kill()
 
 
 @pytest.fixture

@@ -107,8 +107,8 @@ class Control:
             )
         if isinstance(view, staticmethod | classmethod) or not callable(view):
             raise TypeError(
-                f"{self!r} on {view!r}: a function, a method or a view class is allowed "
-                "(below @staticmethod and @classmethod)"
+                f"{self!r} decorates a function, a method or a view class "
+                f"(below @staticmethod and @classmethod), got {view!r}"
             )
         if inspect.iscoroutinefunction(view):
 
@@ -145,7 +145,7 @@ class Controls:
         """
         for control in controls:
             if not isinstance(control, Control):
-                raise TypeError(f"say({control!r}): a control such as never_cache is allowed")
+                raise TypeError(f"say takes controls such as never_cache, got {control!r}")
             self.said = (*self.said, control)
             if self.late is not None:
                 self.late(control)

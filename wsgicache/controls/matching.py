@@ -113,11 +113,11 @@ class Routes:
 
     def __init__(self, routes: Iterable[Route], policy: Policy) -> None:
         if not isinstance(routes, Iterable):
-            raise TypeError(f"CacheMiddleware(routes={routes!r}): Routes are allowed, several")
+            raise TypeError(f"routes must be several Routes, as in [Route(…)], got {routes!r}")
         self._routes = tuple(routes)
         for route in self._routes:
             if not isinstance(route, Route):
-                raise TypeError(f"CacheMiddleware(routes=[{route!r}]): Routes are allowed")
+                raise TypeError(f"routes must be Routes, got {route!r}")
         self._policy = policy
         self._default = policy.default
         self._exempt = tuple(policy.exempt)

@@ -95,7 +95,7 @@ class Route:
             path = "*"
         for control in controls:
             if not isinstance(control, Control):
-                raise TypeError(f"Route({control!r}): controls such as never_cache are allowed")
+                raise TypeError(f"Route takes controls such as never_cache, got {control!r}")
         if not isinstance(path, str):
             raise TypeError(f"Route(path={path!r}): a pattern such as '/api/*' is allowed")
         if path[:1] not in ("/", "*"):

@@ -85,7 +85,7 @@ class Binding(NamedTuple):
     own: bool
     """That field is this cache's own, spoken to it alone."""
     max_age: int | None
-    """Seconds that s-maxage gives, or else max-age; 0 for what is no number."""
+    """Seconds that s-maxage gives, or else max-age; 0 where that is not a number."""
     stale_while_revalidate: int | None
     stale_if_error: int | None
     """Seconds past the freshness lifetime (RFC 5861)."""
