@@ -421,7 +421,7 @@ def authenticating(app: App, *, by_cookie: bool = False) -> App:
 
 @Request.application
 def greeting(request: Request) -> Response:
-    fields = PUBLIC if request.path == "/public" else FRESH
+    fields = {"Cache-Control": "s-maxage=60"} if request.path == "/public" else FRESH
     name = "all" if request.path == "/public" else request.environ.get("REMOTE_USER", "nobody")
     return Response(f"hello {name}", headers=fields)
 

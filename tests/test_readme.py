@@ -70,6 +70,9 @@ def test_every_policy_option_has_its_row_with_both_values() -> None:
         if option.name == "targets":
             assert all(f"``{name}``" in README for name in values[1])
             continue
+        if option.name in ("credentials", "selecting"):
+            assert rows[option.name].startswith("(a list)")
+            continue
         said = rows[option.name].split()
         assert said[0] == (str(values[0]) or "(none)"), option.name
         if values[0] != values[1]:

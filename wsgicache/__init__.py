@@ -19,11 +19,15 @@ from wsgicache.controls.routes import Route
 from wsgicache.controls.static import StaticVersions
 from wsgicache.flask import easy_setup
 from wsgicache.middleware import CacheMiddleware
+from wsgicache.rules.credentials import CREDENTIAL_FIELDS
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.selecting import SELECTING_FIELDS
 from wsgicache.stores import Grouping, Listing, SharedStore, Store, StoreError, store_from_url
 from wsgicache.stores.memory import MemoryStore
 
 __all__ = [
+    "CREDENTIAL_FIELDS",
+    "SELECTING_FIELDS",
     "CacheMiddleware",
     "Clock",
     "Control",

@@ -81,7 +81,7 @@ class CacheMiddleware:
         )
         self._turns = Turns(self._origin)
         self._flights = self._turns.flights
-        self._background = Background(self._validate, runner, self.clock, self._report)
+        self._background = Background(self._validate, runner, self.clock, self._report, self.policy)
         # After a purge, what could not be shared may be: it may come from another app.
         self._purging = Purging(self.store, self.clock, self._filed_under, self._flights.forget)
         self._read = self._routes.read if self._routes.are_early else read

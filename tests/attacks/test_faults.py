@@ -213,7 +213,7 @@ KINDS: list[Turn] = [
     Turn(reply=page([b"pa", b"ge"])),
     Turn(reply=page(cache_control="no-store")),
     Turn(reply=page(cache_control="private")),
-    Turn(reply=page([b"x" * 50] * 3, "max-age=60", vary="X-Tenant")),
+    Turn(reply=page([b"x" * 50] * 3, "max-age=60", vary="X-Flavour")),
     Turn(reply=Reply(503, "busy")),
     Turn(reply=Reply(304, etag='"1"')),
     Turn(raises=ValueError("on purpose")),
@@ -234,7 +234,7 @@ def mixed(requests: int, threads: int = 8) -> tuple[int, int]:
     def work(number: int) -> None:
         for n in range(number, requests, threads):
             method = ("GET", "GET", "GET", "HEAD", "POST")[n % 5]
-            headers = [("X-Tenant", str(n % 3)), ("Range", "bytes=0-1")][: n % 3]
+            headers = [("X-Flavour", str(n % 3)), ("Range", "bytes=0-1")][: n % 3]
             environ = environ_for(method, f"/{n % 11}", headers)
             with suppress(ValueError, SystemExit):  # which the app raises, told to
                 exchange(cache, environ, take=None if n % 4 else n % 3)

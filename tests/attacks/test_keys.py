@@ -644,7 +644,7 @@ def test_k20_an_identity_in_the_environ_is_an_authorization(scene: Scene, key: s
 
 @pytest.mark.parametrize("key", IDENTITIES)
 def test_k20_what_is_public_is_public(scene: Scene, key: str) -> None:
-    scene.app(200, "all", cache_control="public, max-age=60")
+    scene.app(200, "all", cache_control="s-maxage=60")
     assert scene.get("/", environ={key: "alice"}).stored
     assert scene.get("/").hit
     assert scene.get("/", environ={key: "bob"}).hit

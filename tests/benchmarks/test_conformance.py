@@ -66,6 +66,10 @@ SAFE = {
     },
     "POST is not stored": {"method-POST"},
     "206 is not stored": {"partial-store-partial-complete"},
+    "public releases no answer to credentials, and max-age none to cookies": {
+        "other-authorization-public",
+        "other-cookie",
+    },
     "the order in Accept-Language counts": {"vary-normalise-lang-case"},
 }
 NOT_PASSED = {"rfc": FORBIDDEN, "safe": FORBIDDEN.union(*SAFE.values())}

@@ -96,7 +96,7 @@ class Game:
         choice = self.random.choice
         shown = {}
         if tenant := choice([None, None, "x", "y"]):
-            shown["x-tenant"] = tenant
+            shown["x-flavour"] = tenant
         if self.rarely(4):
             shown["x-forwarded-host"] = "evil.example"
         user = None

@@ -22,6 +22,7 @@ class Rules:
     """What the two policies differ in."""
 
     private_cookies: bool = True
+    public_releases: bool = False
     store_set_cookie: bool = False
     error_lifetime: int | None = 10
     heuristic_fraction: float = 0.0
@@ -30,7 +31,11 @@ class Rules:
 
 SAFE = Rules()
 RFC = Rules(
-    private_cookies=False, store_set_cookie=True, error_lifetime=None, heuristic_fraction=0.1
+    private_cookies=False,
+    public_releases=True,
+    store_set_cookie=True,
+    error_lifetime=None,
+    heuristic_fraction=0.1,
 )
 
 
@@ -120,6 +125,22 @@ class Record:
     generated: str | None = None  # an entity tag that only the cache gave
 
 
+def released(answer: Answer, rules: Rules) -> bool:
+    """§3.5, and what the safe policy takes for it: s-maxage, or a word to this cache alone."""
+    if answer.says("s-maxage"):
+        return True
+    if rules.public_releases:
+        return answer.says("public", "must-revalidate")
+    return answer.targeted is not None
+
+
+def for_cookies(answer: Answer, rules: Rules) -> bool:
+    """Whether it may be shared with requests that have cookies."""
+    if not rules.private_cookies or answer.targeted is not None:
+        return True
+    return answer.says("public", "s-maxage") or "cookie" in answer.vary
+
+
 # ── §3: may it be stored? ────────────────────────────────────────────────────────────────────────
 
 
@@ -149,7 +170,7 @@ def may_store(ask: Ask, answer: Answer, rules: Rules) -> bool:
         return False
     # * if the cache is shared: the Authorization header field is not present in the request or a
     #   response directive is present that explicitly allows shared caching (§3.5);
-    if ask.identified and not answer.says("public", "s-maxage", "must-revalidate"):
+    if ask.identified and not released(answer, rules):
         return False
     # * the response contains at least one of …
     if not (
@@ -162,12 +183,7 @@ def may_store(ask: Ask, answer: Answer, rules: Rules) -> bool:
     if answer.set_cookie and not rules.store_set_cookie:
         return False
     if rules.private_cookies:
-        shared = (
-            answer.says("public", "s-maxage")
-            or "cookie" in answer.vary
-            or answer.targeted is not None
-        )
-        if "cookie" in ask.fields and not shared:
+        if "cookie" in ask.fields and not for_cookies(answer, rules):
             return False
         if "range" in ask.fields:
             return False
@@ -228,7 +244,7 @@ def matches(record: Record, said: Answer, ask: Ask) -> bool:
     )
 
 
-def selectable(record: Record, said: Answer, ask: Ask) -> bool:
+def selectable(record: Record, said: Answer, ask: Ask, rules: Rules) -> bool:
     """All of §4 but the last requirement: to be fresh, allowed stale, or validated."""
     # * the presented target URI and that of the stored response match, and
     if ask.target != record.ask.target:
@@ -241,8 +257,11 @@ def selectable(record: Record, said: Answer, ask: Ask) -> bool:
         return False
     # §3.5, and for requests of the identified as well as for responses to them: unless the app has
     # confirmed it to somebody whom it does not know.
-    shared = said.says("public", "s-maxage", "must-revalidate")
-    return shared or not (ask.identified or all(one.identified for one in record.asks))
+    if "cookie" in ask.fields and not for_cookies(said, rules):
+        return False
+    return released(said, rules) or not (
+        ask.identified or all(one.identified for one in record.asks)
+    )
 
 
 def may_be_stale(
@@ -278,7 +297,7 @@ def may_reuse(
     raised: bool = False,
 ) -> bool:
     """Whether *record* with the fields of *said* may answer *ask* (§4)."""
-    if not may_store(record.ask, record.answer, rules) or not selectable(record, said, ask):
+    if not may_store(record.ask, record.answer, rules) or not selectable(record, said, ask, rules):
         return False
     if validated:
         return True
@@ -348,7 +367,7 @@ class Model:
             for record in self.of(ask.target)
             if record.answer.status == 200  # as the answer would be now (RFC 9110 §15.4.5)
             and may_store(record.ask, record.answer, self.rules)
-            and any(selectable(record, said, ask) for said in record.said.values())
+            and any(selectable(record, said, ask, self.rules) for said in record.said.values())
         ]
         if answer.etag is not None and not answer.etag.startswith("W/"):
             return [r for r in initial if r.answer.etag == answer.etag]
@@ -401,7 +420,7 @@ class Model:
                 continue
             if answer.last_modified not in (None, record.answer.last_modified):
                 continue
-            if not any(selectable(record, said, ask) for said in record.said.values()):
+            if not any(selectable(record, said, ask, self.rules) for said in record.said.values()):
                 continue  # it could not have been chosen
             newest = list(record.said.values())[-1]
             if answer.etag is None and not set(answer.vary) <= set(newest.vary):
@@ -427,7 +446,7 @@ class Model:
             and other.certain
             and other.answer.vary == record.answer.vary
             and self.same_key(other.ask, ask)
-            and any(selectable(other, said, ask) for said in other.said.values())
+            and any(selectable(other, said, ask, self.rules) for said in other.said.values())
             for other in newer
         )
 

@@ -78,9 +78,9 @@ behaviours = st.builds(
             (),
             (),
             (),
-            ("x-tenant",),
+            ("x-flavour",),
             ("cookie",),
-            ("x-tenant", "cookie"),
+            ("x-flavour", "cookie"),
             ("authorization",),
             ("*",),
         ]
@@ -146,7 +146,7 @@ class World:
             return Reply(status, b"outage", x_serial=self.serial)
         how, now = self.behaviours[path], self.scene.clock.now()
         name = identity(environ) if how.personal else None
-        varied = environ.get("HTTP_X_TENANT") if "x-tenant" in how.vary else None
+        varied = environ.get("HTTP_X_TENANT") if "x-flavour" in how.vary else None
         version = self.versions[path]
         tag = f'"{path[1:]}{version}-{name or ""}-{varied or ""}"' if how.etag else None
         modified = 1_600_000_000.0 + version if how.dated else None
@@ -371,7 +371,7 @@ def ask_of(environ: Environ) -> Ask:
     fields = {
         name: environ[key]
         for name, key in {
-            "x-tenant": "HTTP_X_TENANT",
+            "x-flavour": "HTTP_X_TENANT",
             "cookie": "HTTP_COOKIE",
             "authorization": "HTTP_AUTHORIZATION",
             "x-forwarded-host": "HTTP_X_FORWARDED_HOST",
@@ -470,7 +470,7 @@ class Machine(RuleBasedStateMachine):
         wish: Directives,
         data: st.DataObject,
     ) -> None:
-        fields = {"x-tenant": tenant, "x-forwarded-host": host}
+        fields = {"x-flavour": tenant, "x-forwarded-host": host}
         if who is not None and how != "remote_user":
             fields[how] = who
         user = who if how == "remote_user" else None

@@ -370,7 +370,7 @@ PERSONAL: list[Field] = [
 
 
 def test_q4_the_app_is_asked_as_by_nobody() -> None:
-    stage = Stage()
+    stage = Stage(Policy(public_releases=True))
     stage.app.plays(page(b"old", f"public, {SWR}"))
     stage.get()
     stage.clock.advance(11)
@@ -423,7 +423,7 @@ ABOUT_THE_CLIENT: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("shown", ABOUT_THE_CLIENT.values(), ids=ABOUT_THE_CLIENT)
 def test_q4_what_is_about_the_client_stays_behind(shown: dict[str, Any]) -> None:
     """Whatever the one who finds it stale shows, the app is not asked with it."""
-    stage = Stage()
+    stage = Stage(Policy(public_releases=True))
     stage.app.plays(page(b"old", f"public, {SWR}"), page(b"new", f"public, {SWR}"))
     stage.get()
     stage.clock.advance(11)
@@ -439,7 +439,7 @@ def test_q4_what_is_about_the_client_stays_behind(shown: dict[str, Any]) -> None
 @pytest.mark.parametrize(("user", "word"), [("Authorization", "public"), ("Cookie", "public")])
 def test_q4_credentials_come_along_where_vary_names_them(user: str, word: str) -> None:
     """A variant is validated with the values that selected it."""
-    stage = Stage()
+    stage = Stage(Policy(public_releases=True))
     stage.app.script = lambda environ, place: Turn(
         reply=page(
             f"{place} for {environ.get('HTTP_' + user.upper())}", f"{SWR}, {word}", vary=user
@@ -664,11 +664,11 @@ def test_debug_shows_errors() -> None:
 # ── in whose name (Q4, Q6) ───────────────────────────────────────────────────────────────────────
 
 
-def naming(who: Callable[[Environ], str]) -> Callable[..., list[bytes]]:
+def naming(who: Callable[[Environ], str], said: str = SWR) -> Callable[..., list[bytes]]:
     """An app that tells, for ten seconds, who asks."""
 
     def site(environ: Environ, start_response: Any) -> list[bytes]:
-        start_response("200 OK", [("Content-Type", "text/plain"), ("Cache-Control", SWR)])
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Cache-Control", said)])
         return [who(environ).encode()]
 
     return site
@@ -677,8 +677,9 @@ def naming(who: Callable[[Environ], str]) -> Callable[..., list[bytes]]:
 def test_q4_what_an_authenticating_proxy_says_is_not_repeated() -> None:
     """The page that alice has validated in the background is not alice's."""
     clock, later = FakeClock(), Later()
-    app = naming(lambda environ: environ.get("HTTP_X_FORWARDED_USER", "nobody"))
-    cache = CacheMiddleware(app, clock=clock, runner=later)
+    app = naming(lambda environ: environ.get("HTTP_X_FORWARDED_USER", "nobody"), f"public, {SWR}")
+    policy = Policy(public_releases=True, private_cookies=False)
+    cache = CacheMiddleware(app, policy=policy, clock=clock, runner=later)
     exchange(cache, environ_for())
     clock.advance(15)
     alice = environ_for(headers=[("cookie", "sid=1"), ("x-forwarded-user", "alice")])

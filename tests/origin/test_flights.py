@@ -487,13 +487,13 @@ def test_q3_a_vary_that_nobody_knew_of() -> None:
     those whom it fits are served."""
     stage = Stage()
     first, others = Gate(), Gate(opens_at=9)
-    answer = echo("HTTP_X_TENANT", cache_control="max-age=60", vary="X-Tenant")
+    answer = echo("HTTP_X_KIND", cache_control="max-age=60", vary="X-Kind")
     stage.app.script = lambda environ, place: replace(
         answer(environ, place), before=others if place else first
     )
-    crowd = stage.crowd(environ_for(headers=[("X-Tenant", "0")]))
+    crowd = stage.crowd(environ_for(headers=[("X-Kind", "0")]))
     first.until(1)
-    environs = [environ_for(headers=[("X-Tenant", str(n % 10))]) for n in range(50)]
+    environs = [environ_for(headers=[("X-Kind", str(n % 10))]) for n in range(50)]
     crowd.add(*environs)
     stage.waiters.until(50)
     first.open()

@@ -202,8 +202,9 @@ def test_stale_while_revalidate_by_policy(make_scene: MakeScene) -> None:
     assert (got.hit, got.age) == (True, 0)
 
 
-def test_a_background_validation_is_nobodys(scene: Scene) -> None:
+def test_a_background_validation_is_nobodys(make_scene: MakeScene) -> None:
     """It goes without the client's identity, conditions, range, directives and body."""
+    scene = make_scene(Policy(public_releases=True))
     filled(
         scene,
         "old",

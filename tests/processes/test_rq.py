@@ -19,7 +19,7 @@ import os
 def site(environ, start_response):
     language = environ.get("HTTP_ACCEPT_LANGUAGE", "none")
     fields = [("Content-Type", "text/plain"), ("Vary", "Accept-Language")]
-    fields.append(("Cache-Control", "max-age=0, stale-while-revalidate=600"))
+    fields.append(("Cache-Control", "public, max-age=0, stale-while-revalidate=600"))
     target = environ["SCRIPT_NAME"] + environ["PATH_INFO"] + "?" + environ["QUERY_STRING"]
     body = f"{os.getpid()} {target} {language} for {environ.get('HTTP_COOKIE')}".encode()
     start_response("200 OK", [*fields, ("Content-Length", str(len(body)))])

@@ -102,7 +102,7 @@ def told(response: Response, **said: Any) -> dict[str, str]:
             "the view before that",
             {},
             {"view": [Said({"public": None})], "overriding": [[MINUTE]]},
-            {"Cache-Control": "public"},
+            {"Cache-Control": "public", OWN: "public"},
         ),
         (
             "the response before a route",
@@ -181,7 +181,25 @@ def told(response: Response, **said: Any) -> dict[str, str]:
             "§5.3 without max-age there is none",
             {},
             {"view": [Said({"public": None}, expires=True)]},
-            {"Cache-Control": "public"},
+            {"Cache-Control": "public", OWN: "public"},
+        ),
+        (
+            "a default vouches for no page",
+            {},
+            {"default": [Said({"public": None, "max-age": "60"}, everywhere=True)]},
+            {"Cache-Control": "public, max-age=60", OWN: "public, max-age=60, inherited"},
+        ),
+        (
+            "nor does what a default says here alone",
+            {},
+            {"default": [HERE._replace(everywhere=True)]},
+            {"Cache-Control": "no-cache", OWN: "max-age=60, inherited"},
+        ),
+        (
+            "a default without release needs no more words",
+            {},
+            {"default": [MINUTE._replace(everywhere=True)]},
+            {"Cache-Control": "max-age=60"},
         ),
         (
             "§5.3 nor beside no-store",

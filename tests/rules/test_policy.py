@@ -62,6 +62,10 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("targets", ("CDN_Cache_Control",), ValueError, "'CDN_Cache_Control' is no field name"),
     ("targets", ("A", ""), ValueError, "'' is no field name"),
     ("strip", "Via", TypeError, TEXTS),
+    ("credentials", "X-API-Key", TypeError, TEXTS),
+    ("credentials", ("X-API-Key:",), ValueError, "'X-API-Key:' is no field name"),
+    ("selecting", "Origin", TypeError, TEXTS),
+    ("selecting", ("X_Host",), ValueError, "'X_Host' is no field name"),
     ("strip", ("Via:",), ValueError, "'Via:' is no field name"),
 ]
 
@@ -117,6 +121,9 @@ RIGHT: list[tuple[str, Any]] = [
     ("targets", ()),
     ("targets", ("CDN-Cache-Control",)),
     ("strip", ("Via", "X-Powered-By")),
+    ("credentials", ()),
+    ("credentials", ("X-Mine",)),
+    ("selecting", ("Origin",)),
 ]
 
 
@@ -139,6 +146,9 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
         "heuristic_fraction",
         "store_set_cookie",
         "private_cookies",
+        "credentials",
+        "public_releases",
+        "selecting",
         "error_lifetime",
         "store_partial",
         "store_post",

@@ -91,7 +91,7 @@ def test_another_uri() -> None:
             0,
             {"authorization": "x"},
             {"cache_control": "public, max-age=60"},
-            None,
+            "request",
         ),
         (
             "§3.5 credentials and s-maxage",

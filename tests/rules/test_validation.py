@@ -95,7 +95,7 @@ PERSONAL: dict[str, Any] = {
 
 
 def in_background(request: Request, nominated: tuple[str, ...] = ()) -> Environ:
-    environ = background_environ(request, nominated, {"LANG": "C"})
+    environ = background_environ(request, nominated, {"LANG": "C"}, SAFE)
     assert environ is not None
     return environ
 
@@ -147,7 +147,7 @@ def test_q4_what_a_layer_outside_says_of_a_known_client_is_not_told_apart(
     """It may be his name, which must go, or the tenant, without which the app answers another."""
     request = asked(environ={"OIDC_CLAIM_email": "alice"}, **fields)
     request.identified = "authorization" in fields
-    environ = background_environ(request, nominated, {})
+    environ = background_environ(request, nominated, {}, SAFE)
     assert (environ is not None) is can
     assert environ is None or environ["OIDC_CLAIM_email"] == "alice"
 

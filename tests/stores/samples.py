@@ -46,6 +46,7 @@ def response(content: bytes | None = b"hello", **changes: Any) -> StoredResponse
         "no_cache": False,
         "must_revalidate": False,
         "shareable": True,
+        "for_cookies": True,
         "stale_while_revalidate": 0,
         "stale_if_error": 30.0,
         "etag": '"v1"',

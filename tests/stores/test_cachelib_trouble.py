@@ -116,7 +116,7 @@ def test_t1_what_others_put_into_redis_is_replaced(
     """At the names of an entry, a group and the state; None plants a list, which no read takes."""
     busy.app(200, "page", cache_control="max-age=60", cache_groups='"g"')
     busy.get("/grouped")
-    names = client.keys(f"*:1{kind}:*")
+    names = client.keys(f"*:2{kind}:*")
     assert names
     for name in names:
         client.delete(name)
@@ -139,13 +139,13 @@ def test_t1_what_others_put_into_redis_is_replaced(
 def test_r7_what_is_there_is_of_another_type(
     busy: Scene, client: Any, store: CachelibStore
 ) -> None:
-    (name,) = (key for key in client.keys("*:1e:*"))
+    (name,) = (key for key in client.keys("*:2e:*"))
     client.delete(name)
     client.rpush(name, "a", "b")
     assert busy.get("/stored").text == "page"
     busy.get("/1")
     assert busy.get("/1").hit
-    (state,) = client.keys("*:1s:*")
+    (state,) = client.keys("*:2s:*")
     client.delete(state)
     client.rpush(state, "a", "b")
     busy.after(2)
@@ -172,7 +172,7 @@ def test_r7_the_data_are_lost(busy: Scene, client: Any, clock: FakeClock) -> Non
 def test_two_redis_stores_swap_one_value_at_a_time(store: CachelibStore) -> None:
     (generations,) = store._nodes.values()
     node = generations.node
-    long = b"wsgicache 1\n" + bytes(20)
+    long = b"wsgicache 2\n" + bytes(20)
     assert node.swap("k", long + b"1", None, 10)
     assert not node.swap("k", long + b"2", None, 10)
     ((value, version),) = node.look(("k",))

@@ -188,7 +188,8 @@ def cached(
     *client* is how long browsers, and caches in front, may reuse it without asking; without it, or
     with 0, they ask every time. *server* is how long this cache answers them; with 0 it does not,
     and without it *client* counts here as well. It is said to this cache alone, so it also stores
-    for everybody what is *private* to others, and the answers to requests with cookies.
+    for everybody what is *private* to others, and the answers to requests with cookies or
+    credentials.
 
     ``cacheable=False`` is `never_cache`; *revalidate* has clients ask every time, whatever the age;
     *private* keeps it out of other shared caches, *public* lets them store answers to requests with

@@ -209,7 +209,7 @@ class Routes:
         if vary_by is None:
             return True
         try:
-            own = background_environ(request, entry.nominated, os.environ)
+            own = background_environ(request, entry.nominated, os.environ, self._policy)
             return own is not None and vary_by(own) == vary_by(request.environ)
         except Exception:  # vary_by is the user's, and may miss what was left out
             return False
@@ -249,17 +249,20 @@ class Routes:
                 continue
             any_status = route.statuses is not None
             said = _heard(route.controls, response, environ, any_status, only_forbids or empty)
+            if route.is_everywhere:
+                said = [one._replace(everywhere=True) for one in said]
             if route.cookies and not only_forbids:
                 said.append(_VARY_ON_COOKIE)
             (overriding if route.override else others).append(said)
         default = () if self._default is None or matching.early.exempt else (self._default,)
+        by_default = _heard(default, response, environ, only_forbids=empty)
         return declared(
             response,
             Sources(
                 _heard(controls.said, response, environ),
                 overriding,
                 others,
-                _heard(default, response, environ, only_forbids=empty),
+                [one._replace(everywhere=True) for one in by_default],
             ),
             self._policy.targets,
             https=environ.get("wsgi.url_scheme") == "https",

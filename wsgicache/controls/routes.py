@@ -132,6 +132,8 @@ class Route:
             )
         if not controls and (override or not self.is_early):
             raise ValueError(f"Route({path!r}): a control such as never_cache is needed")
+        self.is_everywhere = not path.strip("*").strip("/")
+        """Whether it is about every path: so it vouches for none."""
         self._methods = _methods(method)
         # A WSGI environ has the path's bytes as Latin-1 (PEP 3333).
         self._path = Pattern(path.encode().decode("latin-1"))

@@ -26,6 +26,7 @@ from wsgicache.reporting import Reporter, log
 from wsgicache.rules.anonymous import background_environ
 from wsgicache.rules.keys import url_of
 from wsgicache.rules.model import NEVER, CacheEntry, Decision
+from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ class Background:
         runner: Runner | None,
         clock: Clock,
         report: Reporter,
+        policy: Policy,
     ) -> None:
+        self._policy = policy
         self._validate = validate
         self._runner: Runner = Threads() if runner is None else runner
         self._clock = clock
@@ -151,7 +154,7 @@ class Background:
         ):
             return False
         try:
-            asking = background_environ(request, entry.nominated, os.environ)
+            asking = background_environ(request, entry.nominated, os.environ, self._policy)
         except Exception:
             self._report("background", "a request that lacks what WSGI asks for is not repeated")
             return False

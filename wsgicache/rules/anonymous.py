@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from wsgicache.rules.request import FORWARDED, Request
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.request import Request
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -21,16 +22,16 @@ _OF_THE_TARGET = frozenset(
         "HTTP_ACCEPT_LANGUAGE",
         "HTTP_HOST",
         "HTTP_USER_AGENT",
-        *FORWARDED,
     }
 )
-"""The fields that a request of nobody in particular has."""
+"""The fields that a request of nobody in particular has, beside those that select in any case."""
 _OF_THE_CONNECTION = (
     "REMOTE_",
     "AUTH_TYPE",
     "SSL_CLIENT_",
     "HTTPS_DN",
     "HTTPS_CC",
+    *("TLS_CLIENT_", "CERT_", "LOGON_USER", "AUTH_USER", "PEER_CERT", "peercert", "tls."),
     "CONTENT_LENGTH",
 )
 _OF_THE_SERVER = (
@@ -47,7 +48,7 @@ _WSGI = ("version", "url_scheme", "multithread", "multiprocess", "run_once")
 
 
 def background_environ(
-    request: Request, nominated: tuple[str, ...], process: Mapping[str, str]
+    request: Request, nominated: tuple[str, ...], process: Mapping[str, str], policy: Policy
 ) -> WSGIEnvironment | None:
     """An environ of its own for a validation that outlives *request* (RFC 5861 §3).
 
@@ -60,11 +61,12 @@ def background_environ(
     given = request.environ
     known = request.identified or ("HTTP_COOKIE" in given and "HTTP_COOKIE" not in nominated)
     environ: WSGIEnvironment = {}
+    selecting = (*nominated, *policy.selecting_keys)
     for key, value in given.items():
         if not isinstance(value, str | int | float) or key.startswith(_OF_THE_CONNECTION):
             continue
         if key.startswith("HTTP_"):
-            if key not in _OF_THE_TARGET and key not in nominated:
+            if key not in _OF_THE_TARGET and key not in selecting:
                 continue
         elif known and not key.startswith(_OF_THE_SERVER) and process.get(key) != value:
             return None

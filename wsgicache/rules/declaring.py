@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from wsgicache.rules.credentials import INHERITED
 from wsgicache.rules.fields import (
     NO_DIRECTIVES,
     Directives,
@@ -107,7 +108,7 @@ def declared(
     if refused:
         here = None if general is not None and severity(general) else "no-store"
     elif chosen is not None and chosen is not own:
-        here = dictionary(chosen.here) or _instead(chosen, response, targets[1:], about)
+        here = dictionary(_here(chosen)) or _instead(chosen, response, targets[1:], about)
     if targets and here is not None:
         lines.append((targets[0], here))
     if not lines and gone.isdisjoint(response.values):
@@ -172,6 +173,19 @@ def _keeping_lists(chosen: Said | None, own: Said | None) -> Said | None:
         return chosen
     here = {**lists, **chosen.here} if chosen.here else chosen.here
     return chosen._replace(directives={**lists, **chosen.directives}, here=here)
+
+
+def _here(chosen: Said) -> Directives:
+    """What this cache is told of *chosen* in its own field: what is said to it alone, and what says
+    who has vouched for sharing where Cache-Control does not tell."""
+    if not chosen.everywhere:
+        return chosen.here or (chosen.directives if "public" in chosen.directives else {})
+    if chosen.here or not _RELEASING.isdisjoint(chosen.directives):
+        return {**(chosen.here or chosen.directives), INHERITED: None}
+    return {}
+
+
+_RELEASING = frozenset({"public", "s-maxage"})
 
 
 def _instead(

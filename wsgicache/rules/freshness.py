@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from wsgicache.rules.credentials import releases, releases_to_cookies
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import (
     WORTH_REMEMBERING,
@@ -42,7 +43,7 @@ def binding(response: Response, policy: Policy) -> Binding:
 
 
 def _understood(directives: Directives, targeted: bool = False, own: bool = False) -> Binding:
-    age, *windows = (
+    age, while_revalidate, if_error = (
         delta_seconds(directives[name]) or 0 if name in directives else None
         for name in (
             # * If the cache is shared and the s-maxage response directive is present, use its
@@ -53,7 +54,11 @@ def _understood(directives: Directives, targeted: bool = False, own: bool = Fals
             "stale-if-error",
         )
     )
-    return Binding(directives, targeted, own, age, *windows)
+    for_credentials = releases(directives, own, False), releases(directives, own, True)
+    for_cookies = releases_to_cookies(directives, own)
+    return Binding(
+        directives, targeted, own, age, while_revalidate, if_error, for_credentials, for_cookies
+    )
 
 
 def _to_everybody(value: str) -> Binding:

@@ -15,7 +15,7 @@ from wsgicache.rules.groups import groups_of
 from wsgicache.rules.model import ANY_TIME, NO_LINES, UNAGED, FieldLines, Fill, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.response import Response
-from wsgicache.rules.storing import allows_identified, content_span
+from wsgicache.rules.storing import content_span, is_for_cookies, is_for_credentials
 from wsgicache.rules.validators import conditions, generated_etag
 
 _ADDED = 128
@@ -98,7 +98,8 @@ def store(
         or "proxy-revalidate" in directives
         or "s-maxage" in directives
     )
-    stored.shareable = allows_identified(directives)
+    stored.shareable = is_for_credentials(response, policy)
+    stored.for_cookies = is_for_cookies(response, policy)
     stored.etag = tag
     stored.last_modified = None if modified_at is None else modified
     stored.modified_at = date if modified_at is None else modified_at

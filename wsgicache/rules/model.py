@@ -78,6 +78,8 @@ class StoredResponse:
     """must-revalidate, proxy-revalidate or s-maxage: never served stale (§4.2.4)."""
     shareable: bool
     """A request with credentials may be answered by it (§3.5)."""
+    for_cookies: bool
+    """A request with cookies may be answered by it: it was released, or selected by them."""
     stale_while_revalidate: float
     stale_if_error: float
     """Seconds past the freshness lifetime (RFC 5861)."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from wsgicache.rules.fields import environ_key
 
 HOP_BY_HOP = frozenset(
     {
@@ -45,3 +48,8 @@ def names_for(targets: tuple[str, ...], strip: tuple[str, ...]) -> FieldNames:
     withheld = frozenset((*lower[:1], *(name.lower() for name in strip)))
     staying = HOP_BY_HOP | withheld
     return FieldNames(lower, withheld, staying, staying | _MADE_ANEW)
+
+
+def environ_keys(names: Sequence[str]) -> tuple[str, ...]:
+    """Where PEP 3333 puts the request fields of these *names*, each once and in their order."""
+    return tuple(dict.fromkeys(map(environ_key, names)))

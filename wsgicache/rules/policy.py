@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from wsgicache.rules.names import FieldNames, names_for
+from wsgicache.rules.credentials import CREDENTIAL_FIELDS, WSGI_CREDENTIALS
+from wsgicache.rules.names import FieldNames, environ_keys, names_for
 from wsgicache.rules.said import Speaking
+from wsgicache.rules.selecting import FORWARDED_FIELDS, SELECTING_FIELDS
+from wsgicache.rules.telling import ALWAYS_TELLING
 
 _CACHE_NAME = re.compile(r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*")
 _TARGET_NAME = re.compile(r"[!#$%&'*+\-.^`|~0-9A-Za-z]+")
@@ -33,6 +36,12 @@ class Policy:
     """Whether a response with Set-Cookie may be stored."""
     private_cookies: bool = True
     """Whether the answer to a request with cookies is private until the app says otherwise."""
+    credentials: Sequence[str] = CREDENTIAL_FIELDS
+    """Request fields that say who asks: they count like Authorization (§3.5)."""
+    public_releases: bool = False
+    """Whether public and must-revalidate release an answer to a request with credentials (§3.5)."""
+    selecting: Sequence[str] = SELECTING_FIELDS
+    """Request fields that select among responses, whether Vary names them or not (§4.1)."""
     ignore_cookies: tuple[str, ...] = ()
     """Patterns (``_ga*``) of cookies that the app never needs: they are taken from its sight."""
     error_lifetime: int | None = 10
@@ -78,10 +87,20 @@ class Policy:
     """Whether responses say ``X-Cache: HIT`` or ``MISS``."""
     names: FieldNames = field(init=False, repr=False, compare=False)
     """What *targets* and *strip* come to."""
+    field_credentials: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Where an environ has *credentials*."""
+    credential_keys: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Those, and what servers say of who asks."""
+    selecting_keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """Where an environ has the fields that are *selecting*."""
+    telling: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Environ keys that make a request more than a plain one. PERF: one question to all of them
+    costs a third of asking each, and no more where they are many."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.exempt, list):
-            object.__setattr__(self, "exempt", tuple(self.exempt))
+        for listed in ("exempt", "credentials", "selecting"):
+            if isinstance(names := getattr(self, listed), list):
+                object.__setattr__(self, listed, tuple(names))
         for option in fields(self):
             if option.init:
                 _checked(option.name, getattr(self, option.name))
@@ -92,11 +111,18 @@ class Policy:
             raise ValueError(
                 f"Policy(name={self.name!r}): a token that begins with a letter is allowed"
             )
-        for listed in ("targets", "strip"):
+        for listed in ("targets", "strip", "credentials", "selecting"):
             for name in getattr(self, listed):
                 if _TARGET_NAME.fullmatch(name) is None:
                     raise ValueError(f"Policy({listed}=…): {name!r} is no field name")
         object.__setattr__(self, "names", names_for(self.targets, self.strip))
+        credentials = frozenset(environ_keys(self.credentials))
+        selecting = environ_keys(self.selecting)
+        object.__setattr__(self, "field_credentials", credentials)
+        object.__setattr__(self, "credential_keys", credentials | WSGI_CREDENTIALS)
+        object.__setattr__(self, "selecting_keys", selecting)
+        telling = ALWAYS_TELLING.union(credentials, WSGI_CREDENTIALS, selecting)
+        object.__setattr__(self, "telling", telling)
 
     @classmethod
     def rfc(cls, **changes: Any) -> Policy:
@@ -105,6 +131,9 @@ class Policy:
             "heuristic_fraction": 0.1,
             "store_set_cookie": True,
             "private_cookies": False,
+            "credentials": (),
+            "public_releases": True,
+            "selecting": FORWARDED_FIELDS,
             "error_lifetime": None,
             "store_partial": True,
             "store_post": True,
@@ -115,10 +144,10 @@ class Policy:
 
 
 _FLAGS = frozenset(
-    "store_set_cookie private_cookies store_partial store_post normalize_language "
+    "store_set_cookie private_cookies public_releases store_partial store_post normalize_language "
     "request_directives generate_etags collapse debug cache_status x_cache".split()
 )
-_TEXTS = frozenset({"ignore_cookies", "targets", "exempt", "strip"})
+_TEXTS = frozenset({"credentials", "selecting", "ignore_cookies", "targets", "exempt", "strip"})
 _NUMBERS = {"heuristic_fraction": 1.0, "collapse_timeout": 3600.0}
 _AT_LEAST = {"max_variants": 1, "max_ranges": 1}
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from wsgicache.rules.credentials import identifies, shows_certificate
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
 from wsgicache.rules.keys import Key, canonical_host
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.selecting import selecting_fields
+from wsgicache.rules.telling import BYPASS, CONDITIONS, DIRECTIVES, ORIGIN_ONLY, PASSING, REWRITING
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -33,7 +35,8 @@ class Request:
     key: Key
 
     forwarded: tuple[str, ...] | None = None
-    """What a proxy says of the original request, and what a route has it vary by."""
+    """What the fields that always select say (`Policy.selecting`), and what a route has it vary
+    by."""
     plain: bool = True
     """Whether it has neither directives nor credentials."""
     directives: Directives = NO_DIRECTIVES
@@ -43,51 +46,6 @@ class Request:
     """Whether it has a precondition or a range that a cache evaluates (RFC 9110 §13, §14)."""
     collapses: bool = True
     """Whether it may wait for another request to the same key, and others for it."""
-
-
-_REWRITING = frozenset(
-    {
-        "HTTP_X_ORIGINAL_URL",
-        "HTTP_X_REWRITE_URL",
-        "HTTP_X_HTTP_METHOD_OVERRIDE",
-        "HTTP_X_HTTP_METHOD",
-        "HTTP_X_METHOD_OVERRIDE",
-    }
-)
-_ORIGIN_ONLY = frozenset({"HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"})
-_CONDITIONS = frozenset(
-    {"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE", "HTTP_IF_RANGE"}
-)
-_DIRECTIVES = frozenset({"HTTP_CACHE_CONTROL", "HTTP_PRAGMA"})
-_USERS = frozenset(
-    {"REMOTE_USER", "AUTH_TYPE", "SSL_CLIENT_S_DN", "SSL_CLIENT_CERT", "HTTPS_DN", "HTTPS_CC"}
-)
-_CREDENTIALS = _USERS | {"HTTP_AUTHORIZATION", "SSL_CLIENT_VERIFY"}
-FORWARDED = (
-    "HTTP_X_FORWARDED_HOST",
-    "HTTP_X_FORWARDED_PROTO",
-    "HTTP_X_FORWARDED_SCHEME",
-    "HTTP_X_FORWARDED_PORT",
-    "HTTP_X_FORWARDED_PREFIX",
-    "HTTP_X_FORWARDED_SERVER",
-    "HTTP_X_FORWARDED_PROTOCOL",
-    "HTTP_X_FORWARDED_SSL",
-    "HTTP_X_ORIGINAL_HOST",
-    "HTTP_X_HOST",
-    "HTTP_FORWARDED",
-)
-"""What proxies say of the target as it was asked for."""
-BYPASS = "wsgicache.bypass"
-"""An environ key of ours: whoever sets it to something true has this request pass by the cache."""
-
-_PASSING = (
-    _REWRITING
-    | _ORIGIN_ONLY
-    | {BYPASS, "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE"}
-)
-_TELLING = _PASSING | _CONDITIONS | _DIRECTIVES | _CREDENTIALS | frozenset(FORWARDED)
-"""Environ keys that make a request more than a plain one. PERF: one question to all of them costs
-a third of asking each."""
 
 
 def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str:
@@ -107,8 +65,10 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
     request = Request()  # PERF: 0.06 µs less than by __init__()
     request.environ, request.method = environ, method
     request.key = (scheme, host, path, get("QUERY_STRING", ""))
-    if not _TELLING.isdisjoint(environ) and (why := _look_closer(request, environ, policy)):
+    if not policy.telling.isdisjoint(environ) and (why := _look_closer(request, environ, policy)):
         return why
+    if scheme == "https" and shows_certificate(get("gunicorn.socket")):
+        request.identified, request.plain = True, False
     if host != presented:
         request.environ = {**environ, "HTTP_HOST": host}
     if policy.ignore_cookies and "HTTP_COOKIE" in environ:
@@ -118,24 +78,20 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
 
 def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> str | None:
     """Note what a request with something to say says; or why it must pass by."""
-    present = _TELLING.intersection(environ)
-    if present <= _CONDITIONS:
+    present = policy.telling.intersection(environ)
+    if present <= CONDITIONS:
         request.conditional = True
         return None  # PERF: a browser that asks whether its copy is good; 1 µs less
-    request.conditional = not present.isdisjoint(_CONDITIONS)
-    if not present.isdisjoint(_PASSING) and (why := _passing(request, environ, present)):
+    request.conditional = not present.isdisjoint(CONDITIONS)
+    if not present.isdisjoint(PASSING) and (why := _passing(request, environ, present)):
         return why
-    if policy.request_directives and not present.isdisjoint(_DIRECTIVES):
+    if policy.request_directives and not present.isdisjoint(DIRECTIVES):
         request.directives = _directives(environ)
-    # WSGI's other ways of saying who asks count like Authorization: no Vary can name them.
-    if not present.isdisjoint(_CREDENTIALS):
-        request.identified = (
-            "HTTP_AUTHORIZATION" in present
-            or any(environ.get(key) for key in _USERS)
-            or environ.get("SSL_CLIENT_VERIFY", "NONE") not in ("", "NONE")
-        )
-    if not present.isdisjoint(FORWARDED):
-        request.forwarded = _forwarded(environ)
+    # Deviation: other ways of saying who asks count like Authorization (§3.5).
+    if not present.isdisjoint(policy.credential_keys):
+        request.identified = identifies(environ, present, policy.field_credentials)
+    if not present.isdisjoint(policy.selecting_keys):
+        request.forwarded = selecting_fields(environ, policy.selecting_keys)
     request.plain = not (request.directives or request.identified)
     return None
 
@@ -149,10 +105,10 @@ def _passing(request: Request, environ: WSGIEnvironment, present: frozenset[str]
         environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in present
     ):
         return "body"
-    if not present.isdisjoint(_REWRITING):
+    if not present.isdisjoint(REWRITING):
         return "override"
     # These apply to the origin only (§4.3.2).
-    if not present.isdisjoint(_ORIGIN_ONLY):
+    if not present.isdisjoint(ORIGIN_ONLY):
         return "precondition"
     if "HTTP_EXPECT" in present:
         return "expect"
@@ -168,25 +124,6 @@ def _directives(environ: WSGIEnvironment) -> Directives:
     if "no-cache" in parse_cache_control(environ.get("HTTP_PRAGMA", "")):
         return {"no-cache": None}
     return {}
-
-
-_FORWARDED_PARAMETER = re.compile(
-    r'\b(host|proto)[ \t]*=[ \t]*("(?:[^"\\]|\\.?)*"?|[^;,\s"]+)', re.IGNORECASE
-)
-
-
-def _forwarded(environ: WSGIEnvironment) -> tuple[str, ...] | None:
-    """What proxies say of the original request, of all that an app may build links from."""
-    said: list[str] = []
-    for key in FORWARDED:
-        if (value := environ.get(key)) is None:
-            continue
-        if key == "HTTP_FORWARDED":
-            for name, argument in _FORWARDED_PARAMETER.findall(value):
-                said += (name.lower(), argument)
-        else:
-            said += (key, value)
-    return tuple(said) or None
 
 
 def without_ignored_cookies(environ: WSGIEnvironment, patterns: tuple[str, ...]) -> WSGIEnvironment:

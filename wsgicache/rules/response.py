@@ -89,6 +89,11 @@ class Binding(NamedTuple):
     stale_while_revalidate: int | None
     stale_if_error: int | None
     """Seconds past the freshness lifetime (RFC 5861)."""
+    for_credentials: tuple[bool, bool]
+    """Whether they release an answer to a request with credentials (§3.5): where public does not,
+    and where it does (`Policy.public_releases`)."""
+    for_cookies: bool
+    """Whether they release an answer to a request with cookies."""
 
 
 class Terms(NamedTuple):

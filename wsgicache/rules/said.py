@@ -27,6 +27,8 @@ class Said(NamedTuple):
     groups: tuple[str, ...] = ()
     only_forbids: bool = False
     """It takes permissions away, and says nothing where there are none."""
+    everywhere: bool = False
+    """It speaks of every page alike, so it vouches for none (credentials.INHERITED)."""
 
     @property
     def speaks(self) -> bool:
@@ -97,5 +99,10 @@ def together(said: Iterable[Said]) -> Said | None:
     for one in speaking:
         directives |= one.directives
         here |= one.here
-    expires = any(one.expires for one in speaking)
-    return Said(directives, here, any(one.never for one in speaking), expires)
+    return Said(
+        directives,
+        here,
+        never=any(one.never for one in speaking),
+        expires=any(one.expires for one in speaking),
+        everywhere=any(one.everywhere for one in speaking),
+    )

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from wsgicache.rules.fields import (
     WORTH_REMEMBERING,
-    Directives,
     delta_seconds,
     parse_vary,
 )
@@ -84,15 +83,10 @@ def forbidden(
         return "request-no-store"
     # * if the cache is shared: the Authorization field is not present in the request or a
     #   response directive is present that explicitly allows shared caching (§3.5);
-    if request.identified and not allows_identified(directives):
+    if request.identified and not is_for_credentials(response, policy):
         return "authorization"
     # Deviation: the RFC knows no rule for cookies, and sessions live in them.
-    if (
-        policy.private_cookies
-        and "HTTP_COOKIE" in request.environ
-        and not (said.own or "public" in directives or "s-maxage" in directives)
-        and "cookie" not in (parse_vary(values.get("vary", "")) or ())
-    ):
+    if "HTTP_COOKIE" in request.environ and not is_for_cookies(response, policy):
         return "cookie"
     if not policy.store_set_cookie and ("set-cookie" in values or "set-cookie2" in values):
         return "set-cookie"
@@ -156,9 +150,18 @@ def _is_storable_post(request: Request, response: Response, said: Binding, polic
     )
 
 
-def allows_identified(directives: Directives) -> bool:
-    """Whether shared caching of answers to authenticated requests is allowed (§3.5)."""
-    return "public" in directives or "s-maxage" in directives or "must-revalidate" in directives
+def is_for_credentials(response: Response, policy: Policy) -> bool:
+    """Whether an answer to a request with credentials may be shared (§3.5)."""
+    return binding(response, policy).for_credentials[policy.public_releases]
+
+
+def is_for_cookies(response: Response, policy: Policy) -> bool:
+    """Whether an answer to a request with cookies may be shared, with all or with those that send
+    the same."""
+    if not policy.private_cookies or binding(response, policy).for_cookies:
+        return True
+    values = response.values
+    return "vary" in values and "cookie" in (parse_vary(values["vary"]) or ())
 
 
 _ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")

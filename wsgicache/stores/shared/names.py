@@ -1,7 +1,7 @@
 """What things are called in a store that others use too.
 
 A name is the namespace, the version of the record format, the kind of thing and a digest:
-``shop:1e:5f0c…``. What the digest is of stands in the record as well (its *echo*) and is compared
+``shop:2e:5f0c…``. What the digest is of stands in the record as well (its *echo*) and is compared
 whenever one is read, so that no collision, old or contrived, answers for another URL.
 """
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from wsgicache.rules.keys import Key
 
-FORMAT = "1"
+FORMAT = "2"
 """The version of everything that is stored. Other versions have other names: none reads, replaces
 or removes what another has stored."""
 

@@ -1,9 +1,9 @@
 """Entry ⇄ bytes, for stores outside of this process.
 
-A record is ``wsgicache 1``, a digest of all that follows, two lengths, the echo of its name, a head
+A record is ``wsgicache 2``, a digest of all that follows, two lengths, the echo of its name, a head
 in JSON and the contents, one after the other::
 
-    "wsgicache 1\\n"  digest (20)  len(echo) (4)  len(head) (4)  echo  head  contents
+    "wsgicache 2\\n"  digest (20)  len(echo) (4)  len(head) (4)  echo  head  contents
 
 The digest is BLAKE2b, keyed where the store has a secret. Whatever is not exactly that is no
 record: reading one never raises, executes nothing, and makes nothing larger than what was read.
@@ -26,7 +26,7 @@ from wsgicache.rules.conditional import not_modified_fields
 from wsgicache.rules.fields import are_field_names
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 
-MAGIC = b"wsgicache 1\n"
+MAGIC = b"wsgicache 2\n"
 _DIGEST = 20
 _LENGTHS = Struct(">II")
 _BEFORE_ECHO = len(MAGIC) + _DIGEST + _LENGTHS.size
@@ -95,6 +95,7 @@ _ALIKE: dict[str, tuple[type, ...]] = {
     "no_cache": _FLAG,
     "must_revalidate": _FLAG,
     "shareable": _FLAG,
+    "for_cookies": _FLAG,
     "stale_while_revalidate": _NUMBER,
     "stale_if_error": _NUMBER,
     "etag": (str, type(None)),

@@ -1,0 +1,28 @@
+"""Which keys of an environ make a request more than a plain one, whatever the policy?"""
+
+from __future__ import annotations
+
+REWRITING = frozenset(
+    {
+        "HTTP_X_ORIGINAL_URL",
+        "HTTP_X_REWRITE_URL",
+        "HTTP_X_HTTP_METHOD_OVERRIDE",
+        "HTTP_X_HTTP_METHOD",
+        "HTTP_X_METHOD_OVERRIDE",
+    }
+)
+ORIGIN_ONLY = frozenset({"HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"})
+CONDITIONS = frozenset(
+    {"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE", "HTTP_IF_RANGE"}
+)
+DIRECTIVES = frozenset({"HTTP_CACHE_CONTROL", "HTTP_PRAGMA"})
+BYPASS = "wsgicache.bypass"
+"""An environ key of ours: whoever sets it to something true has this request pass by the cache."""
+
+PASSING = (
+    REWRITING
+    | ORIGIN_ONLY
+    | {BYPASS, "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE"}
+)
+
+ALWAYS_TELLING = PASSING | CONDITIONS | DIRECTIVES
