@@ -44,6 +44,9 @@ from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
         ("tags on several lines", {"cache_tag": ["a", "b"]}, ("a", "b")),
         ("empty tags", {"cache_tag": " ,, a,"}, ("a",)),
         ("a key", {"surrogate_key": "a  b\tc "}, ("a", "b", "c")),
+        ("keys between commas", {"surrogate_key": "a-1, b"}, ("a-1", "b")),
+        ("keys between commas alone", {"surrogate_key": "a,b"}, ("a", "b")),
+        ("keys between both", {"surrogate_key": ",a ,b c,,d,"}, ("a", "b", "c", "d")),
         ("keys on several lines", {"surrogate_key": ["a", "b"]}, ("a", "b")),
         (
             "all of them",

@@ -21,14 +21,14 @@ MOST_TEXT = 16_384
 stored: without its groups it could not be purged."""
 
 _LABELS = frozenset({"cache-groups", "cache-tag", "surrogate-key"})
-_COMMAS, _SPACES = re.compile(r"[ \t]*,[ \t]*"), re.compile(r"[ \t]+")
+_COMMAS, _COMMAS_OR_SPACES = re.compile(r"[ \t]*,[ \t]*"), re.compile(r"[ \t,]+")
 
 
 def groups_of(response: Response) -> tuple[str, ...] | None:
     """The groups that *response* says it belongs to; None where there are too many to keep it.
 
     Cache-Groups is a List of Strings (RFC 9875 §2), and ignored where it is anything else.
-    Cache-Tag has its labels between commas, Surrogate-Key between spaces.
+    Cache-Tag has its labels between commas, Surrogate-Key between spaces or commas.
     """
     if _LABELS.isdisjoint(response.values):
         return ()
@@ -37,7 +37,7 @@ def groups_of(response: Response) -> tuple[str, ...] | None:
         return None
     groups = _strings(fields.get("cache-groups", ""))
     groups += _COMMAS.split(fields.get("cache-tag", "").strip(" \t"))
-    groups += _SPACES.split(" ".join(response.lines("surrogate-key")).strip(" \t"))
+    groups += _COMMAS_OR_SPACES.split(" ".join(response.lines("surrogate-key")))
     found = tuple(dict.fromkeys(filter(None, groups)))
     return found if len(found) <= MOST_GROUPS else None
 
