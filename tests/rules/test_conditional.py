@@ -15,6 +15,7 @@ from wsgicache.rules.conditional import (
     multipart,
     not_modified,
     partial_fields,
+    ranged,
     wanted_ranges,
 )
 
@@ -285,6 +286,20 @@ def test_a_206_out_of_a_part(span: str, content_range: str) -> None:
     lines = partial_fields(part(span, b"2345"), [(3, 4)])
     assert [value for name, value in lines if name == "Content-Range"] == [content_range]
     assert [value for name, value in lines if name == "Content-Length"] == ["2"]
+
+
+DIGESTS = {"content_digest": "sha-256=:eA==:", "content_md5": "eA==", "repr_digest": "x"}
+
+
+@pytest.mark.parametrize(
+    "ranges", rows(("9530 §2 one range", [(2, 4)]), ("9530 §2 several", [(0, 1), (8, 9)]))
+)
+def test_a_206_has_no_digest_of_another_content(ranges: Spans) -> None:
+    stored = kept(**TAGGED, **DIGESTS)
+    assert {"Content-Digest", "Content-Md5"} <= dict(stored.fields).keys()
+    _, lines, _ = ranged(stored, [b"0123456789"], ranges)
+    assert not {"Content-Digest", "Content-Md5"} & dict(lines).keys()
+    assert dict(lines)["Repr-Digest"] == "x"
 
 
 def test_a_416_says_how_long_it_is() -> None:

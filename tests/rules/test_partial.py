@@ -100,6 +100,23 @@ def test_completed() -> None:
     assert whole.field("content-range") is None
 
 
+DIGESTS = {"content_digest": "sha-256=:eA==:", "content_md5": "eA==", "repr_digest": "x"}
+
+
+def test_the_whole_has_no_digest_of_a_part() -> None:
+    """RFC 9530 §2: that is of one message's content; Repr-Digest is of the representation."""
+    joined = completed(part("0-4/10", **DIGESTS), a_206("5-9/10", **DIGESTS))
+    assert joined is not None
+    for lines in (
+        joined.fields,
+        filed(part("0-4/10"), "5-9/10", **DIGESTS).fields,
+        filed(kept(DIGITS, **TAG), "5-9/10", **DIGESTS).fields,
+    ):
+        named = {name.lower(): value for name, value in lines}
+        assert not {"content-digest", "content-md5"} & named.keys()
+        assert named["repr-digest"] == "x"
+
+
 @pytest.mark.parametrize(
     ("stored", "response"),
     rows(

@@ -247,7 +247,15 @@ def test_what_the_304_does_not_say_stays(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Content-Encoding", "Content-Length", "Content-Range", "Set-Cookie", "Set-Cookie2"]
+    "name",
+    [
+        "Content-Digest",
+        "Content-Encoding",
+        "Content-Length",
+        "Content-Range",
+        "Set-Cookie",
+        "Set-Cookie2",
+    ],
 )
 def test_not_updated(name: str) -> None:
     """What describes the stored content, and what is one client's alone."""

@@ -16,8 +16,10 @@ NOT_MODIFIED = "304 Not Modified"
 PARTIAL_CONTENT = "206 Partial Content"
 RANGE_NOT_SATISFIABLE = "416 Range Not Satisfiable"
 
-OF_THE_PART = frozenset({"content-length", "content-range"})
-"""Fields that say how much of the representation there is (RFC 9110 §8.6, §14.4)."""
+OF_THE_PART = frozenset({"content-length", "content-range", "content-digest", "content-md5"})
+"""Fields about the content of one message: how much of the representation it is (RFC 9110 §8.6,
+§14.4), and its digests, which no other part has (RFC 9530 §2; RFC 1864). Repr-Digest is about the
+representation, and stays (RFC 9530 §3)."""
 
 Ranges = list[tuple[int, int]]
 
@@ -48,6 +50,7 @@ def not_modified(request: Request, stored: StoredResponse, now: float) -> bool:
 _REPRESENTATION = frozenset(
     {
         "allow",
+        "content-digest",
         "content-encoding",
         "content-language",
         "content-length",

@@ -104,7 +104,8 @@ def _joined(
         return None  # A store that keeps content elsewhere has each part for itself.
     if held.span is None:
         # The whole is there: the part only brings newer fields.
-        return store(updated(held, response), held.content, policy, fill=fill)
+        whole = (0, held.length - 1, held.length)
+        return part_or_whole(updated(held, response), held.content, whole, policy, fill)
     (first, last, length), (start, end, whole) = held.span, part.span
     if start > last + 1 or first > end + 1 or (length and whole and length != whole):
         return None

@@ -55,7 +55,12 @@ def fetching(request: Request) -> WSGIEnvironment:
 
 
 # What a 304 never changes: these describe the content that is stored (§3.2), or are one client's.
-_OF_THE_CONTENT = SET_COOKIE | {"content-encoding", "content-length", "content-range"}
+_OF_THE_CONTENT = SET_COOKIE | {
+    "content-digest",  # of the 304's own content, which is empty (RFC 9530 §2)
+    "content-encoding",
+    "content-length",
+    "content-range",
+}
 
 
 def freshened(stored: StoredResponse, response: Response) -> Response | None:
