@@ -26,6 +26,7 @@ class Rules:
     store_set_cookie: bool = False
     error_lifetime: int | None = 10
     heuristic_fraction: float = 0.0
+    heuristic_limit: int = 86400
     stale_if_raised: int = 10
 
 
@@ -204,7 +205,7 @@ def freshness_lifetime(answer: Answer, rules: Rules) -> float:
         lifetime = max(0.0, answer.expires - date_value(answer))
     elif answer.last_modified is not None and (answer.status in HEURISTIC or answer.says("public")):
         since = date_value(answer) - answer.last_modified
-        lifetime = rules.heuristic_fraction * max(0.0, since)
+        lifetime = min(rules.heuristic_fraction * max(0.0, since), rules.heuristic_limit)
     else:
         lifetime = 0
     clipped = answer.status >= 400 and answer.status not in (404, 410)

@@ -154,6 +154,8 @@ HOUR_OLD: dict[str, Any] = {"last_modified": date(-3600)}
     rows(
         ("§4.2.2 a tenth", 200, HOUR_OLD, 360),
         ("§4.2.2 of the interval to Date", 200, {**HOUR_OLD, "date": date(-600)}, 300),
+        ("§4.2.2 a day at most", 200, {"last_modified": date(-365 * 86400)}, 86400),
+        ("§4.2.2 a little less", 200, {"last_modified": date(-10 * 86400 + 10)}, 86399),
         ("§4.2.2 another status of the list", 404, HOUR_OLD, 360),
         ("§4.2.2 a status that is none of them", 202, HOUR_OLD, 0),
         ("§4.2.2 but public", 202, {**HOUR_OLD, "cache_control": "public"}, 360),
@@ -166,6 +168,12 @@ HOUR_OLD: dict[str, Any] = {"last_modified": date(-3600)}
 def test_heuristic_lifetime(status: int, fields: dict[str, Any], seconds: float) -> None:
     response = answer(status, **fields)
     assert heuristic_lifetime(response, binding(response, RFC), RFC) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("limit", [0, 60])
+def test_what_is_guessed_is_limited_by_the_policy(limit: int) -> None:
+    response, policy = answer(200, **HOUR_OLD), Policy.rfc(heuristic_limit=limit)
+    assert heuristic_lifetime(response, binding(response, policy), policy) == limit
 
 
 def test_the_safe_policy_guesses_nothing() -> None:

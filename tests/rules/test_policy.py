@@ -22,6 +22,7 @@ NUMBERS = {
     "max_content": 0,
     "max_variants": 1,
     "max_ranges": 1,
+    "heuristic_limit": 0,
     "error_lifetime": 0,
     "stale_if_raised": 0,
     "stale_while_revalidate": 0,

@@ -89,8 +89,8 @@ def explicit_lifetime(response: Response, said: Binding) -> int | None:
 def heuristic_lifetime(response: Response, said: Binding, policy: Policy) -> float:
     """Seconds of freshness where the response gives no expiration time (§4.2.2).
 
-    A fraction of the time since its last modification, for status codes that allow it or a
-    response marked public. `Policy()` has a fraction of zero.
+    A fraction of the time since its last modification, within a limit, for status codes that allow
+    it or a response marked public. `Policy()` has a fraction of zero.
     """
     if not policy.heuristic_fraction or "no-cache" in said.directives:
         return 0.0
@@ -99,7 +99,8 @@ def heuristic_lifetime(response: Response, said: Binding, policy: Policy) -> flo
     modified = parse_date(response.field("last-modified"), response.wall)
     if modified is None:
         return 0.0
-    return max(0.0, (date_value(response) - modified) * policy.heuristic_fraction)
+    lifetime = (date_value(response) - modified) * policy.heuristic_fraction
+    return max(0.0, min(lifetime, policy.heuristic_limit))
 
 
 def is_clipped(code: int, policy: Policy) -> bool:

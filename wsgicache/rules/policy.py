@@ -32,6 +32,8 @@ class Policy:
     """Ranges in one request above which the whole is sent (RFC 9110 §14.2)."""
     heuristic_fraction: float = 0.0
     """Freshness without explicit lifetime, as a part of the age of Last-Modified (§4.2.2)."""
+    heuristic_limit: int = 86400
+    """Most seconds of such freshness."""
     store_set_cookie: bool = False
     """Whether a response with Set-Cookie may be stored."""
     private_cookies: bool = True
