@@ -89,20 +89,36 @@ def url_of(key: Key) -> str:
 def same_origin_key(base: Key, reference: str) -> Key | None:
     """The key of a Location or Content-Location of *base*'s origin; None for any other (§4.4)."""
     reference = reference.strip(" \t")
+    url = reference
     if _PLAIN_REFERENCE.fullmatch(reference) is None:
         return None
     scheme, host, path, query = base
     try:
-        if _HAS_SCHEME.match(reference):
-            key = key_of_url(reference)
-        elif reference.startswith("//"):
-            key = key_of_url(f"{scheme}:{reference}")
-        else:
+        if reference.startswith("//"):
+            url = f"{scheme}:{reference}"
+        elif not _HAS_SCHEME.match(reference):
             base_url = f"{scheme}://{host}{quote(path.encode('latin-1'), safe='/')}"
-            key = key_of_url(urljoin(f"{base_url}?{query}" if query else base_url, reference))
+            url = urljoin(f"{base_url}?{query}" if query else base_url, reference)
+        parts = urlsplit(url)
+        key = key_of_url(parts._replace(path=_without_dot_segments(parts.path)).geturl())
     except ValueError:
         return None
     return key if key is not None and key[:2] == base[:2] else None
+
+
+def _without_dot_segments(path: str) -> str:
+    """*path* as a client asks for it: whatever its reference begins with, dot segments are removed
+    (RFC 3986 §5.2.2, §5.2.4)."""
+    segments = path.split("/")
+    kept: list[str] = []
+    for segment in segments[1:]:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
 
 
 # ── Selecting (§4.1) ───────────────────────────────────────────────────────────────────────────
