@@ -314,7 +314,9 @@ def may_reuse(
     for name, argument in () if failed else ask.directives:
         if name == "no-cache":
             return False
-        if name == "max-age" and age > int(argument or 0):
+        # (§5.2.1.1: "unless the max-stale request directive is also present")
+        more = max([int(n or 0) for wish, n in ask.directives if wish == "max-stale"], default=0)
+        if name == "max-age" and age > int(argument or 0) + more:
             return False
         if name == "min-fresh" and lifetime - age < int(argument or 0):
             return False

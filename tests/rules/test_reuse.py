@@ -182,6 +182,18 @@ def test_a_part_that_needs_validation_is_no_answer_to_more(headers: dict[str, An
         ("§5.2.1.2 fresh anyway", 59, "max-stale=0", "max-age=60", None),
         ("§5.2.1.2 with max-age", 70, "max-age=100, max-stale=10", "max-age=60", None),
         ("§5.2.1.2 with max-age, older", 101, "max-age=100, max-stale", "max-age=60", "request"),
+        ("§5.2.1.1 max-age as stale", 6, "max-age=5, max-stale=2", "max-age=5", None),
+        ("§5.2.1.1 max-age, just as stale", 7, "max-age=5, max-stale=2", "max-age=5", None),
+        ("§5.2.1.1 max-age, staler", 8, "max-age=5, max-stale=2", "max-age=5", "request"),
+        ("§5.2.1.1 fresh, max-age with max-stale", 7, "max-age=5, max-stale=2", "max-age=60", None),
+        ("§5.2.1.1 max-stale is none", 6, "max-age=5, max-stale=x", "max-age=5", "request"),
+        (
+            "§5.2.1.1 max-age as stale, must-revalidate",
+            6,
+            "max-age=5, max-stale=2",
+            "max-age=5, must-revalidate",
+            "stale",
+        ),
         ("§5.2.1.2 with max-age, staler", 80, "max-age=100, max-stale=10", "max-age=60", "stale"),
         (
             "§4.2.4 not against must-revalidate",

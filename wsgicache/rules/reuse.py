@@ -115,9 +115,11 @@ def _requested(request: Request, stored: StoredResponse, age: float) -> Decision
     # no-cache: not to be used without successful validation (§5.2.1.4).
     if "no-cache" in directives:
         return Decision("request", stored)
-    # max-age: the age must be at most that (§5.2.1.1).
+    # max-age: the age must be at most that, or as much more as max-stale says (§5.2.1.1). Without a
+    # number that says nothing here: any age would do, and max-age would mean nothing.
     max_age = delta_seconds(directives.get("max-age"))
-    if max_age is not None and age > max_age:
+    limit = delta_seconds(directives.get("max-stale"))
+    if max_age is not None and age > max_age + (limit or 0):
         return Decision("request", stored)
     lifetime = stored.freshness_lifetime
     # min-fresh: still fresh for at least that long (§5.2.1.3).
@@ -128,11 +130,12 @@ def _requested(request: Request, stored: StoredResponse, age: float) -> Decision
         return Decision(None, stored)
     # max-stale: stale is good, up to that many seconds if a number is given (§5.2.1.2), but
     # never against a prohibition by the response (§4.2.4).
-    if "max-stale" in directives and not stored.must_revalidate:
-        max_stale = directives["max-stale"]
-        limit = delta_seconds(max_stale)
-        if max_stale is None or (limit is not None and age - lifetime <= limit):
-            return Decision(None, stored)
+    if (
+        "max-stale" in directives
+        and not stored.must_revalidate
+        and (directives["max-stale"] is None or (limit is not None and age - lifetime <= limit))
+    ):
+        return Decision(None, stored)
     # max-age without max-stale asks for nothing stale (§5.2.1.1).
     if max_age is not None or min_fresh is not None:
         return Decision("stale", stored)
