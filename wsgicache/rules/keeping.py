@@ -103,7 +103,10 @@ def store(
     stored.etag = tag
     stored.last_modified = None if modified_at is None else modified
     stored.modified_at = date if modified_at is None else modified_at
-    stored.strong_date = modified_at is not None and "date" in values and date >= modified_at + 1
+    # Without a Date the time of receipt stands in for it (RFC 9110 §6.6.1), less what the response
+    # took: it may be as old as its request.
+    dated = date if "date" in values else response.wall - known.initial_age
+    stored.strong_date = modified_at is not None and dated >= modified_at + 1
     stored.cache_status = policy.name
     if "cache-status" in values:
         stored.cache_status = ", ".join([*nearer_caches(response), policy.name])
