@@ -20,6 +20,7 @@ from wsgicache.controls.static import StaticVersions
 from wsgicache.flask import easy_setup
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS
+from wsgicache.rules.names import EXCHANGE_FIELDS
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.selecting import SELECTING_FIELDS
 from wsgicache.stores import Grouping, Listing, SharedStore, Store, StoreError, store_from_url
@@ -27,6 +28,7 @@ from wsgicache.stores.memory import MemoryStore
 
 __all__ = [
     "CREDENTIAL_FIELDS",
+    "EXCHANGE_FIELDS",
     "SELECTING_FIELDS",
     "CacheMiddleware",
     "Clock",

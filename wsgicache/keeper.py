@@ -105,7 +105,7 @@ class Keeper:
             return
         if request.method == "HEAD" and response.code == 200:
             if validation.matches_head(stored, response):
-                renewed = validation.updated(stored, response)
+                renewed = validation.updated(stored, response, self._policy)
                 self.freshen(request, stored, renewed, response, fill)
                 return
             why_not = storing.refusal(request, response, self._policy, method="GET") or "changed"
@@ -113,6 +113,7 @@ class Keeper:
             why_not
             and response.code < 500
             and response.code not in storing.ABOUT_WHO_ASKS
+            and response.code not in self._policy.unstored_statuses
             and why_not not in storing.ABOUT_THE_REQUEST
         ):
             self.drop(request)

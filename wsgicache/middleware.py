@@ -21,11 +21,11 @@ from wsgicache.origin.turns import Turns
 from wsgicache.purging import Purged, Purging, answer_purge, checked_token
 from wsgicache.reporting import Reporter, warn_of_processes
 from wsgicache.rules import conditional
-from wsgicache.rules.answering import refused_fields, reused_lines
+from wsgicache.rules.answering import refused_fields, reused_lines, with_own
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import URI_MISS, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.request import SAFE_METHODS, Request, read
+from wsgicache.rules.request import Request, is_safe, read
 from wsgicache.rules.reuse import decide, forwarded, may_collapse, select
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.switch import OffFile, off_at_start
@@ -95,7 +95,7 @@ class CacheMiddleware:
             if method == "PURGE" and self._purge_token is not None:
                 return self._write_through(environ, method, start_response)
             # What is changed meanwhile must not come back when the cache does.
-            told, unsafe = "fwd=bypass; detail=off", method not in SAFE_METHODS
+            told, unsafe = "fwd=bypass; detail=off", not is_safe(method)
             return self._pass_through(environ, start_response, told, unsafe=unsafe, whole=True)
         if method != "GET" and method != "HEAD":
             return self._write_through(environ, method, start_response)
@@ -183,7 +183,7 @@ class CacheMiddleware:
             lines = reused_lines(stored, seconds, told, self.policy)
             if told is None:
                 stored.aged = seconds, lines
-        start_response(status, fields + lines + more if more else fields + lines)
+        start_response(status, with_own(fields + lines, more) if more else fields + lines)
         return body
 
     # ── 5 forward ──────────────────────────────────────────────────────────────────────────────
@@ -225,9 +225,9 @@ class CacheMiddleware:
     ) -> Iterable[bytes]:
         """Forward an uncacheable method; a success invalidates what it changed (§4, §4.4)."""
         if self._routes.are_early and self._routes.matching(environ).early.exempt:
-            told, unsafe = "fwd=bypass; detail=exempt", method not in SAFE_METHODS
+            told, unsafe = "fwd=bypass; detail=exempt", not is_safe(method)
             return self._pass_through(environ, start_response, told, unsafe=unsafe)
-        if method in SAFE_METHODS:
+        if is_safe(method):
             return self._pass_through(environ, start_response, "fwd=method")
         if method == "PURGE" and self._purge_token is not None:
             return answer_purge(
@@ -273,6 +273,7 @@ class CacheMiddleware:
             now = self.clock.now()
             stored = None if entry is None else select(request, entry, self.policy)
             trip = self._trip(request, Decision("stale", stored), entry, now)
+            trip.background = True
             body = self._forward(trip, _to_nobody)
             try:
                 for _ in body:

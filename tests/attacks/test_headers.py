@@ -747,12 +747,25 @@ def test_d2_nor_do_they_drop_what_is_stored(scene: Scene, changes: Environ) -> N
     assert (got.hit, got.text) == (True, "page")
 
 
-def test_d2_an_accept_that_flips_needs_vary_or_the_clip(scene: Scene) -> None:
-    """A 406 that forgot its Vary and says an hour is gone after ten seconds."""
-    scene.app(406, "no", cache_control="max-age=3600")
-    scene.get("/", accept="garbage")
+def test_d2_an_accept_that_flips_is_not_stored(scene: Scene) -> None:
+    """A 406 that forgot its Vary and says an hour."""
+    scene.app(406, "no", cache_control="public, max-age=3600")
+    assert not scene.get("/", accept="garbage").stored
     scene.app(200, "page", **FRESH)
-    scene.after(11)
+    assert scene.get("/").text == "page"
+
+
+@pytest.mark.parametrize("status", [406, 408, 411, 413, 414, 415, 417, 421, 422, 425, 426, 431])
+@pytest.mark.parametrize("wish", [None, "no-cache"])
+def test_d2_nor_does_such_an_error_drop_what_is_stored(
+    scene: Scene, status: int, wish: str | None
+) -> None:
+    scene.app(200, "page", cache_control="public, max-age=60, stale-if-error=60")
+    scene.get("/")
+    scene.after(0 if wish else 61)
+    scene.app(status, "no", cache_control="public, max-age=3600")
+    assert scene.get("/", accept="garbage", cache_control=wish).code == status
+    scene.app(503, "down")
     assert scene.get("/").text == "page"
 
 

@@ -25,6 +25,7 @@ class Rules:
     public_releases: bool = False
     store_set_cookie: bool = False
     error_lifetime: int | None = 10
+    about_one_request: tuple[int, ...] = (*range(406, 409), *range(411, 418), 401, 422, 425, 431)
     heuristic_fraction: float = 0.0
     heuristic_limit: int = 86400
     stale_if_raised: int = 10
@@ -36,6 +37,7 @@ RFC = Rules(
     public_releases=True,
     store_set_cookie=True,
     error_lifetime=None,
+    about_one_request=(),
     heuristic_fraction=0.1,
 )
 
@@ -159,6 +161,8 @@ def may_store(ask: Ask, answer: Answer, rules: Rules) -> bool:
         return False
     understands = answer.says("must-understand") and answer.status in UNDERSTOOD
     if answer.says("must-understand") and answer.status not in UNDERSTOOD:
+        return False
+    if answer.status in rules.about_one_request:
         return False
     # * the no-store cache directive is not present in the response;
     if answer.says("no-store") and not understands:

@@ -316,6 +316,34 @@ def test_r48_a_failure_keeps_the_page_until_its_windows_end(
         assert got.body != b"old"
 
 
+@pytest.mark.parametrize("status", [500, 501, 503, 599])
+@pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
+def test_q5_an_error_with_a_lifetime_does_not_replace_the_page(status: int, policy: Policy) -> None:
+    """RFC 5861 §3: within the window it is discarded, and after it it counts."""
+    stage = Stage(policy)
+    error = Reply(status, "busy", cache_control="public, max-age=60")
+    stage.stale(error, error)
+    for _ in range(2):
+        got = stage.get()
+        assert (got.code, got.body) == (200, b"old")
+        stage.runner.run()
+    assert stage.app.count == 3
+    stage.clock.advance(3600)
+    assert stage.get().code == status
+
+
+def test_q5_nor_ahead_of_its_end() -> None:
+    stage = Stage(Policy(refresh_ahead=10))
+    error = Reply(503, "busy", cache_control="public, max-age=60")
+    stage.app.plays(page(b"old", "max-age=60, must-revalidate"), error)
+    stage.get()
+    stage.clock.advance(55)
+    stage.get()
+    stage.runner.run()
+    assert stage.app.count == 2
+    assert stage.get().body == b"old"
+
+
 def test_a10_an_unsafe_request_dooms_a_refresh_under_way() -> None:
     gate = Gate()
     stage = Stage(runner=Threads())

@@ -11,8 +11,21 @@ from tests.rules.messages import rows
 from tests.scene import Environ, Reply, Scene
 from wsgicache import Policy
 
-UNSAFE = ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH", "LOCK", "MKCOL", "PURGE", "FOO", "get"]
+UNSAFE = [
+    "POST",
+    "PUT",
+    "DELETE",
+    "PATCH",
+    "M-SEARCH",
+    "LOCK",
+    "MKCOL",
+    "PURGE",
+    "FOO",
+    "post",
+    "Get-It",
+]
 SAFE = ["HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY", "PRI"]
+MISSPELT = ["get", "Get", "head", "options", "propfind", "Query"]
 SUCCESSES = [200, 201, 202, 204, 205, 226, 299, 301, 302, 303, 307, 308, 399]
 FAILURES = [400, 403, 404, 405, 409, 410, 412, 429, 499, 500, 501, 503, 599]
 
@@ -61,7 +74,7 @@ def test_a_failure_does_not(make_scene: MakeScene, method: str, status: int) -> 
         assert scene.get("/b", foo="1").hit
 
 
-@pytest.mark.parametrize("method", SAFE)
+@pytest.mark.parametrize("method", [*SAFE, *MISSPELT])
 def test_a_safe_method_does_not(make_scene: MakeScene, method: str) -> None:
     """RFC 9110 §9.2.1."""
     for policy in (Policy(), Policy.rfc()):

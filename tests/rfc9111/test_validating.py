@@ -438,6 +438,15 @@ def test_a_304_gives_its_cookie_to_its_client_only(rfc_scene: Scene) -> None:
     assert (got.hit, got.header("Set-Cookie")) == (True, None)
 
 
+def test_a_cookie_of_a_304_replaces_a_stored_one_in_its_answer(rfc_scene: Scene) -> None:
+    """§3.2; whoever asks later gets the stored one."""
+    stale(rfc_scene, etag='"a"', set_cookie="sid=1")
+    rfc_scene.app(304, etag='"a"', set_cookie="sid=2", **LONG)
+    assert rfc_scene.get("/").lines("Set-Cookie") == ["sid=2"]
+    got = rfc_scene.get("/")
+    assert (got.hit, got.lines("Set-Cookie")) == (True, ["sid=1"])
+
+
 def test_a_304_adds_no_field_of_its_connection(make_scene: MakeScene) -> None:
     scene = make_scene(Policy.rfc(), lint=False)
     stale(scene, etag='"a"')

@@ -8,9 +8,11 @@ import pytest
 
 from tests.rules.messages import SAFE, answer, kept, rows
 from wsgicache import Policy
-from wsgicache.rules.answering import refused_fields, relayed_fields, reused_lines
+from wsgicache.rules.answering import refused_fields, relayed_fields, reused_lines, with_own
+from wsgicache.rules.model import FieldLines
 from wsgicache.rules.response import Response
 
+A = ("A", "1")
 QUIET, LOUD = Policy(cache_status=False), Policy(name="mine", x_cache=True)
 
 
@@ -91,6 +93,24 @@ def test_relayed_fields(
 def test_what_is_no_response_is_left_to_the_server() -> None:
     response = Response("OK", [("Connection", "x")], (), 0.0, 0.0, 0.0)
     assert relayed_fields(response, "fwd=method", LOUD) is response.fields
+
+
+@pytest.mark.parametrize(
+    ("fields", "own", "lines"),
+    rows(
+        ("§3.2 nothing", [A, ("Set-Cookie", "a=1")], [], [A, ("Set-Cookie", "a=1")]),
+        ("§3.2 what was not stored", [A], [("Set-Cookie", "a=2")], [A, ("Set-Cookie", "a=2")]),
+        (
+            "§3.2 all lines of what was, by several",
+            [("set-cookie", "a=1"), A, ("Set-Cookie", "b=1")],
+            [("Set-Cookie", "a=2"), ("Set-Cookie", "c=2")],
+            [A, ("Set-Cookie", "a=2"), ("Set-Cookie", "c=2")],
+        ),
+        ("§3.2 no other name", [A], [("Set-Cookie2", "a=2")], [A, ("Set-Cookie2", "a=2")]),
+    ),
+)
+def test_with_own(fields: FieldLines, own: FieldLines, lines: FieldLines) -> None:
+    assert with_own(fields, own) == lines
 
 
 @pytest.mark.parametrize(

@@ -302,7 +302,11 @@ def test_a_206_out_of_a_part(span: str, content_range: str) -> None:
     assert [value for name, value in lines if name == "Content-Length"] == ["2"]
 
 
-DIGESTS = {"content_digest": "sha-256=:eA==:", "content_md5": "eA==", "repr_digest": "x"}
+DIGESTS: dict[str, Any] = {
+    "content_digest": "sha-256=:eA==:",
+    "content_md5": "eA==",
+    "repr_digest": "x",
+}
 
 
 @pytest.mark.parametrize(

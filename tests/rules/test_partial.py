@@ -89,7 +89,7 @@ def test_completed() -> None:
     response = a_206(
         "5-9/10", x_both="2", x_new="2", cache_control="max-age=60", content_length="5"
     )
-    whole = completed(stored, response)
+    whole = completed(stored, response, RFC)
     assert whole is not None
     assert whole.status == "200 OK"
     fields = {
@@ -100,12 +100,16 @@ def test_completed() -> None:
     assert whole.field("content-range") is None
 
 
-DIGESTS = {"content_digest": "sha-256=:eA==:", "content_md5": "eA==", "repr_digest": "x"}
+DIGESTS: dict[str, Any] = {
+    "content_digest": "sha-256=:eA==:",
+    "content_md5": "eA==",
+    "repr_digest": "x",
+}
 
 
 def test_the_whole_has_no_digest_of_a_part() -> None:
     """RFC 9530 §2: that is of one message's content; Repr-Digest is of the representation."""
-    joined = completed(part("0-4/10", **DIGESTS), a_206("5-9/10", **DIGESTS))
+    joined = completed(part("0-4/10", **DIGESTS), a_206("5-9/10", **DIGESTS), RFC)
     assert joined is not None
     for lines in (
         joined.fields,
@@ -135,11 +139,11 @@ def test_the_whole_has_no_digest_of_a_part() -> None:
     ),
 )
 def test_what_does_not_complete(stored: StoredResponse, response: Response) -> None:
-    assert completed(stored, response) is None
+    assert completed(stored, response, RFC) is None
 
 
 def test_the_length_may_be_known_from_the_rest() -> None:
-    whole = completed(part("0-4/*"), a_206("5-9/10"))
+    whole = completed(part("0-4/*"), a_206("5-9/10"), RFC)
     assert whole is not None
     assert whole.field("content-length") == "10"
 

@@ -15,6 +15,7 @@ NAME = "a token that begins with a letter is allowed"
 FLAG = "True or False is allowed"
 WHOLE = "a whole number is allowed"
 TEXTS = "a tuple of str is allowed"
+CODES = "a tuple of status codes, such as (400, 415), is allowed"
 FROM_0, FROM_1 = "0 or more is allowed", "1 or more is allowed"
 
 FLAGS = [field.name for field in dataclasses.fields(Policy) if isinstance(field.default, bool)]
@@ -62,6 +63,11 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("targets", "CDN-Cache-Control", TypeError, TEXTS),
     ("targets", ("CDN_Cache_Control",), ValueError, "'CDN_Cache_Control' is no field name"),
     ("targets", ("A", ""), ValueError, "'' is no field name"),
+    ("unstored_statuses", [400], TypeError, CODES),
+    ("unstored_statuses", ("400",), TypeError, CODES),
+    ("unstored_statuses", (True,), TypeError, CODES),
+    ("unstored_fields", "Server-Timing", TypeError, TEXTS),
+    ("unstored_fields", ("Server_Timing",), ValueError, "'Server_Timing' is no field name"),
     ("strip", "Via", TypeError, TEXTS),
     ("credentials", "X-API-Key", TypeError, TEXTS),
     ("credentials", ("X-API-Key:",), ValueError, "'X-API-Key:' is no field name"),
@@ -121,6 +127,10 @@ RIGHT: list[tuple[str, Any]] = [
     ("ignore_cookies", ("_ga*", "")),
     ("targets", ()),
     ("targets", ("CDN-Cache-Control",)),
+    ("unstored_fields", ()),
+    ("unstored_fields", ("X-Mine", "X-Ours-*")),
+    ("unstored_statuses", ()),
+    ("unstored_statuses", (404, 599)),
     ("strip", ("Via", "X-Powered-By")),
     ("credentials", ()),
     ("credentials", ("X-Mine",)),
@@ -151,9 +161,12 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
         "public_releases",
         "selecting",
         "error_lifetime",
+        "unstored_statuses",
         "store_partial",
         "store_post",
         "normalize_language",
+        "unstored_fields",
+        "update_content_type",
         "targets",
     }
 

@@ -9,7 +9,7 @@ import pytest
 from tests.rules.messages import RFC, SAFE, asked, rows
 from tests.scene import Environ, environ_for
 from wsgicache import Policy
-from wsgicache.rules.request import Request, read, without_ignored_cookies
+from wsgicache.rules.request import Request, is_safe, read, without_ignored_cookies
 
 
 @pytest.mark.parametrize(
@@ -167,3 +167,20 @@ def test_the_servers_environ_keeps_its_cookies() -> None:
     environ = {"HTTP_COOKIE": "_ga=1"}
     assert without_ignored_cookies(environ, ("_ga",)) == {}
     assert environ == {"HTTP_COOKIE": "_ga=1"}
+
+
+@pytest.mark.parametrize(
+    ("method", "safe"),
+    rows(
+        ("9110 §9.2.1 GET", "GET", True),
+        ("9110 §16.1.1 a registered one", "PROPFIND", True),
+        ("9110 §9.1 another spelling", "get", True),
+        ("9110 §9.1 another spelling of a registered one", "Query", True),
+        ("9110 §9.2.1 POST", "POST", False),
+        ("9110 §9.1 another spelling of POST", "post", False),
+        ("9110 §9.2.1 one that is unknown", "GETS", False),
+        ("9110 §9.2.1 none", "", False),
+    ),
+)
+def test_is_safe(method: str, safe: bool) -> None:
+    assert is_safe(method) is safe

@@ -26,6 +26,7 @@ from wsgicache.rules.reuse import (
     decide_again,
     may_collapse,
     may_stand_in,
+    outlasts,
     select,
 )
 
@@ -378,6 +379,33 @@ def test_what_may_stand_in(status: int, fields: dict[str, Any], may: bool) -> No
     stored = kept(b"01234", status, policy=RFC, **said)
     for code in (None, 503):
         assert may_stand_in(asked(policy=RFC), stored, EPOCH + 61, code, RFC) is may
+
+
+@pytest.mark.parametrize(
+    ("overdue", "code", "words", "does"),
+    rows(
+        ("5861 §3 within the window", 5, 503, "stale-while-revalidate=10", True),
+        ("5861 §3 any error of the server's", 5, 505, "stale-while-revalidate=10", True),
+        ("5861 §3 at its end", 10, 503, "stale-while-revalidate=10", False),
+        ("5861 §3 an answer of another kind", 5, 404, "stale-while-revalidate=10", False),
+        ("5861 §3 an app that raises", 5, None, "stale-while-revalidate=10", False),
+        ("§4.2 fresh", -5, 503, "x", True),
+        ("§4.2 fresh, must-revalidate", -5, 503, "must-revalidate", True),
+        ("§4.2 stale", 0, 503, "x", False),
+        (
+            "§4.2.4 must-revalidate",
+            5,
+            503,
+            "must-revalidate, stale-while-revalidate=10",
+            False,
+        ),
+        ("§5.2.2.4 no-cache", -5, 503, "no-cache", False),
+    ),
+)
+def test_outlasts(overdue: float, code: int | None, words: str, does: bool) -> None:
+    stored = kept(cache_control=f"max-age=60, {words}")
+    assert outlasts(stored, EPOCH + 60 + overdue, code, SAFE) is does
+    assert not outlasts(stored, EPOCH + 60 + overdue, code, Policy(debug=True))
 
 
 def test_nothing_stands_in_while_debugging() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -170,6 +171,25 @@ def test_refusal_by_the_rfc(status: int, fields: dict[str, Any], why: str | None
 def test_any_final_status_with_explicit_freshness(status: int) -> None:
     """§3: the last clause asks for a heuristically cacheable status only otherwise."""
     assert refusal(asked(), answer(status, location="/", **FRESH), SAFE) is None
+
+
+ABOUT_ONE_REQUEST = [
+    401, 406, 407, 408, 411, 412, 413, 414, 415, 416, 417, 421, 422, 425, 426, 431,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ABOUT_ONE_REQUEST)
+@pytest.mark.parametrize("words", ["max-age=60", "public, s-maxage=60", "must-understand, public"])
+def test_what_is_wrong_with_one_request_answers_no_other(status: int, words: str) -> None:
+    response = answer(status, cache_control=words)
+    assert refusal(asked(), response, SAFE) in ("status", "must-understand")
+    taken = Policy(unstored_statuses=())
+    if words != "must-understand, public" and status != 431:
+        assert refusal(asked(), response, taken) is None
+
+
+def test_the_policy_says_which_statuses_those_are() -> None:
+    assert refusal(asked(), answer(404, **FRESH), Policy(unstored_statuses=(404,))) == "status"
 
 
 def test_the_understood_status_codes_are_registered_ones() -> None:
@@ -500,6 +520,40 @@ def test_nothing_is_taken_where_nothing_must_be() -> None:
 def test_fields_that_directives_name(directives: str, gone: set[str]) -> None:
     stored = kept(b"", 200, ("A", "1"), ("X-Other", "2"), cache_control=directives)
     assert {"A", "X-Other"} - names(stored.fields) == gone
+
+
+ABOUT_ONE_EXCHANGE = """
+    Server-Timing X-Request-Id X-Correlation-Id X-Runtime X-Response-Time X-Process-Time
+    Traceparent Tracestate RateLimit RateLimit-Policy RateLimit-Limit RateLimit-Remaining
+    X-RateLimit-Limit X-RateLimit-Remaining X-RateLimit-Reset X-Rate-Limit-Limit X-B3-TraceId
+    X-B3-Sampled X-Amzn-Trace-Id X-Cloud-Trace-Context Authentication-Info X-CSRF-Token
+    X-Datadog-Trace-Id Djdt-Request-Id
+""".split()
+
+
+@pytest.mark.parametrize("name", ABOUT_ONE_EXCHANGE)
+@pytest.mark.parametrize("written", [str, str.lower, str.upper])
+def test_what_is_about_one_exchange_is_not_stored(name: str, written: Callable[[str], str]) -> None:
+    """It goes to the client that asked, and to no other; the RFC's cache stores it."""
+    field, other = (written(name), "1"), ("X-Other", "1")
+    assert set(kept(b"", 200, field, other).fields) & {field, other} == {other}
+    assert field in kept(b"", 200, field, other, policy=RFC).fields
+    assert field in relayed_fields(answer(200, field), "", SAFE)
+
+
+@pytest.mark.parametrize(
+    ("unstored", "gone"),
+    rows(
+        ("a name", ("x-mine",), {"X-Mine"}),
+        ("a beginning", ("X-Mine*",), {"X-Mine", "X-Mine-Too"}),
+        ("another beginning", ("X-Mine-*", "Y-*"), {"X-Mine-Too"}),
+        ("nothing", (), set()),
+    ),
+)
+def test_the_policy_says_which_fields_those_are(unstored: tuple[str, ...], gone: set[str]) -> None:
+    fields = [("X-Mine", "1"), ("X-Mine-Too", "1"), ("Server-Timing", "1")]
+    stored = kept(b"", 200, *fields, policy=Policy(unstored_fields=unstored))
+    assert names(fields) - names(stored.fields) == gone
 
 
 KEPT = """

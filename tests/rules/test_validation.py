@@ -210,7 +210,7 @@ def test_forwarded_says_nothing_of_who_asks(nominated: tuple[str, ...], said: st
     ),
 )
 def test_freshened(stored: dict[str, Any], fields: dict[str, Any], about: bool) -> None:
-    renewed = freshened(kept(**stored), answer(304, x_new="1", **fields))
+    renewed = freshened(kept(**stored), answer(304, x_new="1", **fields), SAFE)
     assert (renewed is not None) is about
     assert renewed is None or renewed.field("x-new") == "1"
 
@@ -222,7 +222,7 @@ def renewed_fields(
     stored: StoredResponse, *fields: tuple[str, str], **named: Any
 ) -> Mapping[str, str]:
     """The fields of *stored* after a 304."""
-    renewed = updated(stored, answer(304, *fields, **named))
+    renewed = updated(stored, answer(304, *fields, **named), RFC)
     return renewed.values
 
 
@@ -264,6 +264,20 @@ def test_not_updated(name: str) -> None:
     assert renewed_fields(kept(b"x", 204), (name, "2")).get(name.lower()) is None
 
 
+@pytest.mark.parametrize("kind", ["application/json", None])
+@pytest.mark.parametrize(
+    ("code", "policy", "told"), [(304, SAFE, False), (304, RFC, True), (200, SAFE, False)]
+)
+def test_a_content_type_is_that_of_the_content(
+    kind: str | None, code: int, policy: Policy, told: bool
+) -> None:
+    """Django and others give a 304 the Content-Type of their empty pages, as some do HEAD."""
+    stored = kept(b"{}", content_type=kind)
+    renewed = updated(stored, answer(code, content_type="text/html", x_new="1"), policy)
+    assert renewed.field("content-type") == ("text/html" if told else kind)
+    assert renewed.field("x-new") == "1"
+
+
 @pytest.mark.parametrize(
     "name", ["Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade"]
 )
@@ -281,7 +295,7 @@ def test_lines_are_replaced_together() -> None:
 
 
 def test_the_status_stays_and_the_time_is_that_of_the_answer() -> None:
-    renewed = updated(kept(b"", 404), answer(304, took=5.0))
+    renewed = updated(kept(b"", 404), answer(304, took=5.0), SAFE)
     assert renewed.status == "404 Not Found"
     assert renewed.received_at - renewed.requested_at == 5.0
 
@@ -289,7 +303,8 @@ def test_the_status_stays_and_the_time_is_that_of_the_answer() -> None:
 def aged(stored: dict[str, Any], fields: dict[str, Any]) -> float:
     """The age of a stored response after a 304."""
     response = answer(304, **fields)
-    return response.received_at - store(updated(kept(**stored), response), b"x", SAFE).generated_at
+    renewed = updated(kept(**stored), response, SAFE)
+    return response.received_at - store(renewed, b"x", SAFE).generated_at
 
 
 @pytest.mark.parametrize(
@@ -321,7 +336,7 @@ def test_a_targeted_field_still_counts(policy: Policy, name: str, repeated: bool
     fields: dict[str, Any] = {"etag": '"a"', "cache_control": "no-store"}
     stored = kept(policy=policy, **{**fields, name: "max-age=60"})
     said: dict[str, Any] = {name: "max-age=90"} if repeated else {}
-    renewed = updated(stored, answer(304, **{**fields, **said}))
+    renewed = updated(stored, answer(304, **{**fields, **said}), policy)
     again = store(renewed, b"x", policy)
     assert again.freshness_lifetime == (90 if repeated else 60)
     assert not any(line[0].lower() == "wsgicache-cache-control" for line in again.fields)

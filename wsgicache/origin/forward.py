@@ -18,7 +18,7 @@ from wsgicache.rules.freshness import answers_others
 from wsgicache.rules.model import Decision, FieldLines, StoredResponse
 from wsgicache.rules.names import SET_COOKIE
 from wsgicache.rules.response import Response
-from wsgicache.rules.reuse import may_stand_in
+from wsgicache.rules.reuse import may_stand_in, outlasts
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -131,7 +131,11 @@ class Forward(Exchange):
 
     def _may_stand_in(self, code: int | None) -> bool:
         stored, now = self._stored, self.origin.clock.now()
-        return stored is not None and may_stand_in(self.request, stored, now, code, self.policy)
+        if stored is None:
+            return False
+        if self.trip.background and outlasts(stored, now, code, self.policy):
+            return True
+        return may_stand_in(self.request, stored, now, code, self.policy)
 
     def _use(self, response: Response) -> Iterable[bytes] | Reuse:
         """What an answer comes to that is about what is stored (§4.3.3)."""
@@ -150,7 +154,9 @@ class Forward(Exchange):
         assert stored is not None
         if isinstance(response, Declared) and response.refused:
             return self._ask_again()  # What was stored is not to be used any more.
-        renewed = validation.freshened(stored, response) if response.is_readable else None
+        renewed = None
+        if response.is_readable:
+            renewed = validation.freshened(stored, response, self.policy)
         if renewed is None:
             return self._ask_again()  # It is about nothing we hold, or about nothing at all.
         fresh, why_not = self.keeper.freshen(self.request, stored, renewed, response, trip.fill)
@@ -171,7 +177,7 @@ class Forward(Exchange):
         stored, body = self._stored, response.body
         assert stored is not None
         content = self.keeper.content(stored)
-        whole = partial.completed(stored, response)
+        whole = partial.completed(stored, response, self.policy)
         if whole is None or content is None or self.wrote:
             self.discard(body)
             return self._ask_again()  # They do not fit.

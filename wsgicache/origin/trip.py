@@ -10,7 +10,16 @@ from wsgicache.rules.request import Request
 class Trip:
     """One request on its way, from the look-up on: what was known then, and who waits for it."""
 
-    __slots__ = ("decision", "fill", "flight", "looked_up_at", "nominated", "request", "too_large")
+    __slots__ = (
+        "background",
+        "decision",
+        "fill",
+        "flight",
+        "looked_up_at",
+        "nominated",
+        "request",
+        "too_large",
+    )
 
     def __init__(self, request: Request, decision: Decision) -> None:
         self.request = request
@@ -21,6 +30,8 @@ class Trip:
         """From when on its response may fill the entry."""
         self.nominated: tuple[str, ...] = IMPLIED
         """What selects among the responses to its key, as far as was known at the look-up."""
+        self.background = False
+        """Whether its answer goes to nobody: what is stored is validated meanwhile."""
         self.too_large = False
         """Whether its key is known for content that is too large to keep."""
         self.flight: Landing | None = None

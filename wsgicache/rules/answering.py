@@ -25,6 +25,13 @@ def reused_lines(stored: StoredResponse, age: int, told: str | None, policy: Pol
     return lines
 
 
+def with_own(fields: FieldLines, own: FieldLines) -> FieldLines:
+    """*fields* of a stored response with those of one client's *own*, which replace all that have
+    their names (§3.2)."""
+    names = {name.lower() for name, _ in own}
+    return [*(line for line in fields if line[0].lower() not in names), *own]
+
+
 def relayed_fields(response: Response, told: str, policy: Policy) -> FieldLines:
     """The fields of the app's response as they leave: hop-by-hop ones and words to this cache taken
     out, Cache-Status put in, after what caches nearer to the app said there."""

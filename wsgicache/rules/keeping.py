@@ -125,6 +125,9 @@ def _stored_fields(
     """The fields that may be stored (§3.1), and of what every reuse makes anew only Content-Length,
     which says *length*."""
     values, gone = response.values, policy.names.never_stored
+    # Deviation: nor what is about one exchange, where the policy says so.
+    if found := policy.names.beginning_so(values):
+        gone = gone.union(found)
     if "connection" in values:
         gone = gone.union(field_names(values["connection"]) or ())
     # A field list says what must not be sent again without asking the origin (§5.2.2.4, §5.2.2.7).

@@ -46,7 +46,7 @@ def completing(request: Request, stored: StoredResponse) -> WSGIEnvironment | No
     return environ
 
 
-def completed(stored: StoredResponse, response: Response) -> Response | None:
+def completed(stored: StoredResponse, response: Response, policy: Policy) -> Response | None:
     """The whole, as a 200, whose head a 206 with the rest gives (§3.4); None if they do not fit.
 
     Its content is that of *stored* and then that of *response*; its fields are those of *stored*,
@@ -61,7 +61,7 @@ def completed(stored: StoredResponse, response: Response) -> Response | None:
         return None
     if span[2] is not None and span[2] != length:
         return None
-    renewed = updated(stored, response)
+    renewed = updated(stored, response, policy)
     fields = [line for line in renewed.fields if line[0].lower() not in OF_THE_PART]
     return response.instead("200 OK", [*fields, ("Content-Length", str(length))])
 
@@ -104,8 +104,10 @@ def _joined(
         return None  # A store that keeps content elsewhere has each part for itself.
     if held.span is None:
         # The whole is there: the part only brings newer fields.
-        whole = (0, held.length - 1, held.length)
-        return part_or_whole(updated(held, response), held.content, whole, policy, fill)
+        everything = (0, held.length - 1, held.length)
+        return part_or_whole(
+            updated(held, response, policy), held.content, everything, policy, fill
+        )
     (first, last, length), (start, end, whole) = held.span, part.span
     if start > last + 1 or first > end + 1 or (length and whole and length != whole):
         return None
@@ -117,7 +119,7 @@ def _joined(
     if len(content) > policy.max_content:
         return None
     span = (min(first, start), max(last, end), whole or length)
-    return part_or_whole(updated(held, response), content, span, policy, fill)
+    return part_or_whole(updated(held, response, policy), content, span, policy, fill)
 
 
 def part_or_whole(

@@ -8,10 +8,16 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS, WSGI_CREDENTIALS
-from wsgicache.rules.names import FieldNames, environ_keys, names_for
+from wsgicache.rules.names import EXCHANGE_FIELDS, FieldNames, environ_keys, names_for
 from wsgicache.rules.said import Speaking
 from wsgicache.rules.selecting import FORWARDED_FIELDS, SELECTING_FIELDS
 from wsgicache.rules.telling import ALWAYS_TELLING
+
+REQUEST_STATUSES = (
+    401, 406, 407, 408, 411, 412, 413, 414, 415, 416, 417, 421, 422, 425, 426, 431,
+)  # fmt: skip
+"""Status codes that say what is wrong with one request, in what its key does not tell: credentials,
+fields, content, connection (RFC 9110 §15.5)."""
 
 _CACHE_NAME = re.compile(r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*")
 _TARGET_NAME = re.compile(r"[!#$%&'*+\-.^`|~0-9A-Za-z]+")
@@ -48,6 +54,8 @@ class Policy:
     """Patterns (``_ga*``) of cookies that the app never needs: they are taken from its sight."""
     error_lifetime: int | None = 10
     """Most seconds that a status of 400 and above stays fresh (404, 410: as they say)."""
+    unstored_statuses: tuple[int, ...] = REQUEST_STATUSES
+    """Status codes of answers to one request alone, which are never stored."""
     store_partial: bool = False
     """Whether 206 responses, and complete ones to range requests, may be stored (§3.3, §3.4)."""
     store_post: bool = False
@@ -57,6 +65,10 @@ class Policy:
     targets: tuple[str, ...] = ("Wsgicache-Cache-Control",)
     """Targeted fields that speak to this cache, the first valid one wins (RFC 9213 §2.2). The
     first name is our own: it never leaves."""
+    unstored_fields: tuple[str, ...] = EXCHANGE_FIELDS
+    """Response fields about one exchange, not stored; ``X-B3-*`` stands for all that begin so."""
+    update_content_type: bool = False
+    """Whether a 304 or HEAD may change the Content-Type of what is stored (§3.2)."""
     request_directives: bool = True
     """Whether clients' Cache-Control is heeded (§5.2.1)."""
     generate_etags: bool = True
@@ -113,11 +125,11 @@ class Policy:
             raise ValueError(
                 f"Policy(name={self.name!r}): a token that begins with a letter is allowed"
             )
-        for listed in ("targets", "strip", "credentials", "selecting"):
+        for listed in ("targets", "strip", "credentials", "selecting", "unstored_fields"):
             for name in getattr(self, listed):
                 if _TARGET_NAME.fullmatch(name) is None:
                     raise ValueError(f"Policy({listed}=…): {name!r} is no field name")
-        object.__setattr__(self, "names", names_for(self.targets, self.strip))
+        object.__setattr__(self, "names", names_for(self.targets, self.strip, self.unstored_fields))
         credentials = frozenset(environ_keys(self.credentials))
         selecting = environ_keys(self.selecting)
         object.__setattr__(self, "field_credentials", credentials)
@@ -137,9 +149,12 @@ class Policy:
             "public_releases": True,
             "selecting": FORWARDED_FIELDS,
             "error_lifetime": None,
+            "unstored_statuses": (),
             "store_partial": True,
             "store_post": True,
             "normalize_language": True,
+            "unstored_fields": (),
+            "update_content_type": True,
             "targets": ("Wsgicache-Cache-Control", "CDN-Cache-Control"),
         }
         return cls(**{**permissive, **changes})
@@ -147,9 +162,13 @@ class Policy:
 
 _FLAGS = frozenset(
     "store_set_cookie private_cookies public_releases store_partial store_post normalize_language "
+    "update_content_type "
     "request_directives generate_etags collapse debug cache_status x_cache".split()
 )
-_TEXTS = frozenset({"credentials", "selecting", "ignore_cookies", "targets", "exempt", "strip"})
+_TEXTS = frozenset(
+    "credentials selecting ignore_cookies targets exempt strip unstored_fields".split()
+)
+_CODES = frozenset({"unstored_statuses"})
 _NUMBERS = {"heuristic_fraction": 1.0, "collapse_timeout": 3600.0}
 _AT_LEAST = {"max_variants": 1, "max_ranges": 1}
 
@@ -163,6 +182,9 @@ def _checked(name: str, value: object) -> None:
     elif name in _TEXTS:
         kind = "a tuple of str"
         right = isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+    elif name in _CODES:
+        kind = "a tuple of status codes, such as (400, 415),"
+        right = isinstance(value, tuple) and all(type(code) is int for code in value)
     elif name in _NUMBERS:
         kind, right = "a number", isinstance(value, int | float) and not isinstance(value, bool)
         if right and isinstance(value, int | float) and not 0 <= value <= _NUMBERS[name]:

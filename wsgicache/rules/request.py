@@ -22,6 +22,12 @@ SAFE_METHODS = frozenset(
 """Registered methods that change nothing (RFC 9110 §9.2.1, §16.1.1)."""
 
 
+def is_safe(method: str) -> bool:
+    """Whether *method* changes nothing. In another spelling it is another one (RFC 9110 §9.1), but
+    apps take that for the same, or refuse it: who misspells a safe one must not empty anything."""
+    return method in SAFE_METHODS or method.upper() in SAFE_METHODS
+
+
 class Request:
     """What the cache needs to know of a request; everything else stays in the environ.
 

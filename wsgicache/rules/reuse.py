@@ -235,6 +235,15 @@ def may_stand_in(
     return window > 0 and now - stored.generated_at - stored.freshness_lifetime < window
 
 
+def outlasts(stored: StoredResponse, now: float, code: int | None, policy: Policy) -> bool:
+    """Whether *stored* stays although the app answered with the error *code* in the background: it
+    is fresh, or may be served stale for a while, in which errors are discarded (RFC 5861 §3)."""
+    if code is None or code < 500 or policy.debug or stored.no_cache:
+        return False
+    window = 0.0 if stored.must_revalidate else stored.stale_while_revalidate
+    return now - stored.generated_at - stored.freshness_lifetime < window
+
+
 def stood_in(
     request: Request, decision: Decision, now: float, code: int | None, policy: Policy
 ) -> Decision:

@@ -65,6 +65,9 @@ def forbidden(
     #   present, the cache understands the response status code;
     if response.code == 304 or response.code in _NOT_FOR_CACHES:
         return "status"
+    # Deviation: what is wrong with one request is no answer to others, whatever it says.
+    if response.code in policy.unstored_statuses:
+        return "status"
     if response.code == 206 and (not policy.store_partial or content_span(response) is None):
         return "partial"
     if "must-understand" in directives and response.code not in UNDERSTOOD:

@@ -63,7 +63,7 @@ _OF_THE_CONTENT = SET_COOKIE | {
 }
 
 
-def freshened(stored: StoredResponse, response: Response) -> Response | None:
+def freshened(stored: StoredResponse, response: Response, policy: Policy) -> Response | None:
     """*stored* with the fields of a 304 or HEAD about it (§4.3.4, §3.2); None if not about it.
 
     * If the new response contains a strong validator, it identifies the stored response that has
@@ -80,13 +80,16 @@ def freshened(stored: StoredResponse, response: Response) -> Response | None:
     elif response.field("last-modified") not in (None, stored.last_modified):
         return None
     # Deviation: one that names no validator at all is taken to be about what our conditions asked.
-    return updated(stored, response)
+    return updated(stored, response, policy)
 
 
-def updated(stored: StoredResponse, response: Response) -> Response:
+def updated(stored: StoredResponse, response: Response, policy: Policy) -> Response:
     """The stored fields, each replaced where the new response has it (§3.2)."""
     newer = response.values.keys() - _OF_THE_CONTENT - HOP_BY_HOP
     newer -= set(field_names(response.field("connection")) or ())
+    # Deviation: frameworks give a 304 their default Content-Type, which is not that of the content.
+    if not policy.update_content_type:
+        newer.discard("content-type")
     # Without a Date it is dated by its receipt (RFC 9110 §6.6.1): the stored one says nothing more.
     gone = newer | {"date"}
     held = [*stored.fields, *stored.withheld]
