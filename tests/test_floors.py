@@ -26,7 +26,7 @@ FLOORS = """
     rules.said
     rules.policy
     rules.declaring rules.freshness rules.request rules.validators
-    rules.anonymous rules.conditional rules.entries
+    rules.anonymous rules.conditional rules.entries rules.writes
     rules.groups rules.reuse
     rules.storing
     rules.keeping
@@ -38,11 +38,11 @@ FLOORS = """
     controls.control
     controls.decorators controls.routes
     controls.matching controls.static
-    stores
+    stores stores.marks
     stores.net.addresses stores.net.breaker stores.shared.memo stores.shared.names
         stores.shared.nodes
     stores.net.memcached stores.net.redis stores.shared.records
-    stores.memory stores.shared.generations stores.shared.pieces
+    stores.memory stores.shared.generations stores.shared.marks stores.shared.pieces
     stores.shared.store stores.tiered
     stores.cachelib stores.memcached
     stores.urls
@@ -208,6 +208,7 @@ def test_rules_load_nothing_else() -> None:
 # ── what the comments cite ───────────────────────────────────────────────────────────────────────
 
 SECTIONS = {
+    "6265": "5 5.1 5.2 5.3 5.4",
     "9111": """
         1 1.1 1.2 1.2.1 1.2.2 2 3 3.1 3.2 3.3 3.4 3.5 4 4.1 4.2 4.2.1 4.2.2 4.2.3 4.2.4 4.3 4.3.1
         4.3.2 4.3.3 4.3.4 4.3.5 4.4 5 5.1 5.2 5.2.1 5.2.1.1 5.2.1.2 5.2.1.3 5.2.1.4 5.2.1.5 5.2.1.6

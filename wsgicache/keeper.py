@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from wsgicache.reporting import Reporter
 from wsgicache.rules import entries, keeping, partial, storing, validation
 from wsgicache.rules.declaring import Declared
+from wsgicache.rules.fields import nominated_keys
 from wsgicache.rules.groups import invalidated_groups, invalidated_keys, origin_of
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, Fill, StoredResponse
@@ -19,7 +20,12 @@ from wsgicache.rules.names import SET_COOKIE
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
-from wsgicache.stores import Grouping, SharedStore, Store
+from wsgicache.rules.writes import written
+from wsgicache.stores import Grouping, Marking, SharedStore, Store
+from wsgicache.stores.marks import Marks
+
+_NO_MARK = "-"
+"""What stands for a mark where the store tells none."""
 
 
 class Keeper:
@@ -30,6 +36,7 @@ class Keeper:
         self._policy = policy
         self._report = report
         self._grouping = store if isinstance(store, Grouping) else None
+        self._marking: Marking | Marks = store if isinstance(store, Marking) else Marks()
 
     def entry(self, request: Request) -> CacheEntry | None:
         """The entry under the key of *request*, or None where there is none or the store fails."""
@@ -39,18 +46,53 @@ class Keeper:
             self._report("store", "looking up in the store failed: the app answers")
             return None
 
-    def fill(self, key: Key, entry: CacheEntry | None, now: float) -> Fill:
-        """From when on a response asked for at *now* may fill *key*, under which there is *entry*:
-        what is emptied or purged after that is not filled by it."""
+    def fill(self, request: Request, entry: CacheEntry | None, now: float) -> Fill:
+        """From when on a response that *request* asks for at *now* may fill its key, under which
+        there is *entry*: what is emptied or purged after that is not filled by it. The mark of its
+        cookies is noted, too."""
+        if self._policy.read_your_writes and "HTTP_COOKIE" in request.environ:
+            self.note_mark(request)
         emptied_at = NEVER if entry is None else entry.emptied_at
         began = max(now, emptied_at)
         if self._grouping is None:
             return Fill(began, emptied_at)
         try:
-            return Fill(began, emptied_at, self._grouping.generation(key))
+            return Fill(began, emptied_at, self._grouping.generation(request.key))
         except Exception:
             self._report("store", "the store tells no generation: nothing is kept")
             return Fill(began, emptied_at, -1)
+
+    def note_mark(self, request: Request) -> None:
+        """Note the mark of the cookies of *request*, or one that nothing has if the store fails."""
+        try:
+            request.mark = self._marking.mark(request.environ["HTTP_COOKIE"])
+        except Exception:
+            self._report("store", "the store tells no mark of cookies: nothing is kept for them")
+            request.mark = _NO_MARK
+
+    def _is_markable(self, request: Request, response: Response) -> bool:
+        """Whether *response* can be kept until the cookies of *request* write, if they select
+        it."""
+        named = nominated_keys(response.field("vary") or "")
+        if not entries.is_marked(request, named, self._policy):
+            return True
+        if not request.mark:
+            try:
+                request.mark = self._marking.first_mark(request.environ["HTTP_COOKIE"])
+            except Exception:
+                self._report("store", "the store takes no mark of cookies: nothing is kept")
+        return request.mark not in ("", _NO_MARK)
+
+    def end_marks(self, cookies: Sequence[str], response: Response) -> None:
+        """End what was stored for *cookies*, those of an unsafe request that succeeded with this
+        *response* (Policy.read_your_writes)."""
+        if not self._policy.read_your_writes:
+            return
+        for value in written(cookies, response):
+            try:
+                self._marking.end_mark(value)
+            except Exception:
+                self._report("store", "what is stored for the cookies of a write stays")
 
     def emptied_since(self, request: Request, fill: Fill) -> bool:
         """Whether the key of *request* was emptied after *fill* began, or anything purged that it
@@ -80,6 +122,8 @@ class Keeper:
             return False
         if not content and isinstance(response, Declared) and response.inherited:
             return False  # An empty page is a mistake more often than not.
+        if request.mark is not None and not self._is_markable(request, response):
+            return False
         try:
             if response.code == 206:
                 change = partial.combining(request, response, content, self._policy, fill)
@@ -139,7 +183,9 @@ class Keeper:
         fresh.kept = stored.kept
         if stored.groups and not fresh.groups:
             fresh.groups, fresh.weight = stored.groups, 0  # named by fields that did not leave
-        if why_not is None:
+        if why_not is None and not self._is_markable(request, renewed):
+            self.drop(request)
+        elif why_not is None:
             change = validation.freshening(request, stored, renewed, fresh, self._policy, fill)
             self.update(request.key, change)
         elif not personal:

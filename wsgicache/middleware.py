@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from wsgicache.arguments import has_methods
-from wsgicache.bodies import Write, close
+from wsgicache.bodies import close
 from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.controls.matching import Routes
 from wsgicache.controls.routes import Route
 from wsgicache.keeper import Keeper
-from wsgicache.origin.background import Background, Runner, described
+from wsgicache.origin.background import Background, Runner, described, to_nobody
 from wsgicache.origin.bypass import Bypass
 from wsgicache.origin.exchange import Origin
 from wsgicache.origin.forward import Forward, Reuse
@@ -26,7 +27,7 @@ from wsgicache.rules.keys import Key
 from wsgicache.rules.model import URI_MISS, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request, is_safe, read
-from wsgicache.rules.reuse import decide, forwarded, may_collapse, select
+from wsgicache.rules.reuse import UNMARKED, decide, forwarded, may_collapse, select
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.switch import OffFile, off_at_start
 
@@ -79,6 +80,7 @@ class CacheMiddleware:
         self._origin = Origin(
             app, self._keeper, self._routes, self.policy, self.clock, self._report
         )
+        self._bypass = partial(Bypass, self._origin)
         self._turns = Turns(self._origin)
         self._flights = self._turns.flights
         self._background = Background(self._validate, runner, self.clock, self._report, self.policy)
@@ -96,7 +98,7 @@ class CacheMiddleware:
                 return self._write_through(environ, method, start_response)
             # What is changed meanwhile must not come back when the cache does.
             told, unsafe = "fwd=bypass; detail=off", not is_safe(method)
-            return self._pass_through(environ, start_response, told, unsafe=unsafe, whole=True)
+            return self._bypass(environ, start_response, told, unsafe=unsafe, whole=True).ask()
         if method != "GET" and method != "HEAD":
             return self._write_through(environ, method, start_response)
         try:
@@ -107,7 +109,7 @@ class CacheMiddleware:
         if isinstance(request, str):
             told = f"fwd=bypass; detail={request}"
             whole = request == "bypass"
-            return self._pass_through(environ, start_response, told, whole=whole)
+            return self._bypass(environ, start_response, told, whole=whole).ask()
         now = self.clock.now()
         try:
             entry = self.store.get(request.key)
@@ -119,16 +121,27 @@ class CacheMiddleware:
         if decision.forward is None:
             if entry is None or not decision.background:
                 return self._serve(request, decision, now, start_response)
-            validating = self._routes.lets_nobody_ask(request, entry) and self._background.start(
-                request, entry, decision
-            )
-            if validating or decision.is_fresh(now):
-                return self._serve(request, decision, now, start_response)
-            decision = forwarded(request, replace(decision, forward="stale", background=False))
+            decision = self._look_closer(request, entry, decision, now)
             if decision.forward is None:
                 return self._serve(request, decision, now, start_response)
         trip = self._trip(request, decision, entry, now)
         return self._forward(trip, start_response)
+
+    def _look_closer(
+        self, request: Request, entry: CacheEntry, decision: Decision, now: float
+    ) -> Decision:
+        """Whether to serve after all: cookies may have written, a validation may have to start."""
+        if decision.detail == UNMARKED:
+            self._keeper.note_mark(request)
+            decision = decide(request, entry, now, self.policy)
+            if not decision.background:
+                return decision
+        validating = self._routes.lets_nobody_ask(request, entry) and self._background.start(
+            request, entry, decision
+        )
+        if validating or decision.is_fresh(now):
+            return decision
+        return forwarded(request, replace(decision, forward="stale", background=False))
 
     # ── 4 serve ────────────────────────────────────────────────────────────────────────────────
 
@@ -193,7 +206,7 @@ class CacheMiddleware:
     ) -> Trip:
         """The way to the app of a *request* for which *entry* was found at *now*."""
         trip = Trip(request, decision)
-        trip.begin(entry, now, self._keeper.fill(request.key, entry, now))
+        trip.begin(entry, now, self._keeper.fill(request, entry, now))
         return trip
 
     def _forward(self, trip: Trip, start_response: StartResponse) -> Iterable[bytes]:
@@ -226,9 +239,9 @@ class CacheMiddleware:
         """Forward an uncacheable method; a success invalidates what it changed (§4, §4.4)."""
         if self._routes.are_early and self._routes.matching(environ).early.exempt:
             told, unsafe = "fwd=bypass; detail=exempt", not is_safe(method)
-            return self._pass_through(environ, start_response, told, unsafe=unsafe)
+            return self._bypass(environ, start_response, told, unsafe=unsafe).ask()
         if is_safe(method):
-            return self._pass_through(environ, start_response, "fwd=method")
+            return self._bypass(environ, start_response, "fwd=method").ask()
         if method == "PURGE" and self._purge_token is not None:
             return answer_purge(
                 self._purging, self._purge_token, self._report, environ, start_response
@@ -243,20 +256,7 @@ class CacheMiddleware:
                 entry = self._keeper.entry(request)
                 trip = self._trip(request, Decision("method"), entry, self.clock.now())
                 return self._forward(trip, start_response)
-        return self._pass_through(environ, start_response, "fwd=method", unsafe=True)
-
-    def _pass_through(
-        self,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-        told: str,
-        *,
-        unsafe: bool = False,
-        whole: bool = False,
-    ) -> Iterable[bytes]:
-        """Let the app answer, past the cache; an *unsafe* request may change what that holds."""
-        bypass = Bypass(self._origin, environ, start_response, told, unsafe=unsafe, whole=whole)
-        return bypass.ask()
+        return self._bypass(environ, start_response, "fwd=method", unsafe=True).ask()
 
     # ── background validation (RFC 5861 §3) ────────────────────────────────────────────────────
 
@@ -274,7 +274,7 @@ class CacheMiddleware:
             stored = None if entry is None else select(request, entry, self.policy)
             trip = self._trip(request, Decision("stale", stored), entry, now)
             trip.background = True
-            body = self._forward(trip, _to_nobody)
+            body = self._forward(trip, to_nobody)
             try:
                 for _ in body:
                     pass
@@ -314,7 +314,3 @@ class CacheMiddleware:
         scheme, host, path, query = key
         target = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
         return self._routes.key({**target, "PATH_INFO": path, "QUERY_STRING": query}) or key
-
-
-def _to_nobody(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
-    return lambda data: None

@@ -41,6 +41,7 @@ class Shelf:
 
     name = "a dict"
     limit = 1_000_000
+    atomic = True
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}

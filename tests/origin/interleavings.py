@@ -101,7 +101,7 @@ class Memory(MemoryStore):
 class Bytes:
     """A node in memory; others may go on before each round trip."""
 
-    name, limit = "bytes", 1_000_000
+    name, limit, atomic = "bytes", 1_000_000, True
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns

@@ -160,6 +160,7 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
         "credentials",
         "public_releases",
         "selecting",
+        "read_your_writes",
         "error_lifetime",
         "unstored_statuses",
         "store_partial",

@@ -16,7 +16,7 @@ from wsgicache.rules.declaring import Sources, declared
 from wsgicache.rules.keys import Key, canonical_host, target_key
 from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.request import Request, read
+from wsgicache.rules.request import Request, read, without_ignored_cookies
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import Said, Speaking, forbidding
 
@@ -219,6 +219,18 @@ class Routes:
         if self.are_early:
             environ = self.matching(environ, "GET").early.trimmed(environ)
         return target_key(environ)
+
+    def cookies(self, environ: WSGIEnvironment) -> list[str]:
+        """The Cookie values that what was stored for the client of *environ* may be filed under:
+        what the policy leaves of them, and each route that names cookies."""
+        if "HTTP_COOKIE" not in environ:
+            return []
+        own: WSGIEnvironment = {"HTTP_COOKIE": environ["HTTP_COOKIE"]}
+        seen = [own]
+        seen += [with_cookies(own, one.cookies) for one in self._routes if one.cookies is not None]
+        if ignored := self._policy.ignore_cookies:
+            seen = [without_ignored_cookies(one, ignored) for one in seen if one]
+        return [one["HTTP_COOKIE"] for one in seen if one]
 
     # ── Of a response ──────────────────────────────────────────────────────────────────────────
 

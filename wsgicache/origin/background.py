@@ -17,15 +17,16 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from io import BytesIO
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from wsgicache import forks
+from wsgicache.bodies import Write
 from wsgicache.clock import Clock
 from wsgicache.reporting import Reporter, log
 from wsgicache.rules.anonymous import background_environ
 from wsgicache.rules.keys import url_of
-from wsgicache.rules.model import NEVER, CacheEntry, Decision
+from wsgicache.rules.model import NEVER, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 
@@ -101,6 +102,11 @@ def described(url: str, fields: Mapping[str, str], mount: str) -> WSGIEnvironmen
         key = name if name in _AS_THEY_ARE else f"HTTP_{name.upper().replace('-', '_')}"
         environ[key] = value
     return environ
+
+
+def to_nobody(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
+    """The start_response of a request whose answer goes to no client."""
+    return lambda data: None
 
 
 _LONGEST = 30.0

@@ -35,7 +35,9 @@ class Bypass(Exchange):
         whole: bool = False,
     ) -> None:
         self._matching = origin.routes.matching(environ)
+        self._unsafe = unsafe
         self._changed = _filed_under(origin, environ) if unsafe else None
+        self._cookies = origin.routes.cookies(environ) if unsafe else []
         if not whole:
             environ = self._matching.early.trimmed(environ)
         super().__init__(origin, environ, start_response, told)
@@ -59,8 +61,10 @@ class Bypass(Exchange):
     def relay(self, response: Response) -> Write:
         """Empty what the response says is changed, before its first byte is out, and pass it on."""
         self.relayed = True
-        if self._changed is not None and 200 <= response.code < 400:
-            self.origin.keeper.invalidate(self._changed, response, self.origin.clock.now())
+        if self._unsafe and 200 <= response.code < 400:
+            self.origin.keeper.end_marks(self._cookies, response)
+            if self._changed is not None:
+                self.origin.keeper.invalidate(self._changed, response, self.origin.clock.now())
         self.controls.late = self.too_late
         return self._send(response, relayed_fields(response, self.told, self.origin.policy))
 

@@ -238,8 +238,9 @@ class Forward(Exchange):
         if request.method != "POST" or not 200 <= response.code < 400:
             return None
         overtaken = keeper.emptied_since(request, trip.fill)
+        keeper.end_marks(self.origin.routes.cookies(self.asked), response)
         emptied_at = keeper.invalidate(request.key, response, self.origin.clock.now())
-        trip.begin(None, emptied_at, keeper.fill(request.key, None, emptied_at))
+        trip.begin(None, emptied_at, keeper.fill(request, None, emptied_at))
         return "changed" if overtaken else None
 
     def _refusal(self, response: Response) -> str | None:

@@ -76,7 +76,7 @@ class Turns:
         """Look up and decide anew, for a request that has waited for what had that *outcome*."""
         now, request = self._clock.now(), trip.request
         entry = self._keeper.entry(request)
-        trip.begin(entry, now, self._keeper.fill(request.key, entry, now))
+        trip.begin(entry, now, self._keeper.fill(request, entry, now))
         if outcome == "kept":
             request.directives = after_waiting(request.directives)
         return decide_again(request, entry, now, self._policy)

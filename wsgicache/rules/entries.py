@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from wsgicache.rules.fields import nominated_keys
 from wsgicache.rules.keys import Selector, Values, digested, selecting_value
-from wsgicache.rules.model import ANY_TIME, EMPTY, IMPLIED, UNAGED, CacheEntry, Fill, StoredResponse
+from wsgicache.rules.model import (
+    ANY_TIME,
+    EMPTY,
+    IMPLIED,
+    NEVER,
+    UNAGED,
+    CacheEntry,
+    Fill,
+    StoredResponse,
+)
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
@@ -32,6 +41,8 @@ def adding(
     knew, what was stored without knowing them goes: it could stand for anything.
     """
     named = nominated_keys(response.field("vary") or "")
+    if request.mark and is_marked(request, named, policy):
+        stored.mark, stored.plain_until = request.mark, NEVER
 
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY
@@ -53,6 +64,12 @@ def adding(
         return CacheEntry(nominated, responses, known.emptied_at, known.salt)
 
     return change
+
+
+def is_marked(request: Request, named: Sequence[str], policy: Policy) -> bool:
+    """Whether the cookies of *request* select its response, whose Vary named these keys: then that
+    answers only until they write (Policy.read_your_writes)."""
+    return "HTTP_COOKIE" in named and policy.read_your_writes and "HTTP_COOKIE" in request.environ
 
 
 @lru_cache(maxsize=256)

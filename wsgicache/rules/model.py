@@ -110,6 +110,9 @@ class StoredResponse:
     """The groups of its origin that it belongs to (RFC 9875), as the app named them."""
     born: int = 0
     """The store's generation when it was asked for."""
+    mark: str = ""
+    """Where Cookie selects it: the mark of its cookies when it was asked for. It answers while they
+    have the same one."""
     kept: tuple[str, int] | None = None
     """Where a store keeps content that is not at hand: a name and the bytes of one piece."""
     plain_until: float = field(init=False)
@@ -130,7 +133,7 @@ class StoredResponse:
         return self.weight
 
     def __post_init__(self) -> None:
-        plain = self.span is None and not self.no_cache
+        plain = self.span is None and not self.no_cache and not self.mark
         self.plain_until = self.generated_at + self.refresh_age if plain else NEVER
 
 

@@ -50,6 +50,8 @@ class Policy:
     """Whether public and must-revalidate release an answer to a request with credentials (§3.5)."""
     selecting: Sequence[str] = SELECTING_FIELDS
     """Request fields that select among responses, whether Vary names them or not (§4.1)."""
+    read_your_writes: bool = True
+    """Whether a successful unsafe request ends what Vary: Cookie stored for its cookies."""
     ignore_cookies: tuple[str, ...] = ()
     """Patterns (``_ga*``) of cookies that the app never needs: they are taken from its sight."""
     error_lifetime: int | None = 10
@@ -148,6 +150,7 @@ class Policy:
             "credentials": (),
             "public_releases": True,
             "selecting": FORWARDED_FIELDS,
+            "read_your_writes": False,
             "error_lifetime": None,
             "unstored_statuses": (),
             "store_partial": True,
@@ -162,7 +165,7 @@ class Policy:
 
 _FLAGS = frozenset(
     "store_set_cookie private_cookies public_releases store_partial store_post normalize_language "
-    "update_content_type "
+    "update_content_type read_your_writes "
     "request_directives generate_etags collapse debug cache_status x_cache".split()
 )
 _TEXTS = frozenset(

@@ -50,6 +50,9 @@ class Request:
     """Whether it carries credentials, in a field or in what an outer layer says of its user."""
     conditional: bool = False
     """Whether it has a precondition or a range that a cache evaluates (RFC 9110 §13, §14)."""
+    mark: str | None = None
+    """The mark that the store has for its cookies, once that was asked for; nothing: there is none
+    (`stores.marks`)."""
     collapses: bool = True
     """Whether it may wait for another request to the same key, and others for it."""
 

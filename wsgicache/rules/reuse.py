@@ -47,6 +47,11 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
     ):
         return selected
     age = now - stored.generated_at
+    # Beyond the RFC: nor is it from before the last write with the same cookies.
+    if stored.mark and policy.read_your_writes and stored.mark != request.mark:
+        if request.mark is None:
+            return Decision(None, stored, background=True, detail=UNMARKED)
+        return forwarded(request, VARY_MISS)
     # Deviation: §3.5 restricts storing; here a request with credentials is also answered only
     # by what the app released for all.
     if request.identified and not stored.shareable:
@@ -68,6 +73,10 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
         return selected
     return _ending(stored, age)
 
+
+UNMARKED = "unmarked"
+"""The detail of a decision that holds only if the store has the same mark for the cookies: it has
+to be asked for (`Keeper.note_mark`), and decided again."""
 
 _MOST_SEEN, _SEEN_OF_EACH, _LONGEST_SEEN = 64, 2, 512
 """How many presentations an entry remembers, how many for each of its responses, and of how many

@@ -98,6 +98,20 @@ class SharedStore(Grouping, Protocol):
 
 
 @runtime_checkable
+class Marking(Store, Protocol):
+    """A store that has marks of cookies (`stores.marks`). For others each process has its own."""
+
+    def mark(self, cookies: str) -> str:
+        """The mark of *cookies*, the value of a Cookie field; nothing where they have none."""
+
+    def first_mark(self, cookies: str) -> str:
+        """A mark for *cookies* that have had none so far; nothing where they have one meanwhile."""
+
+    def end_mark(self, cookies: str) -> None:
+        """Give *cookies* another mark, one that nothing ever had."""
+
+
+@runtime_checkable
 class Listing(Store, Protocol):
     """A store that can tell what it holds."""
 

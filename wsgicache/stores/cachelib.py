@@ -123,6 +123,8 @@ class _Node:
     """A cache that gets and sets. One process changes a value under a lock; of several, the last
     one wins."""
 
+    atomic = False
+
     def __init__(self, cache: Any, limit: int, name: str | None = None) -> None:
         self.name = name or type(cache).__name__
         self.limit = limit
@@ -202,6 +204,7 @@ def _regular(path: str, mode: str) -> IO[bytes]:
 class _RedisNode(_Node):
     """Redis, or what speaks like it: a script replaces a value, if it is the one that was read."""
 
+    atomic = True
     # Records begin with their digest, so their first bytes tell them apart.
     _VERSION = 32
     _SWAP = """

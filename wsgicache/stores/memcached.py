@@ -159,6 +159,8 @@ def _weight(error: BaseException) -> int | None:
 class _Node:
     """One memcached server."""
 
+    atomic = True
+
     def __init__(self, template: Client, timeout: float, idle: int, limit: int) -> None:
         server = template.server
         self.name = server if isinstance(server, str) else f"{server[0]}:{server[1]}"

@@ -16,6 +16,7 @@ from wsgicache.rules.entries import Change
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
+from wsgicache.stores.marks import Marks
 
 _NODE_BYTES = 900
 """A node, its key and their places in tables, beside what is counted by length."""
@@ -79,6 +80,7 @@ class MemoryStore:
         self._grouped = ALWAYS
         """For groups of which nothing else is known: the newest that was forgotten."""
         self._fills = 0
+        self._marks = Marks()
         self._lock = threading.Lock()
         _stores.add(self)
 
@@ -171,6 +173,18 @@ class MemoryStore:
         with self._lock:
             self._generation += 1
             self._fills = self._generation
+
+    def mark(self, cookies: str) -> str:
+        """The mark of *cookies*."""
+        return self._marks.mark(cookies)
+
+    def first_mark(self, cookies: str) -> str:
+        """The mark of *cookies*, which have one always."""
+        return self._marks.mark(cookies)
+
+    def end_mark(self, cookies: str) -> None:
+        """Give *cookies* another mark."""
+        self._marks.end_mark(cookies)
 
     def keys(self, prefix: Key) -> list[Key]:
         """The keys with the scheme and host of *prefix* whose path begins with its path."""

@@ -9,7 +9,8 @@ from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
-from wsgicache.stores import Listing, SharedStore, StoreError
+from wsgicache.stores import Listing, Marking, SharedStore, StoreError
+from wsgicache.stores.marks import MOST
 from wsgicache.stores.memory import MemoryStore
 
 
@@ -47,6 +48,8 @@ class TieredStore:
         self._now = (SYSTEM_CLOCK if clock is None else clock).now
         self._cleared_at = NEVER
         self._changes = 0
+        self._marks: dict[int, tuple[str, float]] = {}
+        """Marks of cookies as they were read, and when."""
 
     def get(self, key: Key) -> CacheEntry | None:
         """The entry under *key*, as it was not longer ago than `seconds`, or None."""
@@ -94,6 +97,39 @@ class TieredStore:
     def refuse_fills(self) -> None:
         """Begin a generation of the shared store, and keep nothing that was born earlier."""
         self.shared.refuse_fills()
+
+    def mark(self, cookies: str) -> str:
+        """The mark of *cookies*, as it was not longer ago than `seconds`."""
+        if not isinstance(self.shared, Marking):
+            return self.near.mark(cookies)
+        now, changes, marks = self._now(), self._changes, self._marks
+        known = marks.get(hash(cookies))
+        if known is not None and now - self.seconds < known[1]:
+            return known[0]
+        mark = self.shared.mark(cookies)
+        if len(marks) >= MOST:
+            self._marks = marks = {}
+        if mark and self._changes == changes:
+            # A change of this process takes the whole table away.
+            marks[hash(cookies)] = mark, now
+        return mark
+
+    def first_mark(self, cookies: str) -> str:
+        """A mark for *cookies* that have had none so far; nothing where they have one meanwhile."""
+        if not isinstance(self.shared, Marking):
+            return self.near.mark(cookies)
+        return self.shared.first_mark(cookies)
+
+    def end_mark(self, cookies: str) -> None:
+        """Give *cookies* another mark in the shared store."""
+        if not isinstance(self.shared, Marking):
+            self.near.end_mark(cookies)
+            return
+        try:
+            self.shared.end_mark(cookies)
+        finally:
+            self._changes += 1
+            self._marks = {}
 
     def lease(self, key: Key, token: str, seconds: float) -> bool:
         """Whether *token* now holds the right to fill *key*, for at most *seconds*."""

@@ -19,7 +19,7 @@ FORMAT = "2"
 or removes what another has stored."""
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-KINDS = ("entry", "piece", "group", "state", "lease")
+KINDS = ("entry", "piece", "group", "state", "lease", "mark")
 
 
 class Name(NamedTuple):

@@ -19,6 +19,8 @@ class Node(Protocol):
     """For people."""
     limit: int
     """Bytes that one value may have."""
+    atomic: bool
+    """Whether `swap` is one step for all processes that use the place."""
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
         """What is kept under *names*, in one round trip where that can be."""

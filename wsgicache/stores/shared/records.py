@@ -137,6 +137,8 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
         said["kept"] = stored.kept
         if stored.withheld:
             said["withheld"] = stored.withheld
+        if stored.mark:
+            said["mark"] = stored.mark
         if stored.content is not None:
             said["kept"] = None
             contents.append(stored.content)
@@ -198,6 +200,7 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
     ]
     groups = tuple(said.pop("groups"))
     withheld = [(name, value) for name, value in said.pop("withheld", ())]
+    mark = said.pop("mark", "")
     names = "".join([f"{name}\n" for name, _ in (*fields, *not_modified, *withheld)])
     texts = [text for line in fields for text in line]
     texts += [text for line in withheld for text in line]
@@ -209,6 +212,7 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         or _FIELD_TEXT.fullmatch("".join(texts)) is None
         or _STATUS.fullmatch(said["status"]) is None
         or not _CONDITIONS.issuperset([key for key, _ in validators])
+        or type(mark) is not str
         or said["length"] < 0
         or (said["length"] > 0 and said["status"].startswith(_EMPTY))
         or (content is not None and len(content) != said["length"])
@@ -226,6 +230,7 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         validators=validators,
         groups=groups,
         withheld=withheld,
+        mark=mark,
         span=span,
         kept=kept,
         **said,

@@ -19,6 +19,7 @@ from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 from wsgicache.stores import StoreError
 from wsgicache.stores.shared.generations import Generations, State
+from wsgicache.stores.shared.marks import SharedMarks
 from wsgicache.stores.shared.memo import Memo
 from wsgicache.stores.shared.names import Name, Names, key_of_echo
 from wsgicache.stores.shared.nodes import LONGEST, Node, Times
@@ -64,6 +65,7 @@ class PackedStore:
         how = self._names, self._times, generation_seconds, self._secret, self._odd
         self._nodes = {node.name: Generations(node, *how) for node in nodes}
         self._contents = Contents(route, self._names, self._secret, self._odd)
+        self._marks = SharedMarks(route, self._names, self._secret, self._odd)
         self._memo = Memo()
 
     @property
@@ -189,6 +191,20 @@ class PackedStore:
                 failed.append(str(error))
         if failed:
             raise StoreError(f"not reached: {'; '.join(failed)}")
+
+    # ── marks of cookies ───────────────────────────────────────────────────────────────────────
+
+    def mark(self, cookies: str) -> str:
+        """The mark of *cookies*; nothing where they have none."""
+        return self._marks.mark(cookies)
+
+    def first_mark(self, cookies: str) -> str:
+        """A mark for *cookies* that have had none so far; nothing where they have one meanwhile."""
+        return self._marks.first_mark(cookies)
+
+    def end_mark(self, cookies: str) -> None:
+        """Give *cookies* another mark. Raises where their node cannot be asked."""
+        self._marks.end_mark(cookies)
 
     # ── leases ─────────────────────────────────────────────────────────────────────────────────
 
