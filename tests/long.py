@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests import test_bodies as wsgi
+from tests.apps.playing import ROWS as APP_ROWS
 from tests.attacks import test_keys as keys
 from tests.attacks import test_resources as resources
 from tests.bodies import FRESH, STREAM
@@ -158,6 +159,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "closes": (closes, 100_000),
     "large": (large, 10),
     "served": (served, 10_000),
+    **APP_ROWS,
     **FAULT_ROWS,
     **ORDER_ROWS,
     **THREAD_ROWS,
