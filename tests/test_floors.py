@@ -32,7 +32,7 @@ FLOORS = """
     rules.keeping
     rules.answering rules.validation
     rules.partial
-    bodies forks switch
+    bodies forks frameworks switch
     clock
     arguments reporting
     controls.control

@@ -12,6 +12,7 @@ from wsgicache.bodies import close
 from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.controls.matching import Routes
 from wsgicache.controls.routes import Route
+from wsgicache.frameworks import with_their_names
 from wsgicache.keeper import Keeper
 from wsgicache.origin.background import Background, Runner, described, to_nobody
 from wsgicache.origin.bypass import Bypass
@@ -68,7 +69,7 @@ class CacheMiddleware:
             raise TypeError(f"runner must be a callable that takes a Job, got {runner!r}")
         self.app = app
         self.store: Store = MemoryStore() if store is None else store
-        self.policy = Policy() if policy is None else policy
+        self.policy = with_their_names(Policy() if policy is None else policy)
         self.clock: Clock = SYSTEM_CLOCK if clock is None else clock
         self.enabled = not off_at_start()
         """Set to False, every request passes by the cache until it is True again."""

@@ -12,10 +12,6 @@ from tests.apps.crowd import KINDS, SITES
 from tests.apps.playing import played
 
 ALONE, TOGETHER = 1200, 400
-PENDING: dict[tuple[str, str], str] = {
-    ("django", "language"): "the cookie by which LocaleMiddleware chooses does not select",
-}
-"""What the cache still gets wrong, by site and kind."""
 
 
 @cache
@@ -29,20 +25,8 @@ def test_without_a_cache_the_oracle_finds_nothing(site: str) -> None:
     assert played(site, TOGETHER, "--bare")["wrong"] == {}
 
 
-@pytest.mark.parametrize(
-    ("site", "kind"),
-    [
-        pytest.param(
-            site,
-            kind,
-            marks=pytest.mark.xfail(strict=True, reason=PENDING[site, kind])
-            if (site, kind) in PENDING
-            else (),
-        )
-        for site in SITES
-        for kind in KINDS
-    ],
-)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("site", SITES)
 def test_one_after_the_other_users_get_what_is_theirs(site: str, kind: str) -> None:
     first = alone(site)["first"].get(kind)
     assert first is None, json.dumps(first, indent=1)
@@ -52,5 +36,4 @@ def test_one_after_the_other_users_get_what_is_theirs(site: str, kind: str) -> N
 def test_together_users_get_what_is_theirs(site: str) -> None:
     result = played(site, TOGETHER)
     assert result["outcomes"]["hit"] > TOGETHER / 20
-    wrong = {kind: one for kind, one in result["first"].items() if (site, kind) not in PENDING}
-    assert wrong == {}, json.dumps(wrong, indent=1)
+    assert result["first"] == {}, json.dumps(result["first"], indent=1)

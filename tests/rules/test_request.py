@@ -184,3 +184,36 @@ def test_the_servers_environ_keeps_its_cookies() -> None:
 )
 def test_is_safe(method: str, safe: bool) -> None:
     assert is_safe(method) is safe
+
+
+# ── cookies that choose a language ───────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("cookie", "policy", "selects"),
+    [
+        ("django_language=de", SAFE, ("django_language=de",)),
+        ("sid=1; django_language=de; a=b", SAFE, ("django_language=de",)),
+        (
+            "django_language=de; django_language=fr",
+            SAFE,
+            ("django_language=de", "django_language=fr"),
+        ),
+        ("my_django_language=de", SAFE, None),
+        ("sid=django_language=de", SAFE, None),
+        ("lang=de", Policy(language_cookies=("lang",)), ("lang=de",)),
+        ("django_language=de", Policy(ignore_cookies=("django_*",)), None),
+        ("django_language=de", RFC, None),
+    ],
+)
+def test_a_cookie_that_chooses_the_language_selects(
+    cookie: str, policy: Policy, selects: tuple[str, ...] | None
+) -> None:
+    assert asked(cookie=cookie, policy=policy).forwarded == selects
+
+
+def test_what_a_proxy_forwards_selects_beside_the_language() -> None:
+    one = asked(cookie="django_language=de", x_forwarded_host="a")
+    other = asked(cookie="django_language=fr", x_forwarded_host="a")
+    assert one.forwarded != other.forwarded
+    assert one.forwarded != asked(cookie="django_language=de", x_forwarded_host="b").forwarded

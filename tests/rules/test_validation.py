@@ -17,7 +17,7 @@ from wsgicache.rules.groups import invalidated_keys
 from wsgicache.rules.keeping import store
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, StoredResponse
-from wsgicache.rules.request import Request
+from wsgicache.rules.request import Request, read
 from wsgicache.rules.validation import (
     fetching,
     freshened,
@@ -98,6 +98,16 @@ def in_background(request: Request, nominated: tuple[str, ...] = ()) -> Environ:
     environ = background_environ(request, nominated, {"LANG": "C"}, SAFE)
     assert environ is not None
     return environ
+
+
+def test_a_background_request_has_the_cookie_that_chose_the_language_and_no_other() -> None:
+    request = asked(cookie="sid=alice; django_language=de")
+    environ = background_environ(request, (), {}, SAFE)
+    assert environ is not None
+    assert environ["HTTP_COOKIE"] == "django_language=de"
+    again = read(environ, "GET", SAFE)
+    assert isinstance(again, Request)
+    assert again.forwarded == request.forwarded
 
 
 def test_q4_a_background_request_is_nobodys() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
+from wsgicache.rules.selecting import cookies_named
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -53,7 +54,8 @@ def background_environ(
     """An environ of its own for a validation that outlives *request* (RFC 5861 §3).
 
     It asks as nobody in particular. Of the request's fields it has those about the target, and
-    those that Vary nominates: any other may say who asks. So may what something outside has put
+    those that Vary nominates, and of its cookies those that choose a language: any other may say
+    who asks. So may what something outside has put
     into the environ; where the client showed who he is, there is no telling, and the result is
     None. Otherwise plain values stay, for the app may depend on them, as do those of *process*,
     the environment that some servers copy; a server's sockets and callables do not.
@@ -71,6 +73,10 @@ def background_environ(
         elif known and not key.startswith(_OF_THE_SERVER) and process.get(key) != value:
             return None
         environ[key] = value
+    if "HTTP_COOKIE" in given and "HTTP_COOKIE" not in environ:
+        chosen = cookies_named(given["HTTP_COOKIE"], policy.language_cookies)
+        if chosen:
+            environ["HTTP_COOKIE"] = "; ".join(chosen)
     environ["REMOTE_ADDR"] = "127.0.0.1"
     if "HTTP_FORWARDED" in environ and "HTTP_FORWARDED" not in nominated:
         forwarded = _WHO.sub("", environ.pop("HTTP_FORWARDED")).strip(" \t;,")

@@ -52,6 +52,9 @@ class Policy:
     """Request fields that select among responses, whether Vary names them or not (§4.1)."""
     read_your_writes: bool = True
     """Whether a successful unsafe request ends what Vary: Cookie stored for its cookies."""
+    language_cookies: tuple[str, ...] = ("django_language",)
+    """Cookies by which a framework chooses the language: their values select, whether Vary names
+    Cookie or not (§4.1)."""
     ignore_cookies: tuple[str, ...] = ()
     """Patterns (``_ga*``) of cookies that the app never needs: they are taken from its sight."""
     error_lifetime: int | None = 10
@@ -150,6 +153,7 @@ class Policy:
             "credentials": (),
             "public_releases": True,
             "selecting": FORWARDED_FIELDS,
+            "language_cookies": (),
             "read_your_writes": False,
             "error_lifetime": None,
             "unstored_statuses": (),
@@ -169,7 +173,8 @@ _FLAGS = frozenset(
     "request_directives generate_etags collapse debug cache_status x_cache".split()
 )
 _TEXTS = frozenset(
-    "credentials selecting ignore_cookies targets exempt strip unstored_fields".split()
+    "credentials selecting language_cookies ignore_cookies targets exempt strip "
+    "unstored_fields".split()
 )
 _CODES = frozenset({"unstored_statuses"})
 _NUMBERS = {"heuristic_fraction": 1.0, "collapse_timeout": 3600.0}

@@ -9,7 +9,7 @@ from wsgicache.rules.credentials import identifies, shows_certificate
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
 from wsgicache.rules.keys import Key, canonical_host
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.selecting import selecting_fields
+from wsgicache.rules.selecting import cookies_named, selecting_fields
 from wsgicache.rules.telling import BYPASS, CONDITIONS, DIRECTIVES, ORIGIN_ONLY, PASSING, REWRITING
 
 if TYPE_CHECKING:
@@ -80,9 +80,20 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
         request.identified, request.plain = True, False
     if host != presented:
         request.environ = {**environ, "HTTP_HOST": host}
-    if policy.ignore_cookies and "HTTP_COOKIE" in environ:
-        request.environ = without_ignored_cookies(request.environ, policy.ignore_cookies)
+    if "HTTP_COOKIE" in environ:
+        _look_at_cookies(request, policy)
     return request
+
+
+def _look_at_cookies(request: Request, policy: Policy) -> None:
+    """Leave out the cookies that the policy ignores, and note those that select."""
+    if policy.ignore_cookies:
+        request.environ = without_ignored_cookies(request.environ, policy.ignore_cookies)
+    # Deviation: Vary need not name Cookie for these (§4.1). Django's LocaleMiddleware says only
+    # Accept-Language.
+    chosen = cookies_named(request.environ.get("HTTP_COOKIE", ""), policy.language_cookies)
+    if chosen:
+        request.forwarded = (*(request.forwarded or ()), *chosen)
 
 
 def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 FORWARDED_FIELDS = (
@@ -94,3 +94,11 @@ def selecting_fields(environ: Mapping[str, Any], keys: Iterable[str]) -> tuple[s
         else:
             said += (key, value)
     return tuple(said) or None
+
+
+def cookies_named(cookie: str, names: Sequence[str]) -> list[str]:
+    """The pairs in the Cookie field value *cookie* that have one of these *names*, in its order."""
+    if not any(name in cookie for name in names):
+        return []
+    pairs = (pair.strip(" \t") for pair in cookie.split(";"))
+    return [pair for pair in pairs if pair.partition("=")[0].rstrip(" \t") in names]
