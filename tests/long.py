@@ -64,7 +64,7 @@ def properties(count: int) -> str:
             "-q",
             "-p",
             "no:cacheprovider",
-            "tests/rules/test_parsers.py",
+            *(f"tests/rules/test_{room}.py" for room in ("dates", "fields", "keys", "ranges")),
             "tests/games/test_properties.py",
             "tests/games/test_traces.py",
         ],

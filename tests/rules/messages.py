@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -60,3 +61,8 @@ def kept(
 ) -> StoredResponse:
     """A response at rest, received at EPOCH."""
     return store(answer(status, *fields, **named), content, policy, length, fill)
+
+
+def names(fields: Iterable[Field]) -> set[str]:
+    """The names of field lines, as they are written."""
+    return {name for name, _ in fields}

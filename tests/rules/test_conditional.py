@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules.messages import SAFE, asked, date, kept, rows
+from tests.rules.messages import SAFE, asked, date, kept, names, rows
 from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.conditional import (
@@ -14,6 +14,7 @@ from wsgicache.rules.conditional import (
     cut,
     multipart,
     not_modified,
+    not_modified_fields,
     partial_fields,
     ranged,
     wanted_ranges,
@@ -354,3 +355,12 @@ def test_several_ranges_of_what_names_one_itself() -> None:
     stored = kept(content_range="bytes 0-9/10")
     lines, _ = multipart(stored, b"0123456789", [(0, 1), (8, 9)])
     assert "Content-Range" not in dict(lines)
+
+
+def test_a_304_leaves_out_what_describes_the_content() -> None:
+    """RFC 9110 §15.4.5."""
+    gone = {"Allow", "Content-Encoding", "Content-Language", "Content-Type", "Last-Modified"}
+    needed = {"Cache-Control", "Content-Location", "Date", "ETag", "Expires", "Vary"}
+    stored = kept(b"1", 200, *[(name, "x") for name in sorted(gone | needed)])
+    assert names(stored.fields) >= gone | needed | {"Content-Length"}
+    assert names(not_modified_fields(stored)) == needed

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.http import http_date
 
+from tests.games.strategies import examples, header_value
 from tests.rules.messages import rows
+from tests.rules.texts import (
+    Parser,
+    before_a_line_end,
+    check_linear,
+    each_parser,
+    each_shape,
+    for_any_text,
+    padded_by_no_space,
+)
 from tests.scene import EPOCH
 from wsgicache.rules.dates import parse_date
 
@@ -104,3 +118,61 @@ def test_two_digits_of_a_year(now: int, two_digits: str, year: int) -> None:
 def test_a_clock_that_is_none() -> None:
     """No year can be read by it, and nothing is raised."""
     assert parse_date("Sunday, 06-Nov-94 08:49:37 GMT", float("inf")) is None
+
+
+# ── any text ─────────────────────────────────────────────────────────────────────────────────────
+
+FORMS = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b {day:2} %H:%M:%S %Y")
+
+
+@examples(100)
+@given(
+    seconds=st.integers(0, 2**33),
+    form=st.sampled_from(FORMS),
+    case=st.sampled_from([str, str.upper, str.lower]),
+)
+def test_dates_are_read_as_written(seconds: int, form: str, case: Callable[[str], str]) -> None:
+    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    text = case(when.strftime(form.replace("{day:2}", f"{when.day:2}")))
+    found = parse_date(text, EPOCH)
+    if "%y" in form:  # two digits: not more than fifty years ahead
+        this_year = datetime.fromtimestamp(EPOCH, UTC).year
+        if not this_year - 50 < when.year < this_year + 50:
+            return
+    assert found == seconds
+
+
+@examples(100)
+@given(text=header_value)
+def test_what_is_read_as_a_date_is_one(text: str) -> None:
+    found = parse_date(text, EPOCH)
+    if found is not None:
+        canonical = http_date(found)
+        assert parse_date(canonical, EPOCH) == found
+
+
+PARSERS: dict[str, Parser] = {
+    "date": lambda text: parse_date(text, EPOCH),
+}
+
+
+@each_parser(PARSERS)
+@for_any_text
+def test_parsers_are_total_and_say_the_same_twice(parse: Parser, text: str) -> None:
+    assert parse(text) == parse(text)
+
+
+@each_parser(PARSERS)
+@each_shape
+def test_parsers_are_linear(parse: Parser, shape: Callable[[int], str]) -> None:
+    check_linear(parse, shape)
+
+
+@padded_by_no_space
+def test_only_space_and_tab_are_space(padded: Callable[[str], str]) -> None:
+    assert parse_date(padded("Tue, 14 Nov 2023 22:13:20 GMT"), EPOCH) is None
+
+
+@before_a_line_end
+def test_nothing_matches_up_to_a_line_end(line_end: str) -> None:
+    assert parse_date("Tue, 14 Nov 2023 22:13:20 GMT" + line_end, EPOCH) is None

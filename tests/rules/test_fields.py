@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from collections.abc import Callable
+from string import ascii_letters, digits
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.games.strategies import any_text, examples
 from tests.rules.messages import rows
+from tests.rules.texts import (
+    Parser,
+    before_a_line_end,
+    check_linear,
+    each_parser,
+    each_shape,
+    for_any_text,
+    padded_by_no_space,
+)
 from wsgicache.rules.fields import (
     MAX_DELTA_SECONDS,
     MAX_NOMINATED,
     Directives,
     delta_seconds,
+    dictionary,
     entity_tags,
     environ_key,
     field_names,
@@ -18,10 +35,10 @@ from wsgicache.rules.fields import (
     parse_cache_control,
     parse_targeted,
     parse_vary,
+    string,
     weak_match,
+    written,
 )
-from wsgicache.rules.keys import normal_languages, without_optional_space
-from wsgicache.rules.ranges import parse_content_range, parse_ranges
 
 # ── Cache-Control ────────────────────────────────────────────────────────────────────────────────
 
@@ -318,106 +335,141 @@ def test_weak_match(one: str, other: str, match: bool) -> None:
     assert weak_match(other, one) is match
 
 
-# ── ranges ───────────────────────────────────────────────────────────────────────────────────────
-
-Spans = list[tuple[int, int]]
+# ── written ──────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
-    ("value", "length", "ranges"),
+    ("directives", "text"),
     rows(
-        ("9110 §14.1.2 first and last", "bytes=2-4", 10, [(2, 4)]),
-        ("9110 §14.1.2 one byte", "bytes=0-0", 10, [(0, 0)]),
-        ("9110 §14.1.2 to the end", "bytes=7-", 10, [(7, 9)]),
-        ("9110 §14.1.2 a suffix", "bytes=-3", 10, [(7, 9)]),
-        ("9110 §14.1.2 a suffix longer than all", "bytes=-30", 10, [(0, 9)]),
-        ("9110 §14.1.2 past the end", "bytes=7-99", 10, [(7, 9)]),
-        ("9110 §14.1.2 numbers without end", "bytes=7-" + "9" * 400, 10, [(7, 9)]),
-        ("9110 §14.1.2 leading zeros", "bytes=" + "0" * 30 + "1-002", 10, [(1, 2)]),
-        ("9110 §14.1.1 the unit in any case", "Bytes=0-1", 10, [(0, 1)]),
-        ("9110 §14.1.2 a list", "bytes=0-1,4-5", 10, [(0, 1), (4, 5)]),
-        ("9110 §14.1.2 a list with white space", "bytes= 0-1\t, ,4-5 ", 10, [(0, 1), (4, 5)]),
-        ("9110 §14.1.2 only some satisfiable", "bytes=0-1,50-60", 10, [(0, 1)]),
-        ("9110 §14.1.2 unsatisfiable", "bytes=10-", 10, []),
-        ("9110 §14.1.2 an empty suffix", "bytes=-0", 10, []),
-        ("9110 §14.1.2 nothing to cut", "bytes=0-", 0, []),
-        ("9110 §14.2 another unit", "items=0-1", 10, None),
-        ("9110 §14.2 no unit", "0-1", 10, None),
-        ("9110 §14.1.1 reversed", "bytes=4-2", 10, None),
-        ("9110 §14.1.1 one of them reversed", "bytes=0-1,4-2", 10, None),
-        ("9110 §14.1.1 no numbers", "bytes=-", 10, None),
-        ("9110 §14.1.1 letters", "bytes=a-b", 10, None),
-        ("9110 §14.1.1 a space within", "bytes=0 -1", 10, None),
-        ("9110 §14.1.1 malformed, of nothing", "bytes=a-b", 0, None),
-        ("9110 §14.2 more than the whole", "bytes=0-8,1-9", 10, None),
-        ("9110 §14.2 the whole again and again", "bytes=0-,0-,0-", 10, None),
-        ("9110 §14.2 more than allowed", "bytes=0-0,1-1,2-2,3-3", 10, None),
-        ("9110 §14.2 as many as allowed", "bytes=0-0,1-1,2-2", 10, [(0, 0), (1, 1), (2, 2)]),
+        ("§5.2 none", {}, ""),
+        ("§5.2 no argument", {"no-store": None}, "no-store"),
+        ("§5.2 a token", {"max-age": "60", "x": "y"}, "max-age=60, x=y"),
+        ("§5.2 what is no token", {"x": "a b", "y": 'a"\\'}, 'x="a b", y="a\\"\\\\"'),
+        ("§5.2 an empty one", {"x": ""}, 'x=""'),
+        ("§5.2.2.4 field names", {"no-cache": "a"}, 'no-cache="a"'),
+        ("§5.2.2.7 field names", {"private": "a,b"}, 'private="a,b"'),
     ),
 )
-def test_parse_ranges(value: str, length: int, ranges: Spans | None) -> None:
-    assert parse_ranges(value, length, 3) == ranges
+def test_written(directives: Directives, text: str) -> None:
+    assert written(directives) == text
+    assert parse_cache_control(text) == directives
 
 
 @pytest.mark.parametrize(
-    ("value", "span"),
+    ("directives", "text", "read"),
     rows(
-        ("9110 §14.4 complete", "bytes 0-4/10", (0, 4, 10)),
-        ("9110 §14.4 of unknown length", "bytes 0-4/*", (0, 4, None)),
-        ("9110 §14.4 the unit in any case", "Bytes 0-4/10", (0, 4, 10)),
-        ("9110 §14.4 white space", " bytes \t 0-4/10 ", (0, 4, 10)),
-        ("9110 §14.4 unsatisfied", "bytes */10", None),
-        ("9110 §14.4 reversed", "bytes 4-0/10", None),
-        ("9110 §14.4 beyond the length", "bytes 0-10/10", None),
-        ("9110 §14.4 another unit", "items 0-4/10", None),
-        ("9110 §14.4 the form of Range", "bytes=0-4", None),
-        ("9110 §14.4 two of them", "bytes 0-4/10, bytes 5-9/10", None),
-        ("9110 §14.4 numbers without end", "bytes 0-" + "9" * 30 + "/*", None),
-        ("9110 §14.4 empty", "", None),
-        ("9110 §14.4 absent", None, None),
+        ("9213 §2.1 a flag", {"no-store": None}, "no-store", True),
+        ("9213 §2.1 a number", {"max-age": "60"}, "max-age=60", True),
+        ("9213 §2.1 a string", {"private": "a"}, 'private="a"', True),
+        ("9213 §2.1 several", {"public": None, "max-age": "0"}, "public, max-age=0", True),
+        ("9213 §2.1 what is no number", {"max-age": "x"}, 'max-age="x"', False),
     ),
 )
-def test_parse_content_range(value: str | None, span: tuple[int, int, int | None] | None) -> None:
-    assert parse_content_range(value) == span
+def test_dictionary(directives: Directives, text: str, read: bool) -> None:
+    assert dictionary(directives) == text
+    assert parse_targeted(text) == (directives if read else None)
 
 
-# ── selecting values ─────────────────────────────────────────────────────────────────────────────
+def test_string() -> None:
+    assert string('a"b\\c') == '"a\\"b\\\\c"'
 
 
-@pytest.mark.parametrize(
-    ("value", "tight"),
-    rows(
-        ("§4.1 round commas", "a , b\t,c", "a,b,c"),
-        ("§4.1 at the ends", " a ", "a"),
-        ("§4.1 within a member, one", "a  b", "a b"),
-        ("§4.1 within quotes it counts", '"a , b" , c', '"a , b",c'),
-        ("§4.1 an open quote", 'a, "b , c', 'a,"b , c'),
-        ("§4.1 case counts", "A", "A"),
-        ("§4.1 parameters", "a; q=1", "a; q=1"),
-        ("§4.1 empty", "", ""),
+# ── any text ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@examples(100)
+@given(text=any_text | st.from_regex(r"[0-9]{1,30}", fullmatch=True))
+@example(text="9" * 5000)
+@example(text="0" * 5000 + "1")
+@example(text="\xb2")
+@example(text="1_000")
+@example(text=" 12")
+@example(text="12\xa0")
+@example(text="12\n")
+@example(text="+5")
+def test_seconds_are_ascii_digits(text: str) -> None:
+    found = delta_seconds(text)
+    if text and all(c in digits for c in text):
+        number = text.lstrip("0") or "0"
+        assert found == (2**31 if len(number) > 10 else min(int(number), 2**31))
+    else:
+        assert found is None
+
+
+@examples(100)
+@given(text=any_text)
+def test_an_age_is_seconds(text: str) -> None:
+    assert parse_age(text) in range(2**31 + 1)
+
+
+token = st.text(st.sampled_from(ascii_letters + digits + "!#$%&'*+-.^_`|~"), min_size=1)
+
+
+quotable = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=20)
+
+
+@examples(100)
+@given(
+    members=st.dictionaries(
+        token.map(lambda name: "x-" + name.lower()), st.none() | quotable, max_size=6
     ),
+    data=st.data(),
 )
-def test_without_optional_space(value: str, tight: str) -> None:
-    assert without_optional_space(value) == tight
+def test_well_formed_directives_are_read_as_written(
+    members: dict[str, str | None], data: st.DataObject
+) -> None:
+    """Names in any case, arguments as tokens or quoted, any white space and empty members."""
+    said = []
+    for name, argument in members.items():
+        turned = "".join(data.draw(st.sampled_from([c.upper(), c.lower()])) for c in name)
+        if argument is None:
+            said.append(turned)
+        elif re.fullmatch(r"[A-Za-z0-9]+", argument) and data.draw(st.booleans()):
+            said.append(f"{turned}={argument}")
+        else:
+            escaped = argument.replace("\\", "\\\\").replace('"', '\\"')
+            said.append(f'{turned}="{escaped}"')
+        said.append(data.draw(st.sampled_from(["", " ", "\t"])))
+    text = data.draw(st.sampled_from([",", " ,", ", ", "\t,\t"])).join(said)
+    assert parse_cache_control(text) == members
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    rows(
-        ("9110 §12.5.4 order without weights", "en, de", "de, en", True),
-        ("9110 §12.5.4 order with weights", "de;q=0.5, en", "en, de;q=0.5", True),
-        ("9110 §12.5.4 case", "en-GB", "EN-gb", True),
-        ("9110 §12.5.4 white space", "en,de", " en ,\tde ", True),
-        ("9110 §12.4.2 white space round the weight", "en;q=0.5", "en ; q=0.5", True),
-        ("9110 §12.4.2 a weight of one", "en;q=1.0", "en", True),
-        ("9110 §12.4.2 zeros", "en;q=0.50", "en;q=0.5", True),
-        ("9110 §12.5.4 empty members", "en,,de", "en,de", True),
-        ("9110 §12.4.2 another weight", "en;q=0.5", "en;q=0.4", False),
-        ("9110 §12.4.2 weights exchanged", "en;q=0.5, de", "en, de;q=0.5", False),
-        ("9110 §12.5.4 one more", "en", "en, de", False),
-        ("9110 §12.5.4 another", "en", "en-GB", False),
-        ("9110 §12.4.2 a weight that is none counts as one", "en;q=1.2.3", "en", True),
-    ),
-)
-def test_normal_languages(one: str, other: str, same: bool) -> None:
-    assert (normal_languages(one) == normal_languages(other)) is same
+PARSERS: dict[str, Parser] = {
+    "cache-control": parse_cache_control,
+    "targeted": parse_targeted,
+    "field names": field_names,
+    "delta-seconds": delta_seconds,
+    "age": parse_age,
+    "vary": parse_vary,
+    "entity tags": entity_tags,
+    "entity tag": is_entity_tag,
+}
+
+
+@each_parser(PARSERS)
+@for_any_text
+def test_parsers_are_total_and_say_the_same_twice(parse: Parser, text: str) -> None:
+    assert parse(text) == parse(text)
+
+
+@each_parser(PARSERS)
+@each_shape
+def test_parsers_are_linear(parse: Parser, shape: Callable[[int], str]) -> None:
+    check_linear(parse, shape)
+
+
+@padded_by_no_space
+def test_only_space_and_tab_are_space(padded: Callable[[str], str]) -> None:
+    assert parse_vary(padded("Accept")) is None
+    assert delta_seconds(padded("5")) is None
+    assert parse_age(padded("5")) == 0
+    assert field_names(padded("accept")) is None
+    # A directive glued to such a character is malformed: the restrictive word in it counts.
+    assert "no-store" in parse_cache_control(padded("no-store"))
+    assert delta_seconds(parse_cache_control(padded("max-age=5")).get("max-age")) in (None, 0)
+
+
+@before_a_line_end
+def test_nothing_matches_up_to_a_line_end(line_end: str) -> None:
+    assert delta_seconds("5" + line_end) is None
+    assert not is_entity_tag('"a"' + line_end)

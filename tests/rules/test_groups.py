@@ -17,10 +17,12 @@ from wsgicache.rules.groups import (
     Generation,
     groups_of,
     invalidated_groups,
+    invalidated_keys,
     names_of,
     reviewed,
     without_late,
 )
+from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 
 
@@ -166,3 +168,26 @@ def test_without_late() -> None:
     assert without_late(late, before, 4) is late
     assert without_late(late, late, 5) is late
     assert without_late(late, None, 5).responses == {}
+
+
+# ── what an unsafe request makes invalid (§4.4) ──────────────────────────────────────────────────
+
+TARGET: Key = ("http", "example.org", "/a/b", "q")
+
+
+@pytest.mark.parametrize(
+    ("fields", "paths"),
+    rows(
+        ("§4.4 the target URI", {}, []),
+        ("§4.4 Location", {"location": "/x"}, ["/x"]),
+        ("§4.4 Content-Location", {"content_location": "x"}, ["/a/x"]),
+        ("§4.4 both", {"location": "/x", "content_location": "/y"}, ["/x", "/y"]),
+        ("§4.4 each once", {"location": "/x", "content_location": "http://example.org/x"}, ["/x"]),
+        ("§4.4 the target again", {"location": "/a/b?q"}, []),
+        ("§4.4 several lines", {"location": ["/x", "/y"]}, ["/x", "/y"]),
+        ("§4.4 of another origin", {"location": "https://example.org/x"}, []),
+    ),
+)
+def test_invalidated_keys(fields: dict[str, Any], paths: list[str]) -> None:
+    keys = invalidated_keys(TARGET, answer(201, **fields))
+    assert keys == [TARGET, *[(*TARGET[:2], path, "") for path in paths]]

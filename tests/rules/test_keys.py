@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.rules.messages import rows
+from tests.rules.texts import (
+    Parser,
+    before_a_line_end,
+    check_linear,
+    each_parser,
+    each_shape,
+    for_any_text,
+    padded_by_no_space,
+)
 from tests.scene import environ_for
 from wsgicache.rules.keys import (
     Key,
     canonical_host,
     key_of_url,
+    normal_languages,
     same_origin_key,
     selecting_value,
     target_key,
     url_of,
+    without_optional_space,
 )
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import read
@@ -209,3 +221,75 @@ def test_languages_in_any_order_where_the_policy_says_so() -> None:
         for value in ("en, de;q=0.5", "DE;q=0.5,en")
     )
     assert one == other
+
+
+@pytest.mark.parametrize(
+    ("value", "tight"),
+    rows(
+        ("§4.1 round commas", "a , b\t,c", "a,b,c"),
+        ("§4.1 at the ends", " a ", "a"),
+        ("§4.1 within a member, one", "a  b", "a b"),
+        ("§4.1 within quotes it counts", '"a , b" , c', '"a , b",c'),
+        ("§4.1 an open quote", 'a, "b , c', 'a,"b , c'),
+        ("§4.1 case counts", "A", "A"),
+        ("§4.1 parameters", "a; q=1", "a; q=1"),
+        ("§4.1 empty", "", ""),
+    ),
+)
+def test_without_optional_space(value: str, tight: str) -> None:
+    assert without_optional_space(value) == tight
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    rows(
+        ("9110 §12.5.4 order without weights", "en, de", "de, en", True),
+        ("9110 §12.5.4 order with weights", "de;q=0.5, en", "en, de;q=0.5", True),
+        ("9110 §12.5.4 case", "en-GB", "EN-gb", True),
+        ("9110 §12.5.4 white space", "en,de", " en ,\tde ", True),
+        ("9110 §12.4.2 white space round the weight", "en;q=0.5", "en ; q=0.5", True),
+        ("9110 §12.4.2 a weight of one", "en;q=1.0", "en", True),
+        ("9110 §12.4.2 zeros", "en;q=0.50", "en;q=0.5", True),
+        ("9110 §12.5.4 empty members", "en,,de", "en,de", True),
+        ("9110 §12.4.2 another weight", "en;q=0.5", "en;q=0.4", False),
+        ("9110 §12.4.2 weights exchanged", "en;q=0.5, de", "en, de;q=0.5", False),
+        ("9110 §12.5.4 one more", "en", "en, de", False),
+        ("9110 §12.5.4 another", "en", "en-GB", False),
+        ("9110 §12.4.2 a weight that is none counts as one", "en;q=1.2.3", "en", True),
+    ),
+)
+def test_normal_languages(one: str, other: str, same: bool) -> None:
+    assert (normal_languages(one) == normal_languages(other)) is same
+
+
+# ── any text ─────────────────────────────────────────────────────────────────────────────────────
+
+PARSERS: dict[str, Parser] = {
+    "selecting value": without_optional_space,
+    "languages": normal_languages,
+    "host": lambda text: canonical_host("http", text),
+    "url": key_of_url,
+    "location": lambda text: same_origin_key(("http", "h", "/a", ""), text),
+}
+
+
+@each_parser(PARSERS)
+@for_any_text
+def test_parsers_are_total_and_say_the_same_twice(parse: Parser, text: str) -> None:
+    assert parse(text) == parse(text)
+
+
+@each_parser(PARSERS)
+@each_shape
+def test_parsers_are_linear(parse: Parser, shape: Callable[[int], str]) -> None:
+    check_linear(parse, shape)
+
+
+@padded_by_no_space
+def test_only_space_and_tab_are_space(padded: Callable[[str], str]) -> None:
+    assert canonical_host("http", padded("h")) is None
+
+
+@before_a_line_end
+def test_nothing_matches_up_to_a_line_end(line_end: str) -> None:
+    assert canonical_host("http", "h" + line_end) is None

@@ -1,0 +1,116 @@
+"""What a request that outlives its client says: a row per clause."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from tests.rules.messages import SAFE, asked, date, rows
+from tests.scene import Environ, environ_for
+from wsgicache.rules.anonymous import background_environ
+from wsgicache.rules.request import Request, read
+
+PERSONAL: dict[str, Any] = {
+    "authorization": "x",
+    "cookie": "a=1",
+    "cache_control": "no-cache",
+    "if_none_match": '"a"',
+    "if_modified_since": date(),
+    "if_range": '"a"',
+    "pragma": "no-cache",
+    "proxy_authorization": "x",
+    "range": "bytes=0-1",
+    "x_forwarded_for": "192.0.2.1",
+    "x_real_ip": "192.0.2.1",
+}
+
+
+def in_background(request: Request, nominated: tuple[str, ...] = ()) -> Environ:
+    environ = background_environ(request, nominated, {"LANG": "C"}, SAFE)
+    assert environ is not None
+    return environ
+
+
+def test_a_background_request_has_the_cookie_that_chose_the_language_and_no_other() -> None:
+    request = asked(cookie="sid=alice; django_language=de")
+    environ = background_environ(request, (), {}, SAFE)
+    assert environ is not None
+    assert environ["HTTP_COOKIE"] == "django_language=de"
+    again = read(environ, "GET", SAFE)
+    assert isinstance(again, Request)
+    assert again.forwarded == request.forwarded
+
+
+def test_q4_a_background_request_is_nobodys() -> None:
+    changes = {
+        "wsgi.input": BytesIO(b"x"),
+        "app.connection": object(),
+        "REMOTE_USER": "a",
+        "RAW_URI": "/%61",
+        "LANG": "C",
+    }
+    request = asked("HEAD", "/a?b", accept="c", environ=changes, **PERSONAL)
+    environ = in_background(request)
+    personal = {"HTTP_" + name.upper() for name in PERSONAL}
+    assert not personal & environ.keys()
+    assert not {"app.connection", "REMOTE_USER"} & environ.keys()
+    assert environ["REQUEST_METHOD"] == "GET"
+    assert environ["wsgi.input"].read() == b""
+    told = ("PATH_INFO", "QUERY_STRING", "RAW_URI", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")
+    assert [environ[key] for key in told] == ["/a", "b", "/%61", "c", "example.org", "http"]
+    assert environ["LANG"] == "C"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x_forwarded_user", "x_forwarded_email", "x_api_key", "x_csrftoken", "referer"],
+)
+def test_q4_no_field_says_who_asks_unless_vary_nominates_it(name: str) -> None:
+    key = "HTTP_" + name.upper()
+    fields: dict[str, Any] = {name: "alice"}
+    request = asked(**fields)
+    assert key not in in_background(request)
+    assert in_background(request, (key,))[key] == "alice"
+
+
+@pytest.mark.parametrize(
+    ("fields", "nominated", "can"),
+    rows(
+        ("a stranger", {}, (), True),
+        ("a cookie", {"cookie": "a=1"}, (), False),
+        ("a cookie that selects", {"cookie": "a=1"}, ("HTTP_COOKIE",), True),
+        ("credentials", {"authorization": "x"}, (), False),
+    ),
+)
+def test_q4_what_a_layer_outside_says_of_a_known_client_is_not_told_apart(
+    fields: dict[str, Any], nominated: tuple[str, ...], can: bool
+) -> None:
+    """It may be his name, which must go, or the tenant, without which the app answers another."""
+    request = asked(environ={"OIDC_CLAIM_email": "alice"}, **fields)
+    request.identified = "authorization" in fields
+    environ = background_environ(request, nominated, {}, SAFE)
+    assert (environ is not None) is can
+    assert environ is None or environ["OIDC_CLAIM_email"] == "alice"
+
+
+def test_what_vary_nominates_is_asked_again() -> None:
+    environ = in_background(asked(**PERSONAL), ("HTTP_COOKIE",))
+    assert environ["HTTP_COOKIE"] == "a=1"
+    assert "HTTP_AUTHORIZATION" not in environ
+
+
+@pytest.mark.parametrize(
+    ("nominated", "said"), [((), "host=a"), (("HTTP_FORWARDED",), "for=192.0.2.1;host=a")]
+)
+def test_forwarded_says_nothing_of_who_asks(nominated: tuple[str, ...], said: str) -> None:
+    environ = in_background(asked(forwarded="for=192.0.2.1;host=a"), nominated)
+    assert environ["HTTP_FORWARDED"] == said
+
+
+def test_environs_are_realistic() -> None:
+    """What the tests here build on: a background request needs all that a server gives."""
+    request = asked()
+    told = environ_for().keys() - {"REMOTE_PORT", "HTTP_CONNECTION"}
+    assert in_background(request).keys() >= told

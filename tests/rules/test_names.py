@@ -1,0 +1,105 @@
+"""Which response fields stay here, and which are never stored: a row per clause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.rules.messages import RFC, SAFE, answer, kept, names, rows
+from tests.scene import Field
+from wsgicache import Policy
+from wsgicache.rules.answering import relayed_fields
+from wsgicache.rules.conditional import not_modified_fields
+from wsgicache.rules.keeping import store
+
+HOP_BY_HOP = (
+    "Connection Keep-Alive Proxy-Authenticate Proxy-Authentication-Info Proxy-Authorization "
+    "Proxy-Connection TE Trailer Transfer-Encoding Upgrade"
+).split()
+
+
+MADE_ANEW = ["Age", "Cache-Status", "X-Cache"]
+
+
+@pytest.mark.parametrize("name", [*HOP_BY_HOP, *MADE_ANEW])
+def test_fields_that_are_not_stored(name: str) -> None:
+    stored = kept(b"", 200, (name.lower(), "1"), (name, "1"), x_other="1")
+    assert not {name, name.lower()} & names(stored.fields + not_modified_fields(stored))
+    assert "X-Other" in names(stored.fields)
+
+
+@pytest.mark.parametrize("name", HOP_BY_HOP)
+def test_fields_that_are_not_forwarded(name: str) -> None:
+    response = answer(200, (name, "1"), ("X-Other", "1"))
+    assert names(relayed_fields(response, "", Policy.rfc(cache_status=False))) == {"X-Other"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "gone"),
+    rows(
+        ("§3.1 listed in Connection", [("Connection", "a, B"), ("A", "1"), ("b", "2")], {"A", "b"}),
+        (
+            "§3.1 listed in two lines",
+            [("Connection", "a"), ("connection", "b"), ("A", "1"), ("b", "2")],
+            {"A", "b"},
+        ),
+        (
+            "§3.1 a Connection that is none lists nothing",
+            [("Connection", "a b"), ("A", "1")],
+            set(),
+        ),
+        (
+            "9213 §2.2 our own targeted field",
+            [("Wsgicache-Cache-Control", "max-age=60")],
+            {"Wsgicache-Cache-Control"},
+        ),
+        ("9213 §2.2 not that of others", [("CDN-Cache-Control", "max-age=60")], set()),
+        ("what the policy strips", [("cache-TAG", "a")], {"cache-TAG"}),
+    ),
+)
+def test_fields_that_go_no_further(fields: list[Field], gone: set[str]) -> None:
+    policy = Policy.rfc(strip=("Cache-Tag",), cache_status=False)
+    response = answer(200, *fields, x_other="1")
+    left = names(fields) - gone - {"Connection", "connection"} | {"X-Other"}
+    assert names(relayed_fields(response, "", policy)) == left
+    assert names(store(response, None, policy, 0).fields) == left | {"Content-Length"}
+
+
+def test_nothing_is_taken_where_nothing_must_be() -> None:
+    response = answer(200, ("X-Other", "1"))
+    assert relayed_fields(response, "", Policy(targets=(), cache_status=False)) == response.fields
+
+
+ABOUT_ONE_EXCHANGE = """
+    Server-Timing X-Request-Id X-Correlation-Id X-Runtime X-Response-Time X-Process-Time
+    Traceparent Tracestate RateLimit RateLimit-Policy RateLimit-Limit RateLimit-Remaining
+    X-RateLimit-Limit X-RateLimit-Remaining X-RateLimit-Reset X-Rate-Limit-Limit X-B3-TraceId
+    X-B3-Sampled X-Amzn-Trace-Id X-Cloud-Trace-Context Authentication-Info X-CSRF-Token
+    X-Datadog-Trace-Id Djdt-Request-Id
+""".split()
+
+
+@pytest.mark.parametrize("name", ABOUT_ONE_EXCHANGE)
+@pytest.mark.parametrize("written", [str, str.lower, str.upper])
+def test_what_is_about_one_exchange_is_not_stored(name: str, written: Callable[[str], str]) -> None:
+    """It goes to the client that asked, and to no other; the RFC's cache stores it."""
+    field, other = (written(name), "1"), ("X-Other", "1")
+    assert set(kept(b"", 200, field, other).fields) & {field, other} == {other}
+    assert field in kept(b"", 200, field, other, policy=RFC).fields
+    assert field in relayed_fields(answer(200, field), "", SAFE)
+
+
+@pytest.mark.parametrize(
+    ("unstored", "gone"),
+    rows(
+        ("a name", ("x-mine",), {"X-Mine"}),
+        ("a beginning", ("X-Mine*",), {"X-Mine", "X-Mine-Too"}),
+        ("another beginning", ("X-Mine-*", "Y-*"), {"X-Mine-Too"}),
+        ("nothing", (), set()),
+    ),
+)
+def test_the_policy_says_which_fields_those_are(unstored: tuple[str, ...], gone: set[str]) -> None:
+    fields = [("X-Mine", "1"), ("X-Mine-Too", "1"), ("Server-Timing", "1")]
+    stored = kept(b"", 200, *fields, policy=Policy(unstored_fields=unstored))
+    assert names(fields) - names(stored.fields) == gone
