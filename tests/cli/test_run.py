@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -369,9 +370,21 @@ def test_a_companion_that_ends_early_is_reported(start: Callable[..., Running]) 
 def test_a_companion_that_will_not_end_is_killed(start: Callable[..., Running]) -> None:
     running = start("web:app", "--with", "trap '' TERM; echo deaf; while :; do sleep 1; done")
     running.says("deaf")
+    assert running.port
     assert running.end() == 0
     assert not running.alive()
     assert "ended early" not in running.log
+
+
+def test_companions_end_with_a_server_that_ended_before_they_started() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    line = [sys.executable, "-m", "wsgicache.cli.companions", "sleep 1004"]
+    with os.fdopen(write_end, "wb") as broken:
+        keeper = subprocess.Popen(
+            line, env=environment(), stdin=subprocess.DEVNULL, stdout=broken, start_new_session=True
+        )
+    assert keeper.wait(DEADLINE) == -signal.SIGKILL  # which its whole process group got
 
 
 @needs_proc

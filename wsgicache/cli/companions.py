@@ -58,7 +58,8 @@ def keep(commands: Sequence[str]) -> None:
     ]
     for pair in zip(commands, started, strict=True):
         threading.Thread(target=report, args=pair, daemon=True).start()
-    print("started", flush=True)
+    with suppress(BrokenPipeError):  # the server may have ended already
+        print("started", flush=True)
     sys.stdin.read()
     ending.set()
     os.killpg(0, signal.SIGTERM)
