@@ -179,7 +179,7 @@ def test_a_change_may_run_twice(change: Change) -> None:
     ),
 )
 def test_values_of(one: dict[str, Any], other: dict[str, Any], policy: Policy, same: bool) -> None:
-    nominated = ("HTTP_ACCEPT_LANGUAGE", "HTTP_X", *IMPLIED)
+    nominated = (*IMPLIED, "HTTP_ACCEPT_LANGUAGE", "HTTP_X")
     values = [values_of(asked(**headers), nominated, policy) for headers in (one, other)]
     assert (values[0] == values[1]) is same
 
@@ -227,7 +227,7 @@ def test_an_age_is_never_below_zero() -> None:
 @pytest.mark.parametrize("salt", [b"", b"salt"], ids=["plain", "salted"])
 def test_an_entry_may_file_by_digests(salt: bytes) -> None:
     """What selects may be a secret that a store is not to hold."""
-    nominated = ("HTTP_COOKIE", *IMPLIED)
+    nominated = (*IMPLIED, "HTTP_COOKIE")
     one, same, other = (
         selector_of(asked(cookie=cookie), nominated, salt, RFC) for cookie in ("a=1", "a=1", "a=2")
     )

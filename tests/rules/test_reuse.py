@@ -464,13 +464,6 @@ def test_collapse_key(
     )
 
 
-def test_a_collapse_key_is_the_same_however_little_is_known() -> None:
-    """Where nothing but the implied selects, it is written out."""
-    request = asked(target="/a?b", x_forwarded_host="h")
-    written_out = collapse_key(request, IMPLIED, SAFE)
-    assert collapse_key(request, tuple(sorted(IMPLIED)), SAFE) == written_out
-
-
 @pytest.mark.parametrize(
     ("wish", "directives", "forward"),
     rows(

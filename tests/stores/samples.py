@@ -61,7 +61,7 @@ def response(content: bytes | None = b"hello", **changes: Any) -> StoredResponse
 
 def entry(*stored: StoredResponse, emptied_at: float = NEVER, salt: bytes = SALT) -> CacheEntry:
     """An entry of *stored*, each under an Accept-Language of its own."""
-    nominated = tuple(sorted((*IMPLIED, "HTTP_ACCEPT_LANGUAGE")))
+    nominated = (*IMPLIED, "HTTP_ACCEPT_LANGUAGE")
     responses: dict[Any, StoredResponse] = {
         digested((None, f"x-{number}", None, None, ""), salt): one
         for number, one in enumerate(stored)

@@ -74,7 +74,7 @@ def is_marked(request: Request, named: Sequence[str], policy: Policy) -> bool:
 
 @lru_cache(maxsize=256)
 def _nominated(named: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
-    return (*sorted({*named, *known}.difference(IMPLIED)), *sorted(IMPLIED))
+    return (*IMPLIED, *sorted({*named, *known}.difference(IMPLIED)))
 
 
 def overtaken(fill: Fill, known: CacheEntry) -> bool:
@@ -137,15 +137,15 @@ def dropping(request: Request, policy: Policy) -> Change:
 
 
 def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> Values:
-    """What selects a response for *request*: what a proxy forwarded, what Vary names (§4.1) and
-    what is implied. *nominated* ends with that."""
+    """What selects a response for *request*: what a proxy forwarded, what is implied, and what Vary
+    names (§4.1). *nominated* begins with what is implied."""
     environ = request.environ
-    raw, target, mount = map(environ.get, ("RAW_URI", "REQUEST_URI", "SCRIPT_NAME"))
+    implied: Values = (request.forwarded, *map(environ.get, IMPLIED))
     if len(nominated) == len(IMPLIED):
-        return (request.forwarded, raw, target, mount)
+        return implied
     any_order = policy.normalize_language
-    named = [selecting_value(environ, key, any_order) for key in nominated[: -len(IMPLIED)]]
-    return (request.forwarded, *named, raw, target, mount)
+    named = nominated[len(IMPLIED) :]
+    return (*implied, *[selecting_value(environ, key, any_order) for key in named])
 
 
 def selector_of(

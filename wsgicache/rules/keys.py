@@ -17,8 +17,8 @@ Key = tuple[str, str, str, str]
 """Scheme, host, path (SCRIPT_NAME + PATH_INFO, as WSGI decodes it) and query of a target URI."""
 
 Values = tuple[str | tuple[str, ...] | None, ...]
-"""What selects one stored response of a key: what a proxy forwarded of the request, then the
-nominated fields, of which some are implied."""
+"""What selects one stored response of a key, in this order: what a proxy forwarded of the request,
+the implied fields, the fields that Vary names."""
 
 Selector = Values | str
 """What a response is filed under in its entry: those values, or a digest of them."""

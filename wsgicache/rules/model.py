@@ -17,9 +17,9 @@ NO_LINES: FieldLines = []
 """Shared by all that have none: not to be changed."""
 NEVER = float("-inf")
 
-IMPLIED = ("SCRIPT_NAME", "RAW_URI", "REQUEST_URI")
-"""Environ keys that every entry nominates, after what Vary names: where the mount point ends, and
-the raw target, which an app may look at and which the decoded path does not tell."""
+IMPLIED = ("RAW_URI", "REQUEST_URI", "SCRIPT_NAME")
+"""Environ keys that every entry nominates, before what Vary names: the raw target, which an app may
+look at and which the decoded path does not tell, and where the mount point ends."""
 
 
 _RESPONSE_BYTES = 1100
@@ -143,7 +143,7 @@ _NOTHING_SEEN: dict[Values, Decision] = {}
 
 @lru_cache(maxsize=256)
 def _named(nominated: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    first, *others = nominated[: -len(IMPLIED)] or ("",)
+    first, *others = nominated[len(IMPLIED) :] or ("",)
     return first, tuple(others)
 
 

@@ -162,7 +162,7 @@ def unpack(
     try:
         emptied_at = NEVER if head["emptied_at"] is None else _number(head["emptied_at"]) - skew
         nominated = tuple(head["nominated"])
-        if set(nominated[-len(IMPLIED) :]) != set(IMPLIED):
+        if nominated[: len(IMPLIED)] != IMPLIED:
             return None
         if not all(name.startswith("HTTP_") or name in _OTHERS for name in nominated):
             return None
