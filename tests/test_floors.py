@@ -18,7 +18,7 @@ PACKAGE = ROOT / "wsgicache"
 SUITE = ROOT.parent / "shared" / "conformance" / "suite.json"
 
 FLOORS = """
-    rules.dates rules.fields rules.ranges rules.selecting rules.telling
+    rules.checks rules.dates rules.fields rules.ranges rules.selecting rules.telling
     rules.credentials rules.names
     rules.keys
     rules.model

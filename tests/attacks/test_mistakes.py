@@ -65,10 +65,9 @@ def test_r58_a_wrong_option_fails_at_the_start(
 def test_r58_an_unknown_option_fails_at_the_start() -> None:
     with pytest.raises(TypeError, match="max_contents"):
         Policy(max_contents=1)  # type: ignore[call-arg]
+    make: Any = Policy
     with pytest.raises(TypeError):
-        Policy("wsgicache")  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="max_contents"):
-        Policy.rfc(max_contents=1)
+        make("wsgicache")
 
 
 def test_r58_a_policy_does_not_change() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar, Unpack, get_type_hints
 
+from wsgicache.rules.checks import Check, flag, is_whole, must_be, number, several, text, whole
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS, WSGI_CREDENTIALS
 from wsgicache.rules.names import EXCHANGE_FIELDS, FieldNames, environ_keys, names_for
 from wsgicache.rules.said import Speaking
@@ -19,14 +21,132 @@ REQUEST_STATUSES = (
 """Status codes that say what is wrong with one request, in what its key does not tell: credentials,
 fields, content, connection (RFC 9110 §15.5)."""
 
-_CACHE_NAME = re.compile(r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*")
-_TARGET_NAME = re.compile(r"[!#$%&'*+\-.^`|~0-9A-Za-z]+")
+T = TypeVar("T")
+
+
+# ── What each option takes ─────────────────────────────────────────────────────────────────────
+
+
+def _text(kind: str, pattern: str) -> Callable[[str, object], str]:
+    return partial(text, kind=kind, pattern=re.compile(pattern, re.DOTALL))
+
+
+def _several(check: Callable[[str, object], T], example: str) -> Callable[[str, object], object]:
+    return partial(several, check=check, example=example)
+
+
+def _status(subject: str, given: object) -> int:
+    kind = "a status code from 200 to 599"
+    if not is_whole(given):
+        raise TypeError(must_be(subject, kind, given))
+    if not 200 <= given <= 599:
+        raise ValueError(must_be(subject, kind, given))
+    return given
+
+
+def _lifetime(subject: str, given: object) -> int | None:
+    return None if given is None else whole(subject, given, besides=", or None")
+
+
+def _control(subject: str, given: object) -> object:
+    if given is None or (isinstance(given, Speaking) and not isinstance(given, type)):
+        return given
+    raise TypeError(must_be(subject, "a control, such as json_never_stale, or None", given))
+
+
+_FIELD = _text("the name of a field, such as 'X-Mine'", r"[!#$%&'*+\-.^`|~0-9A-Za-z]+")
+_PATH = _text("a path that begins with /, such as '/static/'", "/.*")
+
+_Name = Annotated[
+    str,
+    _text("a token that begins with a letter", r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*"),
+]
+_Flag = Annotated[bool, flag]
+_From0 = Annotated[int, whole]
+_From1 = Annotated[int, partial(whole, least=1)]
+_Cookies = Annotated[Iterable[str], _several(text, "['_ga*']")]
+_Fields = Annotated[Iterable[str], _several(_FIELD, "['X-Mine']")]
+_Paths = Annotated[Iterable[str], _several(_PATH, "['/static/']")]
+_Statuses = Annotated[Iterable[int], _several(_status, "[400, 415]")]
+
+
+class PolicyOptions(TypedDict, total=False):
+    """Every option of a `Policy`: its type for whoever writes it, its check when it is given."""
+
+    name: _Name
+    max_content: _From0
+    max_variants: _From1
+    max_ranges: _From1
+    heuristic_fraction: Annotated[float, partial(number, most=1)]
+    heuristic_limit: _From0
+    store_set_cookie: _Flag
+    private_cookies: _Flag
+    credentials: _Fields
+    public_releases: _Flag
+    selecting: _Fields
+    read_your_writes: _Flag
+    language_cookies: _Cookies
+    ignore_cookies: _Cookies
+    error_lifetime: Annotated[int | None, _lifetime]
+    unstored_statuses: _Statuses
+    store_partial: _Flag
+    store_post: _Flag
+    normalize_language: _Flag
+    targets: _Fields
+    unstored_fields: _Fields
+    update_content_type: _Flag
+    request_directives: _Flag
+    generate_etags: _Flag
+    stale_if_raised: _From0
+    stale_while_revalidate: _From0
+    stale_if_error: _From0
+    collapse: _Flag
+    collapse_timeout: Annotated[float, partial(number, most=3600)]
+    refresh_ahead: _From0
+    debug: _Flag
+    off_file: Annotated[str, text]
+    default: Annotated[Speaking | None, _control]
+    exempt: _Paths
+    strip: _Fields
+    cache_status: _Flag
+    x_cache: _Flag
+
+
+CHECKS: dict[str, Check] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(PolicyOptions, include_extras=True).items()
+}
+"""The check of each option."""
+
+_PERMISSIVE: PolicyOptions = {
+    "heuristic_fraction": 0.1,
+    "store_set_cookie": True,
+    "private_cookies": False,
+    "credentials": (),
+    "public_releases": True,
+    "selecting": FORWARDED_FIELDS,
+    "language_cookies": (),
+    "read_your_writes": False,
+    "error_lifetime": None,
+    "unstored_statuses": (),
+    "store_partial": True,
+    "store_post": True,
+    "normalize_language": True,
+    "unstored_fields": (),
+    "update_content_type": True,
+    "targets": ("Wsgicache-Cache-Control", "CDN-Cache-Control"),
+}
+"""Where the two profiles differ: what RFC 9111 lets a shared cache do."""
+
+
+# ── The policy ─────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The operator's choices: `Policy()` is safe, `Policy.rfc()` does all that RFC 9111 lets a
-    shared cache do. Raises TypeError or ValueError for what makes no sense, at construction."""
+    shared cache do. An option of several takes any iterable and keeps a tuple. Raises TypeError or
+    ValueError for what makes no sense, at construction."""
 
     name: str = "wsgicache"
     """How the cache calls itself in Cache-Status (RFC 9211 §2)."""
@@ -44,11 +164,11 @@ class Policy:
     """Whether a response with Set-Cookie may be stored."""
     private_cookies: bool = True
     """Whether the answer to a request with cookies is private until the app says otherwise."""
-    credentials: Sequence[str] = CREDENTIAL_FIELDS
+    credentials: tuple[str, ...] = CREDENTIAL_FIELDS
     """Request fields that say who asks: they count like Authorization (§3.5)."""
     public_releases: bool = False
     """Whether public and must-revalidate release an answer to a request with credentials (§3.5)."""
-    selecting: Sequence[str] = SELECTING_FIELDS
+    selecting: tuple[str, ...] = SELECTING_FIELDS
     """Request fields that select among responses, whether Vary names them or not (§4.1)."""
     read_your_writes: bool = True
     """Whether a successful unsafe request ends what Vary: Cookie stored for its cookies."""
@@ -96,7 +216,7 @@ class Policy:
     """A path: while there is such a file, every request passes by the cache."""
     default: Speaking | None = None
     """A control, such as json_never_stale, for responses of whose caching nobody says anything."""
-    exempt: Sequence[str] = ()
+    exempt: tuple[str, ...] = ()
     """Beginnings of paths that are left alone: nothing below them is looked up or stored."""
     strip: tuple[str, ...] = ()
     """Response fields that do not leave."""
@@ -116,97 +236,28 @@ class Policy:
     """Environ keys that make a request more than a plain one. PERF: one question to all of them
     costs a third of asking each, and no more where they are many."""
 
+    if TYPE_CHECKING:  # what is kept as a tuple may be written as any iterable
+
+        def __init__(self, **options: Unpack[PolicyOptions]) -> None: ...
+
     def __post_init__(self) -> None:
-        for listed in ("exempt", "credentials", "selecting"):
-            if isinstance(names := getattr(self, listed), list):
-                object.__setattr__(self, listed, tuple(names))
-        for option in fields(self):
-            if option.init:
-                _checked(option.name, getattr(self, option.name))
-        for prefix in self.exempt:
-            if prefix[:1] != "/":
-                raise ValueError(f"Policy(exempt=…): {prefix!r} does not begin with /")
-        if _CACHE_NAME.fullmatch(self.name) is None:
-            raise ValueError(
-                f"Policy(name={self.name!r}): a token that begins with a letter is allowed"
-            )
-        for listed in ("targets", "strip", "credentials", "selecting", "unstored_fields"):
-            for name in getattr(self, listed):
-                if _TARGET_NAME.fullmatch(name) is None:
-                    raise ValueError(f"Policy({listed}=…): {name!r} is no field name")
-        object.__setattr__(self, "names", names_for(self.targets, self.strip, self.unstored_fields))
-        credentials = frozenset(environ_keys(self.credentials))
-        selecting = environ_keys(self.selecting)
-        object.__setattr__(self, "field_credentials", credentials)
-        object.__setattr__(self, "credential_keys", credentials | WSGI_CREDENTIALS)
-        object.__setattr__(self, "selecting_keys", selecting)
-        telling = ALWAYS_TELLING.union(credentials, WSGI_CREDENTIALS, selecting)
-        object.__setattr__(self, "telling", telling)
+        held: dict[str, Any] = {
+            name: check(f"Policy.{name}", getattr(self, name)) for name, check in CHECKS.items()
+        }
+        credentials = frozenset(environ_keys(held["credentials"]))
+        selecting = environ_keys(held["selecting"])
+        held |= {
+            "names": names_for(held["targets"], held["strip"], held["unstored_fields"]),
+            "field_credentials": credentials,
+            "credential_keys": credentials | WSGI_CREDENTIALS,
+            "selecting_keys": selecting,
+            "telling": ALWAYS_TELLING.union(credentials, WSGI_CREDENTIALS, selecting),
+        }
+        for name, value in held.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
-    def rfc(cls, **changes: Any) -> Policy:
+    def rfc(cls, **changes: Unpack[PolicyOptions]) -> Policy:
         """Everything that RFC 9111 lets a shared cache do, with *changes* as in `Policy`."""
-        permissive: dict[str, Any] = {
-            "heuristic_fraction": 0.1,
-            "store_set_cookie": True,
-            "private_cookies": False,
-            "credentials": (),
-            "public_releases": True,
-            "selecting": FORWARDED_FIELDS,
-            "language_cookies": (),
-            "read_your_writes": False,
-            "error_lifetime": None,
-            "unstored_statuses": (),
-            "store_partial": True,
-            "store_post": True,
-            "normalize_language": True,
-            "unstored_fields": (),
-            "update_content_type": True,
-            "targets": ("Wsgicache-Cache-Control", "CDN-Cache-Control"),
-        }
-        return cls(**{**permissive, **changes})
-
-
-_FLAGS = frozenset(
-    "store_set_cookie private_cookies public_releases store_partial store_post normalize_language "
-    "update_content_type read_your_writes "
-    "request_directives generate_etags collapse debug cache_status x_cache".split()
-)
-_TEXTS = frozenset(
-    "credentials selecting language_cookies ignore_cookies targets exempt strip "
-    "unstored_fields".split()
-)
-_CODES = frozenset({"unstored_statuses"})
-_NUMBERS = {"heuristic_fraction": 1.0, "collapse_timeout": 3600.0}
-_AT_LEAST = {"max_variants": 1, "max_ranges": 1}
-
-
-def _checked(name: str, value: object) -> None:
-    """Raise for a *value* that the option *name* cannot have."""
-    if name in ("name", "off_file"):
-        kind, right = "a str", isinstance(value, str)
-    elif name in _FLAGS:
-        kind, right = "True or False", isinstance(value, bool)
-    elif name in _TEXTS:
-        kind = "a tuple of str"
-        right = isinstance(value, tuple) and all(isinstance(text, str) for text in value)
-    elif name in _CODES:
-        kind = "a tuple of status codes, such as (400, 415),"
-        right = isinstance(value, tuple) and all(type(code) is int for code in value)
-    elif name in _NUMBERS:
-        kind, right = "a number", isinstance(value, int | float) and not isinstance(value, bool)
-        if right and isinstance(value, int | float) and not 0 <= value <= _NUMBERS[name]:
-            raise ValueError(f"Policy({name}={value!r}): 0 to {_NUMBERS[name]:g} is allowed")
-    elif name == "default":
-        kind = "a control such as json_never_stale"
-        right = value is None or (isinstance(value, Speaking) and not isinstance(value, type))
-    elif name == "error_lifetime" and value is None:
-        return
-    else:
-        kind, right = "a whole number", isinstance(value, int) and not isinstance(value, bool)
-        if right and isinstance(value, int) and value < _AT_LEAST.get(name, 0):
-            raise ValueError(
-                f"Policy({name}={value!r}): {_AT_LEAST.get(name, 0)} or more is allowed"
-            )
-    if not right:
-        raise TypeError(f"Policy({name}={value!r}): {kind} is allowed")
+        options: PolicyOptions = {**_PERMISSIVE, **changes}
+        return cls(**options)
