@@ -47,7 +47,8 @@ FLOORS = """
     stores.cachelib stores.memcached
     stores.urls
     keeper purging
-    origin.exchange origin.flights
+    origin.flights origin.sight
+    origin.exchange
     origin.trip
     origin.background origin.bypass origin.forward origin.turns
     middleware

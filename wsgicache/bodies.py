@@ -1,5 +1,5 @@
-"""An app's body on its way (PEP 3333): `Primed` has chunks at hand already, `Tee` passes a body
-through and hands over the content if, and only if, it was complete."""
+"""An app's body on its way (PEP 3333): `Primed` has chunks at hand already, `Within` has each chunk
+made within something, and `Tee` hands over the content if, and only if, it was complete."""
 
 from __future__ import annotations
 
@@ -34,6 +34,34 @@ class Primed:
     def __next__(self) -> bytes:
         if self._pending:
             return self._pending.pop()
+        if self._next is None:
+            self._next = iter(self._body).__next__
+        return self._next()
+
+    def close(self) -> None:
+        """Close the app's body."""
+        close(self._body)
+
+
+class Within:
+    """An app body each of whose chunks is made by *during*, which is called with a callable."""
+
+    __slots__ = ("_body", "_during", "_next")
+
+    def __init__(
+        self, during: Callable[[Callable[[], bytes]], bytes], body: Iterable[bytes]
+    ) -> None:
+        self._body = body
+        self._during = during
+        self._next: Callable[[], bytes] | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._during(self._advance)
+
+    def _advance(self) -> bytes:
         if self._next is None:
             self._next = iter(self._body).__next__
         return self._next()
@@ -100,6 +128,7 @@ class Tee:
         except StopIteration:
             if self._chunks is not None and (self._length is None or self._length == self._size):
                 self._complete()
+                self._kept = True  # until the app writes in close()
             self.give_up()
             raise
         except BaseException:

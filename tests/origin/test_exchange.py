@@ -67,6 +67,79 @@ def test_r25_write_on_other_methods(scene: Scene) -> None:
     assert scene.post("/").text == "abcd"
 
 
+class Late(list[bytes]):
+    """A body whose close() writes, as servers accept it."""
+
+    write: Any
+
+    def close(self) -> None:
+        self.write(b"late")
+
+
+def writing_late(where: str, headers: list[tuple[str, str]]) -> WSGI:
+    """An app that first writes when its head is out."""
+
+    def start(start_response: Any) -> Any:
+        return start_response("200 OK", list(headers))
+
+    def eager(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        write = start(start_response)
+
+        def rest() -> Iterator[bytes]:
+            try:
+                yield b"pa"
+                yield b"ge"
+                if where == "generator":
+                    write(b"late")
+            finally:
+                if where == "close":
+                    write(b"late")
+
+        return rest()
+
+    def lazy(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        write = start(start_response)
+        yield b"page"
+        write(b"late")
+
+    def at_once(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        body = Late([b"page"] if where == "list" else [b"pa", b"ge"])
+        body.write = start(start_response)
+        return body
+
+    return {"lazy": lazy, "list": at_once, "pieces": at_once}.get(where, eager)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("where", ["generator", "close", "lazy", "list", "pieces"])
+@pytest.mark.parametrize("size", [None, 4, 8])
+@pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
+def test_what_is_written_late_follows_the_head(
+    bare_scene: Scene, headers: list[tuple[str, str]], size: int | None, where: str, method: str
+) -> None:
+    length = [] if size is None else [("Content-Length", str(size))]
+    bare_scene.wsgi(writing_late(where, [*headers, *length]))
+    for _ in range(3):
+        got = bare_scene.request(method, "/")
+        assert (got.text, got.starts) == ("pagelate", 1)
+
+
+def test_what_a_body_writes_that_is_not_sent_goes_nowhere(bare_scene: Scene) -> None:
+    bare_scene.resource("page", cache_control="max-age=1")
+    bare_scene.get("/")
+    bare_scene.after(5)
+    unmodified = writing_late("list", [("ETag", '"v1"')])
+
+    def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        def start(status: str, headers: Any) -> Any:
+            return start_response("304 Not Modified", headers)
+
+        return unmodified(environ, start)
+
+    bare_scene.wsgi(app)
+    assert bare_scene.get("/").text == "page"
+
+
 def test_r25_write_then_an_exception(bare_scene: Scene) -> None:
     def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", list(FRESH))(b"a")

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, overload
 
-from wsgicache.bodies import close
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import NO_STORE, Said, forbidding
 
@@ -162,36 +161,6 @@ class Controls:
                 environ.pop(KEY, None)
             else:
                 environ[KEY] = outer
-
-    def over(self, environ: WSGIEnvironment, body: Iterable[bytes]) -> Iterable[bytes]:
-        """*body*, such that what is said while it is made is heard here."""
-        return body if isinstance(body, list | tuple) else _Speaking(self, environ, body)
-
-
-class _Speaking:
-    """A body whose generator may speak."""
-
-    __slots__ = ("_body", "_controls", "_environ", "_next")
-
-    def __init__(self, controls: Controls, environ: WSGIEnvironment, body: Iterable[bytes]) -> None:
-        self._body = body
-        self._controls = controls
-        self._environ = environ
-        self._next: Callable[[], bytes] | None = None
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return self._controls.during(self._environ, self._advance)
-
-    def _advance(self) -> bytes:
-        if self._next is None:
-            self._next = iter(self._body).__next__
-        return self._next()
-
-    def close(self) -> None:
-        close(self._body)
 
 
 def current() -> Controls:

@@ -193,6 +193,7 @@ class Routes:
             request = read(trimmed, method, policy)
             if isinstance(request, str):
                 return request
+            request.given = environ
         request.collapses = early.collapse
         if early.vary_by is not None:
             value = early.vary_by(request.environ)

@@ -38,9 +38,9 @@ class Bypass(Exchange):
         self._unsafe = unsafe
         self._changed = _filed_under(origin, environ) if unsafe else None
         self._cookies = origin.routes.cookies(environ) if unsafe else []
-        if not whole:
-            environ = self._matching.early.trimmed(environ)
-        super().__init__(origin, environ, start_response, told)
+        shown = environ if whole else self._matching.early.trimmed(environ)
+        given = None if shown is environ else environ
+        super().__init__(origin, shown, start_response, told, given)
 
     def matching(self) -> Matching:
         """The routes that match the request as it came."""
@@ -48,7 +48,7 @@ class Bypass(Exchange):
 
     def ask(self) -> Iterable[bytes]:
         """Have the app answer. Raises what the app raises."""
-        body = self.call(self.environ)
+        body = self.call(self.asked)
         if not self.relayed:
             try:
                 assert self.head is not None
@@ -58,7 +58,7 @@ class Bypass(Exchange):
                 raise
         return body
 
-    def relay(self, response: Response) -> Write:
+    def relay(self, response: Response) -> None:
         """Empty what the response says is changed, before its first byte is out, and pass it on."""
         self.relayed = True
         if self._unsafe and 200 <= response.code < 400:
@@ -66,7 +66,7 @@ class Bypass(Exchange):
             if self._changed is not None:
                 self.origin.keeper.invalidate(self._changed, response, self.origin.clock.now())
         self.controls.late = self.too_late
-        return self._send(response, relayed_fields(response, self.told, self.origin.policy))
+        self._send(response, relayed_fields(response, self.told, self.origin.policy))
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:
         """Pass on the head by which an error handler replaces the first."""

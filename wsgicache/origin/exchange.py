@@ -4,13 +4,14 @@ as it comes."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from wsgicache.bodies import Primed, Write, close
 from wsgicache.clock import Clock
 from wsgicache.controls.control import Control, Controls
 from wsgicache.controls.matching import Matching, Routes
 from wsgicache.keeper import Keeper
+from wsgicache.origin.sight import Sight
 from wsgicache.reporting import Reporter
 from wsgicache.rules.model import FieldLines, Head, StoredResponse
 from wsgicache.rules.policy import Policy
@@ -18,6 +19,9 @@ from wsgicache.rules.response import Response
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+R = TypeVar("R")
+Args = TypeVarTuple("Args")
 
 
 class Origin:
@@ -51,16 +55,27 @@ class Exchange:
     """Status and fields, once it has started."""
     relayed = False
     """Whether the head has gone on to the client."""
+    _sight: Sight | None = None
+    _out: Write | None = None
+    """What sends bytes after the head that is out."""
     _sink: Write | None = None
+    """What takes the bytes of write(), once there were any."""
 
     def __init__(
-        self, origin: Origin, environ: WSGIEnvironment, start_response: StartResponse, told: str
+        self,
+        origin: Origin,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        told: str,
+        given: WSGIEnvironment | None = None,
     ) -> None:
         self.origin = origin
-        self.environ = environ
-        """What the app gets, and may change."""
-        self.asked = dict(environ)
-        """What it was at first: that is what routes and controls look at."""
+        self.given = given or environ
+        """The environ that the cache was given: the app gets it, and may change it."""
+        self.asked = environ if given else dict(environ)
+        """What was asked: that is what routes and controls look at. The app never gets it."""
+        if given:
+            self._sight = Sight(given, environ)
         self.start_response = start_response
         self.told = told
         """How Cache-Status begins."""
@@ -80,32 +95,54 @@ class Exchange:
         """The routes that match what was asked."""
         return self.origin.routes.matching(self.asked)
 
-    def relay(self, response: Response) -> Write:
-        """Send the head of *response* on to the client; what takes the bytes of write()."""
+    def relay(self, response: Response) -> None:
+        """Send the head of *response* on to the client."""
         raise NotImplementedError
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:
         """Send another head after one is out, if the server still can."""
         raise NotImplementedError
 
-    def call(self, environ: WSGIEnvironment) -> Iterable[bytes]:
-        """Call the app with *environ* until its head is known; the body to pass on.
+    def call(self, shown: WSGIEnvironment) -> Iterable[bytes]:
+        """Call the app, which sees what is *shown*, until its head is known; the body to pass on.
 
         A lazy app starts at its first chunk, so that is taken. Raises what the app raises, and
         AssertionError where it never calls start_response.
         """
-        body = self.controls.during(environ, self.origin.app, environ, self._start_response)
+        if shown is not self.asked:
+            self._sight = Sight(self.given, shown)
+        body = self.during(self.origin.app, self.given, self._start_response)
         if self.head is not None:
             return body
         primed = Primed(body)
         try:
-            self.controls.during(environ, primed.advance, lambda: self.started)
+            self.during(primed.advance, lambda: self.started)
             if not self.started:
                 raise AssertionError("the app ended without calling start_response()")
         except BaseException:
             primed.close()
             raise
         return primed
+
+    def during(self, call: Callable[[*Args], R], *args: *Args) -> R:
+        """Call what is the app's: meanwhile it sees what it shall, and may speak."""
+        sight = self._sight
+        if sight is None:
+            return self.controls.during(self.given, call, *args)
+        sight.open()
+        try:
+            return self.controls.during(self.given, call, *args)
+        finally:
+            sight.shut()
+
+    def renew(self) -> None:
+        """Have the environ say what it said before the app got it, so that the app can be asked
+        again."""
+        if self._sight is None:
+            self.given.clear()
+            self.given.update(self.asked)
+        else:
+            self._sight.renew()
 
     def received(self, head: Head, body: Iterable[bytes]) -> Response:
         """The app's response with this *head*, as it is now, and as the view and the routes say."""
@@ -126,7 +163,8 @@ class Exchange:
         return now
 
     def discard(self, body: Iterable[bytes]) -> None:
-        """Close a body of the app's that will not be sent."""
+        """Close a body of the app's that will not be sent, nor what it writes meanwhile."""
+        self._sink = self._sink or _nowhere
         try:
             close(body)
         except Exception:
@@ -139,7 +177,13 @@ class Exchange:
     def on_write(self) -> Write:
         """The app writes before its body is there: its head goes on now."""
         assert self.head is not None
-        return self.relay(self.received(self.head, ()))
+        self.relay(self.received(self.head, ()))
+        return self.following()
+
+    def following(self) -> Write:
+        """What takes the bytes of write() once the head is out."""
+        assert self._out is not None
+        return self._out
 
     def _start_response(
         self, status: str, fields: FieldLines, /, exc_info: Any = None
@@ -157,10 +201,16 @@ class Exchange:
 
     def _write(self, data: bytes) -> None:
         if self._sink is None:
-            self._sink = self.on_write()
+            self._sink = self.following() if self.relayed else self.on_write()
         self._sink(data)
 
     def _send(self, response: Response, lines: FieldLines, exc_info: Any = None) -> Write:
         if exc_info is None:
-            return self.start_response(response.status, lines)
-        return self.start_response(response.status, lines, exc_info)
+            self._out = self.start_response(response.status, lines)
+        else:
+            self._out = self.start_response(response.status, lines, exc_info)
+        return self._out
+
+
+def _nowhere(data: bytes) -> None:
+    """Send nothing."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wsgicache.bodies import Primed, Tee, Write
+from wsgicache.bodies import Primed, Tee, Within, Write
 from wsgicache.controls.control import Control
 from wsgicache.origin.exchange import Exchange, Origin
 from wsgicache.origin.trip import Trip
@@ -39,15 +39,18 @@ class Forward(Exchange):
 
     tee: Tee | None = None
     """What takes note of the body, where that is not one piece and may be kept."""
+    kept_at_once = False
+    """Whether the body was one piece, and was kept."""
 
     def __init__(self, origin: Origin, trip: Trip, start_response: StartResponse) -> None:
         told = f"fwd={trip.decision.forward}"
-        super().__init__(origin, trip.request.environ, start_response, told)
+        request = trip.request
+        super().__init__(origin, request.environ, start_response, told, request.given)
         # Apps and what is around them change the environ that they get, and may; the rules go on
         # with what was asked of this cache.
-        trip.request.environ = self.asked
+        request.environ, request.given = self.asked, self.given
         self.trip = trip
-        self.request = trip.request
+        self.request = request
         self.keeper = origin.keeper
         self.policy = origin.policy
 
@@ -59,11 +62,11 @@ class Forward(Exchange):
         Returns the body to send, its head being out, or what to serve from the store. Raises what
         the app raises where nothing can stand in.
         """
-        environ = self.environ
+        shown = self.asked
         try:
-            if self._stored is not None or "HTTP_IF_NONE_MATCH" in environ:
-                environ = self._about_what_is_stored()
-            body = self.call(environ)
+            if self._stored is not None or "HTTP_IF_NONE_MATCH" in shown:
+                shown = self._about_what_is_stored()
+            body = self.call(shown)
         except Exception:
             if self.relayed or not self._may_stand_in(None):
                 raise
@@ -79,7 +82,10 @@ class Forward(Exchange):
             except BaseException:
                 self.discard(body)
                 raise
-        return body if self.tee is None else self.tee.over(self.controls.over(environ, body))
+        if self.tee is None:
+            return body  # the very same: it may be a file, which the server sends by itself
+        is_made = isinstance(body, list | tuple)
+        return self.tee.over(body if is_made else Within(self.during, body))
 
     @property
     def _stored(self) -> StoredResponse | None:
@@ -97,8 +103,7 @@ class Forward(Exchange):
                 trip.decision = replace(trip.decision, stored=None)
         elif stored is not None and stored.validators:
             return validation.validating(request, stored)
-        environ = validation.fetching(request)
-        return self.environ if environ is request.environ else environ
+        return validation.fetching(request)
 
     def about(self) -> StoredResponse | None:
         """What is stored, unless another head is out."""
@@ -114,8 +119,17 @@ class Forward(Exchange):
         response = self.received(self.head, ())
         if self._is_for_us(response):
             return lambda data: None
-        write = self.relay(response)
-        return write if self.tee is None else self.tee.writing(write)
+        self.relay(response)
+        return self.following()
+
+    def following(self) -> Write:
+        """What takes the bytes of write() once the head is out: more than what was kept whole."""
+        write = super().following()
+        if self.tee is not None:
+            return self.tee.writing(write)
+        if self.kept_at_once:
+            self.keeper.drop(self.request)
+        return write
 
     def _is_for_us(self, response: Response) -> bool:
         """Whether the answer is about what is stored, and not to be passed on: a 304 to our
@@ -183,13 +197,14 @@ class Forward(Exchange):
             return self._ask_again()  # They do not fit.
         self.relay(whole, "fwd-status=206; ")
         joined = Primed(body, *content)
-        return joined if self.tee is None else self.tee.over(joined)
+        return joined if self.tee is None else self.tee.over(Within(self.during, joined))
 
     def _ask_again(self) -> Iterable[bytes] | Reuse:
         """Ask for everything, with no condition or range of ours: what is stored is not what the
         app has (§4.3.3)."""
         trip = self.trip
         self.keeper.drop(self.request)
+        self.renew()
         trip.looked_up_at = self.origin.clock.now()
         trip.decision = replace(trip.decision, stored=None)
         return Forward(self.origin, trip, self.start_response).ask()
@@ -201,9 +216,9 @@ class Forward(Exchange):
 
     # ── 6 relay, 7 keep ────────────────────────────────────────────────────────────────────────
 
-    def relay(self, response: Response, said: str = "") -> Write:
+    def relay(self, response: Response, said: str = "") -> None:
         """Pass the head of the origin's response on; with a Tee for the body if the rules let us
-        keep it (§3). Returns what write() has to use."""
+        keep it (§3)."""
         request, trip, keeper = self.request, self.trip, self.keeper
         why_not = self._changed(response) or self._refusal(response)
         if why_not is None and trip.too_large:
@@ -216,13 +231,12 @@ class Forward(Exchange):
         outcome = f"detail={detail}" if detail else "stored"
         self.relayed = True
         told = f"{self.told}; {said}{outcome}"
-        write = self._send(response, relayed_fields(response, told, self.policy))
+        self._send(response, relayed_fields(response, told, self.policy))
         if why_not is None:
             self._keep(response)
             self.controls.late = self._ending()
         else:
             self.controls.late = self.too_late
-        return write
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:
         """Pass on the head by which an error handler replaces the first, if the server still can;
@@ -262,6 +276,7 @@ class Forward(Exchange):
             if isinstance(content, bytes) and len(content) <= self.policy.max_content:
                 kept = keeper.keep(request, response, content, trip.fill)
                 trip.land("kept" if kept else "failed")
+                self.kept_at_once = kept
                 return
 
         # The app may go on changing its own while the body is on its way.

@@ -37,6 +37,8 @@ class Request:
 
     environ: WSGIEnvironment
     """As the app will see it: whatever the key leaves out has left the environ too."""
+    given: WSGIEnvironment | None = None
+    """What the cache was given, where *environ* is a copy of that."""
     method: str
     key: Key
 
@@ -79,7 +81,7 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
     if scheme == "https" and shows_certificate(get("gunicorn.socket")):
         request.identified, request.plain = True, False
     if host != presented:
-        request.environ = {**environ, "HTTP_HOST": host}
+        request.environ, request.given = {**environ, "HTTP_HOST": host}, environ
     if "HTTP_COOKIE" in environ:
         _look_at_cookies(request, policy)
     return request
@@ -88,7 +90,10 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
 def _look_at_cookies(request: Request, policy: Policy) -> None:
     """Leave out the cookies that the policy ignores, and note those that select."""
     if policy.ignore_cookies:
-        request.environ = without_ignored_cookies(request.environ, policy.ignore_cookies)
+        environ = request.environ
+        request.environ = without_ignored_cookies(environ, policy.ignore_cookies)
+        if request.environ is not environ:
+            request.given = request.given or environ
     # Deviation: Vary need not name Cookie for these (§4.1). Django's LocaleMiddleware says only
     # Accept-Language.
     chosen = cookies_named(request.environ.get("HTTP_COOKIE", ""), policy.language_cookies)
