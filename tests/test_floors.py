@@ -27,7 +27,7 @@ FLOORS = """
     rules.policy
     rules.declaring rules.freshness rules.request rules.validators
     rules.anonymous rules.conditional rules.entries rules.writes
-    rules.groups rules.reuse
+    rules.groups rules.hiding rules.reuse
     rules.storing
     rules.keeping
     rules.answering rules.validation
@@ -49,8 +49,9 @@ FLOORS = """
     keeper purging
     origin.flights origin.sight
     origin.exchange
-    origin.trip
-    origin.background origin.bypass origin.forward origin.turns
+    origin.bypass origin.trip
+    origin.hidden
+    origin.background origin.forward origin.turns
     middleware
     flask
     wsgicache

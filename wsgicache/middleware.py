@@ -17,8 +17,8 @@ from wsgicache.keeper import Keeper
 from wsgicache.origin.background import Background, Runner, described, to_nobody
 from wsgicache.origin.bypass import Bypass
 from wsgicache.origin.exchange import Origin
-from wsgicache.origin.forward import Forward, Reuse
-from wsgicache.origin.trip import Trip
+from wsgicache.origin.forward import Forward
+from wsgicache.origin.trip import Reuse, Trip
 from wsgicache.origin.turns import Turns
 from wsgicache.purging import Purged, Purging, answer_purge, checked_token
 from wsgicache.reporting import Reporter, warn_of_processes

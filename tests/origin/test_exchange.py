@@ -140,6 +140,18 @@ def test_what_a_body_writes_that_is_not_sent_goes_nowhere(bare_scene: Scene) -> 
     assert bare_scene.get("/").text == "page"
 
 
+def test_nor_what_one_writes_whose_head_was_refused(
+    bare_scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refusing(*start: Any) -> Any:
+        raise OSError("client is gone")
+
+    bare_scene.wsgi(writing_late("list", list(FRESH)))
+    with pytest.raises(OSError, match="client is gone"):
+        bare_scene.front(environ_for(), refusing)
+    assert caplog.records == []
+
+
 def test_r25_write_then_an_exception(bare_scene: Scene) -> None:
     def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", list(FRESH))(b"a")

@@ -40,12 +40,16 @@ class Early(NamedTuple):
     def trimmed(self, environ: WSGIEnvironment) -> WSGIEnvironment:
         """*environ* as the app shall see it: without the query parameters and the cookies that
         tell nothing apart."""
-        trimmed = environ
-        if self.query is not None and environ.get("QUERY_STRING"):
-            trimmed = with_query(trimmed, self.query)
+        trimmed = self.queried(environ)
         if self.cookies is not None and "HTTP_COOKIE" in environ:
             trimmed = with_cookies(trimmed, self.cookies)
         return trimmed
+
+    def queried(self, environ: WSGIEnvironment) -> WSGIEnvironment:
+        """*environ* without the query parameters that tell nothing apart."""
+        if self.query is not None and environ.get("QUERY_STRING"):
+            return with_query(environ, self.query)
+        return environ
 
 
 _PLAIN = Early()

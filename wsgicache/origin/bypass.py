@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Bypass(Exchange):
     """One request that passes by; *told* is what Cache-Status says of it.
 
-    The app sees it *whole*, or without what routes say that it does not need. An *unsafe* one
-    empties what its success has changed.
+    The app sees it *whole*, or without the query parameters that routes say it does not need; it
+    sees all cookies, for nothing is stored. An *unsafe* one empties what its success has changed.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Bypass(Exchange):
         self._unsafe = unsafe
         self._changed = _filed_under(origin, environ) if unsafe else None
         self._cookies = origin.routes.cookies(environ) if unsafe else []
-        shown = environ if whole else self._matching.early.trimmed(environ)
+        shown = environ if whole else self._matching.early.queried(environ)
         given = None if shown is environ else environ
         super().__init__(origin, shown, start_response, told, given)
 

@@ -11,6 +11,7 @@ from wsgicache.clock import Clock
 from wsgicache.controls.control import Control, Controls
 from wsgicache.controls.matching import Matching, Routes
 from wsgicache.keeper import Keeper
+from wsgicache.origin.flights import Flights
 from wsgicache.origin.sight import Sight
 from wsgicache.reporting import Reporter
 from wsgicache.rules.model import FieldLines, Head, StoredResponse
@@ -26,7 +27,7 @@ Args = TypeVarTuple("Args")
 
 class Origin:
     """The wrapped app in its role as origin server (RFC 9110 §3.6), and what one cache needs to ask
-    it: its way to the store, its routes, its policy, its clock and its log."""
+    it: its way to the store, its routes, its policy, its clock, its log and its flights."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class Origin:
         self.policy = policy
         self.clock = clock
         self.report = report
+        self.flights = Flights(policy.collapse_timeout, clock)
 
 
 class Exchange:
@@ -164,7 +166,7 @@ class Exchange:
 
     def discard(self, body: Iterable[bytes]) -> None:
         """Close a body of the app's that will not be sent, nor what it writes meanwhile."""
-        self._sink = self._sink or _nowhere
+        self._sink = self._sink or nowhere
         try:
             close(body)
         except Exception:
@@ -212,5 +214,5 @@ class Exchange:
         return self._out
 
 
-def _nowhere(data: bytes) -> None:
+def nowhere(data: bytes) -> None:
     """Send nothing."""

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from wsgicache.bodies import Primed, Tee, Within, Write
 from wsgicache.controls.control import Control
-from wsgicache.origin.exchange import Exchange, Origin
-from wsgicache.origin.trip import Trip
+from wsgicache.origin.exchange import Exchange, Origin, nowhere
+from wsgicache.origin.hidden import hidden_cookies
+from wsgicache.origin.trip import Reuse, Trip
 from wsgicache.rules import partial, storing, validation
 from wsgicache.rules.answering import relayed_fields
 from wsgicache.rules.declaring import Declared
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.freshness import answers_others
-from wsgicache.rules.model import Decision, FieldLines, StoredResponse
+from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.names import SET_COOKIE
 from wsgicache.rules.response import Response
 from wsgicache.rules.reuse import may_stand_in, outlasts
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
-
-
-class Reuse(NamedTuple):
-    """What the origin's answer comes to where a stored response is to be served after all."""
-
-    decision: Decision
-    told: str
-    """For Cache-Status."""
-    more: FieldLines
-    """Fields for this client alone."""
 
 
 class Forward(Exchange):
@@ -46,6 +37,7 @@ class Forward(Exchange):
         told = f"fwd={trip.decision.forward}"
         request = trip.request
         super().__init__(origin, request.environ, start_response, told, request.given)
+        self.hidden = None if request.given is None else hidden_cookies(origin, request)
         # Apps and what is around them change the environ that they get, and may; the rules go on
         # with what was asked of this cache.
         request.environ, request.given = self.asked, self.given
@@ -62,6 +54,8 @@ class Forward(Exchange):
         Returns the body to send, its head being out, or what to serve from the store. Raises what
         the app raises where nothing can stand in.
         """
+        if self.hidden is not None and self.hidden.are_known_to_be_set():
+            return self.hidden.ask_openly(self.trip, self.start_response, self.told)
         shown = self.asked
         try:
             if self._stored is not None or "HTTP_IF_NONE_MATCH" in shown:
@@ -75,8 +69,14 @@ class Forward(Exchange):
         if not self.relayed:
             assert self.head is not None
             response = self.received(self.head, body)
-            if self._is_for_us(response):
+            name = None if self.hidden is None else self.hidden.set_by(response)
+            if self._is_for_us(response) and (name is None or response.code >= 500):
                 return self._use(response)
+            if self.hidden is not None and name is not None:
+                self.discard(body)
+                self.renew()
+                self.hidden.note(name)
+                return self.hidden.ask_openly(self.trip, self.start_response, self.told)
             try:
                 self.relay(response)
             except BaseException:
@@ -117,8 +117,9 @@ class Forward(Exchange):
         """The app writes before its body is there: its head has to be judged now."""
         assert self.head is not None
         response = self.received(self.head, ())
-        if self._is_for_us(response):
-            return lambda data: None
+        sets_hidden = self.hidden is not None and self.hidden.set_by(response)
+        if sets_hidden or self._is_for_us(response):
+            return nowhere
         self.relay(response)
         return self.following()
 

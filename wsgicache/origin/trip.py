@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from wsgicache.origin.flights import Landing, Outcome
-from wsgicache.rules.model import ANY_TIME, IMPLIED, NEVER, CacheEntry, Decision, Fill
+from wsgicache.rules.model import ANY_TIME, IMPLIED, NEVER, CacheEntry, Decision, FieldLines, Fill
 from wsgicache.rules.request import Request
 
 
@@ -51,3 +53,13 @@ class Trip:
         flight, self.flight = self.flight, None
         if flight is not None:
             flight.land(outcome, why, code)
+
+
+class Reuse(NamedTuple):
+    """What the origin's answer comes to where a stored response is to be served after all."""
+
+    decision: Decision
+    told: str
+    """For Cache-Status."""
+    more: FieldLines
+    """Fields for this client alone."""

@@ -7,7 +7,7 @@ import time
 from uuid import uuid4
 
 from wsgicache.origin.exchange import Origin
-from wsgicache.origin.flights import Alone, Flight, Flights, Outcome
+from wsgicache.origin.flights import Alone, Flight, Outcome
 from wsgicache.origin.trip import Trip
 from wsgicache.rules.model import Decision
 from wsgicache.rules.reuse import after_waiting, collapse_key, decide_again, stood_in
@@ -28,7 +28,7 @@ class Turns:
         self._policy = origin.policy
         self._clock = origin.clock
         self._report = origin.report
-        self.flights = Flights(origin.policy.collapse_timeout, origin.clock)
+        self.flights = origin.flights
         store = origin.keeper.store
         self._shared = store if isinstance(store, SharedStore) else None
 

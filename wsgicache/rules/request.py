@@ -89,7 +89,8 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
 
 def _look_at_cookies(request: Request, policy: Policy) -> None:
     """Leave out the cookies that the policy ignores, and note those that select."""
-    if policy.ignore_cookies:
+    # What is not safe is asked once, with all cookies.
+    if policy.ignore_cookies and request.method != "POST":
         environ = request.environ
         request.environ = without_ignored_cookies(environ, policy.ignore_cookies)
         if request.environ is not environ:

@@ -1,0 +1,78 @@
+"""Cookies that the app shall not see, and yet sets: what it answers then is for one client alone,
+and it has to see all of that client's cookies to answer right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from wsgicache.origin.bypass import Bypass
+from wsgicache.origin.exchange import Origin
+from wsgicache.origin.trip import Trip
+from wsgicache.rules.hiding import set_unseen
+from wsgicache.rules.keys import url_of
+from wsgicache.rules.request import Request
+from wsgicache.rules.response import Response
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+DETAIL = "hidden-cookie"
+"""What Cache-Status says of such an answer."""
+
+
+class Hidden:
+    """The cookies of the client of *request* that are hidden from the app of *origin*; *given* is
+    the environ that has them all."""
+
+    def __init__(self, origin: Origin, request: Request, given: WSGIEnvironment) -> None:
+        self._origin = origin
+        self._key = request.key
+        self._given = given
+        self._presented: str = given.get("HTTP_COOKIE", "")
+        self._shown: str | None = request.environ.get("HTTP_COOKIE")
+        self._page = hash((request.key, DETAIL))
+
+    def set_by(self, response: Response) -> str | None:
+        """The one that *response* sets or removes, if it does."""
+        return set_unseen(self._presented, self._shown, response)
+
+    def are_known_to_be_set(self) -> bool:
+        """Whether the page has set one of those that were hidden from it, and that not long ago."""
+        now = self._origin.clock.now()
+        return self._origin.flights.refused(self._page, now) is not None
+
+    def note(self, name: str) -> None:
+        """Have it known for a while, and in the log, that the page sets the cookie *name*."""
+        self._origin.flights.land_alone(self._page, "refused", DETAIL)
+        where = self._hiding(name)
+        self._origin.report(
+            f"hidden by {where}",
+            f"{url_of(self._key)!r} sets the cookie {name!r}, which {where} hides from the app: "
+            "the app was asked again with all cookies, and nothing is stored. Hide only other "
+            "cookies there, or hide this one on other pages only",
+        )
+
+    def _hiding(self, name: str) -> str:
+        """What hides the cookie *name*, as its author wrote it."""
+        for route, only_forbids in self._origin.routes.matching(self._given).routes:
+            if route.cookies is not None and not only_forbids:
+                if name not in route.cookies:
+                    return f"Route({route.path!r}, cookies={route.cookies!r})"
+                break
+        return "Policy(ignore_cookies=…)"
+
+    def ask_openly(self, trip: Trip, start_response: StartResponse, told: str) -> Iterable[bytes]:
+        """Have the app answer to all cookies: that is for the client of this *trip* alone, and says
+        nothing of what is stored. Raises what the app raises."""
+        trip.land("refused", DETAIL)
+        told = f"{told}; detail={DETAIL}"
+        return Bypass(self._origin, self._given, start_response, told).ask()
+
+
+def hidden_cookies(origin: Origin, request: Request) -> Hidden | None:
+    """The cookies in *request* that the app of *origin* shall not see, if there are any."""
+    given = request.given
+    if given is None or given.get("HTTP_COOKIE") == request.environ.get("HTTP_COOKIE"):
+        return None
+    return Hidden(origin, request, given)
