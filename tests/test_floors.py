@@ -332,7 +332,8 @@ def tracked() -> list[Path]:
 
 
 TOP = {
-    *"wsgicache tests benchmarks setup.cfg pyproject.toml README.rst CHANGES.rst LICENSE".split(),
+    *"wsgicache tests benchmarks docs setup.cfg pyproject.toml README.rst CHANGES.rst".split(),
+    "LICENSE",
     "MANIFEST.in",
 }
 

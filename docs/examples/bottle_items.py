@@ -1,0 +1,28 @@
+from bottle import Bottle, request
+
+from wsgicache import CacheMiddleware, cache_for, never_cache
+
+site = Bottle()
+
+fruit = ["apple", "banana"]
+
+
+@site.get("/items")
+@cache_for(minutes=1)
+def items():
+    return {"items": fruit}
+
+
+@site.post("/items")
+def add():
+    fruit.append(request.forms["name"])
+    return {"items": fruit}
+
+
+@site.get("/now")
+@never_cache
+def now():
+    return {"items": len(fruit)}
+
+
+app = CacheMiddleware(site)

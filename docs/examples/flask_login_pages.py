@@ -1,0 +1,43 @@
+from flask import Flask, redirect, request
+from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
+
+from wsgicache import CacheMiddleware, cache_for, cached, never_cache
+
+app = Flask(__name__)
+app.secret_key = "only for this example"
+app.wsgi_app = CacheMiddleware(app.wsgi_app)
+login = LoginManager(app)
+
+
+@login.user_loader
+def user(name):
+    found = UserMixin()
+    found.id = name
+    return found
+
+
+@app.post("/login")
+def log_in():
+    login_user(user(request.form["name"]))
+    return redirect("/")
+
+
+@app.get("/about")
+@cached(client=60, server=3600)
+def about():
+    return "The same for everybody."
+
+
+@app.get("/")
+@cache_for(minutes=1)
+def home():
+    if current_user.is_authenticated:
+        return f"Hello {current_user.id}."
+    return "Hello."
+
+
+@app.get("/account")
+@login_required
+@never_cache
+def account():
+    return f"The account of {current_user.id}."
