@@ -38,6 +38,14 @@ PUBLIC_URL_FIELDS = (
     ),
     *("X-HTTP-Host-Override", "Host-Override", "X-Backend-Host", "WL-Proxy-SSL", "X-External-Url"),
     *("X-Script-Path", "X-SCRIPT-URL", "X-CherryPy-Base", "X-Trac-Base", "X-Vhm-Root", "X-Vhost"),
+    *("X-Vhm-Host", "X-Forwarded-Base-Path", "X-Forwarded-BasePath", "X-Forwarded-Script-Name"),
+    *("X-Forwarded-Request-Uri", "X-Forwarded-Vhost", "X-Forwarded-Authority", "X-Http-Host"),
+    *("X-Original-Forwarded-Host", "X-Original-Forwarded-Proto"),
+    *("X-Proxy-Url", "X-External-Host", "X-Base-Url", "Https", "X-AppService-Proto"),
+    *("Disguised-Host", "WAS-Default-Hostname", "X-AppEngine-Default-Version-Hostname"),
+    *("Fastly-SSL", "Fastly-Orig-Host", "X-RStudio-Request", "RStudio-Connect-App-Base-URL"),
+    *("X-ProxyScheme", "X-ProxyHost", "X-ProxyPort", "X-ProxyContextPath", "Proxy-SSL"),
+    *("X-Odoo-Dbfilter", "X-Sandstorm-Base-Path"),
 )
 """More of that: what frameworks, their helpers and common snippets make the public URL from."""
 
