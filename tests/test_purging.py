@@ -107,7 +107,7 @@ def test_both_schemes_on_request(scene: Scene) -> None:
 )
 def test_what_is_no_url_is_said_so(scene: Scene, url: Any) -> None:
     for purge in (scene.cache.purge, scene.cache.purge_prefix):
-        with pytest.raises(ValueError, match="no URL that could be cached"):
+        with pytest.raises(ValueError, match="the URL must be an absolute http or https URL"):
             purge(url)
 
 
@@ -458,9 +458,14 @@ def test_groups_named_by_a_field_that_does_not_leave(make_scene: MakeScene) -> N
     assert scene.get("/").fwd == "uri-miss"
 
 
-@pytest.mark.parametrize("groups", [(), ("",), (7,), (None,)])
-def test_what_is_no_group_is_said_so(scene: Scene, groups: Any) -> None:
-    with pytest.raises(ValueError, match="purge_groups"):
+@pytest.mark.parametrize(
+    ("groups", "kind"),
+    [((), ValueError), (("",), ValueError), ((7,), TypeError), ((["a"],), TypeError)],
+)
+def test_what_is_no_group_is_said_so(scene: Scene, groups: Any, kind: type[Exception]) -> None:
+    with pytest.raises(
+        kind, match=r"the groups of purge_groups\(\) must be (a name|one or more), .*, got"
+    ):
         scene.cache.purge_groups(*groups)
 
 
@@ -478,7 +483,7 @@ def test_what_is_neither_true_nor_false_is_said_so(
     scene: Scene, verb: str, what: list[str], option: str
 ) -> None:
     """A text such as "no" is true in Python, and a soft purge is not what it says."""
-    with pytest.raises(TypeError, match=rf"{verb}\({option}='no'\): True or False is allowed"):
+    with pytest.raises(TypeError, match=f"^{option} of {verb}.. must be True or False, got 'no'$"):
         getattr(scene.cache, verb)(*what, **{option: "no"})
 
 
@@ -667,7 +672,10 @@ def test_purge_works_while_the_cache_is_off(guarded: Scene) -> None:
     "token", ["short", "x" * 15, "é" * 20, "x" * 20 + "\n", " " + "x" * 20, "x" * 20 + " "]
 )
 def test_a2_a_token_that_is_none(token: str) -> None:
-    with pytest.raises(ValueError, match="purge_token=…") as caught:
+    with pytest.raises(
+        ValueError,
+        match=r"^purge_token must be 16 or more printable ASCII characters, .*, got others$",
+    ) as caught:
         CacheMiddleware(lambda e, s: [], purge_token=token)
     assert token not in str(caught.value)
 

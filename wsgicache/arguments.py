@@ -1,6 +1,7 @@
-"""What the arguments of controls, routes and the cache may be; a sentence for each that may not.
+"""What the arguments of controls, routes and the cache must be (the forms are in rules/checks).
 
-Every function names in its error the *function* that was called, the argument and what is allowed.
+A *function* is the one that was called, or the class that was made: `argument` tells how its errors
+begin.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from wsgicache.rules.checks import flag, is_whole, must_be, number, several, text
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, TOKEN
 
 P = ParamSpec("P")
@@ -20,10 +22,17 @@ Seconds = int | timedelta
 Status = int | str
 """A status code, a class of them like ``"2xx"``, or ``"any"``."""
 
-_TOKEN = re.compile(TOKEN)
+_FIELD = re.compile(rf"(?!\*\Z)(?!.*_){TOKEN}")
+"""``*`` is none: in Vary it would mean that nothing can be reused."""
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
+_STATUS = 'a code from 200 to 599, a class such as "2xx", "any", or several of these'
 _STATUS_CLASS = re.compile(r"[2-5]xx")
 _BEFORE_THE_LOOK_UP = frozenset({"query", "cookies", "vary_by", "collapse"})
+
+
+def argument(function: str, name: str) -> str:
+    """How errors call the argument *name*: ``client of cached()``, ``Route.path`` of a class."""
+    return f"{function}.{name}" if function[:1].isupper() else f"{name} of {function}()"
 
 
 def explained(
@@ -42,7 +51,8 @@ def explained(
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             if example is not None and args:
-                raise TypeError(f"{name} takes keywords, as in {name}({example}), got {args[0]!r}")
+                kind = f"keywords, as in {name}({example})"
+                raise TypeError(must_be(f"the arguments of {name}()", kind, args[0]))
             _known(name, kwargs, names)
             return function(*args, **kwargs)
 
@@ -56,104 +66,96 @@ def _known(function: str, given: Iterable[str], names: Collection[str]) -> None:
     for name in given:
         if name in names:
             continue
+        message = must_be(f"a keyword of {function}()", f"one of {', '.join(sorted(names))}", name)
         if name in _BEFORE_THE_LOOK_UP:
-            raise TypeError(
-                f"{function} takes no {name}, which must be known before the view is called: "
-                f"give it to a Route, as in Route(path, {name}=…)"
+            message += (
+                ", which must be known before the view is called: give it to a Route, as in "
+                f"Route(path, {name}=…)"
             )
-        raise TypeError(f"{function} takes no {name}: it takes {', '.join(sorted(names))}")
+        raise TypeError(message)
 
 
-def has_methods(function: str, name: str, value: object, *methods: str) -> None:
+def has_methods(subject: str, value: object, *methods: str) -> None:
     """Raise TypeError where *value* is given and has not all of these *methods*, or is the class in
     place of one of its objects."""
     right = all(callable(getattr(value, method, None)) for method in methods)
     if value is not None and (not right or isinstance(value, type)):
-        raise TypeError(
-            f"{function}({name}={value!r}): an object with the methods "
-            f"{', '.join(methods)} is allowed"
-        )
+        kind = f"an object with the methods {', '.join(methods)}"
+        raise TypeError(must_be(subject, kind, value))
 
 
 def flags(function: str, **values: object) -> None:
     """Raise TypeError for what is neither True nor False."""
     for name, value in values.items():
-        if not isinstance(value, bool):
-            raise TypeError(f"{function}({name}={value!r}): True or False is allowed")
+        flag(argument(function, name), value)
 
 
 def public_or_private(function: str, public: bool, private: bool) -> None:
     """Raise ValueError where a response is to be both."""
     if public and private:
-        raise ValueError(f"{function}(public=True, private=True): one of them is allowed")
+        raise ValueError(f"{function}() must be public or private, got both")
 
 
-def number(function: str, name: str, value: object) -> float:
-    """*value*, which is a number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{function}({name}={value!r}): a number is allowed")
-    return value
+def numbers(function: str, **values: object) -> dict[str, float]:
+    """These *values*, which must be numbers."""
+    return {name: number(argument(function, name), value) for name, value in values.items()}
 
 
-def seconds(function: str, written: str, value: object) -> str:
+def seconds(subject: str, value: object) -> str:
     """*value* in seconds, as the argument of a directive (RFC 9111 §1.2.2)."""
-    if isinstance(value, timedelta):
-        value = value // timedelta(seconds=1)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{function}({written}): whole seconds or a timedelta are allowed")
-    if not 0 <= value <= MAX_DELTA_SECONDS:
-        raise ValueError(f"{function}({written}): 0 to 2**31 seconds are allowed")
-    return str(value)
+    kind = "whole seconds, from 0 to 2**31, or a timedelta"
+    whole = value // timedelta(seconds=1) if isinstance(value, timedelta) else value
+    if not is_whole(whole):
+        raise TypeError(must_be(subject, kind, value))
+    if not 0 <= whole <= MAX_DELTA_SECONDS:
+        raise ValueError(must_be(subject, kind, value))
+    return str(whole)
 
 
-def field_names(where: str, names: object) -> tuple[str, ...]:
-    """*names* of fields, one or more; ``*`` is none, it would mean that nothing can be reused."""
+def field_names(subject: str, names: object) -> tuple[str, ...]:
+    """*names* of fields: one, or several."""
     if isinstance(names, str):
-        names = (names,)
-    if not isinstance(names, list | tuple | set | frozenset):
-        raise TypeError(f"{where}: names of fields, each a str, are allowed")
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"{where}: names of fields, each a str, are allowed")
-        if _TOKEN.fullmatch(name) is None or name == "*" or "_" in name:
-            raise ValueError(f"{where}: {name!r} is no name of a field, as Accept-Language is")
-    if not names:
-        raise ValueError(f"{where}: one name of a field or more is needed")
-    return tuple(names)
+        return (_field_name(subject, names),)
+    checked = several(subject, names, _field_name, "['Accept-Language']")
+    if not checked:
+        raise ValueError(must_be(subject, "one name of a field or more", names))
+    return checked
+
+
+def _field_name(subject: str, name: object) -> str:
+    return text(subject, name, "the name of a field, such as 'Accept-Language'", _FIELD)
 
 
 def group_names(function: str, names: tuple[object, ...]) -> tuple[str, ...]:
     """*names* of cache groups, one or more (RFC 9875 §2)."""
-    checked: list[str] = []
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"{function}({name!r}): names, each a str, are allowed")
-        if _PRINTABLE.fullmatch(name) is None:
-            raise ValueError(f"{function}({name!r}): printable ASCII is allowed")
-        checked.append(name)
-    if not checked:
-        raise TypeError(f'{function}(): one name or more is needed, as in {function}("news")')
-    return tuple(checked)
+    groups = f"the groups of {function}()"
+    if not names:
+        raise TypeError(must_be(groups, f'one or more, as in {function}("news")', names))
+    return several(groups, names, _group_name, "['news']")
+
+
+def _group_name(subject: str, name: object) -> str:
+    return text(subject, name, "a str of printable ASCII, such as 'news'", _PRINTABLE)
 
 
 def statuses(function: str, status: object) -> frozenset[int] | None:
     """The codes that *status* names: a code, ``"2xx"``, ``"any"`` or several of these."""
     if status is None:
         return None
-    several = [status] if isinstance(status, int | str) else status
-    if not isinstance(several, Iterable):
-        raise TypeError(f'{function}(status={status!r}): 404, "2xx", "any" or several are allowed')
-    codes: set[int] = set()
-    for one in several:
-        if one == "any":
-            codes.update(range(200, 600))
-        elif isinstance(one, str) and _STATUS_CLASS.fullmatch(one) is not None:
-            codes.update(range(int(one[0]) * 100, int(one[0]) * 100 + 100))
-        elif isinstance(one, int) and not isinstance(one, bool) and 200 <= one <= 599:
-            codes.add(one)
-        else:
-            error = ValueError if type(one) in (int, str) else TypeError
-            raise error(f'{function}(status={one!r}): 200 to 599, "2xx" or "any" is allowed')
+    about = argument(function, "status")
+    listed = [status] if isinstance(status, str) or not isinstance(status, Iterable) else status
+    codes = frozenset(code for one in listed for code in _codes(about, one))
     if not codes:
-        raise ValueError(f"{function}(status={status!r}): one status or more is needed")
-    return frozenset(codes)
+        raise ValueError(must_be(about, f"{_STATUS}, and at least one", status))
+    return codes
+
+
+def _codes(subject: str, one: object) -> Iterable[int]:
+    if one == "any":
+        return range(200, 600)
+    if isinstance(one, str) and _STATUS_CLASS.fullmatch(one) is not None:
+        return range(int(one[0]) * 100, int(one[0]) * 100 + 100)
+    if is_whole(one) and 200 <= one <= 599:
+        return [one]
+    error = ValueError if isinstance(one, str) or is_whole(one) else TypeError
+    raise error(must_be(subject, _STATUS, one))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
+from wsgicache.rules.checks import must_be
 from wsgicache.rules.policy import Policy
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ def easy_setup(
     Raises TypeError for what is no Flask application, ValueError for one that has a cache already.
     """
     if not callable(getattr(app, "wsgi_app", None)) or not hasattr(app, "extensions"):
-        raise TypeError(f"easy_setup({app!r}): a Flask application is allowed")
+        raise TypeError(must_be("app", "a Flask application", app))
     if "wsgicache" in app.extensions:
-        raise ValueError(f"easy_setup({app!r}): it has a cache, in app.extensions['wsgicache']")
+        message = must_be("app", "a Flask application without a cache", app)
+        raise ValueError(f"{message}, which has one in app.extensions['wsgicache']")
     if app.debug:
         store = None
         policy = Policy(debug=True) if policy is None else policy

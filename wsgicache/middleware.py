@@ -24,6 +24,7 @@ from wsgicache.purging import Purged, Purging, answer_purge, checked_token
 from wsgicache.reporting import Reporter, warn_of_processes
 from wsgicache.rules import conditional
 from wsgicache.rules.answering import refused_fields, reused_lines, with_own
+from wsgicache.rules.checks import must_be
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import URI_MISS, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
@@ -60,13 +61,13 @@ class CacheMiddleware:
         purge_token: str | None = None,
     ) -> None:
         if not callable(app):
-            raise TypeError(f"app must be a WSGI application, a callable, got {app!r}")
+            raise TypeError(must_be("app", "a WSGI application, a callable", app))
         if policy is not None and not isinstance(policy, Policy):
-            raise TypeError(f"policy must be a Policy, got {policy!r}")
-        has_methods("CacheMiddleware", "store", store, "get", "content", "update")
-        has_methods("CacheMiddleware", "clock", clock, "now", "wall")
+            raise TypeError(must_be("policy", "a Policy", policy))
+        has_methods("store", store, "get", "content", "update")
+        has_methods("clock", clock, "now", "wall")
         if runner is not None and not callable(runner):
-            raise TypeError(f"runner must be a callable that takes a Job, got {runner!r}")
+            raise TypeError(must_be("runner", "a callable that takes a Job", runner))
         self.app = app
         self.store: Store = MemoryStore() if store is None else store
         self.policy = with_their_names(Policy() if policy is None else policy)

@@ -7,6 +7,7 @@ once a second, or have a near cache. What it could not reach makes it raise.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from hmac import compare_digest
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wsgicache.arguments import flags
 from wsgicache.clock import Clock
 from wsgicache.rules import entries
+from wsgicache.rules.checks import must_be, text
 from wsgicache.rules.groups import origin_of
 from wsgicache.rules.keys import Key, key_of_url, target_key, url_of
 from wsgicache.rules.model import CacheEntry
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 SHORTEST_TOKEN = 16
+_NAME = re.compile(".+", re.DOTALL)
 
 
 class Purged(NamedTuple):
@@ -75,10 +78,10 @@ class Purging:
         none, StoreError where the store knows no groups, and what it raises."""
         flags("purge_groups", soft=soft)
         for group in groups:
-            if not isinstance(group, str) or not group:
-                raise ValueError(f"purge_groups({group!r}): the name of a group is allowed")
+            text("each of the groups of purge_groups()", group, "a name, such as 'news'", _NAME)
         if not groups:
-            raise ValueError("purge_groups(): the name of a group is needed")
+            kind = "one or more, as in purge_groups('news')"
+            raise ValueError(must_be("the groups of purge_groups()", kind, groups))
         where = "*" if origin is None else origin_of(key_of(origin))
         self._bump([f"{where} {group}" for group in groups], soft)
         return Purged(groups, None, soft)
@@ -95,7 +98,7 @@ class Purging:
         flags("purge_prefix", soft=soft)
         prefix, store = key_of(url), self.store
         if prefix[3]:
-            raise ValueError(f"purge_prefix({url!r}): a URL without a query is allowed")
+            raise ValueError(must_be("url of purge_prefix()", "one without a query", url))
         if not isinstance(store, Listing):
             raise StoreError(f"{type(store).__name__} cannot list what it holds")
         keys = dict.fromkeys(store.keys(prefix))
@@ -151,7 +154,8 @@ def key_of(url: str) -> Key:
     except (ValueError, TypeError, AttributeError):
         key = None
     if key is None:
-        raise ValueError(f"{url!r} is no URL that could be cached: http://host/path is allowed")
+        kind = "an absolute http or https URL, such as 'http://host/path'"
+        raise ValueError(must_be("the URL", kind, url))
     return key
 
 
@@ -164,12 +168,12 @@ def checked_token(token: object) -> str | None:
     if token is None:
         return None
     if not isinstance(token, str):
-        raise TypeError("CacheMiddleware(purge_token=…): a str is allowed")
+        raise TypeError(f"purge_token must be a str, got {type(token).__name__}")
     printable = token.isascii() and token.isprintable()
     if len(token) < SHORTEST_TOKEN or not printable or " " in (token[0], token[-1]):
         raise ValueError(
-            f"CacheMiddleware(purge_token=…): {SHORTEST_TOKEN} or more printable ASCII characters "
-            "are allowed, without spaces at the ends"
+            f"purge_token must be {SHORTEST_TOKEN} or more printable ASCII characters, without "
+            "spaces at the ends, got others"
         )
     return token
 

@@ -120,7 +120,10 @@ def test_purge_of_several(redis_server: Server, namespace: str) -> None:
     assert [site.hit(target) for target in targets] == [False, False, False, True]
     done = run("purge", "--store", address, "--url", "/odd", "--url", f"{URL}c")
     assert (done.exit_code, done.output.count("\n")) == (1, 1)
-    assert "'/odd' is no URL" in done.output
+    assert (
+        "must be an absolute http or https URL, such as 'http://host/path', got '/odd'"
+        in done.output
+    )
     assert not site.hit("/c")
 
 
@@ -185,11 +188,19 @@ def test_a_store_with_a_secret(tmp_path: Path) -> None:
     ("options", "code", "said"),
     [
         (["--store", "memory://", "--all"], 1, "memory:// is in the memory of each process"),
-        (["--store", "nothing", "--all"], 1, "nothing names no store"),
+        (
+            ["--store", "nothing", "--all"],
+            1,
+            "must be memory://, memcached://host:port,…/namespace, ",
+        ),
         (["--store", "memcached://127.0.0.1:1/x", "--all"], 1, "127.0.0.1:1: ConnectionRefused"),
         (["--store", "memcached://127.0.0.1:1/x", "--url", URL], 1, "127.0.0.1:1: ConnectionRef"),
         (["--store", "memcached://127.0.0.1:1/x", "--prefix", URL], 1, "cannot list"),
-        (["--store", "memcached://127.0.0.1:1/x", "--url", "/"], 1, "'/' is no URL"),
+        (
+            ["--store", "memcached://127.0.0.1:1/x", "--url", "/"],
+            1,
+            "must be an absolute http or https URL, such as 'http://host/path', got '/'",
+        ),
         (["--store", "redis://:geheim@127.0.0.1:1/0", "--all"], 1, "127.0.0.1:1"),
         (["--store", "memcached://a/b"], 2, "one of --url, --group, --prefix and --all"),
         (["--store", "memcached://a/b", "--all", "--url", URL], 2, "one of --url"),

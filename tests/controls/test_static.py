@@ -226,7 +226,7 @@ def test_flask_with_choices_of_ones_own() -> None:
 def test_a_second_set_up_is_refused() -> None:
     app = site()
     easy_setup(app)
-    with pytest.raises(ValueError, match="it has a cache, in app"):
+    with pytest.raises(ValueError, match="must be a Flask application without a cache, got <Flask"):
         easy_setup(app)
 
 

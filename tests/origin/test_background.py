@@ -600,17 +600,23 @@ def test_a_job_is_about_the_same_request(mount: str, path: str, query: str) -> N
     "url", ["", "http://", "ftp://example.org/", "/only/a/path", "http://a/#b"]
 )
 def test_refresh_of_what_is_no_url(url: str) -> None:
-    with pytest.raises(ValueError, match="a URL that begins with http:// or https:// is allowed"):
+    with pytest.raises(
+        ValueError, match="must be one that begins with http:// or https:// and a host, got"
+    ):
         Stage().cache.refresh(url)
 
 
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
-        ((None,), ValueError, r"refresh\(None\): a URL that begins with"),
-        (("http://a/", "Accept"), TypeError, r"\(fields='Accept'\): a dict of names and values"),
-        (("http://a/", {5: "x"}), TypeError, r"\(fields={5: 'x'}\): a dict of names and values"),
-        (("http://a/", {}, None), TypeError, r"refresh\(mount=None\): a path, a str, is allowed"),
+        ((None,), ValueError, r"url of refresh\(\) must be one that begins .*, got None"),
+        (
+            ("http://a/", "Accept"),
+            TypeError,
+            r"fields of refresh\(\) must be a dict of names and values, got 'Accept'",
+        ),
+        (("http://a/", {5: "x"}), TypeError, "must be a dict of names and values, got {5: 'x'}"),
+        (("http://a/", {}, None), TypeError, r"mount of refresh\(\) must be the path .*, got None"),
     ],
 )
 def test_refresh_with_what_it_does_not_take(

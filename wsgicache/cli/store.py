@@ -14,6 +14,7 @@ import click
 
 from wsgicache.cli.terminal import say, visible
 from wsgicache.clock import SYSTEM_CLOCK
+from wsgicache.rules.checks import must_be
 from wsgicache.rules.model import NEVER, StoredResponse
 
 if TYPE_CHECKING:
@@ -189,7 +190,8 @@ def opened(address: str, secret_file: Path | None) -> Iterator[Store]:
         if secret_file is not None:
             options["secret"] = secret_file.read_bytes().strip()
             if not options["secret"]:
-                raise ValueError(f"{secret_file} is empty: a secret of 16 bytes or more is allowed")
+                kind = "a file with a secret of 16 bytes or more"
+                raise ValueError(f"{must_be('--secret-file', kind, str(secret_file))}: it is empty")
         parts = urlsplit(address)
         if parts.scheme == "file" and not parts.netloc and not os.path.isdir(unquote(parts.path)):
             raise ValueError(f"there is no directory {unquote(parts.path)!r}")

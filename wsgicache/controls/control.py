@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, overload
 
+from wsgicache.rules.checks import must_be
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import NO_STORE, Said, forbidding
 
@@ -100,15 +101,12 @@ class Control:
                 if (method := getattr(view, name, None)) is not None:
                     setattr(view, name, self(method))
                     return view
-            raise TypeError(
-                f"{self!r} on the class {view.__name__}: a class with a method dispatch or "
-                "dispatch_request is allowed; decorate a method of others"
-            )
+            kind = "one with a method dispatch or dispatch_request"
+            cure = ": decorate a method of it"
+            raise TypeError(must_be(f"a class that {self!r} decorates", kind, view) + cure)
         if isinstance(view, staticmethod | classmethod) or not callable(view):
-            raise TypeError(
-                f"{self!r} decorates a function, a method or a view class "
-                f"(below @staticmethod and @classmethod), got {view!r}"
-            )
+            kind = "a function, a method or a view class (below @staticmethod and @classmethod)"
+            raise TypeError(must_be(f"what {self!r} decorates", kind, view))
         if inspect.iscoroutinefunction(view):
 
             @wraps(view)
@@ -124,6 +122,13 @@ class Control:
             return view(*args, **kwargs)
 
         return saying
+
+
+def checked(subject: str, control: object) -> Control:
+    """*control*, which must be one."""
+    if not isinstance(control, Control):
+        raise TypeError(must_be(subject, "a control, such as never_cache", control))
+    return control
 
 
 class Controls:
@@ -143,9 +148,7 @@ class Controls:
         Too late for the fields, a word is heard only where it forbids storing.
         """
         for control in controls:
-            if not isinstance(control, Control):
-                raise TypeError(f"say takes controls such as never_cache, got {control!r}")
-            self.said = (*self.said, control)
+            self.said = (*self.said, checked("each argument of say()", control))
             if self.late is not None:
                 self.late(control)
 

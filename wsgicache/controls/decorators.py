@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, Unpack, ov
 from wsgicache import arguments
 from wsgicache.arguments import Seconds, Status
 from wsgicache.controls.control import Control, Statuses
+from wsgicache.rules.checks import flag, must_be
 from wsgicache.rules.fields import Directives
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import NEVER_KEPT, Said
@@ -107,14 +108,15 @@ def cache_for(
         "milliseconds": milliseconds,
         "microseconds": microseconds,
     }
-    parts = {name: arguments.number("cache_for", name, value) for name, value in parts.items()}
+    parts = arguments.numbers("cache_for", **parts)
     written = ", ".join(f"{name}={value!r}" for name, value in parts.items() if value)
     written = written or "seconds=0"
     try:
-        lifetime = timedelta(**parts)
+        lifetime = arguments.seconds("cache_for()", timedelta(**parts))
     except (OverflowError, ValueError) as error:
-        raise ValueError(f"cache_for({written}): 0 to 2**31 seconds are allowed") from error
-    said = Said({"max-age": arguments.seconds("cache_for", written, lifetime)}, expires=True)
+        message = f"the lifetime of cache_for() must be 0 to 2**31 seconds, got {written}"
+        raise ValueError(message) from error
+    said = Said({"max-age": lifetime}, expires=True)
     return _Named(f"cache_for({written})", said, arguments.statuses("cache_for", status))
 
 
@@ -151,19 +153,16 @@ def cache_control(**directives: Unpack[CacheControl]) -> Control:
     """
     said: Directives = {}
     for name, value in directives.items():
-        written, directive = f"{name}={value!r}", name.replace("_", "-")
+        about, directive = arguments.argument("cache_control", name), name.replace("_", "-")
         if name in _SECONDS:
-            said[directive] = arguments.seconds("cache_control", written, value)
-        elif isinstance(value, bool):
-            if value:
-                said[directive] = None
-        elif name in _FIELD_LISTS:
-            names = arguments.field_names(f"cache_control({written})", value)
-            said[directive] = ", ".join(names)
-        elif name != "status":
-            arguments.flags("cache_control", **{name: value})
+            said[directive] = arguments.seconds(about, value)
+        elif name in _FIELD_LISTS and value is not True and value is not False:
+            said[directive] = ", ".join(arguments.field_names(about, value))
+        elif name != "status" and flag(about, value):
+            said[directive] = None
     if not said:
-        raise TypeError("cache_control(): one directive or more is needed, as in max_age=60")
+        kind = "one or more, as in cache_control(max_age=60)"
+        raise TypeError(must_be("the directives of cache_control()", kind, directives))
     arguments.public_or_private("cache_control", "public" in said, said.get("private", "") is None)
     written = ", ".join(f"{name}={value!r}" for name, value in directives.items())
     statuses = arguments.statuses("cache_control", directives.get("status"))
@@ -205,26 +204,31 @@ def cached(
         "stale_if_error": stale_if_error,
     }
     seconds = {
-        name: arguments.seconds("cached", f"{name}={value!r}", value)
+        name: arguments.seconds(arguments.argument("cached", name), value)
         for name, value in given.items()
         if value is not None
     }
     statuses = arguments.statuses("cached", status)
     arguments.public_or_private("cached", public, private)
+    usual = {"cacheable": True, "revalidate": False, "private": False, "public": False}
+    options = {**given, **flags, "status": status}
+    said = {name: value for name, value in options.items() if value != usual.get(name)}
     if not cacheable:
         if seconds or revalidate or private or public or statuses:
-            raise ValueError("cached(cacheable=False, …): nothing is allowed beside it")
+            raise ValueError("cacheable of cached() must be True beside other arguments, got False")
         return never_cache
     if not (seconds or revalidate or private or public):
-        raise TypeError("cached(): one argument or more is needed, as in client=60")
-    asks = seconds.pop("client", "0") == "0"
+        kind = "one or more, as in cached(client=60)"
+        raise TypeError(must_be("the arguments of cached()", kind, said))
+    max_age = seconds.pop("client", "0")
+    asks = max_age == "0"
     if revalidate and not asks:
-        raise ValueError(f"cached(revalidate=True, client={client!r}): one of them is allowed")
+        raise ValueError(must_be("client of cached()", "0 where revalidate=True", client))
     directives: Directives = {}
     if private or public:
         directives["private" if private else "public"] = None
     if not asks:
-        directives["max-age"] = str(arguments.seconds("cached", "", client))
+        directives["max-age"] = max_age
     elif revalidate or client is not None or server is not None:
         directives["no-cache"] = None
     lifetime = seconds.pop("server", None)
@@ -237,9 +241,6 @@ def cached(
         here |= {"max-age": lifetime, **windows}
     else:
         directives |= windows
-    usual = {"cacheable": True, "revalidate": False, "private": False, "public": False}
-    options = {**given, **flags, "status": status}
-    said = {name: value for name, value in options.items() if value != usual.get(name)}
     written = ", ".join(f"{name}={value!r}" for name, value in said.items())
     return _Named(f"cached({written})", Said(directives, here), statuses)
 
@@ -250,8 +251,8 @@ def cached(
 def vary(*names: str) -> Control:
     """The response depends on these request fields (RFC 9110 §12.5.5): Vary names them, besides
     what it names already. Raises TypeError and ValueError."""
-    where = f"vary({', '.join(map(repr, names))})"
-    return _Named(where, Said(vary=arguments.field_names(where, names)))
+    said = Said(vary=arguments.field_names("the fields of vary()", names))
+    return _Named(f"vary({', '.join(map(repr, names))})", said)
 
 
 def cache_groups(*names: str) -> Control:

@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 from wsgicache.controls.control import Controls
 from wsgicache.controls.routes import Route, VaryBy
 from wsgicache.rules.anonymous import background_environ
+from wsgicache.rules.checks import must_be, several
 from wsgicache.rules.declaring import Sources, declared
 from wsgicache.rules.keys import Key, canonical_host, target_key
 from wsgicache.rules.model import CacheEntry, StoredResponse
@@ -108,6 +109,12 @@ _NOTHING = Matching(_PLAIN, ())
 _VARY_ON_COOKIE = Said(vary=("Cookie",))
 
 
+def _route(subject: str, route: object) -> Route:
+    if not isinstance(route, Route):
+        raise TypeError(must_be(subject, "a Route", route))
+    return route
+
+
 class Routes:
     """The routes of one cache, and its policy's default.
 
@@ -116,15 +123,10 @@ class Routes:
     """
 
     def __init__(self, routes: Iterable[Route], policy: Policy) -> None:
-        if not isinstance(routes, Iterable):
-            raise TypeError(f"routes must be several Routes, as in [Route(…)], got {routes!r}")
-        self._routes = tuple(routes)
-        for route in self._routes:
-            if not isinstance(route, Route):
-                raise TypeError(f"routes must be Routes, got {route!r}")
+        self._routes = several("routes", routes, _route, "[Route('/api/*', never_cache)]")
         self._policy = policy
         self._default = policy.default
-        self._exempt = tuple(policy.exempt)
+        self._exempt = policy.exempt
         self.are_early = bool(policy.exempt) or any(route.is_early for route in self._routes)
         """Whether anything must be known before the look-up."""
         self.speak = policy.default is not None or bool(self._routes)
@@ -202,7 +204,7 @@ class Routes:
         if early.vary_by is not None:
             value = early.vary_by(request.environ)
             if not isinstance(value, str):
-                raise TypeError(f"Route(vary_by=…) returned {value!r}: a str is allowed")
+                raise TypeError(must_be("what Route.vary_by returns", "a str", value))
             request.forwarded = (*(request.forwarded or ()), "vary_by", value)
         return request
 

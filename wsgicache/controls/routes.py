@@ -20,12 +20,14 @@ from typing import Any
 
 from wsgicache import arguments
 from wsgicache.arguments import Status
-from wsgicache.controls.control import Control
+from wsgicache.controls.control import Control, checked
+from wsgicache.rules.checks import must_be, several, text
 from wsgicache.rules.fields import TOKEN
 
 VaryBy = Callable[[dict[str, Any]], str]
 
-_METHOD = re.compile(TOKEN)
+_METHOD = re.compile(rf"(?!.*[a-z]){TOKEN}")
+_PATH = re.compile(r"[/*].*", re.DOTALL)
 _HOST = re.compile(r"[!-.0-~]+")
 """No scheme, no path: such a pattern would match nothing."""
 _KIND = re.compile(r"(?=.*[/*])[^\s;,]+")
@@ -93,27 +95,19 @@ class Route:
         if isinstance(path, Control):
             controls = (path, *controls)
             path = "*"
-        for control in controls:
-            if not isinstance(control, Control):
-                raise TypeError(f"Route takes controls such as never_cache, got {control!r}")
-        if not isinstance(path, str):
-            raise TypeError(f"Route(path={path!r}): a pattern such as '/api/*' is allowed")
-        if path[:1] not in ("/", "*"):
-            raise ValueError(f"Route(path={path!r}): a pattern that begins with / or * is allowed")
+        self.controls = several("Route.controls", controls, checked, "never_cache")
+        path = text(
+            "Route.path", path, "a pattern that begins with / or *, such as '/api/*'", _PATH
+        )
         arguments.flags("Route", override=override, odd_paths=odd_paths, collapse=collapse)
-        for option, text in (("host", host), ("content_type", content_type)):
-            if text is not None and (not isinstance(text, str) or not text):
-                raise TypeError(f"Route({option}={text!r}): a pattern, a str, is allowed")
-        if host is not None and _HOST.fullmatch(host) is None:
-            raise ValueError(f"Route(host={host!r}): a pattern such as '*.example.org' is allowed")
-        if content_type is not None and _KIND.fullmatch(content_type) is None:
-            raise ValueError(
-                f"Route(content_type={content_type!r}): a pattern such as 'text/html' is allowed"
-            )
+        if host is not None:
+            text("Route.host", host, "a pattern of hosts, such as '*.example.org'", _HOST)
+        if content_type is not None:
+            kind = "a pattern without parameters, such as 'text/html'"
+            text("Route.content_type", content_type, kind, _KIND)
         if vary_by is not None and not callable(vary_by):
-            raise TypeError(f"Route(vary_by={vary_by!r}): a callable on the environ is allowed")
+            raise TypeError(must_be("Route.vary_by", "a callable that takes the environ", vary_by))
         self.path = path
-        self.controls = controls
         self.override = override
         self.odd_paths = odd_paths
         self.query = _names("query", query)
@@ -126,12 +120,11 @@ class Route:
         )
         """Whether it says anything that must be known before the look-up."""
         if self.is_early and (self.statuses is not None or content_type is not None):
-            raise ValueError(
-                f"Route({path!r}, …): query, cookies, vary_by and collapse are needed before there "
-                "is a response, so status= and content_type= are not allowed beside them"
-            )
+            kind = "None beside query, cookies, vary_by and collapse, which need no response"
+            given = (status, content_type)
+            raise ValueError(must_be("Route.status and Route.content_type", kind, given))
         if not controls and (override or not self.is_early):
-            raise ValueError(f"Route({path!r}): a control such as never_cache is needed")
+            raise ValueError(must_be("Route.controls", "one or more, such as never_cache", ()))
         self.is_everywhere = not path.strip("*").strip("/")
         """Whether it is about every path: so it vouches for none."""
         self._methods = _methods(method)
@@ -169,21 +162,20 @@ class Route:
 
 
 def _names(option: str, names: Iterable[str] | None) -> tuple[str, ...] | None:
-    if names is None:
-        return None
-    checked = tuple(names) if isinstance(names, Iterable) else None
-    if isinstance(names, str) or checked is None or not all(isinstance(n, str) for n in checked):
-        raise TypeError(f"Route({option}={names!r}): a tuple of names, each a str, is allowed")
-    return checked
+    return None if names is None else several(f"Route.{option}", names, text, "['page']")
 
 
 def _methods(method: str | Iterable[str] | None) -> frozenset[str] | None:
     if method is None:
         return None
-    methods = [method] if isinstance(method, str) else method
-    if not isinstance(methods, Iterable) or not all(isinstance(one, str) for one in methods):
-        raise TypeError(f"Route(method={method!r}): a method such as GET, or several, is allowed")
-    methods = frozenset(methods)
-    if not methods or not all(_METHOD.fullmatch(one) and one == one.upper() for one in methods):
-        raise ValueError(f"Route(method={method!r}): a method such as GET, or several, is allowed")
+    if isinstance(method, str):
+        methods = frozenset([_method("Route.method", method)])
+    else:
+        methods = frozenset(several("Route.method", method, _method, "['GET', 'POST']"))
+    if not methods:
+        raise ValueError(must_be("Route.method", "one method or more, such as 'GET'", method))
     return methods | {"HEAD"} if "GET" in methods else methods
+
+
+def _method(subject: str, method: object) -> str:
+    return text(subject, method, "a method in capital letters, such as 'GET'", _METHOD)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from wsgicache.controls.control import Control
 from wsgicache.controls.decorators import cache_control
 from wsgicache.controls.routes import Route
+from wsgicache.rules.checks import must_be, text
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.response import Response
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
+_DIRECTORY = "the path of a directory, such as 'static'"
+_PREFIX = re.compile(r"/(?:[^*]*/)?")
+_PREFIXES = "a path that begins and ends with / and has no *, such as '/static/'"
 _FOR_EVER = cache_control(public=True, max_age=31_536_000, immutable=True)
 
 
@@ -33,16 +38,12 @@ class StaticVersions(Control):
 
     def __init__(self, directory: str | os.PathLike[str], prefix: str = "/static/") -> None:
         if not isinstance(directory, str | os.PathLike):
-            raise TypeError(f"StaticVersions({directory!r}): the path of a directory is allowed")
+            raise TypeError(must_be("StaticVersions.directory", _DIRECTORY, directory))
         if not os.path.isdir(directory):
-            raise ValueError(f"StaticVersions({directory!r}): there is no such directory")
-        if not isinstance(prefix, str):
-            raise TypeError(f"StaticVersions(prefix={prefix!r}): a path is allowed")
-        if not (prefix.startswith("/") and prefix.endswith("/")) or "*" in prefix:
             raise ValueError(
-                f"StaticVersions(prefix={prefix!r}): a path that begins and ends with /, and has "
-                "no *, is allowed"
+                must_be("StaticVersions.directory", "a directory that exists", directory)
             )
+        text("StaticVersions.prefix", prefix, _PREFIXES, _PREFIX)
         super().__init__()
         self.directory = os.path.abspath(os.fspath(directory))
         self.prefix = prefix
@@ -63,9 +64,7 @@ class StaticVersions(Control):
         """The version of the file *name*; None where there is none. Asked again, it is looked for
         in the file only if its time or its size has changed. Raises TypeError for what is no name.
         """
-        if not isinstance(name, str):
-            raise TypeError(f"{name!r} is no file of StaticVersions: a name, a str, is allowed")
-        found = self._stat(name)
+        found = self._stat(text("name of version()", name, "the name of a file, such as 'app.js'"))
         return None if found is None else self._digest(*found)
 
     def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:

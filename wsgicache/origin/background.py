@@ -25,6 +25,7 @@ from wsgicache.bodies import Write
 from wsgicache.clock import Clock
 from wsgicache.reporting import Reporter, log
 from wsgicache.rules.anonymous import background_environ
+from wsgicache.rules.checks import must_be, text
 from wsgicache.rules.keys import url_of
 from wsgicache.rules.model import NEVER, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
@@ -73,12 +74,12 @@ def described(url: str, fields: Mapping[str, str], mount: str) -> WSGIEnvironmen
     """The environ of what a `Job` is about. Raises TypeError for what is no `Job`'s, and ValueError
     for a *url* that is not absolute."""
     if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
-        raise TypeError(f"refresh(fields={fields!r}): a dict of names and values is allowed")
-    if not isinstance(mount, str):
-        raise TypeError(f"refresh(mount={mount!r}): a path, a str, is allowed")
+        raise TypeError(must_be("fields of refresh()", "a dict of names and values", fields))
+    text("mount of refresh()", mount, "the path where the app is mounted, such as '/shop'")
     found = _URL.fullmatch(url) if isinstance(url, str) else None
     if found is None:
-        raise ValueError(f"refresh({url!r}): a URL that begins with http:// or https:// is allowed")
+        kind = "one that begins with http:// or https:// and a host"
+        raise ValueError(must_be("url of refresh()", kind, url))
     scheme, host, path, query = found.groups("")
     name, _, port = host.rpartition(":")
     environ: WSGIEnvironment = {

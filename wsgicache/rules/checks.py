@@ -83,8 +83,8 @@ def several(
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         kind = f"a list or another iterable, such as {example}"
         raise TypeError(must_be(subject, kind, given) + _cure(subject, given, check))
-    checked = [check(f"each of {subject}", one) for one in given]
-    return tuple(sorted(checked, key=repr) if isinstance(given, set | frozenset) else checked)
+    listed = sorted(given, key=repr) if isinstance(given, set | frozenset) else given
+    return tuple([check(f"each of {subject}", one) for one in listed])
 
 
 def _cure(subject: str, given: object, check: Check) -> str:

@@ -18,6 +18,7 @@ from cachelib import BaseCache, FileSystemCache
 
 from wsgicache import forks
 from wsgicache.clock import Clock
+from wsgicache.rules.checks import must_be, whole
 from wsgicache.stores import StoreError
 from wsgicache.stores.net.breaker import Breaker
 from wsgicache.stores.shared.records import MAGIC
@@ -55,14 +56,12 @@ class CachelibStore(PackedStore):
         clock: Clock | None = None,
     ) -> None:
         if not isinstance(cache, BaseCache):
-            raise TypeError(f"CachelibStore({cache!r}): a cachelib.BaseCache is allowed")
+            raise TypeError(must_be("CachelibStore.cache", "a cachelib.BaseCache", cache))
         if getattr(cache, "serializer", None) is None:
-            raise TypeError(
-                f"CachelibStore({type(cache).__name__}): a cache with a serializer is allowed, for "
-                "others unpickle what they read; for memcached there is MemcachedStore"
-            )
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 16_384:
-            raise ValueError(f"CachelibStore(limit={limit!r}): 16384 or more bytes are allowed")
+            kind = "one with a serializer, since others unpickle what they read"
+            cure = ": for memcached there is MemcachedStore"
+            raise TypeError(must_be("CachelibStore.cache", kind, cache) + cure)
+        whole("CachelibStore.limit", limit, 16_384)
         plain = copy.copy(cache)
         plain.serializer = _Plain(limit)  # type: ignore[attr-defined]
         client = getattr(cache, "_write_client", None)
@@ -223,7 +222,8 @@ class _RedisNode(_Node):
     def __init__(self, cache: Any, limit: int, client: Any) -> None:
         options = getattr(getattr(client, "connection_pool", None), "connection_kwargs", {})
         if options.get("decode_responses"):
-            raise TypeError("CachelibStore(…): a client without decode_responses=True is allowed")
+            kind = "one whose client has no decode_responses=True"
+            raise TypeError(must_be("CachelibStore.cache", kind, cache))
         where = options.get("path") or f"{options.get('host', '')}:{options.get('port', '')}"
         super().__init__(cache, limit, f"{type(cache).__name__} {where.strip(':')}".strip())
         self._client = client

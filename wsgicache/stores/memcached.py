@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from pymemcache.exceptions import MemcacheClientError, MemcacheServerError
 from pymemcache.serde import LegacyWrappingSerde
 
 from wsgicache.clock import Clock
+from wsgicache.rules.checks import must_be, several, whole
 from wsgicache.stores import StoreError
 from wsgicache.stores.net.addresses import SERVERS, checked_timeout, is_port, names_a_server, shown
 from wsgicache.stores.net.breaker import FAILURES, Breaker
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 Server = str | tuple[str, int]
 
+_SERVER = "'host:port', (host, port) or the path of a socket"
 LIMIT = 1_000_000
 """Bytes of a value: memcached takes 1 MiB for the item as a whole, if not told otherwise."""
 
@@ -49,7 +51,7 @@ class MemcachedStore(PackedStore):
 
     def __init__(
         self,
-        servers: Server | Sequence[Server] | Any,
+        servers: Server | Iterable[Server] | Any,
         *,
         namespace: str = "wsgicache",
         secret: str | bytes = b"",
@@ -60,12 +62,11 @@ class MemcachedStore(PackedStore):
         limit: int = LIMIT,
         clock: Clock | None = None,
     ) -> None:
-        timeout = checked_timeout("MemcachedStore", timeout)
+        timeout = checked_timeout("MemcachedStore.timeout", timeout)
         if tls is not None and not isinstance(tls, ssl.SSLContext):
-            raise TypeError(f"MemcachedStore(tls={tls!r}): an ssl.SSLContext or None is allowed")
-        for option, value, least in (("idle", idle, 1), ("limit", limit, 16_384)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"MemcachedStore({option}={value!r}): {least} or more is allowed")
+            raise TypeError(must_be("MemcachedStore.tls", "an ssl.SSLContext or None", tls))
+        whole("MemcachedStore.idle", idle, 1)
+        whole("MemcachedStore.limit", limit, 16_384)
         nodes = {}
         for template in _templates(servers, tls):
             node = _Node(template, timeout, idle, limit)
@@ -105,16 +106,14 @@ def _templates(servers: object, tls: ssl.SSLContext | None) -> list[Client]:
     elif isinstance(servers, Client):
         found = [copy.copy(servers)]
     elif isinstance(servers, str) or _is_address(servers):
-        found = [_client(servers)]
-    elif isinstance(servers, Sequence):
-        found = [_client(server) for server in servers]
+        found = [_client("MemcachedStore.servers", servers)]
+    elif isinstance(servers, Iterable) and not isinstance(servers, bytes):
+        found = [*several("MemcachedStore.servers", servers, _client, "['host:port']")]
     else:
         found = []
     if not found:
-        raise TypeError(
-            f"MemcachedStore({servers!r}): 'host:port', (host, port), the path of a socket, a list "
-            "of these or a client of pymemcache's is allowed"
-        )
+        kind = f"{_SERVER}, several of these, or a client of pymemcache's"
+        raise TypeError(must_be("MemcachedStore.servers", kind, servers))
     for template in found:
         template.sock = None
         template.serde = LegacyWrappingSerde(None, None)  # bytes, whatever the flags say
@@ -129,21 +128,19 @@ def _is_address(server: object) -> bool:
     return isinstance(server, tuple) and [type(part) for part in server] == [str, int]
 
 
-def _client(server: Any) -> Client:
+def _client(subject: str, server: Any) -> Client:
     if not (isinstance(server, str) and server) and not _is_address(server):
-        raise TypeError(
-            f"MemcachedStore({server!r}): 'host:port', (host, port) or a path is allowed"
-        )
+        raise TypeError(must_be(subject, _SERVER, server))
     if isinstance(server, str) and "://" in server:
-        raise ValueError(f"MemcachedStore({shown(server)!r}): for a URL there is store_from_url")
+        message = must_be(subject, _SERVER, shown(server))
+        raise ValueError(f"{message}: for a URL there is store_from_url")
     if isinstance(server, tuple):
         is_server = is_port(server[1]) and bool(server[0]) and server[0].isprintable()
     else:
         is_server = server.startswith(("/", "unix:")) or names_a_server(server)
     if not is_server:
-        raise ValueError(
-            f"MemcachedStore({server!r}): {SERVERS} are allowed, and several in a list"
-        )
+        message = must_be(subject, SERVERS, server)
+        raise ValueError(f"{message}: give several in a list")
     return Client(server)
 
 

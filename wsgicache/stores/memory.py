@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Sequence
 
 from wsgicache import forks
+from wsgicache.rules.checks import whole
 from wsgicache.rules.entries import Change
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
 from wsgicache.rules.keys import Key
@@ -62,11 +63,7 @@ class MemoryStore:
     """
 
     def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
-        if not isinstance(max_bytes, int) or isinstance(max_bytes, bool):
-            raise TypeError(f"MemoryStore(max_bytes={max_bytes!r}): a whole number is allowed")
-        if max_bytes < 1:
-            raise ValueError(f"MemoryStore(max_bytes={max_bytes!r}): 1 or more is allowed")
-        self.max_bytes = max_bytes
+        self.max_bytes = whole("MemoryStore.max_bytes", max_bytes, 1)
         self.bytes = 0
         """What the entries take now."""
         self._nodes: dict[Key, _Node] = {}

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from wsgicache.arguments import has_methods
 from wsgicache.clock import SYSTEM_CLOCK, Clock
+from wsgicache.rules.checks import must_be, number
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.stores import Listing, Marking, SharedStore, StoreError
 from wsgicache.stores.marks import MOST
 from wsgicache.stores.memory import MemoryStore
+
+_SHARED = "a store that processes share, such as a MemcachedStore"
 
 
 class TieredStore:
@@ -31,17 +34,11 @@ class TieredStore:
         clock: Clock | None = None,
     ) -> None:
         if not isinstance(near, MemoryStore):
-            raise TypeError(f"TieredStore({near!r}, …): a MemoryStore is allowed")
+            raise TypeError(must_be("TieredStore.near", "a MemoryStore", near))
         if not isinstance(shared, SharedStore):
-            raise TypeError(
-                f"TieredStore(…, {shared!r}): a store that processes share is allowed, as "
-                "MemcachedStore and CachelibStore are"
-            )
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-            raise TypeError(f"TieredStore(seconds={seconds!r}): a number is allowed")
-        if not 0 < seconds <= 3600:
-            raise ValueError(f"TieredStore(seconds={seconds!r}): above 0, to 3600, is allowed")
-        has_methods("TieredStore", "clock", clock, "now", "wall")
+            raise TypeError(must_be("TieredStore.shared", _SHARED, shared))
+        number("TieredStore.seconds", seconds, most=3600, above_0=True)
+        has_methods("TieredStore.clock", clock, "now", "wall")
         self.near = near
         self.shared = shared
         self.seconds = seconds

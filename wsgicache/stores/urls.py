@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from wsgicache.rules.checks import must_be, whole
 from wsgicache.stores import Store
 from wsgicache.stores.net.addresses import SERVERS, checked_timeout, names_a_server, shown
 
@@ -31,33 +32,28 @@ def opened(url: str, options: dict[str, Any]) -> Store:
         parts = urlsplit(url)
         make, known = _SCHEMES[parts.scheme]
     except (ValueError, KeyError, AttributeError, TypeError):
-        raise ValueError(f"{shown(url)} names no store: {_ALLOWED} are allowed") from None
+        raise _wrong(url, _KNOWN) from None
     _check(url, parts)
     for name, text in _said(url, parts).items():
         if name not in known:
-            raise ValueError(
-                f"{shown(url)}: there is no option {name!r}; "
-                f"{', '.join(sorted(known)) or 'none'} are allowed"
-            )
+            raise _wrong(url, f"one with the options {', '.join(sorted(known))}, not {name!r}")
         try:
             options = {name: OPTIONS[name](text), **options}
         except ValueError:
-            raise ValueError(f"{shown(url)}: {name}={text!r} is no number") from None
+            raise _wrong(url, f"one whose {name} is a number, not {text!r}") from None
     return make(parts, options)
 
 
 def _check(url: str, parts: SplitResult) -> None:
     """Raise ValueError for what no store's URL has."""
     if any(char < " " or char == "\x7f" for char in url):
-        raise ValueError(f"{shown(url)!r}: a URL without control characters is allowed")
+        raise _wrong(url, "one without control characters")
     # urlsplit has ended the host at the first of these characters.
     if parts.netloc and "@" in url.partition("://")[2][len(parts.netloc) :]:
-        raise ValueError(
-            f"{shown(url)}: in a password /, ? and # are written %2F, %3F and %23, and @ is "
-            "allowed before the host only"
-        )
+        kind = "one with %2F, %3F and %23 for /, ? and # in a password, and @ before the host only"
+        raise _wrong(url, kind)
     if "#" in url:
-        raise ValueError(f"{shown(url)}: a URL without a fragment (#…) is allowed; %23 is a #")
+        raise _wrong(url, "one without a fragment (#…), and %23 for a #")
 
 
 def _said(url: str, parts: SplitResult) -> dict[str, str]:
@@ -65,20 +61,24 @@ def _said(url: str, parts: SplitResult) -> dict[str, str]:
     try:
         pairs = parse_qsl(parts.query, True, bool(parts.query))
     except ValueError:
-        raise ValueError(f"{shown(url)}: after the ? option=value&… is allowed") from None
+        raise _wrong(url, "one with option=value&… after the ?") from None
     said = dict(pairs)
     if len(said) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{shown(url)}: {twice} is allowed once")
+        raise _wrong(url, f"one that says {twice} once")
     return said
+
+
+def _wrong(url: str, kind: str) -> ValueError:
+    return ValueError(must_be("the URL of a store", kind, shown(url)))
 
 
 def _memory(parts: SplitResult, options: dict[str, Any]) -> Store:
     from wsgicache.stores.memory import MemoryStore
 
     if parts.netloc or parts.path:
-        raise ValueError(f"{shown(parts.geturl())}: memory://, without host and path, is allowed")
+        raise _wrong(parts.geturl(), "memory://, without host and path")
     return MemoryStore(**options)
 
 
@@ -90,19 +90,17 @@ def _memcached(parts: SplitResult, options: dict[str, Any]) -> Store:
 
         options = {"tls": ssl.create_default_context(), **options}
     if not parts.netloc and len(parts.path) < 2:
-        raise ValueError(f"{shown(parts.geturl())}: memcached://host:port/namespace is allowed")
+        raise _wrong(parts.geturl(), "memcached://host:port/namespace")
     if not parts.netloc:
         return MemcachedStore(unquote(parts.path), **options)
     servers = parts.netloc.split(",")
     if "@" in parts.netloc or not all(map(names_a_server, servers)):
-        raise ValueError(
-            f"{shown(parts.geturl())}: {SERVERS} are allowed, with commas between several, and "
-            "no user and password"
-        )
+        kind = f"one with {SERVERS}, commas between several, and no user and password"
+        raise _wrong(parts.geturl(), kind)
     namespace = unquote(parts.path.strip("/"))
     if namespace:
         if "namespace" in dict(parse_qsl(parts.query)):
-            raise ValueError(f"{shown(parts.geturl())}: one namespace is allowed, and not two")
+            raise _wrong(parts.geturl(), "one with one namespace, not two")
         options = {"namespace": namespace, **options}
     return MemcachedStore(servers, **options)
 
@@ -116,19 +114,16 @@ def _redis(parts: SplitResult, options: dict[str, Any]) -> Store:
         from wsgicache.stores.net.redis import client
     except ImportError:
         raise ValueError("for redis:// the package redis is needed: pip install redis") from None
-    where = shown(parts.geturl())
-    timeout = checked_timeout("store_from_url", options.pop("timeout", 0.1))
+    timeout = checked_timeout("timeout of store_from_url()", options.pop("timeout", 0.1))
     host = parts.netloc.rpartition("@")[2]
     if parts.scheme == "unix":
         if host or len(parts.path) < 2:
-            raise ValueError(f"{where}: unix:///path is allowed")
+            raise _wrong(parts.geturl(), "unix:///path")
     elif host and not names_a_server(host):
-        raise ValueError(f"{where}: one server is allowed; {SERVERS} name it")
+        raise _wrong(parts.geturl(), f"one with one server, as {SERVERS}")
     elif _DATABASE.fullmatch(parts.path) is None:
-        raise ValueError(
-            f"{where}: after the host the number of a database is allowed, as /0, and nothing "
-            "else; for a namespace there is ?namespace=…"
-        )
+        kind = "one with the number of a database after the host, such as /0, and nothing else"
+        raise ValueError(f"{_wrong(parts.geturl(), kind)}: for a namespace there is ?namespace=…")
     url = f"{parts.scheme}://{parts.netloc}{parts.path}"
     try:
         cache = RedisCache(client(parts.scheme, url, timeout))
@@ -143,12 +138,8 @@ def _file(parts: SplitResult, options: dict[str, Any]) -> Store:
     from wsgicache.stores.cachelib import CachelibStore
 
     if parts.netloc or not parts.path:
-        raise ValueError(f"{shown(parts.geturl())}: file:///directory is allowed")
-    threshold = options.pop("threshold", 10_000)
-    if isinstance(threshold, bool) or not isinstance(threshold, int):
-        raise TypeError(f"store_from_url(threshold={threshold!r}): a number of files is allowed")
-    if threshold < 0:
-        raise ValueError(f"store_from_url(threshold={threshold!r}): 0 or more files are allowed")
+        raise _wrong(parts.geturl(), "file:///directory")
+    threshold = whole("threshold of store_from_url()", options.pop("threshold", 10_000))
     return CachelibStore(FileSystemCache(unquote(parts.path), threshold=threshold), **options)
 
 
@@ -164,4 +155,4 @@ _SCHEMES: dict[str, tuple[Make, set[str]]] = {
     "unix": _REDIS,
     "file": (_file, _PACKED | {"threshold"}),
 }
-_ALLOWED = "memory://, memcached://host:port,…/namespace, redis://host:port/0 and file:///directory"
+_KNOWN = "memory://, memcached://host:port,…/namespace, redis://host:port/0 or file:///directory"

@@ -13,10 +13,11 @@ from time import monotonic
 from typing import Any
 
 from wsgicache import forks
+from wsgicache.rules.checks import number
 
 LONGEST_WAIT = 24 * 3600
-"""Seconds that an operation may be allowed."""
-SERVERS = "host, host:port and [IPv6]:port, with a port of 1 to 65535,"
+"""Seconds that an operation may take."""
+SERVERS = "host, host:port or [IPv6]:port, with a port of 1 to 65535"
 
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[\w.-]+)(?::([0-9]{1,5}))?", re.ASCII)
 
@@ -43,15 +44,9 @@ def shown(url: object) -> str:
     return f"{before.partition('://')[0]}://…@{after}" if at else text
 
 
-def checked_timeout(where: str, timeout: object) -> float:
-    """*timeout* in seconds. Raises TypeError or ValueError, which tell *where* it was given."""
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
-        raise TypeError(f"{where}(timeout={timeout!r}): a number of seconds is allowed")
-    if not 0 < timeout <= LONGEST_WAIT:
-        raise ValueError(
-            f"{where}(timeout={timeout!r}): seconds above 0, to {LONGEST_WAIT}, are allowed"
-        )
-    return float(timeout)
+def checked_timeout(subject: str, timeout: object) -> float:
+    """*timeout* in seconds. Raises TypeError or ValueError, which call it *subject*."""
+    return float(number(subject, timeout, LONGEST_WAIT, above_0=True))
 
 
 class Socket(socket.socket):

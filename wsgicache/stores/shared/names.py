@@ -12,6 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
+from wsgicache.rules.checks import text
 from wsgicache.rules.keys import Key
 
 FORMAT = "2"
@@ -39,13 +40,8 @@ class Names:
     """
 
     def __init__(self, namespace: str, secret: bytes = b"") -> None:
-        if not isinstance(namespace, str):
-            raise TypeError(f"namespace={namespace!r}: a str is allowed")
-        if _NAMESPACE.fullmatch(namespace) is None:
-            raise ValueError(
-                f"namespace={namespace!r}: 1 to 64 letters, digits, '_', '.' and '-' are allowed"
-            )
-        self.namespace = namespace
+        kind = "1 to 64 letters, digits, '_', '.' and '-', such as 'shop'"
+        self.namespace = text("namespace", namespace, kind, _NAMESPACE)
         mark = blake2b(secret, digest_size=4, person=b"mark").hexdigest() if secret else ""
         self._kinds = {}
         for kind in KINDS:

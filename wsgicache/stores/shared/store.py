@@ -13,6 +13,7 @@ from hashlib import blake2b
 from wsgicache.arguments import has_methods
 from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.reporting import Reporter
+from wsgicache.rules.checks import number
 from wsgicache.rules.entries import Change
 from wsgicache.rules.groups import names_of, reviewed, without_late, without_unborn
 from wsgicache.rules.keys import Key
@@ -51,13 +52,11 @@ class PackedStore:
         generation_seconds: float = 1.0,
         clock: Clock | None = None,
     ) -> None:
+        name = type(self).__name__
         self._secret = _digested(secret)
         self._names = Names(namespace, self._secret)
-        if isinstance(generation_seconds, bool) or not isinstance(generation_seconds, int | float):
-            raise TypeError(f"generation_seconds={generation_seconds!r}: a number is allowed")
-        if not 0 <= generation_seconds <= 3600:
-            raise ValueError(f"generation_seconds={generation_seconds!r}: 0 to 3600 is allowed")
-        has_methods(type(self).__name__, "clock", clock, "now", "wall")
+        number(f"{name}.generation_seconds", generation_seconds, most=3600)
+        has_methods(f"{name}.clock", clock, "now", "wall")
         clock = SYSTEM_CLOCK if clock is None else clock
         self._times = Times(clock)
         self._odd = _Odd(clock)
@@ -273,9 +272,9 @@ def seconds_to_keep(entry: CacheEntry, now: float) -> int:
 def _digested(secret: str | bytes) -> bytes:
     """A key for BLAKE2b out of *secret*, or nothing out of nothing."""
     if not isinstance(secret, str | bytes):
-        raise TypeError("secret=…: a str or bytes is allowed")
+        raise TypeError(f"secret must be a str or bytes, got {type(secret).__name__}")
     if isinstance(secret, str):
         secret = secret.encode("utf-8", "surrogatepass")
     if 0 < len(secret) < 16:
-        raise ValueError("secret=…: 16 bytes or more are allowed, or none")
+        raise ValueError("secret must be 16 bytes or more, or none, got fewer")
     return blake2b(secret, digest_size=32).digest() if secret else b""
