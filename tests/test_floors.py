@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -133,9 +134,44 @@ def within(name: str) -> str:
 
 
 def test_every_module_has_a_place() -> None:
-    # A docstring, and nothing else.
+    # A docstring, and nothing that others use.
     packages = {"rules", "origin", "controls", "stores.shared", "stores.net"}
     assert sorted(MODULES.keys() - PLACES.keys() - packages) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_lists_what_others_may_use(module: str) -> None:
+    """Each name in its ``__all__`` exists, and each that the package takes from it is there."""
+    listed = [
+        ast.literal_eval(node.value)
+        for node in ast.parse(MODULES[module].read_text("utf-8")).body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+        if "__all__" in ast.unparse(node).partition("=")[0]
+    ]
+    assert len(listed) == 1, f"{module} has no __all__"
+    (names,) = listed
+    if names:
+        full = module if module == "wsgicache" else f"wsgicache.{module}"
+        there = import_module(full)
+        assert [name for name in names if not hasattr(there, name)] == []
+    assert sorted(taken_from(module) - set(names)) == [], f"{module}.__all__ lacks these"
+
+
+@cache
+def taken() -> set[tuple[str, str]]:
+    """What the modules of the package import from each other by name: module and name."""
+    return {
+        (within(node.module or ""), alias.name)
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and is_ours(node.module or "")
+        for alias in node.names
+    }
+
+
+def taken_from(module: str) -> set[str]:
+    inner = {name.removeprefix(f"{module}.") for name in MODULES} | set(MODULES)
+    return {name for source, name in taken() if source == module} - inner
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name in PLACES])

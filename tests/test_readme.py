@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+import wsgicache
 from benchmarks.__main__ import main as benchmarks
 from tests.running import ROOT, environment
-from wsgicache import Policy
+from wsgicache import Policy, stores
 from wsgicache.rules import request, storing
 
 README = (ROOT / "README.rst").read_text("utf-8")
@@ -83,6 +84,12 @@ def test_every_policy_option_has_its_row_with_both_values() -> None:
         assert said[0] == (str(values[0]) or "(none)"), option.name
         if values[0] != values[1]:
             assert said[1] == str(values[1]), option.name
+
+
+def test_the_api_is_what_the_two_public_modules_list() -> None:
+    _, table, _ = README.partition("\nAPI\n---\n")[2].split("\n====", 2)
+    named = re.findall(r"``(\w+)``", table)
+    assert sorted(named) == sorted({*wsgicache.__all__, *stores.__all__})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """A complete, safe and fast shared HTTP cache (RFC 9111) around any WSGI application.
 
 app = CacheMiddleware(app)
+
+The API is what this module and `wsgicache.stores` list in ``__all__``. What other modules
+list there is for the package itself, and may change with any release.
 """
 
 from wsgicache.clock import Clock, SystemClock
@@ -23,7 +26,15 @@ from wsgicache.rules.credentials import CREDENTIAL_FIELDS
 from wsgicache.rules.names import EXCHANGE_FIELDS
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.selecting import SELECTING_FIELDS
-from wsgicache.stores import Grouping, Listing, SharedStore, Store, StoreError, store_from_url
+from wsgicache.stores import (
+    Grouping,
+    Listing,
+    Marking,
+    SharedStore,
+    Store,
+    StoreError,
+    store_from_url,
+)
 from wsgicache.stores.memory import MemoryStore
 
 __all__ = [
@@ -36,6 +47,7 @@ __all__ = [
     "Controls",
     "Grouping",
     "Listing",
+    "Marking",
     "MemoryStore",
     "Policy",
     "Route",

@@ -2,4 +2,6 @@
 
 from wsgicache.cli import main
 
+__all__: list[str] = []
+
 main(prog_name="python -m wsgicache")

@@ -15,6 +15,11 @@ from typing import ParamSpec, TypeVar
 from wsgicache.rules.checks import flag, is_whole, must_be, number, several, text
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, TOKEN
 
+__all__ = [
+    "Seconds", "Status", "argument", "explained", "field_names", "flags", "group_names",
+    "has_methods", "numbers", "public_or_private", "seconds", "statuses",
+]  # fmt: skip
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

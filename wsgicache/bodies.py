@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+__all__ = ["Primed", "Tee", "Within", "Write", "close"]
+
 Write = Callable[[bytes], object]
 """What start_response() returns."""
 

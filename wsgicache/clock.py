@@ -10,6 +10,8 @@ from typing import Protocol
 
 from wsgicache import forks
 
+__all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock"]
+
 # Where there is one, a clock that goes on while the machine sleeps.
 _elapsed: Callable[[], float] = (
     partial(time.clock_gettime, time.CLOCK_BOOTTIME)

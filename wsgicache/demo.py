@@ -21,6 +21,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.http import generate_etag
 from werkzeug.wrappers import Request, Response
 
+__all__ = ["app"]
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 

@@ -10,6 +10,8 @@ from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.checks import must_be
 from wsgicache.rules.policy import Policy
 
+__all__ = ["easy_setup"]
+
 if TYPE_CHECKING:
     from flask import Flask
 

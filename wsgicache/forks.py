@@ -8,6 +8,8 @@ import weakref
 from collections.abc import Callable
 from typing import Protocol
 
+__all__ = ["around", "in_child", "renew"]
+
 
 class Renewed(Protocol):
     """What begins anew in the child."""

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from wsgicache.rules.policy import Policy
 
+__all__ = ["with_their_names"]
+
 _USUAL = "django_language"
 
 

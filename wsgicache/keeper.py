@@ -24,6 +24,8 @@ from wsgicache.rules.writes import written
 from wsgicache.stores import Grouping, Marking, SharedStore, Store
 from wsgicache.stores.marks import Marks
 
+__all__ = ["Keeper"]
+
 _NO_MARK = "-"
 """What stands for a mark where the store tells none."""
 

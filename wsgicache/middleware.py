@@ -33,6 +33,8 @@ from wsgicache.rules.reuse import UNMARKED, decide, forwarded, may_collapse, sel
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.switch import OffFile, off_at_start
 
+__all__ = ["CacheMiddleware"]
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 

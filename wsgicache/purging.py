@@ -21,6 +21,8 @@ from wsgicache.rules.keys import Key, key_of_url, target_key, url_of
 from wsgicache.rules.model import CacheEntry
 from wsgicache.stores import Grouping, Listing, Store, StoreError
 
+__all__ = ["Purged", "Purging", "answer_purge", "checked_token", "key_of"]
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from wsgicache.clock import Clock
 
+__all__ = ["Reporter", "log", "warn_of_processes"]
+
 log = logging.getLogger("wsgicache")
 
 _SECONDS_BETWEEN = 60.0

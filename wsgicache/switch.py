@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+__all__ = ["OffFile", "off_at_start"]
+
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 

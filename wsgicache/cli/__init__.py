@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+__all__ = ["main"]
+
 COMMANDS = {
     "run": "wsgicache.cli.run",
     "purge": "wsgicache.cli.store",

@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+__all__ = ["companions", "keep"]
+
 GRACE = 3
 """How long companions may take to end once they are told to, in seconds."""
 

@@ -28,6 +28,8 @@ from wsgicache import CacheMiddleware, Policy
 from wsgicache.cli.companions import companions
 from wsgicache.cli.terminal import TerminalSafe, visible
 
+__all__ = ["run"]
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 

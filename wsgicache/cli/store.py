@@ -17,6 +17,8 @@ from wsgicache.clock import SYSTEM_CLOCK
 from wsgicache.rules.checks import must_be
 from wsgicache.rules.model import NEVER, StoredResponse
 
+__all__ = ["inspect", "purge", "stats"]
+
 if TYPE_CHECKING:
     from wsgicache.purging import Purged
     from wsgicache.stores import Store

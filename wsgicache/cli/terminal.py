@@ -8,6 +8,8 @@ import sys
 
 import click
 
+__all__ = ["TerminalSafe", "say", "visible"]
+
 CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 """C0 and C1, which would let a path rewrite the terminal, and what is shown instead."""
 _ALL_BUT_LINES = {c: text for c, text in CONTROL_CHARACTERS.items() if chr(c) not in "\t\n"}

@@ -1,1 +1,3 @@
 """What authors and operators say of responses: decorators, routes, static files."""
+
+__all__: list[str] = []

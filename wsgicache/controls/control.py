@@ -23,6 +23,8 @@ from wsgicache.rules.checks import must_be
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import NO_STORE, Said, forbidding
 
+__all__ = ["Control", "Controls", "Statuses", "checked", "current"]
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 

@@ -19,6 +19,11 @@ from wsgicache.rules.fields import Directives
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import NEVER_KEPT, Said
 
+__all__ = [
+    "CacheControl", "NeverCache", "cache_control", "cache_for", "cache_groups", "cached",
+    "json_never_stale", "never_cache", "no_cache", "vary",
+]  # fmt: skip
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 

@@ -21,6 +21,8 @@ from wsgicache.rules.request import Request, read, without_ignored_cookies
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import Said, Speaking, forbidding
 
+__all__ = ["Matching", "Routes"]
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 

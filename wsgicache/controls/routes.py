@@ -24,6 +24,8 @@ from wsgicache.controls.control import Control, checked
 from wsgicache.rules.checks import must_be, several, text
 from wsgicache.rules.fields import TOKEN
 
+__all__ = ["Route", "VaryBy"]
+
 VaryBy = Callable[[dict[str, Any]], str]
 
 _METHOD = re.compile(rf"(?!.*[a-z]){TOKEN}")

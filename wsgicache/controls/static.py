@@ -15,6 +15,8 @@ from wsgicache.rules.checks import must_be, text
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.response import Response
 
+__all__ = ["StaticVersions"]
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 

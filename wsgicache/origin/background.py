@@ -31,6 +31,8 @@ from wsgicache.rules.model import NEVER, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 
+__all__ = ["Background", "Job", "Runner", "described", "to_nobody"]
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 

@@ -13,6 +13,8 @@ from wsgicache.rules.answering import relayed_fields
 from wsgicache.rules.keys import Key
 from wsgicache.rules.response import Response
 
+__all__ = ["Bypass"]
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 

@@ -18,6 +18,8 @@ from wsgicache.rules.model import FieldLines, Head, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.response import Response
 
+__all__ = ["Exchange", "Origin", "nowhere"]
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 

@@ -16,6 +16,8 @@ from wsgicache import forks
 from wsgicache.clock import Clock
 from wsgicache.rules.model import NEVER
 
+__all__ = ["Alone", "Flight", "Flights", "Landing", "Outcome"]
+
 T = TypeVar("T")
 
 Outcome = Literal["kept", "refused", "failed", "stood in", "failed again"]

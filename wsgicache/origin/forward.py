@@ -21,6 +21,8 @@ from wsgicache.rules.names import SET_COOKIE
 from wsgicache.rules.response import Response
 from wsgicache.rules.reuse import may_stand_in, outlasts
 
+__all__ = ["Forward", "Reuse"]
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 

@@ -14,6 +14,8 @@ from wsgicache.rules.keys import url_of
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
+__all__ = ["hidden_cookies"]
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 

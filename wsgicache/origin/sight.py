@@ -7,6 +7,8 @@ from itertools import compress
 from operator import is_not
 from typing import TYPE_CHECKING
 
+__all__ = ["Sight"]
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 

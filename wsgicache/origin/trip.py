@@ -8,6 +8,8 @@ from wsgicache.origin.flights import Landing, Outcome
 from wsgicache.rules.model import ANY_TIME, IMPLIED, NEVER, CacheEntry, Decision, FieldLines, Fill
 from wsgicache.rules.request import Request
 
+__all__ = ["Reuse", "Trip"]
+
 
 class Trip:
     """One request on its way, from the look-up on: what was known then, and who waits for it."""

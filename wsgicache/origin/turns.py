@@ -13,6 +13,8 @@ from wsgicache.rules.model import Decision
 from wsgicache.rules.reuse import after_waiting, collapse_key, decide_again, stood_in
 from wsgicache.stores import SharedStore
 
+__all__ = ["Turns"]
+
 LEASE_SECONDS = 3.0
 """How long a process may keep others waiting for its answer, alive or dead."""
 

@@ -33,3 +33,5 @@ module          question                                    sections
 Four markers stand in comments: ``Not applicable:``, ``Not implemented:``, ``Deviation:`` and
 ``PERF:``; section numbers without an RFC's number are those of RFC 9111.
 """
+
+__all__: list[str] = []

@@ -12,6 +12,8 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.selecting import cookies_named
 
+__all__ = ["background_environ"]
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 

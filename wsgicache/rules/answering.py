@@ -8,6 +8,8 @@ from wsgicache.rules.model import FieldLines, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.response import Response
 
+__all__ = ["refused_fields", "relayed_fields", "reused_lines", "with_own"]
+
 
 def reused_lines(stored: StoredResponse, age: int, told: str | None, policy: Policy) -> FieldLines:
     """The lines that a reuse of *stored* at *age* seconds adds to the stored fields.

@@ -12,6 +12,11 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.ranges import parse_ranges
 from wsgicache.rules.request import Request
 
+__all__ = [
+    "NOT_MODIFIED", "OF_THE_PART", "Ranges", "covers", "not_modified", "not_modified_fields",
+    "ranged", "wanted_ranges",
+]  # fmt: skip
+
 NOT_MODIFIED = "304 Not Modified"
 PARTIAL_CONTENT = "206 Partial Content"
 RANGE_NOT_SATISFIABLE = "416 Range Not Satisfiable"

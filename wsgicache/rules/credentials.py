@@ -12,6 +12,11 @@ from typing import Any
 
 from wsgicache.rules.fields import Directives, delta_seconds
 
+__all__ = [
+    "CREDENTIAL_FIELDS", "INHERITED", "WSGI_CREDENTIALS", "identifies", "releases",
+    "releases_to_cookies", "shows_certificate",
+]  # fmt: skip
+
 CREDENTIAL_FIELDS = (
     # keys and tokens of APIs
     *("X-API-Key", "Api-Key", "ApiKey", "X-ApiKey", "X-API-Token", "Api-Token", "X-App-Key"),

@@ -34,6 +34,8 @@ from wsgicache.rules.said import (
     together,
 )
 
+__all__ = ["Declared", "Sources", "declared"]
+
 _ALL_SHARED = Said({"private": None}, only_forbids=True)
 
 

@@ -23,6 +23,11 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
+__all__ = [
+    "Change", "adding", "dropping", "emptied", "is_marked", "overtaken", "selector_of", "softened",
+    "softened_all", "values_of",
+]  # fmt: skip
+
 Change = Callable[[CacheEntry | None], CacheEntry | None]
 """What a store applies to an entry, atomically; pure, so it may run twice."""
 

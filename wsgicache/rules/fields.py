@@ -9,6 +9,13 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+__all__ = [
+    "MAX_DELTA_SECONDS", "NO_DIRECTIVES", "TOKEN", "WORTH_REMEMBERING", "Directives",
+    "are_field_names", "delta_seconds", "dictionary", "entity_tags", "environ_key", "field_names",
+    "is_entity_tag", "is_structured_list", "nominated_keys", "parse_age", "parse_cache_control",
+    "parse_targeted", "parse_vary", "string", "weak_match", "written",
+]  # fmt: skip
+
 Directives = dict[str, str | None]
 """Cache-Control as understood: directive names in lower case, and their arguments."""
 

@@ -17,6 +17,11 @@ from wsgicache.rules.fields import (
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.response import Binding, Response, Terms
 
+__all__ = [
+    "HEURISTICALLY_CACHEABLE", "answers_others", "binding", "date_value", "explicit_lifetime",
+    "terms",
+]  # fmt: skip
+
 HEURISTICALLY_CACHEABLE = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})
 """Status codes whose responses may be reused without explicit freshness (RFC 9110 §15.1)."""
 

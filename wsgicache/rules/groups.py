@@ -15,6 +15,11 @@ from wsgicache.rules.keys import Key, Selector, same_origin_key
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.rules.response import Response
 
+__all__ = [
+    "ALWAYS", "Generation", "groups_of", "invalidated_groups", "invalidated_keys", "names_of",
+    "origin_of", "reviewed", "without_late", "without_unborn",
+]  # fmt: skip
+
 MOST_GROUPS = 128
 MOST_TEXT = 16_384
 """Groups of one response, and characters of the fields that name them, above which it is not

@@ -9,6 +9,8 @@ from __future__ import annotations
 from wsgicache.rules.names import SET_COOKIE
 from wsgicache.rules.response import Response
 
+__all__ = ["set_unseen"]
+
 
 def set_unseen(presented: str, shown: str | None, response: Response) -> str | None:
     """The first cookie that the *response* sets, or removes, although the app did not see that it

@@ -18,6 +18,8 @@ from wsgicache.rules.response import Response
 from wsgicache.rules.storing import content_span, is_for_cookies, is_for_credentials
 from wsgicache.rules.validators import conditions, generated_etag
 
+__all__ = ["is_complete", "nearer_caches", "store"]
+
 _ADDED = 128
 """More characters than this cache adds to the fields that it stores."""
 

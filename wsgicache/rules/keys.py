@@ -13,6 +13,11 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
+__all__ = [
+    "Key", "Selector", "Values", "canonical_host", "digested", "key_of_url", "same_origin_key",
+    "selecting_value", "target_key", "url_of",
+]  # fmt: skip
+
 Key = tuple[str, str, str, str]
 """Scheme, host, path (SCRIPT_NAME + PATH_INFO, as WSGI decodes it) and query of a target URI."""
 

@@ -9,6 +9,11 @@ from typing import NamedTuple
 
 from wsgicache.rules.keys import Selector, Values
 
+__all__ = [
+    "ANY_TIME", "EMPTY", "IMPLIED", "NEVER", "NO_LINES", "UNAGED", "UNSATISFIABLE", "URI_MISS",
+    "VARY_MISS", "CacheEntry", "Decision", "FieldLines", "Fill", "Head", "StoredResponse",
+]  # fmt: skip
+
 Line = tuple[str, str]
 FieldLines = list[Line]
 Head = tuple[str, FieldLines]

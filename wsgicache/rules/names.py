@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from wsgicache.rules.fields import environ_key
 
+__all__ = ["EXCHANGE_FIELDS", "HOP_BY_HOP", "SET_COOKIE", "FieldNames", "environ_keys", "names_for"]
+
 HOP_BY_HOP = frozenset(
     {
         "connection",

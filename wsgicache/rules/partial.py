@@ -18,6 +18,8 @@ from wsgicache.rules.response import Response
 from wsgicache.rules.storing import content_span
 from wsgicache.rules.validation import fetching, updated
 
+__all__ = ["combining", "completed", "completing"]
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 

@@ -15,6 +15,8 @@ from wsgicache.rules.said import Speaking
 from wsgicache.rules.selecting import FORWARDED_FIELDS, SELECTING_FIELDS
 from wsgicache.rules.telling import ALWAYS_TELLING
 
+__all__ = ["Policy", "PolicyOptions"]
+
 REQUEST_STATUSES = (
     401, 406, 407, 408, 411, 412, 413, 414, 415, 416, 417, 421, 422, 425, 426, 431,
 )  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+__all__ = ["parse_content_range", "parse_ranges"]
+
 _RANGE = re.compile(r"([0-9]*)-([0-9]*)")
 _UNIT = "bytes="
 

@@ -12,6 +12,8 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.selecting import cookies_named, selecting_fields
 from wsgicache.rules.telling import BYPASS, CONDITIONS, DIRECTIVES, ORIGIN_ONLY, PASSING, REWRITING
 
+__all__ = ["Request", "is_safe", "read", "without_ignored_cookies"]
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 

@@ -16,6 +16,8 @@ from wsgicache.rules.fields import (
 )
 from wsgicache.rules.model import FieldLines
 
+__all__ = ["Binding", "Response", "Terms"]
+
 _STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
 _FIELD_TEXT = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
 """What field values consist of (RFC 9110 §5.5)."""

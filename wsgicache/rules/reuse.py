@@ -19,6 +19,11 @@ from wsgicache.rules.model import (
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 
+__all__ = [
+    "UNMARKED", "after_waiting", "collapse_key", "decide", "decide_again", "forwarded",
+    "may_collapse", "may_stand_in", "outlasts", "select", "stood_in",
+]  # fmt: skip
+
 
 def decide(request: Request, entry: CacheEntry | None, now: float, policy: Policy) -> Decision:
     """Reuse a stored response, or say why not (RFC 9111 §4, in its order)."""

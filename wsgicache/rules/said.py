@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives
 from wsgicache.rules.response import Response
 
+__all__ = [
+    "ALL_CACHES", "NEVER_KEPT", "NO_STORE", "PRIVATE", "Said", "Speaking", "forbidding",
+    "forbids_here", "severity", "together",
+]  # fmt: skip
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+__all__ = ["FORWARDED_FIELDS", "SELECTING_FIELDS", "cookies_named", "selecting_fields"]
+
 FORWARDED_FIELDS = (
     *("X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Scheme", "X-Forwarded-Port"),
     *("X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-Protocol", "X-Forwarded-SSL"),

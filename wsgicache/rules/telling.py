@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+__all__ = [
+    "ALWAYS_TELLING", "BYPASS", "CONDITIONS", "DIRECTIVES", "ORIGIN_ONLY", "PASSING", "REWRITING",
+]  # fmt: skip
+
 REWRITING = frozenset(
     {
         "HTTP_X_ORIGINAL_URL",

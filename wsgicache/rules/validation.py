@@ -19,6 +19,8 @@ from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.rules.validators import is_generated
 
+__all__ = ["fetching", "freshened", "freshening", "matches_head", "updated", "validating"]
+
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 

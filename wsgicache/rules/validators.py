@@ -9,6 +9,8 @@ from wsgicache.rules.fields import is_entity_tag
 from wsgicache.rules.model import FieldLines
 from wsgicache.rules.response import Response
 
+__all__ = ["app_validators", "conditions", "generated_etag", "is_generated"]
+
 _GENERATED = '"wsgicache-'
 
 _VALIDATED = frozenset({200, 203, 206})

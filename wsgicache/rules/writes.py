@@ -9,6 +9,8 @@ from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.response import Response
 
+__all__ = ["written"]
+
 _MOST = 64
 """Set-Cookie lines that are looked at."""
 

@@ -20,6 +20,7 @@ __all__ = [
     "CachelibStore",
     "Grouping",
     "Listing",
+    "Marking",
     "MemcachedStore",
     "MemoryStore",
     "SharedStore",

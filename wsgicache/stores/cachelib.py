@@ -24,6 +24,8 @@ from wsgicache.stores.net.breaker import Breaker
 from wsgicache.stores.shared.records import MAGIC
 from wsgicache.stores.shared.store import PackedStore
 
+__all__ = ["CachelibStore"]
+
 T = TypeVar("T")
 
 LIMIT = 32 * 1024 * 1024

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from itertools import count
 
+__all__ = ["MOST", "Marks"]
+
 MOST = 10_000
 """Cookies whose marks are remembered one by one; above it all get another one together."""
 

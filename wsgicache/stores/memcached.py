@@ -27,6 +27,8 @@ from wsgicache.stores.net.breaker import FAILURES, Breaker
 from wsgicache.stores.net.memcached import Connections, Hung, NotWaited
 from wsgicache.stores.shared.store import PackedStore
 
+__all__ = ["MemcachedStore"]
+
 T = TypeVar("T")
 
 Server = str | tuple[str, int]

@@ -19,6 +19,8 @@ from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 from wsgicache.stores.marks import Marks
 
+__all__ = ["MemoryStore"]
+
 _NODE_BYTES = 900
 """A node, its key and their places in tables, beside what is counted by length."""
 _MOST_GROUPS = 10_000

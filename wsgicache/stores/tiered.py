@@ -14,6 +14,8 @@ from wsgicache.stores import Listing, Marking, SharedStore, StoreError
 from wsgicache.stores.marks import MOST
 from wsgicache.stores.memory import MemoryStore
 
+__all__ = ["TieredStore"]
+
 _SHARED = "a store that processes share, such as a MemcachedStore"
 
 

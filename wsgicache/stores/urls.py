@@ -11,6 +11,8 @@ from wsgicache.rules.checks import must_be, whole
 from wsgicache.stores import Store
 from wsgicache.stores.net.addresses import SERVERS, checked_timeout, names_a_server, shown
 
+__all__ = ["opened"]
+
 OPTIONS: dict[str, Callable[[str], object]] = {
     "namespace": str,
     "generation_seconds": float,

@@ -1,1 +1,3 @@
 """Connections to the servers of stores, bounded in time, and what happens when one fails."""
+
+__all__: list[str] = []

@@ -15,6 +15,11 @@ from typing import Any
 from wsgicache import forks
 from wsgicache.rules.checks import number
 
+__all__ = [
+    "LONGEST_WAIT", "SERVERS", "Socket", "checked_timeout", "connected", "is_port",
+    "names_a_server", "shown",
+]  # fmt: skip
+
 LONGEST_WAIT = 24 * 3600
 """Seconds that an operation may take."""
 SERVERS = "host, host:port or [IPv6]:port, with a port of 1 to 65535"

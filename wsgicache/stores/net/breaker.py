@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from wsgicache.stores import StoreError
 
+__all__ = ["FAILURES", "Breaker"]
+
 T = TypeVar("T")
 
 FAILURES = 3

@@ -21,6 +21,8 @@ from pymemcache.exceptions import MemcacheServerError, MemcacheUnexpectedCloseEr
 
 from wsgicache.stores.net.addresses import connected
 
+__all__ = ["Connections", "Hung", "NotWaited"]
+
 T = TypeVar("T")
 
 PATIENCE = 0.06

@@ -17,6 +17,8 @@ from redis.retry import Retry
 
 from wsgicache.stores.net.addresses import Socket, connected
 
+__all__ = ["client"]
+
 
 class _Socket(Socket):
     """A socket that receives nothing after its time."""

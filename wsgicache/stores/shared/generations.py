@@ -23,6 +23,8 @@ from wsgicache.stores.shared.names import Name, Names
 from wsgicache.stores.shared.nodes import LONGEST, Node, Times
 from wsgicache.stores.shared.records import seal, unseal
 
+__all__ = ["Generations", "State"]
+
 _RENEWED = 24 * 3600.0
 """Seconds after which a record in use is written again, so that it never comes to its end."""
 _ATTEMPTS = 32

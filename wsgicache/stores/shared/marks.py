@@ -13,6 +13,8 @@ from wsgicache.stores.shared.names import Name, Names
 from wsgicache.stores.shared.nodes import LONGEST, Node
 from wsgicache.stores.shared.records import seal, unseal
 
+__all__ = ["SharedMarks"]
+
 
 class SharedMarks:
     """The marks on the nodes that *route* tells; *odd* is told of what is there and no record."""

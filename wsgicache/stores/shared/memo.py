@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from wsgicache.rules.model import CacheEntry
 
+__all__ = ["Memo"]
+
 MOST = 256
 """Records that are remembered."""
 LARGEST = 32 * 1024

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from wsgicache.rules.checks import text
 from wsgicache.rules.keys import Key
 
+__all__ = ["Name", "Names", "key_of_echo"]
+
 FORMAT = "2"
 """The version of everything that is stored. Other versions have other names: none reads, replaces
 or removes what another has stored."""

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from wsgicache.clock import Clock
 
+__all__ = ["LONGEST", "Node", "Times"]
+
 LONGEST = 30 * 24 * 3600
 """Seconds after which anything is forgotten: memcached takes more for a date, and eviction in
 cachelib's own stores begins with what has no end."""

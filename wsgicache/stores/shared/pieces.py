@@ -19,6 +19,8 @@ from wsgicache.stores.shared.names import Name, Names
 from wsgicache.stores.shared.nodes import Node
 from wsgicache.stores.shared.records import pack, seal, unseal
 
+__all__ = ["Contents", "Packing", "kept_in"]
+
 INLINE = 64 * 1024
 """Bytes up to which a content rides in its entry's record."""
 RIDING = 256 * 1024

@@ -26,6 +26,8 @@ from wsgicache.rules.conditional import not_modified_fields
 from wsgicache.rules.fields import are_field_names
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 
+__all__ = ["MAGIC", "echo_of", "pack", "seal", "unpack", "unseal"]
+
 MAGIC = b"wsgicache 2\n"
 _DIGEST = 20
 _LENGTHS = Struct(">II")

@@ -27,6 +27,8 @@ from wsgicache.stores.shared.nodes import LONGEST, Node, Times
 from wsgicache.stores.shared.pieces import Contents, Packing, kept_in
 from wsgicache.stores.shared.records import echo_of, seal, unpack, unseal
 
+__all__ = ["PackedStore"]
+
 EMPTIED_SECONDS = 3600
 """How long the moment of a purge is kept: longer than any fill takes."""
 STALE_SECONDS = 24 * 3600
