@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ class ServerFailed(Exception):
 def cheroot(app: WSGIApplication, port: int = 0) -> Iterator[int]:
     """Serve *app* by cheroot in a thread, offering early hints, one response per connection."""
     from cheroot import wsgi
+    from cheroot.server import HTTPConnection
 
     class Gateway(wsgi.Gateway_10):
         def get_environ(self) -> Any:
@@ -50,7 +51,15 @@ def cheroot(app: WSGIApplication, port: int = 0) -> Iterator[int]:
             self.req.close_connection = True
             super().respond()
 
+    class Connection(HTTPConnection):
+        def close(self) -> None:
+            super().close()
+            with suppress(OSError):  # what a client that left did not take
+                self.wfile.close()
+
     class Server(wsgi.Server):
+        ConnectionClass = Connection
+
         def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
             if not isinstance(sys.exc_info()[1], Disconnected):
                 super().error_log(msg, level, traceback)

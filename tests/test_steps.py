@@ -17,9 +17,15 @@ from wsgicache import CacheMiddleware, Route, cache_for, cached, no_cache, vary
 FRESH = ("Cache-Control", "max-age=3600")
 PAGE = b"x" * 2048
 
-of_this_python = pytest.mark.skipif(
-    sys.version_info[:2] != (3, 11), reason="every Python has its own bytecode"
-)
+# The most steps that a request may take. Every CPython has its own bytecode: a column for each.
+VERSIONS = ((3, 11), (3, 12), (3, 13))
+MOST = {
+    "a hit": (420, 390, 380),
+    "HEAD": (400, 370, 360),
+    "a 304": (480, 445, 435),
+    "what is never stored": (1400, 1320, 1285),
+    "a miss": (3220, 3000, 2975),
+}
 
 
 def page(*fields: tuple[str, str]) -> Callable[..., list[bytes]]:
@@ -79,28 +85,32 @@ def test_a_hit_costs_the_same_with_decorators_and_64_routes() -> None:
     assert hit(CacheMiddleware(decorated, routes=routes), target="/page") == plain
 
 
-@of_this_python
-@pytest.mark.parametrize(
-    ("fields", "environ", "most"),
-    [
-        pytest.param([FRESH], {}, 420, id="a hit"),
-        pytest.param([FRESH], {"method": "HEAD"}, 400, id="HEAD"),
-        pytest.param([FRESH], {"headers": [("If-None-Match", '"v1"')]}, 480, id="a 304"),
-        pytest.param([("Cache-Control", "no-store")], {}, 1400, id="what is never stored"),
-    ],
-)
-def test_what_a_request_costs(
-    fields: list[tuple[str, str]], environ: dict[str, Any], most: int
-) -> None:
-    """Above this the work has grown: make it less, or say why it must be more."""
-    work = cost(CacheMiddleware(page(*fields)), **environ)
+def check(work: int, what: str) -> None:
+    """Above its bound the work has grown: make it less, or say why it must be more."""
+    if sys.version_info[:2] not in VERSIONS:
+        pytest.skip("no bounds for this CPython: measure, and add a column")
+    most = MOST[what][VERSIONS.index(sys.version_info[:2])]
     assert most * 0.75 < work <= most
 
 
-@of_this_python
+@pytest.mark.parametrize(
+    ("fields", "environ", "what"),
+    [
+        ([FRESH], {}, "a hit"),
+        ([FRESH], {"method": "HEAD"}, "HEAD"),
+        ([FRESH], {"headers": [("If-None-Match", '"v1"')]}, "a 304"),
+        ([("Cache-Control", "no-store")], {}, "what is never stored"),
+    ],
+)
+def test_what_a_request_costs(
+    fields: list[tuple[str, str]], environ: dict[str, Any], what: str
+) -> None:
+    check(cost(CacheMiddleware(page(*fields)), **environ), what)
+
+
 def test_what_a_miss_costs() -> None:
     cache = CacheMiddleware(page(FRESH, ("Vary", "Accept-Encoding")))
     for number in range(3):
         exchange(cache, environ_for(target=f"/{number}"))
     asked = environ_for(target="/new")
-    assert 2_200 < steps(lambda: exchange(cache, asked)) <= 3_220
+    check(steps(lambda: exchange(cache, asked)), "a miss")
