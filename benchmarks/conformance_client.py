@@ -153,8 +153,8 @@ def fields_of(test: Test, number: int, unique: str, before: Answer | None) -> Fi
     return list(joined.values())
 
 
-def attempt(test: Test, base: Base, pause: float = PAUSE) -> Trial:
-    """Run one test, without regard to those it depends on."""
+def attempt(test: Test, base: Base, sleep: Callable[[float], object] = time.sleep) -> Trial:
+    """Run one test, without regard to those it depends on; *sleep* lets seconds pass."""
     trial, unique = Trial(test), str(uuid.uuid4())
     requests = test["requests"]
     try:
@@ -171,7 +171,7 @@ def attempt(test: Test, base: Base, pause: float = PAUSE) -> Trial:
             answer = trial.exchanges[-1].answer
             check_answer(test, number, unique, answer)
             if request.get("pause_after"):
-                time.sleep(pause)
+                sleep(PAUSE)
         trial.seen = state(base, unique)
         check_origin(test, [exchanged.answer for exchanged in trial.exchanges], trial.seen)
     except Unmet as unmet:
@@ -194,13 +194,20 @@ def state(base: Base, unique: str) -> list[dict[str, Any]]:
 
 
 def run(
-    tests: list[Test], base: Base, progress: Callable[[int], None] = lambda done: None
+    tests: list[Test],
+    base: Base,
+    progress: Callable[[int], None] = lambda done: None,
+    sleep: Callable[[float], object] = time.sleep,
+    side_by_side: int = SIDE_BY_SIDE,
 ) -> list[Trial]:
-    """Run *tests* side by side; *progress* hears how many are done. In the order of *tests*."""
+    """Run *tests*, some side by side; *progress* hears how many are done. In the order of *tests*.
+
+    Where *sleep* moves a clock that they share, tests must run one by one.
+    """
     slowest_first = sorted(tests, key=lambda test: -str(test["requests"]).count("pause"))
-    pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+    pool = ThreadPoolExecutor(side_by_side)
     try:
-        futures = {test["id"]: pool.submit(attempt, test, base) for test in slowest_first}
+        futures = {test["id"]: pool.submit(attempt, test, base, sleep) for test in slowest_first}
         for done, _ in enumerate(as_completed(futures.values()), 1):
             progress(done)
     finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +67,18 @@ class Script:
 
 
 class Origin:
-    """The origin server of the suite: answers as the scripts that it was given say."""
+    """The origin server of the suite: answers as the scripts that it was given say.
 
-    def __init__(self) -> None:
+    It takes its time from *wall*, and pauses by *sleep*.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
         self.scripts: dict[str, Script] = {}
+        self.wall, self.sleep = wall, sleep
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         content = read_content(environ)
@@ -95,8 +103,8 @@ class Origin:
     ) -> Iterable[bytes]:
         number = int(environ["HTTP_REQ_NUM"])
         request = script.requests[number - 1]
-        time.sleep(request.get("response_pause", 0))
-        now = time.time()
+        self.sleep(request.get("response_pause", 0))
+        now = self.wall()
         query = environ.get("QUERY_STRING")
         target = environ["PATH_INFO"] + (f"?{query}" if query else "")
         kept: list[tuple[str, str]] = []
