@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from http.client import RemoteDisconnected
 
 from tests.servers import views
 from tests.servers.site import ASKED, DOWNLOAD, HOST_LINE, Site
@@ -112,7 +111,7 @@ def answer_to_breaking(site: Site, ask: Callable[[str], Reply]) -> Reply:
     for _ in range(50):
         try:
             return ask("/breaks")
-        except RemoteDisconnected:
+        except ConnectionError:
             if site.server.name != "granian":
                 raise
     raise AssertionError("50 times no head")

@@ -89,7 +89,7 @@ def test_r4_a_name_that_is_not_looked_up_in_time(
 @pytest.mark.parametrize("host", ["no.example", "a" * 70, "\ud800", "a..b"])
 def test_r4_a_name_that_nobody_has(host: str, nameserver: threading.Event) -> None:
     nameserver.set()
-    with pytest.raises(OSError, match=r"not known|encod|label"):
+    with pytest.raises(OSError, match=r"not known|is no name"):
         addresses.connected(host, 1, PLENTY)
     assert addresses._under_way == {}
 
