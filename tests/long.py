@@ -147,6 +147,14 @@ def served(count: int) -> str:
     return "no word of one in another response"
 
 
+def mutants(count: int) -> str:
+    """Mistakes in the rules and the walk, by chance, each of which a test must notice."""
+    line = [sys.executable, "-m", "tests.mutants", "--sample", str(count)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    return done.stdout.strip().splitlines()[-1]
+
+
 ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "budget": (budget, 1_000_000),  # first, while the process holds no memory to spare
     "games-safe": (games("safe"), 5_000_000),
@@ -159,6 +167,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "closes": (closes, 100_000),
     "large": (large, 10),
     "served": (served, 10_000),
+    "mutants": (mutants, 4_000),  # more than there are
     **APP_ROWS,
     **FAULT_ROWS,
     **ORDER_ROWS,
