@@ -165,8 +165,11 @@ class Soak:
             self._stop.set()
             for client in clients:
                 client.join(60)
-        time.sleep(2)  # for what was begun in the background
-        self.states.append(self.look())
+        for _ in range(100):  # until what was begun in the background has ended
+            self.states.append(self.look())
+            if self.states[-1].flights == 0:
+                break
+            time.sleep(0.1)
 
     # ── figures ─────────────────────────────────────────────────────────────────────────────────
 

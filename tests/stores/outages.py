@@ -157,10 +157,11 @@ def wait_for_hits(load: Load, seconds: float = 30) -> None:
 def outage(
     server: Server, begin: Callable[[], None], end: Callable[[], None], seconds: float
 ) -> tuple[Load, str]:
-    """The load while *server* is out of order for *seconds*; and the figures, as a line."""
+    """The load while *server* is out of order for *seconds*, and before and after it for a quarter
+    of that; and the figures, as a line."""
     load = Load([server])
     with load.running():
-        time.sleep(1)
+        time.sleep(seconds / 4)
         started = time.monotonic()
         begin()
         time.sleep(seconds)
@@ -168,7 +169,7 @@ def outage(
         end()
         wait_for_hits(load)
         healed = time.monotonic()
-        time.sleep(0.5)
+        time.sleep(seconds / 4)
     usual = load.p99(0, started)
     # What was refused at once has waited for nothing but its turn to run.
     stalls = [took for at, took, _ in load.stalls if started - 0.2 <= at < ended and took > 0.005]
@@ -196,7 +197,7 @@ def one_of_three(servers: list[Server], seconds: float) -> tuple[Load, str]:
     """R6: one server of three is killed."""
     load = Load(servers)
     with load.running():
-        time.sleep(1)
+        time.sleep(seconds / 4)
         servers[0].kill()
         begin = time.monotonic()
         time.sleep(seconds)

@@ -43,7 +43,7 @@ def test_r6_one_of_three_is_killed(started: Start) -> None:
 
 
 def test_r6_one_of_three_flaps(started: Start) -> None:
-    load, figures = flapping([started("memcached") for _ in range(3)], 3)
+    load, figures = flapping([started("memcached") for _ in range(3)], 2)
     print(f"R6: {figures}")
     assert load.failed() == []
     assert load.older == 0
