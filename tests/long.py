@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 from tests import test_bodies as wsgi
 from tests.apps.playing import ROWS as APP_ROWS
+from tests.attacks import test_identities as identities
 from tests.attacks import test_keys as keys
 from tests.attacks import test_resources as resources
 from tests.bodies import FRESH, STREAM
@@ -121,6 +122,14 @@ def tables(count: int) -> str:
     return f"as many blocks of memory after {count * 3 // 2} URLs as after {count}"
 
 
+def mixture(count: int) -> str:
+    """Two users and a stranger who ask Flask and Django for everything, in threads."""
+    for name, own_page in identities.OWN_PAGE.items():
+        with identities.SITES[name]() as site:
+            identities.check_mixture(identities.late_cookies(site), own_page, count)
+    return f"at each of {len(identities.OWN_PAGE)} sites nobody got what is another's"
+
+
 def closes(count: int) -> str:
     """A mix of requests, some cut short."""
     opened, closed = wsgi.opened_and_closed(count)
@@ -164,6 +173,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "flood": (flood, 100_000),
     "variants": (variants, 100_000),
     "tables": (tables, 1_000_000),
+    "mixture": (mixture, 100_000),
     "closes": (closes, 100_000),
     "large": (large, 10),
     "served": (served, 10_000),
