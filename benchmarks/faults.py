@@ -1,5 +1,5 @@
 """What must not happen when something breaks, each as one line: how often it was tried, what is
-demanded, what was measured. The ids are those of the project's list of figures.
+demanded, what was measured. The word before the colon says what breaks.
 
 Counts that are demanded to be 0 are things that went wrong.
 """
@@ -40,7 +40,7 @@ class Size(NamedTuple):
     starts: int
     """Of the servers that stream: one is a tenth quicker or slower than the next."""
     mixed: int
-    """Requests of F13, at all servers together."""
+    """Requests for bodies, at all servers together."""
     servers: tuple[str, ...]
     forks: int
 
@@ -52,46 +52,46 @@ QUICK = Size(collapse.QUICK, 20, 2 * MIB, 2, 16 * MIB, 1, 300, ("wsgiref", "cher
 # ── pages ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def f1(size: Size) -> Iterator[Claim]:
+def others_pages(size: Size) -> Iterator[Claim]:
     """Nobody sees what was made for another."""
     seen, wrong = pages.identities(size.identity_rounds)
     tried = f"{size.identity_rounds:,} rounds of {pages.CLIENTS} identities on one URL"
-    yield Claim(f"F1 {tried}, {seen:,} pages: pages of another's", wrong, 0)
+    yield Claim(f"identities: {tried}, {seen:,} pages: pages of another's", wrong, 0)
 
 
-def f11(size: Size) -> Iterator[Claim]:
+def one_time_urls(size: Size) -> Iterator[Claim]:
     """What is asked for often survives what is asked for once."""
     found = apart(pages.flood, size.budget)
     budget = f"{size.budget // MIB} MiB"
     yield Claim(
-        f"F11 {found.requests:,} requests, nine of ten for one-time URLs, {budget}: "
+        f"flood: {found.requests:,} requests, nine of ten for one-time URLs, {budget}: "
         "hit ratio of the hot set, by that without them",
         found.flooded / found.calm,
         0.9,
         at_most=False,
     )
     most = 1.25 * size.budget / MIB + 64
-    yield Claim("F11 then: MiB of the process", found.resident / MIB, most)
-    yield Claim("F11 1,000 variants of one URL: kept", found.variants, 64)
+    yield Claim("flood: MiB of the process then", found.resident / MIB, most)
+    yield Claim("flood: 1,000 variants of one URL: kept", found.variants, 64)
 
 
-def f18(size: Size) -> Iterator[Claim]:
+def clock_steps(size: Size) -> Iterator[Claim]:
     """No step of a clock makes a page last."""
     found = [pages.oldest(step) for step in pages.STEPS]
     if not all(hits for hits, _ in found):
-        raise click.ClickException("F18: never a hit")
+        raise click.ClickException("clocks: never a hit")
     hits = sum(hits for hits, _ in found)
     yield Claim(
-        f"F18 the wall clock steps by ±1 h and ±10 years, {hits} hits: seconds of the oldest",
+        f"clocks: the wall clock steps by ±1 h and ±10 years, {hits} hits: seconds of the oldest",
         max(age for _, age in found),
         pages.LIFETIME + pages.WINDOW + 1,
     )
 
 
-# ── F9, F10: crowds ───────────────────────────────────────────────────────────────────────────
+# ── crowds ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def f9_f10(size: Size) -> Iterator[Claim]:
+def crowds(size: Size) -> Iterator[Claim]:
     """Nobody waits for what cannot be shared, or hangs with whom he waits for.
 
     Times are those of the quickest round: what else the machine does adds to them. T is the time
@@ -106,54 +106,57 @@ def f9_f10(size: Size) -> Iterator[Claim]:
     took = quickest("no cache")
     many = f"{crowd.clients} at once"
     asked = max(case.burst.asked for case in found["cacheable"])
-    yield Claim(f"F9 {many}, cacheable: requests that reach the app", asked, 1)
+    yield Claim(f"crowds: {many}, cacheable: requests that reach the app", asked, 1)
     said = f"demanded 1.2 T + 20 (T = {took:.0f} is that without a cache)"
     late = quickest("cacheable", 0.99)
-    yield Claim(f"F9 {many}, cacheable: ms of the 99th percentile, {said}", late, 1.2 * took + 20)
+    yield Claim(
+        f"crowds: {many}, cacheable: ms of the 99th percentile, {said}", late, 1.2 * took + 20
+    )
     for name, words, bound in (
         ("uncacheable, first burst", "2 T + 20", 2 * took + 20),
         ("uncacheable, second burst", "1.1 T", 1.1 * took),
     ):
-        what = f"F9 {many}, {name}: ms until all are answered, demanded {words}"
+        what = f"crowds: {many}, {name}: ms until all are answered, demanded {words}"
         yield Claim(what, quickest(name), bound)
     broken = ("leader raises", "leader exits", "leader hangs", "app raises on")
     bound = 1000 * crowd.timeout + 1.2 * took + 20
     for name in broken:
-        what = f"F10 {many}, {name}: ms until all others are answered, demanded"
+        what = f"failures: {many}, {name}: ms until all others are answered, demanded"
         limit = f"{crowd.timeout:g} s + 1.2 T + 20"
         yield Claim(f"{what} {limit}", quickest(name), bound)
     once = max(case.burst.asked for name in broken[:2] for case in found[name])
-    yield Claim(f"F10 {many}, leader raises or exits: requests that reach the app", once, 2)
+    yield Claim(f"failures: {many}, leader raises or exits: requests that reach the app", once, 2)
     every = sum(len(found[name]) for name in broken)
     left = sum(case.flying for name in broken for case in found[name])
-    yield Claim(f"F10 after {every} of these crowds: flights left", left, 0)
+    yield Claim(f"failures: after {every} of these crowds: flights left", left, 0)
 
 
-# ── F12, F13: servers ─────────────────────────────────────────────────────────────────────────
+# ── servers ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def f12(size: Size) -> Iterator[Claim]:
+def endless_bodies(size: Size) -> Iterator[Claim]:
     """Streams pass as if there were no cache."""
     starts = [streams.streamed(size.streams, size.stream_bytes) for _ in range(size.starts)]
     told = f"{size.streams} streams of {size.stream_bytes // MIB} MiB over gunicorn"
     later, throughput = (
         statistics.median(values) for values in zip(*(one[:2] for one in starts), strict=True)
     )
-    yield Claim("F12 events over gunicorn: ms that the first comes later", 1000 * later, 5)
+    yield Claim("streams: events over gunicorn: ms that the first comes later", 1000 * later, 5)
     grown = max(one.grown for one in starts) / MIB
-    yield Claim(f"F12 {told}: MiB that its process grows, at most", grown, 10)
+    yield Claim(f"streams: {told}: MiB that its process grows, at most", grown, 10)
     what = (
-        f"F12 {told}: throughput, by that of the app alone, in the middle of {size.starts} starts"
+        f"streams: {told}: throughput, by that of the app alone, in the middle of {size.starts} "
+        "starts"
     )
     yield Claim(what, throughput, 0.95, at_most=False)
 
 
-def f13(size: Size) -> Iterator[Claim]:
+def closed_bodies(size: Size) -> Iterator[Claim]:
     """Every body is closed once, and nobody complains of the cache or of what it is told."""
     present = [name for name in size.servers if bodies.is_installed(name)]
     share = size.mixed // len(present)
     found = [bodies.mixed(bodies.SERVERS[name](), share) for name in present]
-    at = f"F13 {share * len(found):,} mixed requests at {', '.join(present)}"
+    at = f"bodies: {share * len(found):,} mixed requests at {', '.join(present)}"
     opened = sum(one.opened for one in found)
     lost = sum(abs(one.opened - one.closed) for one in found)
     yield Claim(f"{at}: bodies not closed once, of {opened:,}", lost, 0)
@@ -162,25 +165,22 @@ def f13(size: Size) -> Iterator[Claim]:
     what = f"{at}: complaints of wsgiref.validate{f' ({said})' if said else ''}"
     yield Claim(what, complaints, 0)
     heard = bodies.linted(share)
-    what = f"F13 {share:,} requests in process: complaints of LintMiddleware"
+    what = f"bodies: {share:,} requests in process: complaints of LintMiddleware"
     yield Claim(f"{what} ({heard[0]})" if heard else what, len(heard), 0)
 
 
-# ── F14: processes ────────────────────────────────────────────────────────────────────────────
+# ── processes ────────────────────────────────────────────────────────────────────────────────────
 
 
-def f14(size: Size) -> Iterator[Claim]:
+def forks_and_ends(size: Size) -> Iterator[Claim]:
     """No child hangs, and nothing that hangs keeps a server."""
     found = apart(processes.forked, size.forks)
-    under = f"F14 {size.forks} forks under load"
+    under = f"processes: {size.forks} forks under load"
     yield Claim(f"{under}: children or threads that hang", found.hung, 0)
     yield Claim(f"{under}: children that fail", found.failed, 0)
     grace = processes.GRACE
-    yield Claim(
-        f"F14 SIGTERM while a refresh hangs, gunicorn with {grace} s of grace: seconds to its end",
-        processes.terminated(),
-        grace + 1,
-    )
+    what = f"processes: SIGTERM while a refresh hangs, gunicorn with {grace} s of grace"
+    yield Claim(f"{what}: seconds to its end", processes.terminated(), grace + 1)
 
 
 def apart(function: Callable[[int], T], size: int) -> T:
@@ -192,7 +192,15 @@ def apart(function: Callable[[int], T], size: int) -> T:
 
 # ── all ───────────────────────────────────────────────────────────────────────────────────────
 
-FAULTS = (f1, f9_f10, f11, f12, f13, f14, f18)
+FAULTS = (
+    others_pages,
+    crowds,
+    one_time_urls,
+    endless_bodies,
+    closed_bodies,
+    forks_and_ends,
+    clock_steps,
+)
 
 
 @click.command()

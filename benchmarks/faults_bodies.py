@@ -1,4 +1,4 @@
-"""Bodies are closed once each at real servers, whoever hangs up, and nobody complains (F13)."""
+"""Bodies are closed once each at real servers, whoever hangs up, and nobody complains."""
 
 from __future__ import annotations
 

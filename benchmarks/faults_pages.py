@@ -1,5 +1,5 @@
-"""Pages of one cache in this process: whose they are (F1), which of them last under a flood (F11),
-and for how long while clocks step (F18)."""
+"""Pages of one cache in this process: whose they are, which of them last under a flood,
+and for how long while clocks step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DEADLINE = 60.0
 
-# ── F1: identities ────────────────────────────────────────────────────────────────────────────
+# ── identities ───────────────────────────────────────────────────────────────────────────────────
 
 CLIENTS = 50
 KINDS: tuple[tuple[tuple[str, str], ...], ...] = (
@@ -82,7 +82,7 @@ def identities(rounds: int) -> tuple[int, int]:
     for thread in threads:
         thread.join()
     if len(seen) != rounds * CLIENTS:
-        raise RuntimeError("F1: a client has hung or failed")
+        raise RuntimeError("a client has hung or failed")
     return len(seen), seen.count(False)
 
 
@@ -92,7 +92,7 @@ def body_of(front: CacheMiddleware, base: WSGIEnvironment) -> bytes:
     return b"".join(body)
 
 
-# ── F11: a flood ──────────────────────────────────────────────────────────────────────────────
+# ── a flood ──────────────────────────────────────────────────────────────────────────────────────
 
 
 class Flooded(NamedTuple):
@@ -153,7 +153,7 @@ def is_hit(cache: CacheMiddleware, base: WSGIEnvironment) -> bool:
     return "; hit" in observed(cache, base)[2]
 
 
-# ── F18: clocks ───────────────────────────────────────────────────────────────────────────────
+# ── clocks ───────────────────────────────────────────────────────────────────────────────────────
 
 STEPS = (3600, -3600, 315_360_000, -315_360_000)
 """By how many seconds: an hour and ten years."""

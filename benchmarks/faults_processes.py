@@ -1,4 +1,4 @@
-"""Forks under load, and a refresh that hangs when its server is told to end (F14)."""
+"""Forks under load, and a refresh that hangs when its server is told to end."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def terminated() -> float:
             time.sleep(0.05)
             get("/page")
         else:
-            raise RuntimeError("F14: nothing was refreshed")
+            raise RuntimeError("nothing was refreshed")
         began = time.monotonic()
         process.terminate()
         process.wait(DEADLINE + 60)

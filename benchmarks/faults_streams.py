@@ -1,4 +1,4 @@
-"""Streams over a real server: not held up, and not held on to (F12)."""
+"""Streams over a real server: not held up, and not held on to."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def told(port: int, target: str) -> Any:
         return json.loads(received(client).partition(b"\r\n\r\n")[2])
 
 
-# ── F12: streams ──────────────────────────────────────────────────────────────────────────────
+# ── streams ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def events() -> Iterator[bytes]:
@@ -113,7 +113,7 @@ def stream(port: int, number: int, size: int) -> float:
         while count := client.recv_into(buffer):
             came += count
     if came < size:
-        raise RuntimeError(f"F12: of {size} bytes {came} came")
+        raise RuntimeError(f"of {size} bytes {came} came")
     return time.perf_counter() - began
 
 

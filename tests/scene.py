@@ -538,7 +538,7 @@ class Scene:
 
     def check_closed(self) -> None:
         """Every body that the app handed out was closed exactly once (PEP 3333), and nobody could
-        wait any more for a request that is over (R43)."""
+        wait any more for a request that is over."""
         assert [b.closes for b in self.bodies] == [1] * len(self.bodies)
         assert len(self.cache._flights) == 0
 

@@ -18,7 +18,7 @@ from tests.conftest import MakeScene
 from tests.scene import Environ, Scene, environ_for, exchange, pieces
 from wsgicache import Policy
 
-# ── R19: close() exactly once ────────────────────────────────────────────────────────────────────
+# ── close() exactly once ─────────────────────────────────────────────────────────────────────────
 
 WAYS = ["to the end", "hung up at once", "hung up after one", "head", "raises"]
 
@@ -27,7 +27,7 @@ WAYS = ["to the end", "hung up at once", "hung up after one", "head", "raises"]
 @pytest.mark.parametrize("chunks", [[], [b""], [b"a"], [b"a", b"b", b"c"]], ids=len)
 @pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
 @pytest.mark.parametrize("kind", [Tracked, Falsy])
-def test_r19_close_is_called_once(
+def test_close_is_called_once(
     bare_scene: Scene,
     kind: type[Tracked],
     headers: list[tuple[str, str]],
@@ -48,7 +48,7 @@ def test_r19_close_is_called_once(
     assert body.iterators <= 1
 
 
-def test_r19_close_when_start_response_fails(bare_scene: Scene) -> None:
+def test_close_when_start_response_fails(bare_scene: Scene) -> None:
     """The server refuses the head: the body is closed all the same."""
     body = Tracked([b"a"])
 
@@ -65,7 +65,7 @@ def test_r19_close_when_start_response_fails(bare_scene: Scene) -> None:
     assert body.closes <= 1
 
 
-def test_r19_close_of_a_validation(bare_scene: Scene) -> None:
+def test_close_of_a_validation(bare_scene: Scene) -> None:
     """The 304 that is answered from the store, and the 503 that a stale response stands in for."""
     bare_scene.wsgi(giving([b"page"], [*FRESH, ("ETag", '"v1"'), ("Cache-Control", "x")]))
     bare_scene.wsgi(
@@ -80,7 +80,7 @@ def test_r19_close_of_a_validation(bare_scene: Scene) -> None:
         assert body.closes == 1, status
 
 
-def test_r19_close_of_a_background_validation(bare_scene: Scene) -> None:
+def test_close_of_a_background_validation(bare_scene: Scene) -> None:
     swr = [("Cache-Control", "max-age=1, stale-while-revalidate=60")]
     bare_scene.wsgi(giving([b"old"], swr))
     bare_scene.get("/")
@@ -93,7 +93,7 @@ def test_r19_close_of_a_background_validation(bare_scene: Scene) -> None:
         assert body.closes == 1
 
 
-def test_r19_a_failing_close_is_the_servers_to_see(bare_scene: Scene) -> None:
+def test_a_failing_close_is_the_servers_to_see(bare_scene: Scene) -> None:
     for headers in (STREAM, FRESH):
 
         class Sticky(Tracked):
@@ -137,17 +137,17 @@ def opened_and_closed(rounds: int) -> tuple[int, int]:
     return opened, closed
 
 
-def test_r19_as_many_closed_as_opened() -> None:
+def test_as_many_closed_as_opened() -> None:
     opened, closed = opened_and_closed(1500)
     assert opened == closed > 500
 
 
-# ── R20: block boundaries ────────────────────────────────────────────────────────────────────────
+# ── block boundaries ─────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
 @pytest.mark.parametrize("length", [True, False], ids=["length", "no length"])
-def test_r20_a_chunk_in_is_a_chunk_out(
+def test_a_chunk_in_is_a_chunk_out(
     bare_scene: Scene, headers: list[tuple[str, str]], length: bool
 ) -> None:
     chunks = [b"a", b"", b"bb", b"", b"", b"ccc", b""]
@@ -160,7 +160,7 @@ def test_r20_a_chunk_in_is_a_chunk_out(
 
 
 @pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
-def test_r20_a_chunk_leaves_before_the_next_is_asked_for(
+def test_a_chunk_leaves_before_the_next_is_asked_for(
     scene: Scene, headers: list[tuple[str, str]]
 ) -> None:
     log: list[str] = []
@@ -177,7 +177,7 @@ def test_r20_a_chunk_leaves_before_the_next_is_asked_for(
 
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "multipart/x-mixed-replace; boundary=x"])
-def test_r20_a_thousand_events_go_out_one_by_one(scene: Scene, kind: str) -> None:
+def test_a_thousand_events_go_out_one_by_one(scene: Scene, kind: str) -> None:
     seen = 0
 
     def events(environ: Environ, start_response: Any) -> Iterator[bytes]:
@@ -197,7 +197,7 @@ def test_r20_a_thousand_events_go_out_one_by_one(scene: Scene, kind: str) -> Non
     assert not scene.get("/", take=1).hit
 
 
-# ── R21 to R24: what is never collected ──────────────────────────────────────────────────────────
+# ── what is never collected ──────────────────────────────────────────────────────────────────────
 
 
 class Chunk(bytes):
@@ -238,9 +238,7 @@ def swallow(scene: Scene, count: int) -> None:
     body.close()
 
 
-def test_r21_an_endless_body_is_let_go_at_the_limit(
-    make_scene: MakeScene, chunk: type[Chunk]
-) -> None:
+def test_an_endless_body_is_let_go_at_the_limit(make_scene: MakeScene, chunk: type[Chunk]) -> None:
     scene = make_scene(Policy(max_content=64 * 1024), lint=False)
     scene.wsgi(endless(FRESH, chunk))
     swallow(scene, 1000)
@@ -250,7 +248,7 @@ def test_r21_an_endless_body_is_let_go_at_the_limit(
 
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "Text/Event-Stream; charset=utf-8"])
-def test_r21_an_event_stream_is_never_collected(
+def test_an_event_stream_is_never_collected(
     bare_scene: Scene, chunk: type[Chunk], kind: str
 ) -> None:
     bare_scene.wsgi(endless([("Cache-Control", "max-age=60"), ("Content-Type", kind)], chunk))
@@ -268,7 +266,7 @@ def test_r21_an_event_stream_is_never_collected(
     ],
     ids=["no-store", "no freshness", "set-cookie", "longer than the limit"],
 )
-def test_r22_what_is_not_stored_is_not_held(
+def test_what_is_not_stored_is_not_held(
     bare_scene: Scene, chunk: type[Chunk], headers: list[tuple[str, str]]
 ) -> None:
     bare_scene.wsgi(endless(headers, chunk))
@@ -289,7 +287,7 @@ def swallow_endless(headers: list[tuple[str, str]], count: int, size: int) -> No
     swallow(scene, count)
 
 
-def test_r22_a_large_body_takes_no_memory_when_not_stored() -> None:
+def test_a_large_body_takes_no_memory_when_not_stored() -> None:
     swallow_endless(STREAM, 1, 1 << 16)
     tracemalloc.start()
     try:
@@ -300,7 +298,7 @@ def test_r22_a_large_body_takes_no_memory_when_not_stored() -> None:
     assert peak < 1 << 20
 
 
-def test_r23_a_body_over_the_limit_passes_whole(make_scene: MakeScene) -> None:
+def test_a_body_over_the_limit_passes_whole(make_scene: MakeScene) -> None:
     scene = make_scene(Policy(max_content=1000))
     text = bytes(range(256)) * 8
     for length in (True, False):
@@ -312,7 +310,7 @@ def test_r23_a_body_over_the_limit_passes_whole(make_scene: MakeScene) -> None:
             assert (got.hit, got.body) == (size <= 1000, text[:size])
 
 
-def test_r23_one_piece_over_the_limit(make_scene: MakeScene) -> None:
+def test_one_piece_over_the_limit(make_scene: MakeScene) -> None:
     scene = make_scene(Policy(max_content=10), lint=False)
     scene.wsgi(giving(lambda: [b"x" * 11], FRESH))
     for _ in range(2):
@@ -332,7 +330,7 @@ def test_r23_one_piece_over_the_limit(make_scene: MakeScene) -> None:
         ("GET", [("Cache-Control", "max-age=60"), ("Content-Type", "text/event-stream")]),
     ],
 )
-def test_r24_a_body_that_is_not_stored_is_the_very_same_object(
+def test_a_body_that_is_not_stored_is_the_very_same_object(
     bare_scene: Scene, method: str, headers: list[tuple[str, str]]
 ) -> None:
     class Unread(io.BytesIO):
@@ -349,13 +347,15 @@ def test_r24_a_body_that_is_not_stored_is_the_very_same_object(
 
 
 @pytest.mark.parametrize("kind", [list, tuple, iter])
-def test_r24_lists_too(bare_scene: Scene, kind: Callable[[list[bytes]], Any]) -> None:
+def test_a_list_that_is_not_stored_is_the_very_same_object(
+    bare_scene: Scene, kind: Callable[[list[bytes]], Any]
+) -> None:
     body = kind([b"a", b"b"])
     bare_scene.wsgi(giving(body, STREAM))
     assert bare_scene.front(environ_for(), lambda *start: lambda data: None) is body
 
 
-def test_r24_a_file_that_is_stored(bare_scene: Scene) -> None:
+def test_a_file_that_is_stored(bare_scene: Scene) -> None:
     text = bytes(range(256)) * 100
     bare_scene.wsgi(giving(lambda: wsgiref.util.FileWrapper(io.BytesIO(text), 1000), FRESH))
     for hit in (False, True):

@@ -172,7 +172,7 @@ def test_a_range_of_what_is_stored_compressed_is_of_the_compressed_bytes() -> No
     assert part.headers["Content-Encoding"] == "gzip"
 
 
-# ── ProxyFix (K14) ───────────────────────────────────────────────────────────────────────────────
+# ── ProxyFix ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @Request.application
@@ -395,7 +395,7 @@ def test_white_noise_inside_is_served_from_the_cache(static: str) -> None:
     assert asker.get("/static/site.css", headers=tag).status_code == 304
 
 
-# ── authentication (K20) ─────────────────────────────────────────────────────────────────────────
+# ── authentication ───────────────────────────────────────────────────────────────────────────────
 
 USERS = ("alice", "bob")
 

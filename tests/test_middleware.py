@@ -631,7 +631,7 @@ def test_a_large_content_is_the_content(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("late", [0.5, 3.0])
-def test_r17_a_page_from_the_future_has_an_age_and_a_status(scene: Scene, late: float) -> None:
+def test_a_page_from_the_future_has_an_age_and_a_status(scene: Scene, late: float) -> None:
     """Another host's clock is ahead, or this request looked at its own a moment before."""
     scene.app(200, "x", cache_control="max-age=60")
     scene.get("/")

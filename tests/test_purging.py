@@ -1,5 +1,5 @@
-"""Purging through the whole cache: what goes, what stays, what never comes back (A1-A4, A9-A14,
-A18, F15, X10; RFC 9875)."""
+"""Purging through the whole cache: what goes, what stays, what never comes back
+(RFC 9875)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_purged_url_is_a_miss(scene: Scene) -> None:
     assert scene.get("/").hit
 
 
-def test_a12_all_variants_methods_and_pieces_go(make_scene: MakeScene) -> None:
+def test_all_variants_methods_and_pieces_go(make_scene: MakeScene) -> None:
     scene = make_scene(Policy.rfc())
     scene.app(200, "page", cache_control="max-age=60", vary="Accept")
     for accept in ("a", "b", "c"):
@@ -121,7 +121,7 @@ PATHS = st.text("abcZ09/%?#&=+;:@~!'()*,.-_\\ <>é€", max_size=20) | st.sample
     st.sampled_from(["example.org", "EXAMPLE.org:80", "a:443", "[::1]:8080", "b\xfccher.example"]),
     PATHS,
 )
-def test_a12_the_key_of_a_url_is_that_of_a_request(scheme: str, host: str, path: str) -> None:
+def test_the_key_of_a_url_is_that_of_a_request(scheme: str, host: str, path: str) -> None:
     check_url(f"{scheme}://{host}/{path}")
 
 
@@ -154,7 +154,7 @@ def test_a_purge_finds_what_routes_file_elsewhere(scene: Scene) -> None:
     assert cache.purge("http://example.org/?a=2&utm=3").responses == 1
 
 
-# ── what never comes back (A10) ──────────────────────────────────────────────────────────────────
+# ── what never comes back ────────────────────────────────────────────────────────────────────────
 
 PURGES: dict[str, Callable[[Any], object]] = {
     "url": lambda cache: cache.purge(URL),
@@ -170,9 +170,7 @@ PURGES: dict[str, Callable[[Any], object]] = {
 
 
 @pytest.mark.parametrize("purge", PURGES.values(), ids=PURGES)
-def test_a10_a_slow_fill_from_before_is_not_kept(
-    scene: Scene, purge: Callable[[Any], object]
-) -> None:
+def test_a_slow_fill_from_before_is_not_kept(scene: Scene, purge: Callable[[Any], object]) -> None:
     def purged_meanwhile(environ: Any) -> Reply:
         purge(scene.cache)
         return Reply(200, "old", cache_control="max-age=60", cache_tag="a")
@@ -185,7 +183,7 @@ def test_a10_a_slow_fill_from_before_is_not_kept(
 
 
 @pytest.mark.parametrize("purge", PURGES.values(), ids=PURGES)
-def test_a10_nor_is_one_whose_body_is_slow(scene: Scene, purge: Callable[[Any], object]) -> None:
+def test_nor_is_one_whose_body_is_slow(scene: Scene, purge: Callable[[Any], object]) -> None:
     def app(environ: Any, start_response: Any) -> Any:
         start_response("200 OK", [("Cache-Control", "max-age=60"), ("Cache-Tag", "a")])
         yield b"o"
@@ -200,7 +198,7 @@ def test_a10_nor_is_one_whose_body_is_slow(scene: Scene, purge: Callable[[Any], 
 
 
 @pytest.mark.parametrize("purge", PURGES.values(), ids=PURGES)
-def test_a10_a_304_brings_nothing_back(scene: Scene, purge: Callable[[Any], object]) -> None:
+def test_a_304_brings_nothing_back(scene: Scene, purge: Callable[[Any], object]) -> None:
     scene.app(200, "old", cache_control="max-age=1", etag='"v1"', cache_tag="a")
     scene.get("/")
     scene.after(5)
@@ -216,7 +214,7 @@ def test_a10_a_304_brings_nothing_back(scene: Scene, purge: Callable[[Any], obje
 
 
 @pytest.mark.parametrize("purge", PURGES.values(), ids=PURGES)
-def test_a10_a_background_validation_brings_nothing_back(
+def test_a_background_validation_brings_nothing_back(
     scene: Scene, purge: Callable[[Any], object]
 ) -> None:
     said = "max-age=1, stale-while-revalidate=60"
@@ -241,7 +239,7 @@ def test_a10_a_background_validation_brings_nothing_back(
     assert scene.get("/").text == "new", texts
 
 
-def test_a10_a_post_that_was_overtaken_is_not_kept(make_scene: MakeScene) -> None:
+def test_a_post_that_was_overtaken_is_not_kept(make_scene: MakeScene) -> None:
     for purge in PURGES.values():
         scene = make_scene(Policy.rfc())
 
@@ -256,7 +254,7 @@ def test_a10_a_post_that_was_overtaken_is_not_kept(make_scene: MakeScene) -> Non
         assert scene.get("/").text == "new"
 
 
-def test_a12_what_could_not_be_shared_is_forgotten(make_scene: MakeScene) -> None:
+def test_what_could_not_be_shared_is_forgotten(make_scene: MakeScene) -> None:
     scene = make_scene(Policy(max_content=10))
     scene.app(200, [b"much ", b"too large"], length=False, cache_control="max-age=60")
     scene.get("/")
@@ -314,7 +312,7 @@ def test_what_was_purged_softly_is_served_while_it_is_validated(
     assert got.text == "new"
 
 
-def test_c10_max_stale_does_not_bring_back_what_was_purged(scene: Scene) -> None:
+def test_max_stale_does_not_bring_back_what_was_purged(scene: Scene) -> None:
     scene.app(200, "old", cache_control="max-age=60", cache_tag="a")
     for purge in ("url", "group", "all", "prefix"):
         scene.get("/")
@@ -367,14 +365,14 @@ def test_no_field_is_too_odd(text: str) -> None:
 
 
 @given(*[st.tuples(st.sampled_from(["http", "https"]), st.sampled_from("ab"), st.text())] * 2)
-def test_k4_groups_of_different_origins_have_different_names(one: Any, other: Any) -> None:
+def test_groups_of_different_origins_have_different_names(one: Any, other: Any) -> None:
     names = [set(names_of((s, h, "/", ""), [group])) for s, h, group in (one, other)]
     common = names[0] & names[1]
     assert bool(common) == (one[2] == other[2])
     assert (len(common) == 2) == (one == other)
 
 
-def test_x10_a_response_with_too_many_groups_is_not_stored(scene: Scene) -> None:
+def test_a_response_with_too_many_groups_is_not_stored(scene: Scene) -> None:
     scene.app(200, "page", cache_control="max-age=60", cache_tag=",".join(map(str, range(200))))
     assert scene.get("/").detail == "groups"
     assert not scene.get("/").hit
@@ -417,7 +415,7 @@ def test_rfc_9875_3_not_on_safe_requests(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 500, 503])
-def test_a7_not_by_an_error(scene: Scene, status: int) -> None:
+def test_not_by_an_error(scene: Scene, status: int) -> None:
     scene.app(200, "page", cache_control="max-age=60", cache_groups='"a"')
     scene.get("/1")
     scene.app(status, "no", cache_group_invalidation='"a"')
@@ -487,7 +485,7 @@ def test_what_is_neither_true_nor_false_is_said_so(
         getattr(scene.cache, verb)(*what, **{option: "no"})
 
 
-def test_x4_purged_groups_are_not_remembered_for_ever() -> None:
+def test_purged_groups_are_not_remembered_for_ever() -> None:
     store, clock = MemoryStore(), FakeClock()
     scene = Scene(store=store, clock=clock)
     scene.app(200, "page", cache_control="max-age=60", cache_tag="kept")
@@ -502,7 +500,7 @@ def test_x4_purged_groups_are_not_remembered_for_ever() -> None:
 # ── everything, and by prefix ────────────────────────────────────────────────────────────────────
 
 
-def test_a14_everything_at_once(scene: Scene) -> None:
+def test_everything_at_once(scene: Scene) -> None:
     scene.app(200, "page", cache_control="max-age=60")
     for number in range(50):
         scene.get(f"/{number}")
@@ -564,13 +562,13 @@ class Broken(MemoryStore):
         super().update(key, change)
 
 
-def test_a11_a_purge_that_fails_says_what_it_did_not_reach(make_scene: MakeScene) -> None:
+def test_a_purge_that_fails_says_what_it_did_not_reach(make_scene: MakeScene) -> None:
     scene = make_scene(store=Broken())
     with pytest.raises(StoreError, match=r"http://example.org/ \(OSError: no route\)"):
         scene.cache.purge(URL, both_schemes=True)
 
 
-# ── PURGE over HTTP (A1-A4) ──────────────────────────────────────────────────────────────────────
+# ── PURGE over HTTP ──────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -585,7 +583,7 @@ def guarded(make_scene: MakeScene) -> Scene:
     return scene
 
 
-def test_a1_purge_is_off_by_default(scene: Scene) -> None:
+def test_purge_is_off_by_default(scene: Scene) -> None:
     scene.app(200, "page", cache_control="max-age=60")
     scene.get("/")
     scene.app(405, "the app knows no PURGE")
@@ -620,7 +618,7 @@ def test_purge_with_the_token(guarded: Scene) -> None:
     ],
     ids=repr,
 )
-def test_a1_purge_without_the_token(guarded: Scene, target: str, fields: Any) -> None:
+def test_purge_without_the_token(guarded: Scene, target: str, fields: Any) -> None:
     got = guarded.request("PURGE", target, **fields)
     assert got.code == 403
     assert TOKEN not in got.text
@@ -629,14 +627,14 @@ def test_a1_purge_without_the_token(guarded: Scene, target: str, fields: Any) ->
 
 
 @pytest.mark.parametrize("method", ["purge", "Purge", "BAN", "PURGEKEYS"])
-def test_a1_no_other_method_purges(guarded: Scene, method: str) -> None:
+def test_no_other_method_purges(guarded: Scene, method: str) -> None:
     guarded.app(405, "no")
     guarded.request(method, "/", authorization=f"Bearer {TOKEN}")
     assert len(guarded.calls) == 2
     assert guarded.get("/").hit
 
 
-def test_k12_no_override_purges(guarded: Scene) -> None:
+def test_no_override_purges(guarded: Scene) -> None:
     guarded.get("/", x_http_method_override="PURGE", authorization=f"Bearer {TOKEN}")
     assert guarded.get("/").hit
 
@@ -653,7 +651,7 @@ def test_purge_of_what_is_never_cached(guarded: Scene) -> None:
     assert got.code == 400
 
 
-def test_a11_purge_that_fails_says_so(guarded: Scene) -> None:
+def test_purge_that_fails_says_so(guarded: Scene) -> None:
     guarded.cache._purging.store = Broken()
     got = guarded.request("PURGE", "/", authorization=f"Bearer {TOKEN}")
     assert got.code == 502
@@ -671,7 +669,7 @@ def test_purge_works_while_the_cache_is_off(guarded: Scene) -> None:
 @pytest.mark.parametrize(
     "token", ["short", "x" * 15, "é" * 20, "x" * 20 + "\n", " " + "x" * 20, "x" * 20 + " "]
 )
-def test_a2_a_token_that_is_none(token: str) -> None:
+def test_a_token_that_is_none(token: str) -> None:
     with pytest.raises(
         ValueError,
         match=r"^purge_token must be 16 or more printable ASCII characters, .*, got others$",
@@ -680,16 +678,16 @@ def test_a2_a_token_that_is_none(token: str) -> None:
     assert token not in str(caught.value)
 
 
-def test_a2_the_token_is_compared_in_constant_time() -> None:
+def test_the_token_is_compared_in_constant_time() -> None:
     assert "compare_digest(" in inspect.getsource(purge_module._purged)
     assert "== token" not in inspect.getsource(purge_module)
 
 
-# ── at once, and from many threads (A13, A18, F15) ───────────────────────────────────────────────
+# ── at once, and from many threads ───────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("purge", PURGES.values(), ids=PURGES)
-def test_a18_a_purge_keeps_no_hit_waiting(scene: Scene, purge: Callable[[Any], object]) -> None:
+def test_a_purge_keeps_no_hit_waiting(scene: Scene, purge: Callable[[Any], object]) -> None:
     """It holds the memory's lock while it is under way; a hit takes none."""
     scene.app(200, "page", cache_control="max-age=60")
     scene.get("/other")
@@ -708,7 +706,7 @@ def test_a18_a_purge_keeps_no_hit_waiting(scene: Scene, purge: Callable[[Any], o
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_f15_nothing_older_than_a_purge_is_served_after_it(seed: int) -> None:
+def test_nothing_older_than_a_purge_is_served_after_it(seed: int) -> None:
     """The app's page changes, then it is purged: from then on nobody sees an older one."""
     page = purged = 0
 

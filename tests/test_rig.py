@@ -3,6 +3,7 @@ mean nothing."""
 
 from __future__ import annotations
 
+import re
 import socket
 import socketserver
 import threading
@@ -153,6 +154,15 @@ def test_who_raises_or_hangs_is_noticed() -> None:
             together(2, shut, longest=0)
     finally:
         shut.open()
+
+
+# ── what tests are called ────────────────────────────────────────────────────────────────────────
+
+
+def test_a_test_is_called_by_words(request: pytest.FixtureRequest) -> None:
+    """What it shows, and not by its number in some list."""
+    numbered = re.compile(r"_[a-z][0-9]{1,2}[a-z]?(?=[_\[]|$)|\[[A-Z][0-9]{1,2}-(?!FIFO)")
+    assert [item.nodeid for item in request.session.items if numbered.search(item.name)] == []
 
 
 # ── what is absent ───────────────────────────────────────────────────────────────────────────────

@@ -84,7 +84,7 @@ class Heads(MemoryStore):
         return entry
 
 
-def test_r36_a_hundred_at_once_over_a_store_that_fails() -> None:
+def test_a_hundred_at_once_over_a_store_that_fails() -> None:
     """The others wait for an answer that is kept nowhere; one more asks, then everybody."""
     store, app, gate = Faulty(), App(), Gate()
     store.failing = OUTAGES["all"]
@@ -98,7 +98,7 @@ def test_r36_a_hundred_at_once_over_a_store_that_fails() -> None:
     app.check_closed()
 
 
-def test_x7_slow_readers_hold_nothing() -> None:
+def test_slow_readers_hold_nothing() -> None:
     """Two hundred clients have begun to read a hit and do not go on: others hit all the same."""
     store = Faulty()
     app = App(page(b"x" * 1000))
@@ -113,7 +113,7 @@ def test_x7_slow_readers_hold_nothing() -> None:
     assert [b"".join(body) for body in bodies] == [b"x" * 1000] * 200
 
 
-def test_x8_the_body_of_a_request_is_the_apps() -> None:
+def test_the_body_of_a_request_is_the_apps() -> None:
     """wsgi.input is never read here, whatever the method and however it goes on."""
 
     class Poisoned:
@@ -135,7 +135,7 @@ def test_x8_the_body_of_a_request_is_the_apps() -> None:
 
 
 @pytest.mark.parametrize("cache_control", ["max-age=60", "public, max-age=60"])
-def test_x6_a_byte_of_a_cold_page_is_a_byte(cache_control: str) -> None:
+def test_a_byte_of_a_cold_page_is_a_byte(cache_control: str) -> None:
     """RangeAmp: the range goes to the app as it is; an app that does not heed it is read no further
     than the client reads, and nothing of it is stored."""
     made = 0
@@ -161,7 +161,7 @@ def test_x6_a_byte_of_a_cold_page_is_a_byte(cache_control: str) -> None:
     assert len(cache._flights) == 0
 
 
-# ── clocks (F18, R17) ────────────────────────────────────────────────────────────────────────────
+# ── clocks ───────────────────────────────────────────────────────────────────────────────────────
 
 STEPS = {"hour-back": -3600, "hour-on": 3600, "ten-years-on": 315_360_000, "to-1970": -1.7e9}
 
@@ -194,7 +194,7 @@ def served_ages(
     [("max-age=20", 20), ("max-age=10, stale-while-revalidate=15", 25)],
     ids=["fresh", "window"],
 )
-def test_f18_no_step_of_a_clock_makes_a_page_last(
+def test_no_step_of_a_clock_makes_a_page_last(
     by: float, said: str, longest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Measured by a clock that does not step: never older than its lifetime, its windows and a
@@ -206,7 +206,7 @@ def test_f18_no_step_of_a_clock_makes_a_page_last(
     assert any(hit for _, hit in ages[130:])
 
 
-# ── close() (F13, R43) ───────────────────────────────────────────────────────────────────────────
+# ── close() ──────────────────────────────────────────────────────────────────────────────────────
 
 KINDS: list[Turn] = [
     Turn(reply=page(cache_control="max-age=1, stale-while-revalidate=5", etag='"1"')),
@@ -250,6 +250,6 @@ def mixed(requests: int, threads: int = 8) -> tuple[int, int]:
     return len(app.bodies), sum(body.closes for body in app.bodies)
 
 
-def test_f13_r43_every_body_is_closed_once() -> None:
+def test_every_body_is_closed_once() -> None:
     opened, closed = mixed(1500)
     assert opened == closed > 500

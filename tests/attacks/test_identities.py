@@ -424,7 +424,7 @@ ORDERS = list(itertools.permutations((*TOKENS, None)))
 
 @pytest.mark.parametrize("path", [*OWN, *CARELESS, "/in", "/shared"])
 def test_whoever_asks_first_gives_nothing_away(app: App, path: str) -> None:
-    """C1, C3: a cookie set beside a lifetime, a session read unnoticed."""
+    """A cookie set beside a lifetime, a session read unnoticed."""
     for order in ORDERS:
         cache = CacheMiddleware(app)
         everybody = [Person(name, Client(cache)) for name in order]
@@ -435,7 +435,7 @@ def test_whoever_asks_first_gives_nothing_away(app: App, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/visits", "/late", "/late-public"])
-def test_c1_a_response_that_sets_a_cookie_is_nobody_elses(
+def test_a_response_that_sets_a_cookie_is_nobody_elses(
     people: dict[str | None, Person], path: str
 ) -> None:
     given_to: defaultdict[str, set[str | None]] = defaultdict(set)
@@ -448,7 +448,7 @@ def test_c1_a_response_that_sets_a_cookie_is_nobody_elses(
     assert all(len(names) == 1 for names in given_to.values())
 
 
-def test_c2_credentials_keep_a_page_to_their_owner(people: dict[str | None, Person]) -> None:
+def test_credentials_keep_a_page_to_their_owner(people: dict[str | None, Person]) -> None:
     for _ in range(2):
         for name, person in people.items():
             headers = {"Authorization": basic(name)} if name else {}
@@ -458,14 +458,14 @@ def test_c2_credentials_keep_a_page_to_their_owner(people: dict[str | None, Pers
                 assert "detail=authorization" in reply.headers["Cache-Status"]
 
 
-def test_c3_a_session_read_unnoticed_is_not_stored(people: dict[str | None, Person]) -> None:
+def test_a_session_read_unnoticed_is_not_stored(people: dict[str | None, Person]) -> None:
     reply = people["alice"].get("/unnoticed")
     assert reply.text == TOKENS["alice"]
     assert reply.headers["Cache-Status"].startswith("wsgicache; fwd=uri-miss; detail=")
     assert people[None].get("/unnoticed").text == NOBODY
 
 
-def test_c4_a_page_that_varies_by_cookie_is_stored_for_each(app: App) -> None:
+def test_a_page_that_varies_by_cookie_is_stored_for_each(app: App) -> None:
     """Unless it comes with a cookie of its own, as those that save every session do."""
     cache = CacheMiddleware(app)
     everybody = [Person(name, Client(cache)) for name in TOKENS]
@@ -480,7 +480,7 @@ def test_c4_a_page_that_varies_by_cookie_is_stored_for_each(app: App) -> None:
 
 
 @pytest.mark.parametrize("path", ["/tagged", "/tagged-unnoticed"])
-def test_c11_nobody_is_told_that_the_page_of_another_is_unmodified(
+def test_nobody_is_told_that_the_page_of_another_is_unmodified(
     people: dict[str | None, Person], path: str
 ) -> None:
     alices = f'"{TOKENS["alice"]}"'

@@ -1,4 +1,4 @@
-"""The operator's mistakes are told at the start (R58)."""
+"""The operator's mistakes are told at the start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.attacks.test_resources import page
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 
-# ── R58: the operator's mistakes are told at the start ───────────────────────────────────────────
+# ── the operator's mistakes are told at the start ────────────────────────────────────────────────
 
 MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ("name", {"name": ""}),
@@ -45,11 +45,9 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("option", "wrong"), MISTAKES, ids=[f"R58-{o}-{w[o]!r}" for o, w in MISTAKES]
-)
+@pytest.mark.parametrize(("option", "wrong"), MISTAKES, ids=[f"{o}-{w[o]!r}" for o, w in MISTAKES])
 @pytest.mark.parametrize("make", [Policy, Policy.rfc], ids=["safe", "rfc"])
-def test_r58_a_wrong_option_fails_at_the_start(
+def test_a_wrong_option_fails_at_the_start(
     make: Callable[..., Policy], option: str, wrong: dict[str, Any]
 ) -> None:
     """One sentence that names the option and the value."""
@@ -62,7 +60,7 @@ def test_r58_a_wrong_option_fails_at_the_start(
     assert "\n" not in message
 
 
-def test_r58_an_unknown_option_fails_at_the_start() -> None:
+def test_an_unknown_option_fails_at_the_start() -> None:
     with pytest.raises(TypeError, match="max_contents"):
         Policy(max_contents=1)  # type: ignore[call-arg]
     make: Any = Policy
@@ -70,14 +68,14 @@ def test_r58_an_unknown_option_fails_at_the_start() -> None:
         make("wsgicache")
 
 
-def test_r58_a_policy_does_not_change() -> None:
+def test_a_policy_does_not_change() -> None:
     policy = Policy()
     with pytest.raises(AttributeError):
         policy.max_content = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("size", [0, -1, "64M", 1.5, None, True])
-def test_r58_a_store_of_no_size_fails_at_the_start(size: Any) -> None:
+def test_a_store_of_no_size_fails_at_the_start(size: Any) -> None:
     with pytest.raises((ValueError, TypeError), match="max_bytes"):
         MemoryStore(max_bytes=size)
 
@@ -92,13 +90,13 @@ def test_r58_a_store_of_no_size_fails_at_the_start(size: Any) -> None:
         {"clock": object()},
     ],
 )
-def test_r58_wrong_parts_fail_at_the_start(wrong: dict[str, Any]) -> None:
+def test_wrong_parts_fail_at_the_start(wrong: dict[str, Any]) -> None:
     with pytest.raises(TypeError) as told:
         CacheMiddleware(page(1), **wrong)
     assert next(iter(wrong)) in str(told.value)
 
 
-def test_r58_an_app_that_is_none_fails_at_the_start() -> None:
+def test_an_app_that_is_none_fails_at_the_start() -> None:
     with pytest.raises(TypeError):
         CacheMiddleware(None)  # type: ignore[arg-type]
 

@@ -68,7 +68,7 @@ def ask(cache: CacheMiddleware, path: str, **changes: str) -> bool:
     return "; hit" in told[0]
 
 
-# ── X1: a flood of one-time URLs ─────────────────────────────────────────────────────────────────
+# ── a flood of one-time URLs ─────────────────────────────────────────────────────────────────────
 
 
 def hits_under_flood(hot: int, rounds: int, misses: int = 9) -> float:
@@ -108,11 +108,11 @@ def ask_only(cache: CacheMiddleware, path: str) -> bool:
     return ask(cache, path, HTTP_CACHE_CONTROL="only-if-cached")
 
 
-def test_x1_hot_pages_survive_a_flood() -> None:
+def test_hot_pages_survive_a_flood() -> None:
     assert hits_under_flood(hot=60, rounds=300) >= 0.9
 
 
-# ── X2: variants ─────────────────────────────────────────────────────────────────────────────────
+# ── variants ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def kept_variants(agents: int, policy: Policy | None = None) -> tuple[int, bool]:
@@ -130,20 +130,20 @@ def kept_variants(agents: int, policy: Policy | None = None) -> tuple[int, bool]
 
 
 @pytest.mark.parametrize(("policy", "most"), [(None, 64), (Policy(max_variants=5), 5)])
-def test_x2_variants_of_one_url_are_bounded(policy: Policy | None, most: int) -> None:
+def test_variants_of_one_url_are_bounded(policy: Policy | None, most: int) -> None:
     kept, other = kept_variants(400, policy)
     assert 1 <= kept <= most
     assert other
 
 
-def test_x2_the_newest_variant_is_kept() -> None:
+def test_the_newest_variant_is_kept() -> None:
     cache = CacheMiddleware(page(10, [("Vary", "User-Agent")]))
     for n in range(200):
         ask(cache, "/", HTTP_USER_AGENT=f"agent {n}")
         assert ask(cache, "/", HTTP_USER_AGENT=f"agent {n}")
 
 
-def test_x2_a_look_up_does_not_scan_the_variants() -> None:
+def test_a_look_up_does_not_scan_the_variants() -> None:
     cache = CacheMiddleware(page(10, [("Vary", "User-Agent")]))
     work = []
     for n in range(60):
@@ -154,7 +154,7 @@ def test_x2_a_look_up_does_not_scan_the_variants() -> None:
     assert max(work[-10:]) <= max(work[:2]) + 10
 
 
-# ── X3, X4: memory ───────────────────────────────────────────────────────────────────────────────
+# ── memory ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def growth(app: Callable[..., Any], urls: int, budget: int) -> int:
@@ -194,7 +194,7 @@ def fresh_strings(size: int, count: int, length: int) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_x3_the_budget_counts_everything(shape: str) -> None:
+def test_the_budget_counts_everything(shape: str) -> None:
     """Fields and overhead too: what Python holds stays within a quarter of the budget."""
     budget = 1 << 19
     urls, *sizes = SHAPES[shape]
@@ -217,7 +217,7 @@ def held_for(ask_all: Callable[[CacheMiddleware], None], budget: int) -> int:
 
 
 @pytest.mark.parametrize("field", ["HTTP_X_A", "HTTP_X_FORWARDED_HOST"])
-def test_x3_variants_count_too(field: str) -> None:
+def test_variants_count_too(field: str) -> None:
     budget = 1 << 20
 
     def ask_all(cache: CacheMiddleware) -> None:
@@ -228,7 +228,7 @@ def test_x3_variants_count_too(field: str) -> None:
     assert held_for(ask_all, budget) <= 1.25 * budget + (128 << 10)
 
 
-def test_x3_presentations_of_one_variant_stay_within_the_budget() -> None:
+def test_presentations_of_one_variant_stay_within_the_budget() -> None:
     budget = 1 << 19
 
     def ask_all(cache: CacheMiddleware) -> None:
@@ -239,7 +239,7 @@ def test_x3_presentations_of_one_variant_stay_within_the_budget() -> None:
     assert held_for(ask_all, budget) <= 1.25 * budget + (128 << 10)
 
 
-def test_x3_replacing_a_page_frees_the_old_one() -> None:
+def test_replacing_a_page_frees_the_old_one() -> None:
     store = MemoryStore(max_bytes=1 << 20)
     cache = CacheMiddleware(page(100_000), store=store)
     for _ in range(30):
@@ -250,7 +250,7 @@ def test_x3_replacing_a_page_frees_the_old_one() -> None:
     assert ask(cache, "/7")
 
 
-def test_x3_a_page_larger_than_the_budget_is_not_kept_and_ousts_nobody() -> None:
+def test_a_page_larger_than_the_budget_is_not_kept_and_ousts_nobody() -> None:
     def app(environ: Environ, start_response: Any) -> Any:
         start_response("200 OK", [("Cache-Control", "max-age=60")])
         return [b"x" * (200_000 if environ["PATH_INFO"] == "/large" else 100)]
@@ -280,18 +280,18 @@ def blocks_held(method: str, control: str, urls: int) -> list[int]:
     ("method", "control", "urls"),
     [("GET", "", 2_500), ("GET", "no-store", 12_000), ("POST", "", 12_000)],
 )
-def test_x4_nothing_beside_the_store_grows_with_urls(method: str, control: str, urls: int) -> None:
+def test_nothing_beside_the_store_grows_with_urls(method: str, control: str, urls: int) -> None:
     """Markers, tombstones, statistics: whatever there is of them is full by now."""
     once, more = blocks_held(method, control, urls)
     assert more <= once + 3_000
 
 
-# ── X8, X12 ──────────────────────────────────────────────────────────────────────────────────────
+# ── what is read, and at what cost ───────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "FOO"])
 @pytest.mark.parametrize("length", [None, "", "0", "5", "9" * 30, "x"])
-def test_x8_the_request_body_is_the_apps(method: str, length: str | None) -> None:
+def test_the_request_body_is_the_apps(method: str, length: str | None) -> None:
     cache = CacheMiddleware(page(5))
     for _ in range(2):
         environ = environ_for(method, changes={"CONTENT_LENGTH": length})
@@ -301,7 +301,7 @@ def test_x8_the_request_body_is_the_apps(method: str, length: str | None) -> Non
         assert environ["wsgi.input"] is poisoned
 
 
-def test_x8_an_upload_reaches_the_app_unread(scene: Scene) -> None:
+def test_an_upload_reaches_the_app_unread(scene: Scene) -> None:
     def echo(environ: Environ) -> Reply:
         return Reply(200, environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
 
@@ -345,7 +345,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("shape", HOSTILE)
 @pytest.mark.parametrize("name", REQUEST_FIELDS)
-def test_x12_reading_a_request_is_linear(bare_scene: Scene, name: str, shape: str) -> None:
+def test_reading_a_request_is_linear(bare_scene: Scene, name: str, shape: str) -> None:
     """Twice the length is at most twice the steps; and 64 KiB are no exception."""
     scene = bare_scene
     make = HOSTILE[shape]
@@ -375,7 +375,7 @@ RESPONSE_FIELDS = (
 
 @pytest.mark.parametrize("shape", HOSTILE)
 @pytest.mark.parametrize("name", RESPONSE_FIELDS)
-def test_x12_reading_a_response_is_linear(name: str, shape: str) -> None:
+def test_reading_a_response_is_linear(name: str, shape: str) -> None:
     make = HOSTILE[shape]
 
     def cache(n: int) -> Callable[[], object]:
@@ -402,7 +402,7 @@ def test_x12_reading_a_response_is_linear(name: str, shape: str) -> None:
     cache(65_000)()
 
 
-# ── A7 to A9: who may invalidate ─────────────────────────────────────────────────────────────────
+# ── who may invalidate ───────────────────────────────────────────────────────────────────────────
 
 KEEPING = [400, 401, 403, 404, 405, 409, 410, 412, 413, 422, 429, 500, 501, 502, 503, 504, 599]
 DROPPING = [200, 201, 202, 204, 205, 206, 301, 302, 303, 307, 308, 299]
@@ -410,7 +410,7 @@ DROPPING = [200, 201, 202, 204, 205, 206, 301, 302, 303, 307, 308, 299]
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "FOO"])
 @pytest.mark.parametrize("status", [*KEEPING, *DROPPING])
-def test_a7_only_success_invalidates(scene: Scene, method: str, status: int) -> None:
+def test_only_success_invalidates(scene: Scene, method: str, status: int) -> None:
     scene.app(200, "page", **FRESH)
     scene.get("/")
     scene.app(status, "" if status in (204, 205) else "answer", location="http://example.org/x")
@@ -420,7 +420,7 @@ def test_a7_only_success_invalidates(scene: Scene, method: str, status: int) -> 
     assert got.text == ("page" if status in KEEPING else "new")
 
 
-def test_a7_one_post_costs_one_call(scene: Scene) -> None:
+def test_one_post_costs_one_call(scene: Scene) -> None:
     scene.app(200, "page", **FRESH)
     scene.get("/")
     scene.post("/")
@@ -429,7 +429,7 @@ def test_a7_one_post_costs_one_call(scene: Scene) -> None:
     assert scene.count == 3
 
 
-def test_a7_an_app_that_raises_invalidates_nothing(scene: Scene) -> None:
+def test_an_app_that_raises_invalidates_nothing(scene: Scene) -> None:
     scene.app(200, "page", **FRESH)
     scene.get("/")
 
@@ -477,8 +477,8 @@ OWN = [
 
 
 @pytest.mark.parametrize("name", ["Location", "Content-Location"])
-@pytest.mark.parametrize("url", FOREIGN, ids=[f"A8-{u}" for u in FOREIGN])
-def test_a8_another_origin_is_not_ours_to_name(bare_scene: Scene, name: str, url: str) -> None:
+@pytest.mark.parametrize("url", FOREIGN, ids=str)
+def test_another_origin_is_not_ours_to_name(bare_scene: Scene, name: str, url: str) -> None:
     """Neither the other origin's pages, nor ours of the same path."""
     scene = bare_scene
     scene.app(200, "page", **FRESH)
@@ -498,8 +498,8 @@ def test_a8_another_origin_is_not_ours_to_name(bare_scene: Scene, name: str, url
 
 
 @pytest.mark.parametrize("name", ["Location", "Content-Location"])
-@pytest.mark.parametrize(("url", "target"), OWN, ids=[f"A8-{u}" for u, _ in OWN])
-def test_a8_the_same_origin_is(scene: Scene, name: str, url: str, target: str) -> None:
+@pytest.mark.parametrize(("url", "target"), OWN, ids=[u for u, _ in OWN])
+def test_the_same_origin_is(scene: Scene, name: str, url: str, target: str) -> None:
     scene.app(200, "page", **FRESH)
     for path in (target, "/else"):
         scene.get(path)
@@ -512,7 +512,7 @@ def test_a8_the_same_origin_is(scene: Scene, name: str, url: str, target: str) -
 
 
 @pytest.mark.parametrize("values", [["/x", "/y"], ["/x, /y"]])
-def test_a8_several_locations(scene: Scene, values: list[str]) -> None:
+def test_several_locations_drop_no_other_page(scene: Scene, values: list[str]) -> None:
     """However it is read, no page of another name is dropped and nothing is raised."""
     scene.app(200, "page", **FRESH)
     scene.get("/z")
@@ -521,7 +521,7 @@ def test_a8_several_locations(scene: Scene, values: list[str]) -> None:
     assert scene.get("/z").hit
 
 
-def test_a8_a_location_is_resolved_against_the_mount(scene: Scene) -> None:
+def test_a_location_is_resolved_against_the_mount(scene: Scene) -> None:
     scene.app(200, "page", **FRESH)
     mounted = {"SCRIPT_NAME": "/app"}
     scene.get("/x", environ=mounted)
@@ -531,7 +531,7 @@ def test_a8_a_location_is_resolved_against_the_mount(scene: Scene) -> None:
     assert not scene.get("/x", environ=mounted).hit
 
 
-def test_a8_an_error_names_nothing(scene: Scene) -> None:
+def test_an_error_names_nothing(scene: Scene) -> None:
     scene.app(200, "page", **FRESH)
     scene.get("/x")
     scene.app(400, "no", location="/x")
@@ -539,7 +539,7 @@ def test_a8_an_error_names_nothing(scene: Scene) -> None:
     assert scene.get("/x").hit
 
 
-def test_a8_a_get_names_nothing(scene: Scene) -> None:
+def test_a_get_names_nothing(scene: Scene) -> None:
     scene.app(200, "page", **FRESH)
     scene.get("/x")
     scene.app(302, "over there", location="/x", content_location="/x")
@@ -549,7 +549,7 @@ def test_a8_a_get_names_nothing(scene: Scene) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize("status", [200, 204, 301, 404, 500])
-def test_a9_safe_methods_invalidate_nothing(scene: Scene, method: str, status: int) -> None:
+def test_safe_methods_invalidate_nothing(scene: Scene, method: str, status: int) -> None:
     scene.app(200, "page", etag='"v1"', **FRESH)
     scene.get("/", accept="a")
     scene.app(status, "" if status == 204 else "page", location="/", etag='"v1"')
@@ -563,13 +563,13 @@ def test_a9_safe_methods_invalidate_nothing(scene: Scene, method: str, status: i
     assert scene.get("/", accept="a").hit
 
 
-# ── R17: clocks ──────────────────────────────────────────────────────────────────────────────────
+# ── clocks ───────────────────────────────────────────────────────────────────────────────────────
 
 STEPS = {"-1h": -3600, "+1h": 3600, "+10y": 315_360_000, "1970": -EPOCH, "leap": 1}
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS.keys())
-def test_r17_a_wall_clock_that_steps(make_scene: MakeScene, step: float) -> None:
+def test_a_wall_clock_that_steps(make_scene: MakeScene, step: float) -> None:
     """The age is never negative, and no response is fresh for longer than it said."""
     scene = make_scene(clock=FakeClock())
     scene.app(
@@ -594,7 +594,7 @@ def test_r17_a_wall_clock_that_steps(make_scene: MakeScene, step: float) -> None
 
 
 @pytest.mark.parametrize("offset", [6, 3600, 315_360_000])
-def test_r17_a_response_from_the_future(scene: Scene, offset: float) -> None:
+def test_a_response_from_the_future(scene: Scene, offset: float) -> None:
     """An app whose clock is ahead: apparent_age is zero, not negative (§4.2.3)."""
     scene.app(200, "page", date=scene.clock.date(offset), cache_control="max-age=60")
     scene.get("/")
@@ -604,7 +604,7 @@ def test_r17_a_response_from_the_future(scene: Scene, offset: float) -> None:
     assert not scene.get("/").hit
 
 
-def test_r17_1970_at_boot() -> None:
+def test_a_clock_that_begins_in_1970() -> None:
     scene = Scene(clock=FakeClock(0.0))
     scene.app(200, "page", cache_control="max-age=60")
     scene.get("/")
@@ -613,7 +613,7 @@ def test_r17_1970_at_boot() -> None:
     assert scene.get("/").code == 200
 
 
-def test_r17_the_systems_clock_never_runs_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_systems_clock_never_runs_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
     wall, passed = [EPOCH], [100.0]

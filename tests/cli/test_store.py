@@ -1,4 +1,4 @@
-"""``wsgicache purge|stats|inspect`` on real servers and files (A16, H13, R53)."""
+"""``wsgicache purge|stats|inspect`` on real servers and files."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_purge_of_several(redis_server: Server, namespace: str) -> None:
 @pytest.mark.parametrize(
     "line", [["stats"], ["inspect", "--url", URL], ["purge", "--all"]], ids=str
 )
-def test_r53_no_directory_is_made(tmp_path: Path, line: list[str]) -> None:
+def test_no_directory_is_made(tmp_path: Path, line: list[str]) -> None:
     done = run(*line, "--store", f"file://{tmp_path}/typo%20d")
     assert (done.exit_code, done.output) == (
         1,
@@ -210,7 +210,7 @@ def test_a_store_with_a_secret(tmp_path: Path) -> None:
     ],
     ids=repr,
 )
-def test_r53_what_cannot_be_purged(options: list[str], code: int, said: str) -> None:
+def test_what_cannot_be_purged(options: list[str], code: int, said: str) -> None:
     done = run("purge", *options, WSGICACHE_STORE="")
     assert done.exit_code == code
     assert said in done.output
@@ -262,7 +262,7 @@ HOSTILE = "\x1b]0;pwn\x07\x9b2J\r\n=cmd|<script>"
 
 
 @pytest.mark.network
-def test_h13_nothing_commands_the_terminal(
+def test_nothing_commands_the_terminal(
     address: str, memcached: Server, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.fields.append(("X-Odd", "\xe9\x9b2J"))  # C1 control characters are field text
@@ -281,7 +281,7 @@ def test_h13_nothing_commands_the_terminal(
 
 
 @pytest.mark.network
-def test_a16_nothing_that_is_read_is_executed(address: str, memcached: Server) -> None:
+def test_nothing_that_is_read_is_executed(address: str, memcached: Server) -> None:
     import pickle
 
     from pymemcache.client.base import Client

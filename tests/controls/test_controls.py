@@ -686,7 +686,7 @@ def test_a_head_that_breaks_the_rules_is_left_to_the_server(bare_scene: Scene) -
     ],
     ids=["128", "129", "16 KB", "more than 16 KiB"],
 )
-def test_x10_too_many_groups_are_not_stored(scene: Scene, names: list[str], stored: bool) -> None:
+def test_too_many_groups_are_not_stored(scene: Scene, names: list[str], stored: bool) -> None:
     """Without its groups a response could not be purged."""
     scene.wsgi(view(None, cache_for(minutes=1), cache_groups(*names)))
     assert scene.get().stored == stored
@@ -701,7 +701,7 @@ def test_x10_too_many_groups_are_not_stored(scene: Scene, names: list[str], stor
     )
 )
 @settings(max_examples=50)
-def test_x10_no_name_breaks_the_list(names: list[str]) -> None:
+def test_no_name_breaks_the_list(names: list[str]) -> None:
     import http_sf
 
     scene = Scene()

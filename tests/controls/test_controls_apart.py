@@ -286,7 +286,7 @@ def test_concurrent_requests_do_not_hear_each_other(scene: Scene) -> None:
     ],
     ids=str,
 )
-def test_c18_a_request_says_nothing_of_the_response(scene: Scene, forged: Any) -> None:
+def test_a_request_says_nothing_of_the_response(scene: Scene, forged: Any) -> None:
     scene.app(200, "x")
     got = scene.get(**forged)
     assert got.detail == "freshness"
@@ -294,14 +294,14 @@ def test_c18_a_request_says_nothing_of_the_response(scene: Scene, forged: Any) -
     assert not scene.get(**forged).hit
 
 
-def test_c18_a_broken_word_to_us_is_ignored_and_does_not_leave(scene: Scene) -> None:
+def test_a_broken_word_to_us_is_ignored_and_does_not_leave(scene: Scene) -> None:
     scene.app(200, "x", cache_control="max-age=9", wsgicache_cache_control="max-age='60'")
     got = scene.get()
     assert got.header("Wsgicache-Cache-Control") is None
     assert scene.get().verdict["ttl"] == 9
 
 
-def test_c4_vary_on_cookie_keeps_users_apart(scene: Scene) -> None:
+def test_vary_on_cookie_keeps_users_apart(scene: Scene) -> None:
     def page(environ: Environ, start_response: StartResponse) -> list[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ.get("HTTP_COOKIE", "nobody").encode()]

@@ -75,7 +75,7 @@ def test_a_pattern_is_what_fnmatch_says_too(glob: str, text: str) -> None:
     assert Pattern(glob).matches(text) == fnmatchcase(text, glob)
 
 
-def test_x9_matching_is_linear() -> None:
+def test_matching_is_linear() -> None:
     """The classic that ruins backtracking; work is counted, not time."""
     pattern = Pattern("/" + "a*" * 50 + "b")
     short, long = "/" + "a" * 500, "/" + "a" * 5000
@@ -158,7 +158,7 @@ def test_a_route_for_a_folder_does_not_lose_to_one_for_an_extension(scene: Scene
     assert scene.get("/style.css").stored
 
 
-# ── K15 ──────────────────────────────────────────────────────────────────────────────────────────
+# ── paths that mean another ──────────────────────────────────────────────────────────────────────
 
 ODD = [
     "/static/..%2Faccount",
@@ -181,7 +181,7 @@ ODD = [
 
 @pytest.mark.parametrize("override", [False, True])
 @pytest.mark.parametrize("target", ODD)
-def test_k15_nobody_means_such_a_path(bare_scene: Scene, target: str, override: bool) -> None:
+def test_nobody_means_such_a_path(bare_scene: Scene, target: str, override: bool) -> None:
     with_routes(bare_scene, Route("/static/*", cache_for(days=1), override=override)).app(
         200, "account of alice"
     )
@@ -193,20 +193,20 @@ def test_k15_nobody_means_such_a_path(bare_scene: Scene, target: str, override: 
 
 
 @pytest.mark.parametrize("target", ["/account;x.css", "/account%00.css", "/account/x.css"])
-def test_k15_another_folder_is_another_folder(bare_scene: Scene, target: str) -> None:
+def test_another_folder_is_another_folder(bare_scene: Scene, target: str) -> None:
     with_routes(bare_scene, Route("/static/*", cache_for(days=1))).app(200, "account")
     assert not bare_scene.get(target).stored
 
 
 @pytest.mark.parametrize("target", ODD)
-def test_k15_a_route_may_opt_in(bare_scene: Scene, target: str) -> None:
+def test_a_route_may_opt_in(bare_scene: Scene, target: str) -> None:
     with_routes(bare_scene, Route("/static/*", cache_for(days=1), odd_paths=True)).app(200, "x")
     assert bare_scene.get(target).stored
 
 
 @pytest.mark.parametrize("forbidding", [no_cache, cache_control(private=True, max_age=9)], ids=str)
 @pytest.mark.parametrize("target", ODD)
-def test_k15_what_a_route_forbids_no_odd_path_escapes(
+def test_what_a_route_forbids_no_odd_path_escapes(
     bare_scene: Scene, target: str, forbidding: Control
 ) -> None:
     with_routes(bare_scene, Route("/static/*", forbidding)).app(200, "x", cache_control="max-age=9")
@@ -216,7 +216,7 @@ def test_k15_what_a_route_forbids_no_odd_path_escapes(
 
 
 @pytest.mark.parametrize("target", ODD)
-def test_k15_nothing_is_trimmed_there_either(bare_scene: Scene, target: str) -> None:
+def test_nothing_is_trimmed_there_either(bare_scene: Scene, target: str) -> None:
     with_routes(bare_scene, Route("/static/*", query=(), cookies=())).app(200, "x")
     bare_scene.get(f"{target}?a=1", cookie="b=2")
     assert (bare_scene.calls[-1].query, bare_scene.calls[-1].header("Cookie")) == ("a=1", "b=2")
@@ -241,7 +241,7 @@ def lazily_nothing(environ: Environ, start_response: StartResponse) -> Iterator[
     ],
     ids=["204", "no length", "no body", "nothing in it"],
 )
-def test_d3_an_empty_response_inherits_no_lifetime(
+def test_an_empty_response_inherits_no_lifetime(
     make_scene: MakeScene, by: str, reply: Reply
 ) -> None:
     scene = make_scene(Policy(default=cache_for(days=1) if by == "default" else None), lint=False)
@@ -257,7 +257,7 @@ def test_d3_an_empty_response_inherits_no_lifetime(
         assert not scene.get("/lazy").hit
 
 
-def test_d3_its_own_lifetime_and_a_prohibition_count(scene: Scene) -> None:
+def test_its_own_lifetime_and_a_prohibition_count(scene: Scene) -> None:
     with_routes(scene, Route("/never", no_cache), Route("/*", cache_for(days=1)))
     scene.app(200, "", cache_control="max-age=9")
     assert scene.get().stored
@@ -266,7 +266,7 @@ def test_d3_its_own_lifetime_and_a_prohibition_count(scene: Scene) -> None:
     assert scene.get("/x", environ={"REQUEST_METHOD": "HEAD"}).header("Cache-Control") is None
 
 
-def test_d3_an_empty_body_is_what_head_has(scene: Scene) -> None:
+def test_an_empty_body_is_what_head_has(scene: Scene) -> None:
     with_routes(scene, Route(cache_for(seconds=7))).app(200, "page", length=False)
     assert scene.head().header("Cache-Control") == "max-age=7"
 
@@ -287,7 +287,7 @@ def test_override_comes_before_the_responses_own_words(scene: Scene) -> None:
     assert scene.get("/static/app.js").verdict["ttl"] == 2592000
 
 
-# ── Query parameters (K6, I1) ────────────────────────────────────────────────────────────────────
+# ── Query parameters ─────────────────────────────────────────────────────────────────────────────
 
 
 def echo(environ: Environ, start_response: StartResponse) -> list[bytes]:
@@ -335,7 +335,7 @@ QUERIES: list[tuple[str, str]] = [
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("raw", ["RAW_URI", "REQUEST_URI", None])
 @pytest.mark.parametrize(("query", "left"), QUERIES, ids=[row[0] or "none" for row in QUERIES])
-def test_k6_the_other_parameters_are_gone_from_key_and_environ(
+def test_the_other_parameters_are_gone_from_key_and_environ(
     bare_scene: Scene, method: str, raw: str | None, query: str, left: str
 ) -> None:
     with_routes(bare_scene, Route("/js", query=("cb", "page", "two words"))).wsgi(echo)
@@ -349,7 +349,7 @@ def test_k6_the_other_parameters_are_gone_from_key_and_environ(
         assert seen[raw] == (f"/js?{left}" if left else "/js")
 
 
-def test_k6_a_cloaked_parameter_poisons_nothing(scene: Scene) -> None:
+def test_a_cloaked_parameter_poisons_nothing(scene: Scene) -> None:
     """The app splits at semicolons too, as Python once did."""
 
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
@@ -366,7 +366,7 @@ def test_k6_a_cloaked_parameter_poisons_nothing(scene: Scene) -> None:
     assert scene.get("/js?cb=ok").text == "ok"
 
 
-def test_k6_one_response_for_all_that_is_left_out(scene: Scene) -> None:
+def test_one_response_for_all_that_is_left_out(scene: Scene) -> None:
     with_routes(scene, Route("/js", query=("cb",))).wsgi(echo)
     for number in range(5):
         target = f"/js?utm={number}&cb=1"
@@ -386,7 +386,7 @@ def test_k6_one_response_for_all_that_is_left_out(scene: Scene) -> None:
         ("/js?cb=1&a=1?b", "/js?cb=1"),
     ],
 )
-def test_k6_the_raw_target_follows(bare_scene: Scene, raw: str, left: str) -> None:
+def test_the_raw_target_follows(bare_scene: Scene, raw: str, left: str) -> None:
     with_routes(bare_scene, Route("/js", query=("cb",))).wsgi(echo)
     bare_scene.get("/js?cb=1", environ={"RAW_URI": raw})
     assert bare_scene.calls[-1].environ["RAW_URI"] == left
@@ -400,7 +400,7 @@ def test_k6_the_raw_target_follows(bare_scene: Scene, raw: str, left: str) -> No
     st.sampled_from(["&", "&&", ";"]),
 )
 @settings(max_examples=100)
-def test_i1_the_app_is_a_function_of_the_key(
+def test_the_app_is_a_function_of_the_key(
     names: list[str], values: list[str], separator: str
 ) -> None:
     """However a query is written: the cache's answer is what the app says to what is left of it."""
@@ -415,7 +415,7 @@ def test_i1_the_app_is_a_function_of_the_key(
     assert all(name == "cb" for name in parse_qs(left, keep_blank_values=True))
 
 
-def test_k6_a_post_invalidates_what_its_url_is_filed_under(scene: Scene) -> None:
+def test_a_post_invalidates_what_its_url_is_filed_under(scene: Scene) -> None:
     with_routes(scene, Route("/list", query=("page",))).wsgi(echo)
     scene.get("/list?page=1&utm=2")
     assert scene.get("/list?page=1").hit

@@ -169,7 +169,7 @@ def was_shared(app: App, policy: Policy) -> bool:
     )
 
 
-# ── purging over HTTP (A1 to A3) ─────────────────────────────────────────────────────────────────
+# ── purging over HTTP ────────────────────────────────────────────────────────────────────────────
 
 TOKEN = "an unguessable token"
 NEARLY: Texts = (

@@ -27,7 +27,7 @@ def members(text: str) -> list[str]:
     return [member.strip(" \t") for member in text.split(",")]
 
 
-# ── Cache-Control (C9, P1, P4) ───────────────────────────────────────────────────────────────────
+# ── Cache-Control ────────────────────────────────────────────────────────────────────────────────
 
 
 def cache_control(data: bytes) -> None:
@@ -82,7 +82,7 @@ def plain_seconds(text: str) -> int:
     return 2**31 if len(text.lstrip("0")) > 10 else min(int(text), 2**31)
 
 
-# ── Vary (C5, C6, C8) ────────────────────────────────────────────────────────────────────────────
+# ── Vary ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def vary(data: bytes) -> None:
@@ -109,7 +109,7 @@ def vary(data: bytes) -> None:
         assert keys.without_optional_space(again) == again, (line, again)
 
 
-# ── dates (H7) ───────────────────────────────────────────────────────────────────────────────────
+# ── dates ────────────────────────────────────────────────────────────────────────────────────────
 
 CANONICAL = re.compile(
     r"(mon|tue|wed|thu|fri|sat|sun), (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) gmt", re.ASCII
@@ -167,7 +167,7 @@ def check_date(text: str) -> None:
     assert found == calendar.timegm(when) + (second == 60), (text, found, time.gmtime(found))
 
 
-# ── ranges (H10) ─────────────────────────────────────────────────────────────────────────────────
+# ── ranges ───────────────────────────────────────────────────────────────────────────────────────
 
 LENGTHS = (10, 0, 1, 2, 1000, 2**31, 10**18)
 
@@ -214,7 +214,7 @@ def naive_ranges(value: str, length: int) -> list[tuple[int, int]]:
     return found
 
 
-# ── entity tags (H9) ─────────────────────────────────────────────────────────────────────────────
+# ── entity tags ──────────────────────────────────────────────────────────────────────────────────
 
 
 def etag(data: bytes) -> None:
@@ -236,7 +236,7 @@ def etag(data: bytes) -> None:
         assert fields.weak_match(one, other) == fields.weak_match(other, one) == same
 
 
-# ── Host, targets and URLs (K1 to K4, K9, K16, H6) ───────────────────────────────────────────────
+# ── Host, targets and URLs ───────────────────────────────────────────────────────────────────────
 
 SCHEMES = ("http", "https")
 HOSTS = ("example.org", "EXAMPLE.org:80", "example.org:443", "[::1]:8080", "a", "a.", "a@b", "")

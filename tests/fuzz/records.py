@@ -154,7 +154,7 @@ def page(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[by
     return [b"page" if environ["REQUEST_METHOD"] != "HEAD" else b""]
 
 
-# ── memcached (T3) ───────────────────────────────────────────────────────────────────────────────
+# ── memcached ────────────────────────────────────────────────────────────────────────────────────
 
 
 class Script:

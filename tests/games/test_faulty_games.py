@@ -1,4 +1,4 @@
-"""Whatever happens, and whatever fails meanwhile: the games of the state machine (security 3.3)."""
+"""Whatever happens, and whatever fails meanwhile: the games of the state machine."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from tests.scene import Environ, Reply, Scene, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.rules import fields, keys
 
-# ── P4: caution ──────────────────────────────────────────────────────────────────────────────────
+# ── caution ──────────────────────────────────────────────────────────────────────────────────────
 
 CAUTIONS: dict[str, tuple[list[tuple[str, str]], Environ]] = {
     "no-store": ([("Cache-Control", "no-store")], {}),
@@ -57,7 +57,7 @@ def is_shared(lines: list[tuple[str, str]], changes: Environ, policy: Policy) ->
     rfc=st.booleans(),
     more=st.none() | header_value,
 )
-def test_p4_more_caution_never_shares_more(
+def test_more_caution_never_shares_more(
     said: Any, style: int, caution: str, first: bool, rfc: bool, more: str | None
 ) -> None:
     policy = Policy.rfc() if rfc else Policy()
@@ -82,7 +82,7 @@ def test_p4_more_caution_never_shares_more(
     after=header_value,
     case=st.sampled_from([str, str.upper, str.title]),
 )
-def test_p4_a_restrictive_word_holds_among_rubble(
+def test_a_restrictive_word_holds_among_rubble(
     word: str, argument: str, before: str, after: str, case: Callable[[str], str]
 ) -> None:
     """Unless what stands before swallows it in a quoted string, as the grammar has it."""
@@ -97,7 +97,7 @@ def test_p4_a_restrictive_word_holds_among_rubble(
     assert not shared or names or "must-understand" in text.lower()
 
 
-# ── P5: keys ─────────────────────────────────────────────────────────────────────────────────────
+# ── keys ─────────────────────────────────────────────────────────────────────────────────────────
 
 TELLING = (
     "wsgi.url_scheme",
@@ -119,7 +119,7 @@ def page_of(environ: Environ) -> str:
 
 @examples(100)
 @given(st.lists(environs(), min_size=2, max_size=8))
-def test_p5_every_request_has_the_page_that_the_app_makes_for_it(requests: list[Environ]) -> None:
+def test_every_request_has_the_page_that_the_app_makes_for_it(requests: list[Environ]) -> None:
     """Whatever the order: an app whose page is a function of the target and what Vary names."""
 
     def app(environ: Environ, start_response: Any) -> list[bytes]:
@@ -152,7 +152,7 @@ def bare(values: list[str | None]) -> list[str | None]:
 
 @examples(100)
 @given(environ=environs(), order=st.randoms())
-def test_p5_a_key_depends_on_nothing_else(environ: Environ, order: Any) -> None:
+def test_a_key_depends_on_nothing_else(environ: Environ, order: Any) -> None:
     """Neither on the order of the environ nor on headers that are nobody's."""
     assume("wsgi.url_scheme" in environ)  # without which it raises
     key = keys.target_key(environ)
@@ -170,7 +170,7 @@ paths = st.lists(
 
 @examples(100)
 @given(one=st.tuples(paths, latin1_text), other=st.tuples(paths, latin1_text))
-def test_p5_keys_are_injective(one: tuple[list[str], str], other: tuple[list[str], str]) -> None:
+def test_keys_are_injective(one: tuple[list[str], str], other: tuple[list[str], str]) -> None:
     def key(parts: tuple[list[str], str]) -> Any:
         path, query = parts
         return keys.target_key(
@@ -187,7 +187,7 @@ def test_p5_keys_are_injective(one: tuple[list[str], str], other: tuple[list[str
     assert (key(one) == key(other)) is same
 
 
-def test_p5_a_key_is_the_same_in_every_process() -> None:
+def test_a_key_is_the_same_in_every_process() -> None:
     """PYTHONHASHSEED moves sets and dicts, not keys and not entity tags."""
     program = (
         "from tests.scene import Scene, environ_for\n"
@@ -210,7 +210,7 @@ def test_p5_a_key_is_the_same_in_every_process() -> None:
     assert len(told) == 1
 
 
-# ── P7: what passes is not touched ───────────────────────────────────────────────────────────────
+# ── what passes is not touched ───────────────────────────────────────────────────────────────────
 
 
 @st.composite
@@ -302,7 +302,7 @@ def seen_by_a_server(app: Any, environ: Environ, take: int | None) -> tuple[Any,
     environ=environs(),
     take=st.none() | st.integers(0, 3),
 )
-def test_p7_what_is_not_stored_is_as_without_a_cache(
+def test_what_is_not_stored_is_as_without_a_cache(
     how: dict[str, Any], environ: Environ, take: int | None
 ) -> None:
     """Bytes, heads, block boundaries, exceptions, close(): all the same as from the bare app."""
@@ -368,7 +368,7 @@ def test_a_stored_body_is_the_apps_body(
     assert second.hit is (len(first.body) <= limit)
 
 
-# ── P8: parts, conditions, HEAD ──────────────────────────────────────────────────────────────────
+# ── parts, conditions, HEAD ──────────────────────────────────────────────────────────────────────
 
 number = st.integers(0, 60)
 specs = st.one_of(
@@ -401,7 +401,7 @@ def slices(
     wanted=st.lists(specs, min_size=1, max_size=5),
     separator=st.sampled_from([",", ", ", " , ", ",,", "\t,"]),
 )
-def test_p8_a_range_is_that_slice(
+def test_a_range_is_that_slice(
     body: bytes, wanted: list[tuple[int | None, int | None]], separator: str
 ) -> None:
     scene = Scene()
@@ -448,7 +448,7 @@ tag = st.text(
     there=st.booleans(),
     separator=st.sampled_from([",", ", ", " ,\t", ",,"]),
 )
-def test_p8_if_none_match_is_membership(
+def test_if_none_match_is_membership(
     mine: str, others: list[str], weak: bool, asked_weakly: bool, there: bool, separator: str
 ) -> None:
     scene = Scene()

@@ -1,4 +1,4 @@
-"""Sixty-four threads that read, fill, purge and evict the same pages (R52)."""
+"""Sixty-four threads that read, fill, purge and evict the same pages."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ def crowd(operations: int, pages: int = 500, threads: int = THREADS) -> tuple[in
     return operations // threads * threads, sum(hits)
 
 
-def test_r52_no_page_is_older_than_its_last_purge() -> None:
+def test_no_page_is_older_than_its_last_purge() -> None:
     operations, hits = crowd(6_400, pages=50)
     assert operations == 6_400
     assert hits > 1_000
 
 
-def test_r52_who_reads_while_a_purge_is_worked_out() -> None:
+def test_who_reads_while_a_purge_is_worked_out() -> None:
     """`get` asks no lock: an entry must not look reviewed before it is."""
     reviewed: list[bool] = []
 

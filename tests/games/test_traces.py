@@ -58,12 +58,12 @@ def unseen(environ: Environ) -> Environ:
         max_size=8,
     )
 )
-def test_d_a_a_trace_with_nothing_to_store_is_the_trace_without_a_cache(trace: list[Any]) -> None:
+def test_a_trace_with_nothing_to_store_is_the_trace_without_a_cache(trace: list[Any]) -> None:
     """Heads, bytes, blocks, exceptions, close() and what the app is asked: all the same."""
     hows = []
     for how, environ, _, control in trace:
         environ.pop("HTTP_CACHE_CONTROL", None)  # only-if-cached is ours to answer
-        # No validators, which would be asked about; and the app starts at once: see P7.
+        # No validators, which would be asked about; and the app starts at once.
         fields = [line for line in how["headers"] if line[0] not in ("ETag", "Expires")]
         hows.append({**how, "headers": fields, "start": "eager", "control": control})
     bare, cached = Series(hows), Series(hows)

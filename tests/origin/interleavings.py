@@ -1,10 +1,9 @@
-"""Requests for one page in every order of what they do to the store, the flights and the app
-(security 3.3, the variant with concurrency).
+"""Requests for one page in every order of what they do to the store, the flights and the app.
 
 The page says which version of the resource it shows, for whom, and when it was made. So whatever
-the order was: nobody gets a page that is older than the last change that was over before he asked
-(A10), that is another's (Q1), that is too old (§4.2) or not whole (§3.3); nobody waits for ever,
-and no flight is left (R43).
+the order was: nobody gets a page that is older than the last change that was over before he asked,
+that is another's, that is too old (§4.2) or not whole (§3.3); nobody waits for ever, and no flight
+is left.
 """
 
 from __future__ import annotations

@@ -62,10 +62,10 @@ class Stage:
             self.app.plays(*replies)
 
 
-# ── one at a time (R44) ──────────────────────────────────────────────────────────────────────────
+# ── one at a time ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_r44_a_stale_page_is_validated_once_at_a_time() -> None:
+def test_a_stale_page_is_validated_once_at_a_time() -> None:
     stage = Stage()
     stage.stale(page(b"new", SWR))
     assert [stage.get().body for _ in range(5)] == [b"old"] * 5
@@ -80,7 +80,7 @@ def test_r44_a_stale_page_is_validated_once_at_a_time() -> None:
     assert len(stage.runner.jobs) == 1, "the next time is another"
 
 
-def test_r44_a_hundred_at_once_are_one_job() -> None:
+def test_a_hundred_at_once_are_one_job() -> None:
     stage = Stage()
     stage.stale()
     interval = sys.getswitchinterval()
@@ -97,7 +97,7 @@ def test_r44_a_hundred_at_once_are_one_job() -> None:
         sys.setswitchinterval(interval)
 
 
-def test_r44_each_variant_has_a_job_of_its_own() -> None:
+def test_each_variant_has_a_job_of_its_own() -> None:
     stage = Stage(Policy(refresh_ahead=5))
     stage.app.plays(page(vary="Accept-Language"))
     english, german = ("Accept-Language", "en"), ("Accept-Language", "de")
@@ -110,7 +110,7 @@ def test_r44_each_variant_has_a_job_of_its_own() -> None:
     assert [job.fields["Accept-Language"] for job in stage.runner.jobs] == ["en", "de"]
 
 
-def test_r44_what_is_waited_for_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_waited_for_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many jobs as may be that are never heard of; one more is done by who asks. They pass."""
     assert background._MOST == 10_000
     monkeypatch.setattr(background, "_MOST", 50)
@@ -128,7 +128,7 @@ def test_r44_what_is_waited_for_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(stage.cache._background._given) == 1
 
 
-def test_r47_a_runner_that_never_runs_stops_nothing_for_ever() -> None:
+def test_a_runner_that_never_runs_stops_nothing_for_ever() -> None:
     stage = Stage()
     stage.stale()
     for _ in range(10):
@@ -257,7 +257,7 @@ def test_refresh_ahead_is_off_unless_asked_for() -> None:
     assert not stage.runner.jobs
 
 
-# ── what comes of it (Q5, R48) ───────────────────────────────────────────────────────────────────
+# ── what comes of it ─────────────────────────────────────────────────────────────────────────────
 
 GONE = {
     "private": page(b"x", "private, max-age=60"),
@@ -272,7 +272,7 @@ GONE = {
 
 
 @pytest.mark.parametrize("reply", GONE.values(), ids=GONE)
-def test_q5_what_may_not_be_stored_any_more_is_dropped(reply: Reply) -> None:
+def test_what_may_not_be_stored_any_more_is_dropped(reply: Reply) -> None:
     stage = Stage(Policy(max_content=50))
     stage.stale(reply)
     assert stage.get().body == b"old"
@@ -283,7 +283,7 @@ def test_q5_what_may_not_be_stored_any_more_is_dropped(reply: Reply) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 410, 301])
-def test_q5_another_status_replaces(status: int) -> None:
+def test_another_status_replaces(status: int) -> None:
     stage = Stage()
     stage.stale(Reply(status, "gone", cache_control="max-age=60", location=None))
     stage.get()
@@ -297,7 +297,7 @@ def test_q5_another_status_replaces(status: int) -> None:
     [Turn(raises=ValueError("on purpose")), Turn(reply=Reply(503, "busy")), Turn(cut=0)],
     ids=["raises", "503", "cut"],
 )
-def test_r48_a_failure_keeps_the_page_until_its_windows_end(
+def test_a_failure_keeps_the_page_until_its_windows_end(
     failure: Turn, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And is told once a minute."""
@@ -318,7 +318,7 @@ def test_r48_a_failure_keeps_the_page_until_its_windows_end(
 
 @pytest.mark.parametrize("status", [500, 501, 503, 599])
 @pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
-def test_q5_an_error_with_a_lifetime_does_not_replace_the_page(status: int, policy: Policy) -> None:
+def test_an_error_with_a_lifetime_does_not_replace_the_page(status: int, policy: Policy) -> None:
     """RFC 5861 §3: within the window it is discarded, and after it it counts."""
     stage = Stage(policy)
     error = Reply(status, "busy", cache_control="public, max-age=60")
@@ -332,7 +332,7 @@ def test_q5_an_error_with_a_lifetime_does_not_replace_the_page(status: int, poli
     assert stage.get().code == status
 
 
-def test_q5_nor_ahead_of_its_end() -> None:
+def test_nor_ahead_of_its_end() -> None:
     stage = Stage(Policy(refresh_ahead=10))
     error = Reply(503, "busy", cache_control="public, max-age=60")
     stage.app.plays(page(b"old", "max-age=60, must-revalidate"), error)
@@ -344,7 +344,7 @@ def test_q5_nor_ahead_of_its_end() -> None:
     assert stage.get().body == b"old"
 
 
-def test_a10_an_unsafe_request_dooms_a_refresh_under_way() -> None:
+def test_an_unsafe_request_dooms_a_refresh_under_way() -> None:
     gate = Gate()
     stage = Stage(runner=Threads())
     stage.stale(Turn(before=gate, reply=page(b"old again")), Reply(204), page(b"new"))
@@ -356,7 +356,7 @@ def test_a10_an_unsafe_request_dooms_a_refresh_under_way() -> None:
     assert stage.get().body == b"new"
 
 
-def test_r49_no_window_where_the_response_forbids_it() -> None:
+def test_no_window_where_the_response_forbids_it() -> None:
     for words in ("must-revalidate", "proxy-revalidate", "no-cache", "s-maxage=10"):
         stage = Stage()
         stage.app.plays(page(b"old", f"{SWR}, {words}, public"), page(b"new"))
@@ -372,7 +372,7 @@ def test_r49_no_window_where_the_response_forbids_it() -> None:
     [Turn(reply=Reply(503, "busy")), Turn(raises=ValueError("busy"))],
     ids=["503", "raises"],
 )
-def test_r49_nothing_stands_in_where_the_response_forbids_it(word: str, failure: Turn) -> None:
+def test_nothing_stands_in_where_the_response_forbids_it(word: str, failure: Turn) -> None:
     """Neither by its own stale-if-error nor by the policy's windows."""
     stage = Stage(Policy(stale_if_error=60, stale_if_raised=60))
     stage.app.plays(page(b"old", f"max-age=10, stale-if-error=60, public, {word}"), failure)
@@ -385,7 +385,7 @@ def test_r49_nothing_stands_in_where_the_response_forbids_it(word: str, failure:
             stage.get()
 
 
-# ── in nobody's name (Q4, Q6, R45) ───────────────────────────────────────────────────────────────
+# ── in nobody's name ─────────────────────────────────────────────────────────────────────────────
 
 PERSONAL: list[Field] = [
     ("Cookie", "sid=alice"),
@@ -397,7 +397,7 @@ PERSONAL: list[Field] = [
 ]
 
 
-def test_q4_the_app_is_asked_as_by_nobody() -> None:
+def test_the_app_is_asked_as_by_nobody() -> None:
     stage = Stage(Policy(public_releases=True))
     stage.app.plays(page(b"old", f"public, {SWR}"))
     stage.get()
@@ -449,7 +449,7 @@ ABOUT_THE_CLIENT: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("shown", ABOUT_THE_CLIENT.values(), ids=ABOUT_THE_CLIENT)
-def test_q4_what_is_about_the_client_stays_behind(shown: dict[str, Any]) -> None:
+def test_what_is_about_the_client_stays_behind(shown: dict[str, Any]) -> None:
     """Whatever the one who finds it stale shows, the app is not asked with it."""
     stage = Stage(Policy(public_releases=True))
     stage.app.plays(page(b"old", f"public, {SWR}"), page(b"new", f"public, {SWR}"))
@@ -465,7 +465,7 @@ def test_q4_what_is_about_the_client_stays_behind(shown: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize(("user", "word"), [("Authorization", "public"), ("Cookie", "public")])
-def test_q4_credentials_come_along_where_vary_names_them(user: str, word: str) -> None:
+def test_credentials_come_along_where_vary_names_them(user: str, word: str) -> None:
     """A variant is validated with the values that selected it."""
     stage = Stage(Policy(public_releases=True))
     stage.app.script = lambda environ, place: Turn(
@@ -484,7 +484,7 @@ def test_q4_credentials_come_along_where_vary_names_them(user: str, word: str) -
     assert stage.get("/").text == "4 for None"
 
 
-def test_q4_forwarded_names_nobody() -> None:
+def test_forwarded_names_nobody() -> None:
     """Forwarded tells of the client, and of the host it asked for: the latter selects."""
     stage = Stage()
     forwarded = "for=10.0.0.1;host=a.example"
@@ -498,7 +498,7 @@ def test_q4_forwarded_names_nobody() -> None:
     assert "10.0.0.1" not in (stage.app.calls[-1].header("Forwarded") or "")
 
 
-def test_r45_a_server_that_clears_the_environ() -> None:
+def test_a_server_that_clears_the_environ() -> None:
     """The job has what it needs of its own."""
     stage = Stage()
     stage.stale(page(b"new"))
@@ -509,7 +509,7 @@ def test_r45_a_server_that_clears_the_environ() -> None:
     assert stage.get().body == b"new"
 
 
-def test_q6_a_context_of_its_own() -> None:
+def test_a_context_of_its_own() -> None:
     """What the request has put into context variables is not there."""
     user: contextvars.ContextVar[str] = contextvars.ContextVar("user", default="nobody")
     stage = Stage(runner=Threads())
@@ -638,10 +638,10 @@ def test_refresh_may_be_the_first_to_ask() -> None:
     assert stage.get("/page?x=1").hit
 
 
-# ── stale where the app fails (D6, RFC 5861 §4) ──────────────────────────────────────────────────
+# ── stale where the app fails (RFC 5861 §4) ──────────────────────────────────────────────────────
 
 
-def test_d6_failures_do_not_renew_the_window() -> None:
+def test_failures_do_not_renew_the_window() -> None:
     """Ten windows of failures: the stale page is served in the first one only."""
     stage = Stage()
     stage.app.plays(page(b"old", "max-age=10, stale-if-error=20"), Reply(503, "busy"))
@@ -695,7 +695,7 @@ def test_debug_shows_errors() -> None:
     assert stage.get().code == 503
 
 
-# ── in whose name (Q4, Q6) ───────────────────────────────────────────────────────────────────────
+# ── in whose name ────────────────────────────────────────────────────────────────────────────────
 
 
 def naming(who: Callable[[Environ], str], said: str = SWR) -> Callable[..., list[bytes]]:
@@ -708,7 +708,7 @@ def naming(who: Callable[[Environ], str], said: str = SWR) -> Callable[..., list
     return site
 
 
-def test_q4_what_an_authenticating_proxy_says_is_not_repeated() -> None:
+def test_what_an_authenticating_proxy_says_is_not_repeated() -> None:
     """The page that alice has validated in the background is not alice's."""
     clock, later = FakeClock(), Later()
     app = naming(lambda environ: environ.get("HTTP_X_FORWARDED_USER", "nobody"), f"public, {SWR}")
@@ -724,7 +724,7 @@ def test_q4_what_an_authenticating_proxy_says_is_not_repeated() -> None:
     assert (got.hit, got.age, got.body) == (True, 0, b"nobody")
 
 
-def test_q4_who_may_be_named_in_the_environ_waits() -> None:
+def test_who_may_be_named_in_the_environ_waits() -> None:
     clock = FakeClock()
     app = naming(lambda environ: environ.get("myauth.user", "nobody"))
     cache = CacheMiddleware(app, clock=clock, runner=lambda job: job())
@@ -736,7 +736,7 @@ def test_q4_who_may_be_named_in_the_environ_waits() -> None:
     assert exchange(cache, environ_for(headers=[("cookie", "sid=2")])).body == b"nobody"
 
 
-def test_q6_a_job_sees_no_contextvar_whoever_calls_it() -> None:
+def test_a_job_sees_no_contextvar_whoever_calls_it() -> None:
     user = contextvars.ContextVar("user", default="nobody")
     clock = FakeClock()
     cache = CacheMiddleware(naming(lambda _: user.get()), clock=clock, runner=lambda job: job())
@@ -751,7 +751,7 @@ def test_q6_a_job_sees_no_contextvar_whoever_calls_it() -> None:
     assert (got.hit, got.age, got.body) == (True, 0, b"nobody")
 
 
-def test_r59_a_job_asks_nothing_while_the_cache_is_off() -> None:
+def test_a_job_asks_nothing_while_the_cache_is_off() -> None:
     stage = Stage()
     stage.stale(page(b"new", SWR))
     stage.get()

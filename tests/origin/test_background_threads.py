@@ -23,11 +23,11 @@ from wsgicache import Policy
 from wsgicache.origin.background import Background, Job, Threads
 from wsgicache.rules.keys import target_key
 
-# ── where there are no threads (R35) ─────────────────────────────────────────────────────────────
+# ── where there are no threads ───────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("change", [{"wsgi.multithread": False}, {"wsgi.run_once": True}], ids=str)
-def test_r35_without_threads_the_client_waits(change: dict[str, Any], scene: Scene) -> None:
+def test_without_threads_the_client_waits(change: dict[str, Any], scene: Scene) -> None:
     before = threading.active_count()
     scene.app(200, "old", cache_control=SWR)
     scene.get()
@@ -38,7 +38,7 @@ def test_r35_without_threads_the_client_waits(change: dict[str, Any], scene: Sce
     assert threading.active_count() == before
 
 
-def test_r35_without_threads_only_if_cached_asks_nobody(scene: Scene) -> None:
+def test_without_threads_only_if_cached_asks_nobody(scene: Scene) -> None:
     """§5.2.1.7: neither in front of the client."""
     scene.app(200, "old", cache_control=SWR)
     scene.get()
@@ -47,7 +47,7 @@ def test_r35_without_threads_only_if_cached_asks_nobody(scene: Scene) -> None:
     assert (got.code, scene.count) == (504, 1)
 
 
-def test_r35_refreshing_ahead_is_left_then(make_scene: Callable[..., Scene]) -> None:
+def test_refreshing_ahead_is_left_then(make_scene: Callable[..., Scene]) -> None:
     """What is fresh is served; nobody is made to wait for a refresh that he has no need of."""
     scene = make_scene(Policy(refresh_ahead=20))
     scene.app(200, "page", cache_control="max-age=60")
@@ -90,7 +90,7 @@ def test_threads_are_few_and_go_again() -> None:
     eventually(lambda: not threads._workers, "threads stay though there is nothing to do")
 
 
-def test_r44_more_than_the_queue_holds_is_done_by_who_asks() -> None:
+def test_more_than_the_queue_holds_is_done_by_who_asks() -> None:
     stage, gate = Stage(runner=Threads(workers=1, waiting=2)), Gate()
     stage.app.plays(page(b"old", SWR))
     for number in range(5):
@@ -141,7 +141,7 @@ def test_no_more_threads_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_r50_a_child_begins_with_threads_of_its_own() -> None:
+def test_a_child_begins_with_threads_of_its_own() -> None:
     """What the parent was at is not waited for in the child."""
     stage, gate = Stage(runner=Threads()), Gate()
     stage.stale(Turn(before=gate, reply=page(b"of the parent")))
@@ -186,7 +186,7 @@ if "wait" in sys.argv:
 
 
 @pytest.mark.parametrize("how", ["end", "wait"])
-def test_r46_a_stuck_refresh_keeps_no_process_alive(how: str) -> None:
+def test_a_stuck_refresh_keeps_no_process_alive(how: str) -> None:
     """Three caches, each with a refresh that hangs for a minute: one second for all of them."""
     process = subprocess.Popen(
         [sys.executable, "-c", STUCK, how],
@@ -208,7 +208,7 @@ def test_r46_a_stuck_refresh_keeps_no_process_alive(how: str) -> None:
         process.stdout.close()
 
 
-# ── sixty threads at once (R52) ──────────────────────────────────────────────────────────────────
+# ── sixty threads at once ────────────────────────────────────────────────────────────────────────
 
 
 def test_start_and_end_in_any_order() -> None:

@@ -18,7 +18,7 @@ from tests.conftest import MakeScene
 from tests.scene import Environ, Scene, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy, Route, cache_for, no_cache
 
-# ── R25: write() ─────────────────────────────────────────────────────────────────────────────────
+# ── write() ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def writing(headers: list[tuple[str, str]], late: bool = False) -> WSGI:
@@ -42,7 +42,9 @@ def writing(headers: list[tuple[str, str]], late: bool = False) -> WSGI:
 @pytest.mark.parametrize("late", [False, True], ids=["before the body", "among the body"])
 @pytest.mark.parametrize("headers", [FRESH, STREAM], ids=["stored", "not stored"])
 @pytest.mark.parametrize("length", [True, False], ids=["length", "no length"])
-def test_r25_write(scene: Scene, headers: list[tuple[str, str]], late: bool, length: bool) -> None:
+def test_what_is_written(
+    scene: Scene, headers: list[tuple[str, str]], late: bool, length: bool
+) -> None:
     size = [("Content-Length", "4")] if length else []
     scene.wsgi(writing([*headers, *size], late))
     assert scene.get("/").text == "abcd"
@@ -52,7 +54,7 @@ def test_r25_write(scene: Scene, headers: list[tuple[str, str]], late: bool, len
         assert not got.hit
 
 
-def test_r25_write_and_an_empty_body(scene: Scene) -> None:
+def test_write_and_an_empty_body(scene: Scene) -> None:
     def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", list(FRESH))(b"all")
         return []
@@ -62,7 +64,7 @@ def test_r25_write_and_an_empty_body(scene: Scene) -> None:
         assert scene.get("/").text == "all"
 
 
-def test_r25_write_on_other_methods(scene: Scene) -> None:
+def test_write_on_other_methods(scene: Scene) -> None:
     scene.wsgi(writing(STREAM))
     assert scene.post("/").text == "abcd"
 
@@ -152,7 +154,7 @@ def test_nor_what_one_writes_whose_head_was_refused(
     assert caplog.records == []
 
 
-def test_r25_write_then_an_exception(bare_scene: Scene) -> None:
+def test_write_then_an_exception(bare_scene: Scene) -> None:
     def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", list(FRESH))(b"a")
         raise RuntimeError("boom")
@@ -164,7 +166,7 @@ def test_r25_write_then_an_exception(bare_scene: Scene) -> None:
     assert bare_scene.count == 2
 
 
-# ── R26 to R28: start_response ───────────────────────────────────────────────────────────────────
+# ── start_response ───────────────────────────────────────────────────────────────────────────────
 
 
 def start_twice(where: str, cause: type[BaseException] = ValueError, headers: Any = FRESH) -> WSGI:
@@ -201,7 +203,7 @@ def eager_start_twice(environ: Environ, start_response: Any) -> Iterable[bytes]:
     [start_twice("before"), start_twice("lazy"), eager_start_twice],
     ids=["generator", "after an empty chunk", "eager"],
 )
-def test_r26_an_error_before_the_first_byte_replaces_the_head(bare_scene: Scene, app: WSGI) -> None:
+def test_an_error_before_the_first_byte_replaces_the_head(bare_scene: Scene, app: WSGI) -> None:
     bare_scene.wsgi(app)
     for _ in range(2):
         got = bare_scene.get("/")
@@ -209,7 +211,7 @@ def test_r26_an_error_before_the_first_byte_replaces_the_head(bare_scene: Scene,
     assert bare_scene.count == 2
 
 
-def test_r26_an_error_after_the_first_byte_is_raised(bare_scene: Scene) -> None:
+def test_an_error_after_the_first_byte_is_raised(bare_scene: Scene) -> None:
     bare_scene.wsgi(start_twice("after"))
     for _ in range(2):
         with pytest.raises(ValueError, match="broken"):
@@ -217,7 +219,7 @@ def test_r26_an_error_after_the_first_byte_is_raised(bare_scene: Scene) -> None:
     assert bare_scene.count == 2
 
 
-def test_r26_an_error_on_a_write_through(bare_scene: Scene) -> None:
+def test_an_error_on_a_write_through(bare_scene: Scene) -> None:
     bare_scene.app(200, "page", cache_control="max-age=60")
     bare_scene.get("/")
     bare_scene.wsgi(start_twice("before"))
@@ -225,7 +227,7 @@ def test_r26_an_error_on_a_write_through(bare_scene: Scene) -> None:
     assert (got.code, got.lines("X-Try")) == (500, ["2"])
 
 
-def test_r26_a_second_start_without_exc_info(bare_scene: Scene) -> None:
+def test_a_second_start_without_exc_info(bare_scene: Scene) -> None:
     def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", list(FRESH))
         start_response("200 OK", list(FRESH))
@@ -239,7 +241,7 @@ def test_r26_a_second_start_without_exc_info(bare_scene: Scene) -> None:
     assert bare_scene.get("/").text == "page"
 
 
-def test_r27_a_lazy_app_starts_with_its_first_chunk(scene: Scene) -> None:
+def test_a_lazy_app_starts_with_its_first_chunk(scene: Scene) -> None:
     def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", list(FRESH))
         yield b"lazy"
@@ -251,7 +253,7 @@ def test_r27_a_lazy_app_starts_with_its_first_chunk(scene: Scene) -> None:
     assert scene.post("/").text == "lazy"
 
 
-def test_r27_started_after_an_empty_chunk(bare_scene: Scene) -> None:
+def test_started_after_an_empty_chunk(bare_scene: Scene) -> None:
     def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
         yield b""
         yield b""
@@ -275,7 +277,7 @@ def test_r27_started_after_an_empty_chunk(bare_scene: Scene) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 @pytest.mark.parametrize("body", [[], [b""]], ids=["empty", "an empty chunk"])
-def test_r27_never_started(bare_scene: Scene, method: str, body: list[bytes]) -> None:
+def test_an_app_that_never_starts(bare_scene: Scene, method: str, body: list[bytes]) -> None:
     """As without a cache: the server finds out."""
     bare_scene.wsgi(lambda environ, start_response: body)
     for _ in range(2):
@@ -307,7 +309,7 @@ ERRORS = [RuntimeError, SystemExit, KeyboardInterrupt, GeneratorExit, MemoryErro
 
 @pytest.mark.parametrize("where", ["before", "after start", "first chunk", "body", "close"])
 @pytest.mark.parametrize("kind", ERRORS)
-def test_r28_an_exception_leaves_as_it_is(
+def test_an_exception_leaves_as_it_is(
     bare_scene: Scene, kind: type[BaseException], where: str
 ) -> None:
     error = kind("boom")
@@ -329,7 +331,7 @@ def test_r28_an_exception_leaves_as_it_is(
 
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
-def test_r28_no_stale_answer_for_what_is_no_exception(
+def test_no_stale_answer_for_what_is_no_exception(
     bare_scene: Scene, kind: type[BaseException]
 ) -> None:
     bare_scene.app(200, "old", cache_control="max-age=60, stale-if-error=600")
@@ -341,7 +343,7 @@ def test_r28_no_stale_answer_for_what_is_no_exception(
 
 
 @pytest.mark.parametrize("where", ["before", "after start", "first chunk"])
-def test_r28_no_byte_was_sent_so_a_stale_answer_may_stand_in(bare_scene: Scene, where: str) -> None:
+def test_no_byte_was_sent_so_a_stale_answer_may_stand_in(bare_scene: Scene, where: str) -> None:
     """A lazy app that dies at its first chunk has said nothing yet; the head waits for it."""
     bare_scene.app(200, "old", cache_control="max-age=60")
     bare_scene.get("/")
@@ -357,7 +359,7 @@ def test_r28_no_byte_was_sent_so_a_stale_answer_may_stand_in(bare_scene: Scene, 
     assert bare_scene.get("/").text == "old"
 
 
-def test_r28_bytes_were_sent_so_nothing_stands_in(bare_scene: Scene) -> None:
+def test_bytes_were_sent_so_nothing_stands_in(bare_scene: Scene) -> None:
     bare_scene.app(200, "old", cache_control="max-age=60")
     bare_scene.get("/")
     bare_scene.after(61)
@@ -366,12 +368,12 @@ def test_r28_bytes_were_sent_so_nothing_stands_in(bare_scene: Scene) -> None:
         bare_scene.get("/")
 
 
-# ── R29, R30: incomplete and odd ─────────────────────────────────────────────────────────────────
+# ── incomplete and odd ───────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("length", [True, False], ids=["length", "no length"])
 @pytest.mark.parametrize("cut", range(12))
-def test_r29_a_client_that_hangs_up_leaves_no_half_page(
+def test_a_client_that_hangs_up_leaves_no_half_page(
     bare_scene: Scene, cut: int, length: bool
 ) -> None:
     scene = bare_scene  # the lint minds the missing bytes
@@ -388,7 +390,7 @@ def test_r29_a_client_that_hangs_up_leaves_no_half_page(
 
 @pytest.mark.parametrize("end", ["short", "long"])
 @pytest.mark.parametrize("shape", ["one", "many", "generator"])
-def test_r30_a_body_that_differs_from_its_length_is_not_stored(
+def test_a_body_that_differs_from_its_length_is_not_stored(
     bare_scene: Scene, end: str, shape: str
 ) -> None:
     size = 5 if end == "short" else 3
@@ -412,7 +414,7 @@ ODD_STATUS = [
 
 @pytest.mark.parametrize("status", ODD_STATUS)
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
-def test_r30_an_odd_status_passes_through(bare_scene: Scene, method: str, status: str) -> None:
+def test_an_odd_status_passes_through(bare_scene: Scene, method: str, status: str) -> None:
     bare_scene.wsgi(giving(lambda: [b"page"], FRESH, status))
     for _ in range(2):
         got = bare_scene.request(method, "/")
@@ -434,7 +436,7 @@ def test_r30_an_odd_status_passes_through(bare_scene: Scene, method: str, status
     ],
     ids=["tuple", "list pair", "tab", "digit", "dash", "underscore", "no name"],
 )
-def test_r30_odd_headers_pass_through(bare_scene: Scene, headers: Any) -> None:
+def test_odd_headers_pass_through(bare_scene: Scene, headers: Any) -> None:
     bare_scene.wsgi(giving(lambda: [b"page"], []))
 
     def app(environ: Environ, start_response: Any) -> Any:
@@ -465,7 +467,7 @@ def test_r30_odd_headers_pass_through(bare_scene: Scene, headers: Any) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
-def test_r30_headers_that_are_none_are_the_servers_to_refuse(method: str, headers: Any) -> None:
+def test_headers_that_are_none_are_the_servers_to_refuse(method: str, headers: Any) -> None:
     """They arrive as the app sent them: the server decides, as it would without a cache."""
     seen: list[Any] = []
 
@@ -486,7 +488,7 @@ def test_r30_headers_that_are_none_are_the_servers_to_refuse(method: str, header
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified", "205 Reset Content"])
-def test_r30_a_body_where_none_belongs_is_not_stored(bare_scene: Scene, status: str) -> None:
+def test_a_body_where_none_belongs_is_not_stored(bare_scene: Scene, status: str) -> None:
     bare_scene.wsgi(giving(lambda: [b"page"], FRESH, status))
     for _ in range(2):
         assert bare_scene.get("/").status == status
@@ -494,7 +496,7 @@ def test_r30_a_body_where_none_belongs_is_not_stored(bare_scene: Scene, status: 
         assert bare_scene.count == 2
 
 
-def test_r30_an_interim_status_is_not_stored(bare_scene: Scene) -> None:
+def test_an_interim_status_is_not_stored(bare_scene: Scene) -> None:
     bare_scene.wsgi(giving(list, FRESH, "103 Early Hints"))
     for _ in range(2):
         got = bare_scene.get("/")
@@ -502,7 +504,7 @@ def test_r30_an_interim_status_is_not_stored(bare_scene: Scene) -> None:
     assert bare_scene.count == 2
 
 
-def test_r30_a_body_of_other_things_passes_through(bare_scene: Scene) -> None:
+def test_a_body_of_other_things_passes_through(bare_scene: Scene) -> None:
     """Strings and bytearrays are the server's to refuse; nothing is stored."""
     for chunks in (["text"], [bytearray(b"x")], [memoryview(b"x")], [b"a", "b"]):
         bare_scene.wsgi(giving(lambda chunks=chunks: iter(chunks), FRESH))
@@ -516,10 +518,10 @@ def test_r30_a_body_of_other_things_passes_through(bare_scene: Scene) -> None:
     assert bare_scene.count == 8
 
 
-# ── R31 to R33: what leaves, what enters ─────────────────────────────────────────────────────────
+# ── what leaves, what enters ─────────────────────────────────────────────────────────────────────
 
 
-def test_r31_a_304_of_ours_describes_no_content(scene: Scene) -> None:
+def test_a_304_of_ours_describes_no_content(scene: Scene) -> None:
     scene.app(
         200,
         "page",
@@ -564,7 +566,7 @@ def test_wsgiref_validate_round_the_whole(make_scene: MakeScene) -> None:
     assert scene.get("/").detail == "freshness"
 
 
-def test_r32_a_pass_hands_on_the_very_same_environ(bare_scene: Scene) -> None:
+def test_a_pass_hands_on_the_very_same_environ(bare_scene: Scene) -> None:
     seen: list[Environ] = []
 
     def app(environ: Environ, start_response: Any) -> Any:
@@ -585,7 +587,7 @@ def test_r32_a_pass_hands_on_the_very_same_environ(bare_scene: Scene) -> None:
         assert environ == before
 
 
-def test_r32_a_fill_gives_a_plain_dict_with_everything_in_it(bare_scene: Scene) -> None:
+def test_a_fill_gives_a_plain_dict_with_everything_in_it(bare_scene: Scene) -> None:
     seen: list[Environ] = []
 
     def app(environ: Environ, start_response: Any) -> Any:
@@ -635,7 +637,7 @@ MINIMAL: Environ = {"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http"}
         "REQUEST_METHOD",
     ],
 )
-def test_r33_what_an_environ_may_lack(bare_scene: Scene, method: str, absent: str) -> None:
+def test_what_an_environ_may_lack(bare_scene: Scene, method: str, absent: str) -> None:
     def app(environ: Environ, start_response: Any) -> Any:
         start_response("200 OK", list(FRESH))
         return [b"page"]
@@ -648,24 +650,24 @@ def test_r33_what_an_environ_may_lack(bare_scene: Scene, method: str, absent: st
             assert got.status == "200 OK"
 
 
-def test_r33_an_environ_of_two_keys() -> None:
+def test_an_environ_of_two_keys() -> None:
     cache = CacheMiddleware(giving(lambda: [b"page"], FRESH))
     for _ in range(3):
         assert exchange(cache, dict(MINIMAL)).text == "page"
 
 
 @pytest.mark.parametrize("protocol", ["HTTP/1.0", "HTTP/0.9", "", "HTTP/2", "SPDY/3", "INCLUDED"])
-def test_r33_any_protocol(scene: Scene, protocol: str) -> None:
+def test_any_protocol_has_hits(scene: Scene, protocol: str) -> None:
     scene.app(200, "page", cache_control="max-age=60")
     for _ in range(2):
         got = scene.get("/", environ={"SERVER_PROTOCOL": protocol, "HTTP_HOST": None})
         assert got.text == "page"
 
 
-# ── R34, R35: re-entrancy and threads ────────────────────────────────────────────────────────────
+# ── re-entrancy and threads ──────────────────────────────────────────────────────────────────────
 
 
-def test_r34_an_app_that_calls_itself_through_the_cache(bare_scene: Scene) -> None:
+def test_an_app_that_calls_itself_through_the_cache(bare_scene: Scene) -> None:
     depth = 0
 
     def app(environ: Environ, start_response: Any) -> Any:
@@ -687,7 +689,7 @@ def test_r34_an_app_that_calls_itself_through_the_cache(bare_scene: Scene) -> No
 
 
 @pytest.mark.parametrize("environ", [{"wsgi.multithread": False}, {"wsgi.run_once": True}], ids=str)
-def test_r35_no_threads_where_the_server_wants_none(scene: Scene, environ: Environ) -> None:
+def test_no_threads_where_the_server_wants_none(scene: Scene, environ: Environ) -> None:
     """stale-while-revalidate then validates before it answers."""
     swr = "max-age=60, stale-while-revalidate=60"
     scene.app(200, "old", cache_control=swr)

@@ -52,7 +52,7 @@ class Stage:
         return self.crowd(*(environ_for("GET", target, fields) for _ in range(count)))
 
     def check_idle(self) -> None:
-        """R43: no flight is left, every body was closed."""
+        """No flight is left, every body was closed."""
         assert len(self.cache._flights) == 0
         assert not self.cache._flights._leading
         self.app.check_closed()
@@ -76,11 +76,11 @@ def told(answers: list[Exchange]) -> dict[str, int]:
     return found
 
 
-# ── one for all (R36) ────────────────────────────────────────────────────────────────────────────
+# ── one for all ──────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("late", ["head", "body"])
-def test_r36_a_hundred_misses_ask_once(late: str) -> None:
+def test_a_hundred_misses_ask_once(late: str) -> None:
     stage, gate = Stage(), Gate()
     turn = Turn(before=gate) if late == "head" else Turn(between=gate)
     stage.app.plays(turn, Reply(500))
@@ -96,7 +96,7 @@ def test_r36_a_hundred_misses_ask_once(late: str) -> None:
     stage.check_idle()
 
 
-def test_r36_a_hundred_validations_ask_once() -> None:
+def test_a_hundred_validations_ask_once() -> None:
     stage, gate = Stage(), Gate()
     stage.app.plays(page(etag='"1"'))
     stage.get()
@@ -113,7 +113,7 @@ def test_r36_a_hundred_validations_ask_once() -> None:
     stage.check_idle()
 
 
-def test_r36_whoever_comes_after_the_answer_hits() -> None:
+def test_whoever_comes_after_the_answer_hits() -> None:
     """The answer is kept before its last byte leaves, so nobody who saw it asks again."""
     stage = Stage()
     stage.app.plays(Turn(reply=Reply(200, [b"a", b"b"], cache_control="max-age=60")), Reply(500))
@@ -127,7 +127,7 @@ def test_r36_whoever_comes_after_the_answer_hits() -> None:
     assert seen == [True]
 
 
-def test_x5_a_flood_of_reloads_asks_once_at_a_time() -> None:
+def test_a_flood_of_reloads_asks_once_at_a_time() -> None:
     """Clients that say no-cache, max-age=0 or Pragma: who comes meanwhile gets its answer."""
     stage, gate = Stage(), Gate()
     stage.app.plays(page(b"old"))
@@ -171,7 +171,7 @@ def test_a_reload_gets_nothing_from_a_validation_that_failed(said: str, failure:
     stage.check_idle()
 
 
-# ── nobody waits for what cannot be shared (R37, Q1) ─────────────────────────────────────────────
+# ── nobody waits for what cannot be shared ───────────────────────────────────────────────────────
 
 UNSHARED: dict[str, dict[str, Any]] = {
     "private": {"cache_control": "private, max-age=60"},
@@ -203,9 +203,7 @@ def check_own(answers: list[Exchange], environs: list[Environ], key: str) -> Non
 
 
 @pytest.mark.parametrize(("profile", "named"), UNSHARED_ROWS)
-def test_q1_r37_fifty_users_get_fifty_pages(
-    profile: Callable[..., Policy], named: dict[str, Any]
-) -> None:
+def test_fifty_users_get_fifty_pages(profile: Callable[..., Policy], named: dict[str, Any]) -> None:
     """The first wave waits for one head and for no body, the second wave for nobody."""
     stage, environs = Stage(profile(**PATIENT)), users(50)
     answer = echo(**named)
@@ -228,7 +226,7 @@ def test_q1_r37_fifty_users_get_fifty_pages(
     stage.check_idle()
 
 
-def test_q1_vary_on_cookie_keeps_each_his_own() -> None:
+def test_vary_on_cookie_keeps_each_his_own() -> None:
     """Fifty users of a page that is stored for each: all but one go on in parallel when the first
     head names Cookie, and find their own the next time."""
     stage, environs = Stage(), users(50)
@@ -257,9 +255,7 @@ AUTHORIZED = {
 
 @pytest.mark.parametrize("profile", [Policy, Policy.rfc], ids=["safe", "rfc"])
 @pytest.mark.parametrize("named", AUTHORIZED.values(), ids=AUTHORIZED)
-def test_q2_credentials_wait_for_nobody(
-    profile: Callable[..., Policy], named: dict[str, Any]
-) -> None:
+def test_credentials_wait_for_nobody(profile: Callable[..., Policy], named: dict[str, Any]) -> None:
     stage, environs = Stage(profile(**PATIENT)), users(50, "Authorization")
     for _ in range(2):
         stage.app.script = gated(echo("HTTP_AUTHORIZATION", **named), Gate(opens_at=50))
@@ -274,7 +270,7 @@ def test_q2_credentials_wait_for_nobody(
     [{"status": 500}, {"status": 503, "cache_control": "private, max-age=9"}],
     ids=["500", "503"],
 )
-def test_q1_an_error_may_be_over_soon(named: dict[str, Any]) -> None:
+def test_an_error_may_be_over_soon(named: dict[str, Any]) -> None:
     """One more is sent to see; when that gets an error, too, everybody goes on alone."""
     stage, environs = Stage(), users(50)
     answer, rest = echo(**named), Gate(opens_at=48)
@@ -298,7 +294,7 @@ STORED_FOR_VALIDATION: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("named", STORED_FOR_VALIDATION.values(), ids=STORED_FOR_VALIDATION)
-def test_r37_what_is_asked_about_every_time_keeps_nobody_waiting(named: dict[str, Any]) -> None:
+def test_what_is_asked_about_every_time_keeps_nobody_waiting(named: dict[str, Any]) -> None:
     """A response that is stored for its validator only answers nobody else (§5.2.2.4): the first
     wave waits for one answer at most, the next for none."""
     stage = Stage()
@@ -318,7 +314,7 @@ def test_r37_what_is_asked_about_every_time_keeps_nobody_waiting(named: dict[str
     stage.check_idle()
 
 
-def test_r37_heads_that_tell_release_at_once() -> None:
+def test_heads_that_tell_release_at_once() -> None:
     """An endless stream: who waits goes on when its head is there, not at the end of its body."""
     stage, head, end = Stage(), Gate(), Gate()
     stream = Reply(200, b"data: 1", content_type="text/event-stream", cache_control="max-age=60")
@@ -333,7 +329,7 @@ def test_r37_heads_that_tell_release_at_once() -> None:
     assert stage.app.count == 5
 
 
-def test_r37_content_that_turns_out_too_large_is_remembered() -> None:
+def test_content_that_turns_out_too_large_is_remembered() -> None:
     stage = Stage(Policy(max_content=10, **PATIENT))
     large = Reply(200, [b"x" * 8, b"y" * 8], cache_control="max-age=60", length=False)
     gate, again = Gate(), Gate(opens_at=4)
@@ -346,7 +342,7 @@ def test_r37_content_that_turns_out_too_large_is_remembered() -> None:
     stage.check_idle()
 
 
-def test_r37_one_piece_that_is_too_large_is_remembered() -> None:
+def test_one_piece_that_is_too_large_is_remembered() -> None:
     """Whatever its head says: nothing of its length."""
     stage = Stage(Policy(max_content=10, **PATIENT))
 
@@ -360,7 +356,7 @@ def test_r37_one_piece_that_is_too_large_is_remembered() -> None:
     stage.check_idle()
 
 
-def test_r37_content_that_was_too_large_once_is_not_for_ever() -> None:
+def test_content_that_was_too_large_once_is_not_for_ever() -> None:
     """While that is known nobody looks, so nothing is learned that could be remembered anew."""
     stage = Stage(Policy(max_content=10, **PATIENT))
     stage.app.plays(Reply(200, [b"x" * 11], cache_control="max-age=60", length=False), page(b"y"))
@@ -418,7 +414,7 @@ def test_a_refusal_is_forgotten_when_something_is_kept() -> None:
     stage.check_idle()
 
 
-def test_x4_what_is_remembered_is_bounded() -> None:
+def test_what_is_remembered_is_bounded() -> None:
     stage = Stage()
     stage.app.plays(page(cache_control="no-store"))
     for number in range(10_050):
@@ -432,7 +428,7 @@ def test_x4_what_is_remembered_is_bounded() -> None:
     assert len(stage.cache._flights) == 0
 
 
-# ── what never waits, nor is waited for (Q2) ─────────────────────────────────────────────────────
+# ── what never waits, nor is waited for ──────────────────────────────────────────────────────────
 
 ALONE: dict[str, dict[str, Any]] = {
     "range": {"headers": [("Range", "bytes=0-1")]},
@@ -451,7 +447,7 @@ ALONE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("given", ALONE.values(), ids=ALONE)
-def test_q2_passes_neither_lead_nor_follow(given: dict[str, Any]) -> None:
+def test_passes_neither_lead_nor_follow(given: dict[str, Any]) -> None:
     stage, leader, gate = Stage(), Gate(), Gate(opens_at=3)
     own = page(b"alone", "no-store")
     stage.app.plays(Turn(before=leader), Turn(before=gate, reply=own))
@@ -479,10 +475,10 @@ def test_the_switch() -> None:
     assert stage.get().hit
 
 
-# ── variants (Q3) ────────────────────────────────────────────────────────────────────────────────
+# ── variants ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_q3_a_vary_that_nobody_knew_of() -> None:
+def test_a_vary_that_nobody_knew_of() -> None:
     """Those whom the leader's answer does not fit go on in parallel, one for each of their values;
     those whom it fits are served."""
     stage = Stage()
@@ -514,7 +510,7 @@ def test_q3_a_vary_that_nobody_knew_of() -> None:
     stage.check_idle()
 
 
-def test_c16_cookies_and_none_do_not_wait_for_each_other() -> None:
+def test_cookies_and_none_do_not_wait_for_each_other() -> None:
     """Whether cookies matter is known when the app has said so: who has none waits for nobody who
     has some."""
     stage, gate = Stage(), Gate(opens_at=2)
@@ -541,7 +537,7 @@ def test_followers_decide_with_their_own_directives() -> None:
     stage.check_idle()
 
 
-# ── leaders that fail (R38, R39) ─────────────────────────────────────────────────────────────────
+# ── leaders that fail ────────────────────────────────────────────────────────────────────────────
 
 FAILING = {
     "raises": Turn(raises=ValueError("on purpose")),
@@ -556,7 +552,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("failure", FAILING.values(), ids=FAILING)
-def test_r38_one_follower_takes_over(failure: Turn) -> None:
+def test_one_follower_takes_over(failure: Turn) -> None:
     """A failure that is over when one more asks costs one more request, and no more."""
     stage, gate, second = Stage(), Gate(), Gate()
     stage.app.plays(replace(failure, before=gate), Turn(before=second), Reply(500))
@@ -573,7 +569,7 @@ def test_r38_one_follower_takes_over(failure: Turn) -> None:
 
 
 @pytest.mark.parametrize("failure", FAILING.values(), ids=FAILING)
-def test_r38_then_everybody_is_free(failure: Turn) -> None:
+def test_then_everybody_is_free(failure: Turn) -> None:
     """A failure that goes on costs nobody more than two of them, one after the other."""
     stage = Stage()
     gates = [Gate(), Gate(), Gate(opens_at=28)]
@@ -597,7 +593,7 @@ def failed_twice(stage: Stage) -> None:
     assert [answer.code for answer in crowd.answers()] == [503, 503]
 
 
-def test_r38_who_comes_while_it_goes_on_waits_for_one() -> None:
+def test_who_comes_while_it_goes_on_waits_for_one() -> None:
     """The app has failed twice: who comes now waits for one more attempt, not for two."""
     stage, probe, rest = Stage(), Gate(), Gate(opens_at=9)
     failed_twice(stage)
@@ -613,7 +609,7 @@ def test_r38_who_comes_while_it_goes_on_waits_for_one() -> None:
 
 
 @pytest.mark.parametrize("over", ["answered", "forgotten"])
-def test_r38_a_failure_that_is_over_is_forgotten(over: str) -> None:
+def test_a_failure_that_is_over_is_forgotten(over: str) -> None:
     """By the next answer, or when nobody would wait so long: then one more is sent to see again."""
     stage, gate, second = Stage(), Gate(), Gate()
     failed_twice(stage)
@@ -643,7 +639,7 @@ STALE = "max-age=10, stale-if-error=60"
     [(STALE, Turn(reply=Reply(503))), ("max-age=10", Turn(raises=RAISED))],
     ids=["503", "raised"],
 )
-def test_r38_where_a_stale_response_stands_in_it_does_for_all(said: str, failure: Turn) -> None:
+def test_where_a_stale_response_stands_in_it_does_for_all(said: str, failure: Turn) -> None:
     """RFC 5861 §4: an error was met; those who have waited for it need not meet it again."""
     stage, gate = Stage(Policy(stale_if_raised=60, **PATIENT)), Gate()
     stage.app.plays(page(b"old", said), replace(failure, before=gate))
@@ -664,9 +660,7 @@ def test_r38_where_a_stale_response_stands_in_it_does_for_all(said: str, failure
     [("max-age=10", Turn(reply=Reply(503))), ("max-age=10", Turn(raises=RAISED))],
     ids=["503", "raised"],
 )
-def test_r38_a_stale_response_stands_in_for_those_only_whom_it_may(
-    said: str, failure: Turn
-) -> None:
+def test_a_stale_response_stands_in_for_those_only_whom_it_may(said: str, failure: Turn) -> None:
     """The one in front allows it by a directive of its own (RFC 5861 §4); the others do not."""
     policy = Policy(stale_if_raised=0, **PATIENT)
     stage, gate, second = Stage(policy), Gate(), Gate()
@@ -686,7 +680,7 @@ def test_r38_a_stale_response_stands_in_for_those_only_whom_it_may(
     stage.check_idle()
 
 
-def test_x4_failures_are_bounded() -> None:
+def test_failures_are_bounded() -> None:
     stage = Stage()
     for number in range(1_050):
         flight, _ = stage.cache._flights.board(number, stage.clock.now())
@@ -695,7 +689,7 @@ def test_x4_failures_are_bounded() -> None:
     assert 900 < len(stage.cache._flights._failed) <= 1_000
 
 
-def test_r37_nobody_waits_while_the_store_goes_on_failing() -> None:
+def test_nobody_waits_while_the_store_goes_on_failing() -> None:
     """What one gets, no other would find."""
     store, gate = Faulty(), Gate(opens_at=10)
     store.failing = frozenset({"get", "update"})
@@ -707,7 +701,7 @@ def test_r37_nobody_waits_while_the_store_goes_on_failing() -> None:
     stage.check_idle()
 
 
-def test_r41_a_look_up_that_fails_once_is_no_reason_to_ask_alone() -> None:
+def test_a_look_up_that_fails_once_is_no_reason_to_ask_alone() -> None:
     """A slow store in front of a crowd on a cold key: one asks for all."""
     store, gate = Faulty(), Gate()
     store.failing = frozenset({"get"})
@@ -723,8 +717,8 @@ def test_r41_a_look_up_that_fails_once_is_no_reason_to_ask_alone() -> None:
 
 
 @pytest.mark.parametrize("take", [0, 1])
-def test_r38_a_leader_that_hangs_up(take: int) -> None:
-    """R29: what its client did not read to the end is not stored; somebody else asks."""
+def test_a_leader_that_hangs_up(take: int) -> None:
+    """What its client did not read to the end is not stored; somebody else asks."""
     stage, gate, second = Stage(), Gate(), Gate()
     two = page([b"pa", b"ge"])
     stage.app.plays(Turn(before=gate, reply=two), Turn(before=second, reply=two), Reply(500))
@@ -741,7 +735,7 @@ def test_r38_a_leader_that_hangs_up(take: int) -> None:
     stage.check_idle()
 
 
-def test_r39_a_leader_that_is_slow_keeps_nobody_longer_than_the_timeout() -> None:
+def test_a_leader_that_is_slow_keeps_nobody_longer_than_the_timeout() -> None:
     stage, slow = Stage(Policy(collapse_timeout=0.05)), Gate()
     stage.app.plays(Turn(before=slow, reply=page(b"old")), page(b"new"))
     leader = stage.many(1)
@@ -754,7 +748,7 @@ def test_r39_a_leader_that_is_slow_keeps_nobody_longer_than_the_timeout() -> Non
     stage.check_idle()
 
 
-def test_r39_waiting_makes_no_answer_older() -> None:
+def test_waiting_makes_no_answer_older() -> None:
     """§4.2.3: its age begins when the app is asked, not when somebody came."""
     stage, gate = Stage(), Gate()
     stage.app.plays(
@@ -770,7 +764,7 @@ def test_r39_waiting_makes_no_answer_older() -> None:
     assert stage.get().header("Age") == "0"
 
 
-def test_r39_an_answer_that_took_long_replaces_none_that_was_asked_for_later() -> None:
+def test_an_answer_that_took_long_replaces_none_that_was_asked_for_later() -> None:
     stage, slow = Stage(Policy(collapse_timeout=0.05)), Gate()
     stage.app.plays(Turn(before=slow, reply=page(b"old")), page(b"new"))
     leader = stage.many(1)
@@ -783,7 +777,7 @@ def test_r39_an_answer_that_took_long_replaces_none_that_was_asked_for_later() -
     assert stage.get().body == b"new"
 
 
-def test_r39_a_flight_that_is_overdue_is_joined_by_nobody() -> None:
+def test_a_flight_that_is_overdue_is_joined_by_nobody() -> None:
     stage, stuck = Stage(), Gate()
     stage.app.plays(Turn(before=stuck, reply=page(b"old")), page(b"new"))
     leader = stage.many(1)
@@ -796,7 +790,7 @@ def test_r39_a_flight_that_is_overdue_is_joined_by_nobody() -> None:
     stage.check_idle()
 
 
-def test_r38_a_body_that_is_neither_read_nor_closed() -> None:
+def test_a_body_that_is_neither_read_nor_closed() -> None:
     """A server that breaks PEP 3333: nobody waits longer than for any other."""
     stage = Stage()
     stage.app.plays(page([b"pa", b"ge"]))
@@ -808,7 +802,7 @@ def test_r38_a_body_that_is_neither_read_nor_closed() -> None:
     del body
 
 
-def test_r38_an_exit_while_waiting_for_another_process() -> None:
+def test_an_exit_while_waiting_for_another_process() -> None:
     """What interrupts the one that leads here lands his flight, wherever he was."""
     clock = FakeClock()
     stage = Stage(store=Leasing(clock))
@@ -822,10 +816,10 @@ def test_r38_an_exit_while_waiting_for_another_process() -> None:
     stage.check_idle()
 
 
-# ── apps that call themselves (R34) ──────────────────────────────────────────────────────────────
+# ── apps that call themselves ────────────────────────────────────────────────────────────────────
 
 
-def test_r34_an_app_that_includes_itself() -> None:
+def test_an_app_that_includes_itself() -> None:
     """The same key, in the same thread: the inner request goes on alone."""
     stage = Stage()
     depth = 0
@@ -843,7 +837,7 @@ def test_r34_an_app_that_includes_itself() -> None:
     stage.check_idle()
 
 
-def test_r34_two_pages_that_include_each_other() -> None:
+def test_two_pages_that_include_each_other() -> None:
     """Each leads its own and asks for the other: none waits for what waits for it."""
     stage, both = Stage(), Gate(opens_at=2)
 
@@ -863,10 +857,10 @@ def test_r34_two_pages_that_include_each_other() -> None:
     stage.check_idle()
 
 
-# ── unsafe requests, and what is on its way (A10, §4.4) ──────────────────────────────────────────
+# ── unsafe requests, and what is on its way (§4.4) ───────────────────────────────────────────────
 
 
-def test_a10_an_unsafe_request_dooms_the_fill_under_way() -> None:
+def test_an_unsafe_request_dooms_the_fill_under_way() -> None:
     stage, gate = Stage(), Gate()
     stage.app.plays(Turn(between=gate, reply=page(b"old")), Reply(204), page(b"new"))
     leader = stage.many(1)
@@ -885,7 +879,7 @@ def test_a10_an_unsafe_request_dooms_the_fill_under_way() -> None:
     stage.check_idle()
 
 
-def test_a10_an_unsafe_request_dooms_the_validation_under_way() -> None:
+def test_an_unsafe_request_dooms_the_validation_under_way() -> None:
     stage, gate = Stage(), Gate()
     stage.app.plays(page(b"old", etag='"1"'))
     stage.get()
@@ -901,7 +895,7 @@ def test_a10_an_unsafe_request_dooms_the_validation_under_way() -> None:
     stage.check_idle()
 
 
-def test_a10_a_failed_unsafe_request_dooms_nothing() -> None:
+def test_a_failed_unsafe_request_dooms_nothing() -> None:
     stage, gate = Stage(), Gate()
     stage.app.plays(Turn(between=gate), Reply(403))
     leader = stage.many(1)
@@ -912,7 +906,7 @@ def test_a10_a_failed_unsafe_request_dooms_nothing() -> None:
     assert stage.get().hit
 
 
-def test_a18_unsafe_requests_keep_no_hit_waiting() -> None:
+def test_unsafe_requests_keep_no_hit_waiting() -> None:
     """A thousand of them at once, each with its answer still on the way: hits pass by."""
     stage, gate = Stage(), Gate()
     stage.app.plays(page())
@@ -926,7 +920,7 @@ def test_a18_unsafe_requests_keep_no_hit_waiting() -> None:
     assert stage.get("/hot").hit
 
 
-def test_a14_after_a_purge_of_everything_one_asks() -> None:
+def test_after_a_purge_of_everything_one_asks() -> None:
     stage, gate = Stage(), Gate()
     stage.app.plays(page(b"old"))
     stage.get()
@@ -940,7 +934,7 @@ def test_a14_after_a_purge_of_everything_one_asks() -> None:
     stage.check_idle()
 
 
-# ── leases: one process of several (R41) ─────────────────────────────────────────────────────────
+# ── leases: one process of several ───────────────────────────────────────────────────────────────
 
 
 def processes(store: Leasing, clock: FakeClock, count: int, **options: Any) -> list[Stage]:
@@ -952,7 +946,7 @@ def processes(store: Leasing, clock: FakeClock, count: int, **options: Any) -> l
     return stages
 
 
-def test_r41_one_process_fills_for_the_others() -> None:
+def test_one_process_fills_for_the_others() -> None:
     clock = FakeClock()
     store, gate = Leasing(clock), Gate()
     here, there = processes(store, clock, 2)
@@ -971,7 +965,7 @@ def test_r41_one_process_fills_for_the_others() -> None:
     there.check_idle()
 
 
-def test_r41_a_reload_gets_nothing_that_was_there_before() -> None:
+def test_a_reload_gets_nothing_that_was_there_before() -> None:
     """Whoever waits for another process with no-cache gets what that one learns, nothing older."""
     clock = FakeClock()
     store, gate = Leasing(clock), Gate()
@@ -991,7 +985,7 @@ def test_r41_a_reload_gets_nothing_that_was_there_before() -> None:
     assert second.answers()[0].body in (b"new", b"newer")
 
 
-def test_r41_a_holder_that_died_costs_the_lifetime_of_its_lease() -> None:
+def test_a_holder_that_died_costs_the_lifetime_of_its_lease() -> None:
     clock = FakeClock()
     store = Leasing(clock)
     (here,) = processes(store, clock, 1)
@@ -1005,7 +999,7 @@ def test_r41_a_holder_that_died_costs_the_lifetime_of_its_lease() -> None:
     here.check_idle()
 
 
-def test_r41_nobody_gives_back_what_is_anothers() -> None:
+def test_nobody_gives_back_what_is_anothers() -> None:
     """A lease that ran out and was taken over stays with its new holder."""
     clock = FakeClock()
     store, gate = Leasing(clock), Gate()
@@ -1021,7 +1015,7 @@ def test_r41_nobody_gives_back_what_is_anothers() -> None:
     assert store.leases[key][0] == "another"
 
 
-def test_r37_processes_that_waited_for_nothing_go_on_together(
+def test_processes_that_waited_for_nothing_go_on_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The others wait for one that holds the lease; when it has nothing for them, for no other."""
@@ -1044,7 +1038,7 @@ def test_r37_processes_that_waited_for_nothing_go_on_together(
         stage.check_idle()
 
 
-def test_r41_whoever_gets_the_lease_late_looks_again() -> None:
+def test_whoever_gets_the_lease_late_looks_again() -> None:
     """The holder may have stored its answer and gone just after the last look."""
     clock = FakeClock()
     store = Leasing(clock)
@@ -1068,7 +1062,7 @@ def test_r41_whoever_gets_the_lease_late_looks_again() -> None:
     there.check_idle()
 
 
-def test_r38_all_waiting_together_is_no_longer_than_the_timeout(
+def test_all_waiting_together_is_no_longer_than_the_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """First for a flight in this process, then for another process."""
@@ -1100,7 +1094,7 @@ def test_r38_all_waiting_together_is_no_longer_than_the_timeout(
     assert 1005 <= seconds <= 1005.2
 
 
-def test_r41_no_lease_to_be_had_keeps_nobody_waiting() -> None:
+def test_no_lease_to_be_had_keeps_nobody_waiting() -> None:
     clock = FakeClock()
     store = Leasing(clock)
     store.failing = True
@@ -1110,7 +1104,7 @@ def test_r41_no_lease_to_be_had_keeps_nobody_waiting() -> None:
 
 
 @pytest.mark.parametrize("failure", FAILING.values(), ids=FAILING)
-def test_r41_a_lease_is_given_back_on_every_way_out(failure: Turn) -> None:
+def test_a_lease_is_given_back_on_every_way_out(failure: Turn) -> None:
     clock = FakeClock()
     store = Leasing(clock)
     (here,) = processes(store, clock, 1)
@@ -1121,7 +1115,7 @@ def test_r41_a_lease_is_given_back_on_every_way_out(failure: Turn) -> None:
     here.check_idle()
 
 
-# ── many rounds (F1, R43) ────────────────────────────────────────────────────────────────────────
+# ── many rounds ──────────────────────────────────────────────────────────────────────────────────
 
 
 def late(answer: Script, naps: list[float]) -> Script:
@@ -1164,7 +1158,7 @@ def jitter(rounds: int, clients: int = 50, seed: int = 7) -> tuple[int, int]:
     return seen, rounds
 
 
-def test_f1_q1_nobody_ever_sees_anothers_page() -> None:
+def test_nobody_ever_sees_anothers_page() -> None:
     assert jitter(40) == (2000, 40)
 
 
@@ -1198,7 +1192,7 @@ def test_board_and_land_in_any_order() -> None:
     assert not flights._refused
 
 
-def test_r43_a_thread_that_left_a_body_waits_for_others_again() -> None:
+def test_a_thread_that_left_a_body_waits_for_others_again() -> None:
     """Neither read nor closed, as by a layer outside that raised; nobody waits for it for ever."""
     clock = FakeClock()
     flights = Flights(5.0, clock)

@@ -1,4 +1,4 @@
-"""Every order of two requests with one interruption, and some of more (security 3.3, A10, Q1)."""
+"""Every order of two requests with one interruption, and some of more."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TWO = {
 
 @pytest.mark.parametrize("page", PAGES)
 @STORES
-def test_a10_q1_two_at_once_in_every_order(page: str, shared: bool) -> None:
+def test_two_at_once_in_every_order(page: str, shared: bool) -> None:
     tried = 0
     for two, begin in product(TWO[page], begins(page)):
         tried += orders(Case(page, begin, tuple(two.split()), shared).run, 1, 200)
@@ -34,7 +34,7 @@ def test_a10_q1_two_at_once_in_every_order(page: str, shared: bool) -> None:
 
 
 @STORES
-def test_a10_q1_more_at_once_in_some_order(shared: bool) -> None:
+def test_more_at_once_in_some_order(shared: bool) -> None:
     told = at_random(150 if shared else 400, shared)
     for word in ("hit", "collapsed", "fwd-status=304", "stored", "detail=private"):
         assert any(word in one for one in told), word

@@ -1,5 +1,5 @@
 """``python -m tests.processes.forking ROUNDS``: forks eight children each time while threads ask a
-cache for pages that are hits, misses, waited for, and validated in the background (R50)."""
+cache for pages that are hits, misses, waited for, and validated in the background."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tests.stores.servers import Server
 
 
 def forks(memcached: bool) -> Callable[[int], str]:
-    """R50: so often eight children are forked under load, over a memory alone or with memcached."""
+    """So often eight children are forked under load, over a memory alone or with memcached."""
 
     def row(count: int) -> str:
         line = [sys.executable, "-m", "tests.processes.forking", str(count)]
@@ -37,7 +37,7 @@ def forks(memcached: bool) -> Callable[[int], str]:
 
 
 def terminated(count: int) -> str:
-    """R46: so often a server whose background validation hangs is told to end."""
+    """So often a server whose background validation hangs is told to end."""
     patience, took = 1, []
     for number in range(count):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,5 +1,5 @@
 """``python -m tests.processes.patched``: wsgicache first, then gevent's patches, then 200 greenlets
-for one page, while another goes on with its own work (R51)."""
+for one page, while another goes on with its own work."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""R56, F20: a threaded server under load for a while, with faults of its store every ten seconds.
+"""A threaded server under load for a while, with faults of its store every ten seconds.
 
-``python -m tests.long soak-memory soak-memcached`` takes ten minutes for each; the catalogue's soak
-of a day is the same with a larger number.
+``python -m tests.long soak-memory soak-memcached`` takes ten minutes for each; a day of it is
+the same with a larger number.
 """
 
 from __future__ import annotations

@@ -34,11 +34,11 @@ def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-# ── before the fork (R50) ────────────────────────────────────────────────────────────────────────
+# ── before the fork ──────────────────────────────────────────────────────────────────────────────
 
 
 @ALONE_AND_SHARED
-def test_r50_a_warmed_cache_is_forked(shared: str, tmp_path: Path) -> None:
+def test_a_warmed_cache_is_forked(shared: str, tmp_path: Path) -> None:
     """``gunicorn --preload``: what was stored before the fork every worker has, connections and
     threads each has its own, and what was under way in the parent stops nobody."""
     with serving(
@@ -70,17 +70,17 @@ def all_workers_ask(site: Site, target: str) -> bool:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_r50_children_forked_under_load() -> None:
+def test_children_forked_under_load() -> None:
     """Eight at a time, each asking what its parent's threads are at; 100 rounds in `tests.long`."""
     done = script("forking", "2")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "16 children, none hung, none failed\n"
 
 
-# ── greenlets (R51) ──────────────────────────────────────────────────────────────────────────────
+# ── greenlets ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_r51_two_hundred_greenlets_on_a_cold_key(tmp_path: Path) -> None:
+def test_two_hundred_greenlets_on_a_cold_key(tmp_path: Path) -> None:
     module("gevent")
     with serving(tmp_path, "--worker-class", "gevent", "--workers", "1") as site:
         clients = [site.send("/cold?until=answer") for _ in range(200)]
@@ -92,7 +92,7 @@ def test_r51_two_hundred_greenlets_on_a_cold_key(tmp_path: Path) -> None:
         assert site.asked("GET /cold").total() == 1
 
 
-def test_r51_imported_before_it_is_patched() -> None:
+def test_imported_before_it_is_patched() -> None:
     """Nothing that is made at import keeps greenlets from waiting for each other."""
     module("gevent")
     done = script("patched")
@@ -100,11 +100,11 @@ def test_r51_imported_before_it_is_patched() -> None:
     assert done.stdout == "200 answers, the app was asked 1 time, others went on meanwhile\n"
 
 
-# ── worker after worker (R54) ────────────────────────────────────────────────────────────────────
+# ── worker after worker ──────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("shared", ["memcached"], indirect=True)
-def test_r54_workers_come_and_go_under_load(shared: str, tmp_path: Path) -> None:
+def test_workers_come_and_go_under_load(shared: str, tmp_path: Path) -> None:
     """Recycled after 60 requests or so, and all of them reloaded meanwhile: no request fails, and
     no lease is left that anybody has to wait for."""
     options = [*threads(2, 4), "--max-requests", "60", "--max-requests-jitter", "20"]
@@ -118,7 +118,7 @@ def test_r54_workers_come_and_go_under_load(shared: str, tmp_path: Path) -> None
         assert site.ask("/page/0").status == 200
 
 
-def test_r54_another_server_takes_over_under_load(tmp_path: Path) -> None:
+def test_another_server_takes_over_under_load(tmp_path: Path) -> None:
     """SIGUSR2 starts a new gunicorn beside the old one, which then ends: no request fails."""
     pid = tmp_path / "pid"
     with serving(tmp_path, *threads(2, 4), "--pid", str(pid)) as site:
@@ -163,11 +163,11 @@ def until(outcomes: list[tuple[int, int]], count: int) -> None:
     eventually(lambda: len(outcomes) >= count, f"{len(outcomes)} of {count} answers")
 
 
-# ── the end (R46) ────────────────────────────────────────────────────────────────────────────────
+# ── the end ──────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("kind", ["gthread", "gevent"])
-def test_r46_a_refresh_that_hangs_keeps_no_server_alive(kind: str, tmp_path: Path) -> None:
+def test_a_refresh_that_hangs_keeps_no_server_alive(kind: str, tmp_path: Path) -> None:
     """SIGTERM ends the server within its own patience and a second; the app hangs for minutes."""
     if kind == "gevent":
         module("gevent")
@@ -189,7 +189,7 @@ def ends_after(kind: str, folder: Path, patience: int = 1) -> float:
         return time.monotonic() - began
 
 
-def test_r47_a_server_that_runs_no_threads(tmp_path: Path) -> None:
+def test_a_server_that_runs_no_threads(tmp_path: Path) -> None:
     """uWSGI without enable-threads: the client waits instead, and gets what is new."""
     uwsgi = program("uwsgi")
     if uwsgi is None:
@@ -210,10 +210,10 @@ def test_r47_a_server_that_runs_no_threads(tmp_path: Path) -> None:
         assert site.asked_for(STALE).total() == 3
 
 
-# ── twice in one process (R55) ───────────────────────────────────────────────────────────────────
+# ── twice in one process ─────────────────────────────────────────────────────────────────────────
 
 
-def test_r55_imported_twice() -> None:
+def test_a_cache_imported_twice() -> None:
     """Two copies of the package in one process, as mod_wsgi may have them, know nothing of each
     other; a fork resets both."""
     done = script("twice", "copies")
@@ -221,7 +221,7 @@ def test_r55_imported_twice() -> None:
     assert done.stdout == "first: miss, hit; second: miss, hit; in a child: miss, hit\n"
 
 
-def test_r55_subinterpreters() -> None:
+def test_a_cache_for_each_subinterpreter() -> None:
     """Each has a cache of its own, and its background validation ends with it."""
     module(twice.MODULE)
     done = script("twice", "interpreters")
@@ -229,10 +229,10 @@ def test_r55_subinterpreters() -> None:
     assert done.stdout == "miss, hit, refreshed\n" * 3, done.stderr
 
 
-# ── the switch on a live server (R59) ────────────────────────────────────────────────────────────
+# ── the switch on a live server ──────────────────────────────────────────────────────────────────
 
 
-def test_r59_off_at_start(tmp_path: Path) -> None:
+def test_off_at_start(tmp_path: Path) -> None:
     with serving(tmp_path, *threads(2, 2), environment={"WSGICACHE": "off"}) as site:
         said = {site.ask("/page").fields["cache-status"] for _ in range(6)}
         assert said == {"wsgicache; fwd=bypass; detail=off"}
@@ -240,7 +240,7 @@ def test_r59_off_at_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shared", ["memcached"], indirect=True)
-def test_r59_off_by_a_file_and_for_one_request(shared: str, tmp_path: Path) -> None:
+def test_off_by_a_file_and_for_one_request(shared: str, tmp_path: Path) -> None:
     """A file switches all workers off within a second or so, and on again; what was stored is still
     there; and what one of them changed meanwhile is not."""
     with serving(tmp_path, *threads(2, 2), store=shared) as site:

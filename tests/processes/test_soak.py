@@ -1,11 +1,11 @@
-"""R56 in a few seconds: the soak of the long run, with a fault of memcached every half second."""
+"""A few seconds of the soak of the long run, with a fault of memcached every half second."""
 
 from __future__ import annotations
 
 from tests.processes.soak import FAULTS, soaked
 
 
-def test_r56_faults_of_the_store_reach_no_client() -> None:
+def test_faults_of_the_store_reach_no_client() -> None:
     with soaked(memcached=True) as (soak, proxy):
         soak.run(0.5 * len(FAULTS), proxy, every=0.5, lasts=0.25)
     assert soak.failed == []

@@ -20,9 +20,9 @@ PAGE = "/page?once=never"
 
 
 @pytest.mark.parametrize("shared", ["", "memcached", "redis"], indirect=True)
-def test_r41_a_hundred_clients_on_a_cold_key(shared: str, tmp_path: Path) -> None:
+def test_a_hundred_clients_on_a_cold_key(shared: str, tmp_path: Path) -> None:
     """Once per process, and with a shared store twice in all. No lease ends before the app
-    answers: who has waited for all of one asks, as it must (R41's killed holder, below)."""
+    answers: who has waited for all of one asks, as it must (below, where a holder is killed)."""
     longer = {"WSGICACHE_TEST_LEASE": str(2 * DEADLINE)}
     target = "/cold?until=answer"
     with serving(tmp_path, *threads(4, 8), store=shared, environment=longer) as site:
@@ -54,7 +54,7 @@ def until_all_have_come(
 
 
 @BOTH
-def test_r41_a_killed_holder_costs_its_lease_and_no_503(shared: str, tmp_path: Path) -> None:
+def test_a_killed_holder_costs_its_lease_and_no_503(shared: str, tmp_path: Path) -> None:
     """Who fills the key is killed: the others wait for his lease to end, and ask for themselves."""
     with serving(tmp_path, *threads(3, 4), store=shared) as site:
         site.meets(3)
@@ -80,7 +80,7 @@ def test_r41_a_killed_holder_costs_its_lease_and_no_503(shared: str, tmp_path: P
     [("/page?until=answer", "/page?until=answer"), ("/news?group=news&until=answer", "/other")],
     ids=["its URI", "its group"],
 )
-def test_a10_an_unsafe_request_dooms_what_another_process_fills(
+def test_an_unsafe_request_dooms_what_another_process_fills(
     shared: str, target: str, unsafe: str, tmp_path: Path
 ) -> None:
     """What was asked for before a POST that another worker answers is not stored after it."""

@@ -1,5 +1,5 @@
 """``python -m tests.processes.twice copies|interpreters``: the package more than once in a process,
-as mod_wsgi runs several applications (R55)."""
+as mod_wsgi runs several applications."""
 
 from __future__ import annotations
 

@@ -257,7 +257,7 @@ TABLE_TEXT = """
     MUST NOT store no-store
         storing::no_store_leaves_nothing
     MUST NOT use it for another request
-        /origin/flights::q1_r37_fifty_users_get_fifty_pages
+        /origin/flights::fifty_users_get_fifty_pages
     MUST NOT let it come into a store on purpose
         rules/storing::refusal
     MUST let go of it after forwarding
@@ -306,7 +306,7 @@ TABLE_TEXT = """
         requests::no_warning_is_made
 §7.1
     MAY let no request poison another's answer
-        /attacks/keys::k1_a_poisoned_404_does_not_hide_the_page
+        /attacks/keys::a_poisoned_404_does_not_hide_the_page
 §7.3
     MAY store Set-Cookie, or refuse to
         storing::cookies_are_fields_like_any

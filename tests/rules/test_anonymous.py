@@ -43,7 +43,7 @@ def test_a_background_request_has_the_cookie_that_chose_the_language_and_no_othe
     assert again.forwarded == request.forwarded
 
 
-def test_q4_a_background_request_is_nobodys() -> None:
+def test_a_background_request_is_nobodys() -> None:
     changes = {
         "wsgi.input": BytesIO(b"x"),
         "app.connection": object(),
@@ -67,7 +67,7 @@ def test_q4_a_background_request_is_nobodys() -> None:
     "name",
     ["x_forwarded_user", "x_forwarded_email", "x_api_key", "x_csrftoken", "referer"],
 )
-def test_q4_no_field_says_who_asks_unless_vary_nominates_it(name: str) -> None:
+def test_no_field_says_who_asks_unless_vary_nominates_it(name: str) -> None:
     key = "HTTP_" + name.upper()
     fields: dict[str, Any] = {name: "alice"}
     request = asked(**fields)
@@ -84,7 +84,7 @@ def test_q4_no_field_says_who_asks_unless_vary_nominates_it(name: str) -> None:
         ("credentials", {"authorization": "x"}, (), False),
     ),
 )
-def test_q4_what_a_layer_outside_says_of_a_known_client_is_not_told_apart(
+def test_what_a_layer_outside_says_of_a_known_client_is_not_told_apart(
     fields: dict[str, Any], nominated: tuple[str, ...], can: bool
 ) -> None:
     """It may be his name, which must go, or the tenant, without which the app answers another."""

@@ -117,9 +117,7 @@ def test_each_emptying_has_a_moment_of_its_own() -> None:
         ("§4.4 a later one, lost since", 12.0, False),
     ),
 )
-def test_a10_in_a_shared_store_the_order_counts_and_not_the_clock(
-    seen: float, filled: bool
-) -> None:
+def test_in_a_shared_store_the_order_counts_and_not_the_clock(seen: float, filled: bool) -> None:
     for began in (9.0, 11.0):
         shared = CacheEntry(IMPLIED, {}, 10.0, b"salt")
         entry, _ = added(shared, asked(), fill=Fill(began, seen))

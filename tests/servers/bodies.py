@@ -138,7 +138,7 @@ def endless(site: Site) -> None:
 
 
 def closing(site: Site) -> None:
-    """Every body that the app opened is closed, once (R19)."""
+    """Every body that the app opened is closed, once."""
     before = 0 if site.server.closes else unclosed(site)
     site.cached("/stream?close")
     site.cached("/stream?close", method="HEAD")
@@ -160,7 +160,7 @@ def unclosed(site: Site) -> int:
 
 
 def written(site: Site) -> None:
-    """write() and the returned iterable, in their order, and the same from the cache (R25)."""
+    """write() and the returned iterable, in their order, and the same from the cache."""
     for expected in (False, True):
         reply = site.cached("/write")
         assert reply.body == b"written, written again, returned"
@@ -168,7 +168,7 @@ def written(site: Site) -> None:
 
 
 def lazily_started(site: Site) -> None:
-    """start_response is called at the first chunk (R27), which some servers cannot themselves."""
+    """start_response is called at the first chunk, which some servers cannot themselves."""
     for expected in (False, True):
         reply = site.cached("/lazy")
         assert reply.status == 200
@@ -178,7 +178,7 @@ def lazily_started(site: Site) -> None:
 
 
 def replaced_head(site: Site) -> None:
-    """A second start_response, with exc_info, counts and is the only one (R26)."""
+    """A second start_response, with exc_info, counts and is the only one."""
     reply = site.cached("/replaced")
     assert reply.status == 404
     assert reply.body == b"replaced"

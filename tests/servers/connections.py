@@ -67,7 +67,7 @@ def kept_alive(site: Site, asked: str) -> list[bytes]:
 
 
 def pipelining(site: Site) -> None:
-    """Requests sent together are answered in order, each with its own body (K8)."""
+    """Requests sent together are answered in order, each with its own body."""
     for _ in range(2):
         cached, cut = pipelined(site, "cached")
         bare, bare_cut = pipelined(site, "bare")
@@ -100,7 +100,7 @@ def pipelined(site: Site, asked: str) -> tuple[list[bytes], bool]:
 
 
 def body_of_a_get(site: Site) -> None:
-    """A GET for a stored page with a body: the body is never read as a request (K8)."""
+    """A GET for a stored page with a body: the body is never read as a request."""
     site.miss_and_hit("/page?fat")
     inner = b"GET /smuggled HTTP/1.1\r\nHost: site.test\r\n\r\n"
     for framing, body in (
@@ -152,7 +152,7 @@ def one_of_http_1_0(site: Site, target: str, asked: str) -> Reply:
 
 
 def no_host(site: Site) -> None:
-    """HTTP/1.0 needs no Host; what is answered then is not for those who name one (K9)."""
+    """HTTP/1.0 needs no Host; what is answered then is not for those who name one."""
     replies = []
     for lines in (["X-Bare: yes"], []):
         with site.wire() as wire:

@@ -54,7 +54,7 @@ def not_modified(site: Site) -> None:
         assert reply.served in (None, hit.served)
         assert reply.field("ETag") == '"page"'
         assert reply.field("Cache-Control") == "max-age=60"
-        assert not reply.all("Content-Type")  # R31
+        assert not reply.all("Content-Type")
         assert not reply.all("Content-Encoding")
     assert site.cached("/page?304", ("If-None-Match", '"other"')).body == views.PAGE
     with site.wire() as wire:
@@ -163,7 +163,7 @@ def two_users(site: Site) -> None:
 
 
 def together(site: Site) -> None:
-    """Who asks for the same while it is made waits for it, and the app is asked once (Q1)."""
+    """Who asks for the same while it is made waits for it, and the app is asked once."""
     with ThreadPoolExecutor(6) as threads:
         replies = list(threads.map(lambda _: site.cached("/slow"), range(6)))
     assert {reply.body for reply in replies} == {b"slow"}

@@ -186,7 +186,7 @@ class StoreContract:
         "lifetime",
         [1, 2_592_000, 2_592_001, 31_536_000, 2**31 - 1, 2**31, 2**32, 10**12, 10**30],
     )
-    def test_t8_f16_any_lifetime(
+    def test_any_lifetime_is_kept(
         self, store: Any, other: Any, clock: FakeClock, lifetime: int
     ) -> None:
         fill(store, clock, cache_control=f"max-age={lifetime}").commit()
@@ -194,14 +194,14 @@ class StoreContract:
         assert got is not None
         assert got.freshness_lifetime == min(lifetime, 2**31)
 
-    def test_f16_no_lifetime(self, store: Any, other: Any, clock: FakeClock) -> None:
+    def test_no_lifetime_is_stale(self, store: Any, other: Any, clock: FakeClock) -> None:
         """It is stored, to be validated, and is stale."""
         fill(store, clock, cache_control="max-age=0", etag='"v1"').commit()
         got = found(other)
         assert got is not None
         assert got.freshness_lifetime == 0
 
-    def test_k4_urls_that_look_alike(self, store: Any, other: Any, clock: FakeClock) -> None:
+    def test_urls_that_look_alike(self, store: Any, other: Any, clock: FakeClock) -> None:
         parts = ["/a", "/a?b", "/a:b", "/A", "/a/", "/a\xe9", "/ae\xcc\x81", "/a\r\n", "/0:"]
         queries = ["", "b", "b=1", ":", "0:", "::vary", "a" * 40, "\xe2\x84\xaa", "K"]
         keys: list[Key] = [("http", "example.org", p, q) for p, q in product(parts, queries)]
@@ -292,9 +292,7 @@ class StoreContract:
         for one in (store, other):
             assert found(one, "/", ("Accept", "a")) is None
 
-    def test_a10_a_fill_from_before_is_not_kept(
-        self, store: Any, other: Any, clock: FakeClock
-    ) -> None:
+    def test_a_fill_from_before_is_not_kept(self, store: Any, other: Any, clock: FakeClock) -> None:
         slow = fill(other, clock, b"old")
         clock.advance(1)
         store.update(KEY, emptied(clock.now()))
@@ -304,7 +302,7 @@ class StoreContract:
         fill(other, clock, b"new").commit()
         assert content_of(store, found(store)) == b"new"
 
-    def test_a10_a_fill_at_the_same_moment_but_after_is_kept(
+    def test_a_fill_at_the_same_moment_but_after_is_kept(
         self, store: Any, other: Any, clock: FakeClock
     ) -> None:
         fill(store, clock, b"old").commit()
@@ -312,7 +310,7 @@ class StoreContract:
         fill(other, clock, b"new").commit()
         assert content_of(store, found(store)) == b"new"
 
-    def test_a10_a_304_brings_nothing_back(self, store: Any, other: Any, clock: FakeClock) -> None:
+    def test_a_304_brings_nothing_back(self, store: Any, other: Any, clock: FakeClock) -> None:
         fill(store, clock, b"old", etag='"v1"').commit()
         late = fill(other, clock, b"", etag='"v1"')
         asked_about = found(other)
@@ -381,7 +379,7 @@ class StoreContract:
         ],
         ids=repr,
     )
-    def test_f15_a_purge_of_groups_is_seen_at_once(
+    def test_a_purge_of_groups_is_seen_at_once(
         self, three: Any, other: Any, clock: FakeClock, groups: list[str], left: list[str]
     ) -> None:
         assert self.pages(three) == self.pages(other) == ["/ab", "/b", "/none"]
@@ -390,7 +388,7 @@ class StoreContract:
         clock.advance(1)
         assert self.pages(other) == left
 
-    def test_a10_a_purge_of_groups_catches_fills_under_way(
+    def test_a_purge_of_groups_catches_fills_under_way(
         self, store: Any, other: Any, clock: FakeClock
     ) -> None:
         slow = [
@@ -411,7 +409,7 @@ class StoreContract:
         fill(other, clock, target="/2", cache_tag="a").commit()
         assert found(store, "/2") is not None
 
-    def test_a10_a_purge_of_everything_catches_fills_under_way(
+    def test_a_purge_of_everything_catches_fills_under_way(
         self, store: Any, other: Any, clock: FakeClock
     ) -> None:
         slow = [fill(store, clock, target="/1"), fill(other, clock, target="/2")]
@@ -424,7 +422,7 @@ class StoreContract:
         fill(other, clock, target="/2").commit()
         assert found(store, "/2") is not None
 
-    def test_a10_fills_under_way_may_be_refused_alone(
+    def test_fills_under_way_may_be_refused_alone(
         self, store: Any, other: Any, clock: FakeClock
     ) -> None:
         fill(store, clock, target="/0").commit()
@@ -474,7 +472,7 @@ class StoreContract:
             store.bump([f"* t{number % 3}"], clock.now())
             assert found(store) is None
 
-    def test_a13_f15_purges_while_others_read(self, make: Make, clock: FakeClock) -> None:
+    def test_purges_while_others_read(self, make: Make, clock: FakeClock) -> None:
         """After a purge has returned, nothing older than it is read in this process."""
         store = make()
         newest = 0
@@ -540,7 +538,7 @@ class SharedContract(StoreContract):
     def test_it_is_shared(self, store: Any) -> None:
         assert isinstance(store, SharedStore)
 
-    def test_r41_one_token_holds_a_lease(self, store: Any, other: Any) -> None:
+    def test_one_token_holds_a_lease(self, store: Any, other: Any) -> None:
         assert store.lease(KEY, "one", 3)
         assert not other.lease(KEY, "two", 3)
         assert not store.lease(KEY, "one", 3)
@@ -550,7 +548,7 @@ class SharedContract(StoreContract):
         assert other.lease(KEY, "two", 3)
         assert store.lease(("http", "example.org", "/", "x"), "one", 3)
 
-    def test_r41_a_lease_ends_by_itself(self, store: Any, other: Any) -> None:
+    def test_a_lease_ends_by_itself(self, store: Any, other: Any) -> None:
         from tests.running import eventually
 
         assert store.lease(KEY, "one", 1)
@@ -558,7 +556,7 @@ class SharedContract(StoreContract):
         store.release(KEY, "one")
         assert not store.lease(KEY, "one", 3)
 
-    def test_t7_namespaces_know_nothing_of_each_other(
+    def test_namespaces_know_nothing_of_each_other(
         self, make: Callable[..., Any], clock: FakeClock
     ) -> None:
         one, other = make(), make(namespace="another")
@@ -570,7 +568,7 @@ class SharedContract(StoreContract):
         assert found(one) is None
         assert content_of(other, found(other)) == b"theirs"
 
-    def test_r13_versions_know_nothing_of_each_other(
+    def test_versions_know_nothing_of_each_other(
         self, make: Callable[..., Any], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Two releases with different formats share a server while one replaces the other."""
@@ -586,7 +584,7 @@ class SharedContract(StoreContract):
         clock.advance(2)
         assert content_of(old, found(old)) == b"old" * 50_000
 
-    def test_t4_only_who_knows_the_secret_is_believed(
+    def test_only_who_knows_the_secret_is_believed(
         self, make: Callable[..., Any], clock: FakeClock, others: Any, tamper: Any
     ) -> None:
         one, same, none = make(secret="x" * 16), make(secret="x" * 16), make()
@@ -629,7 +627,7 @@ class SharedContract(StoreContract):
         store.bump(["* a"], clock.now())
         assert found(other) is None
 
-    def test_t10_no_secret_of_a_request_is_stored(
+    def test_no_secret_of_a_request_is_stored(
         self, store: Any, clock: FakeClock, others: Callable[[], dict[str, bytes]]
     ) -> None:
         headers = (("Cookie", "sid=c0ffee"), ("Authorization", "Basic c0ffee"))
@@ -645,7 +643,7 @@ class SharedContract(StoreContract):
         assert any(b"max-age=60" in value for value in held.values())
         assert not any(b"c0ffee" in value for value in held.values())
 
-    def test_t2_f3_names_are_plain(
+    def test_names_are_plain(
         self, store: Any, clock: FakeClock, others: Callable[[], dict[str, bytes]]
     ) -> None:
         import re
@@ -656,7 +654,7 @@ class SharedContract(StoreContract):
         assert len(names) >= 5
         assert [name for name in names if not re.fullmatch("[A-Za-z0-9:_.-]{1,200}", name)] == []
 
-    def test_r10_a_piece_that_is_gone_makes_a_miss(
+    def test_a_piece_that_is_gone_makes_a_miss(
         self, store: Any, clock: FakeClock, others: Any, tamper: Any
     ) -> None:
         fill(store, clock, random.Random(1).randbytes(3_500_000), target="/large").commit()
@@ -694,7 +692,7 @@ class SharedContract(StoreContract):
         assert pieces() == set()
 
     @pytest.mark.parametrize("junk", [b"", b"x", b"!\x80\x04.", b"wsgicache 2\n" + bytes(100)])
-    def test_r12_what_others_leave_there_is_a_miss_and_is_replaced(
+    def test_what_others_leave_there_is_a_miss_and_is_replaced(
         self, store: Any, clock: FakeClock, others: Any, tamper: Any, junk: bytes
     ) -> None:
         fill(store, clock, b"old", cache_tag="a").commit()
@@ -738,7 +736,7 @@ class SharedContract(StoreContract):
         assert state.keys() == after.keys()
         assert state != after
 
-    def test_r17_clocks_that_are_set(self, store: Any, other: Any, clock: FakeClock) -> None:
+    def test_clocks_that_are_set(self, store: Any, other: Any, clock: FakeClock) -> None:
         fill(store, clock).commit()
         for step in (-3600, 3600, 7200, 10 * 365 * 86400):
             clock.step(step)

@@ -184,17 +184,17 @@ def outage(
 
 
 def killed(server: Server, seconds: float) -> tuple[Load, str]:
-    """F7: memcached is killed, and started again after *seconds*."""
+    """Memcached is killed, and started again after *seconds*."""
     return outage(server, server.kill, server.start, seconds)
 
 
 def hung(server: Server, seconds: float) -> tuple[Load, str]:
-    """F8: memcached is stopped, and goes on after *seconds*."""
+    """Memcached is stopped, and goes on after *seconds*."""
     return outage(server, server.hang, server.resume, seconds)
 
 
 def one_of_three(servers: list[Server], seconds: float) -> tuple[Load, str]:
-    """R6: one server of three is killed."""
+    """One server of three is killed."""
     load = Load(servers)
     with load.running():
         time.sleep(seconds / 4)
@@ -211,7 +211,7 @@ def one_of_three(servers: list[Server], seconds: float) -> tuple[Load, str]:
 
 
 def flapping(servers: list[Server], seconds: float) -> tuple[Load, str]:
-    """R6: one server of three comes and goes, and all pages change meanwhile: what is served is
+    """One server of three comes and goes, and all pages change meanwhile: what is served is
     never older than the last purge that did not fail."""
     load = Load(servers, generation_seconds=0)
     purges: list[tuple[float, int]] = []
@@ -256,10 +256,10 @@ def main() -> None:
 
 
 FULL: dict[str, Callable[[list[Server]], tuple[Load, str]]] = {
-    "F7, memcached killed for 4 s": lambda servers: killed(servers[0], 4),
-    "F8, memcached stopped for 4 s": lambda servers: hung(servers[0], 4),
-    "R6, one of three killed": lambda servers: one_of_three(servers, 4),
-    "R6, one of three flapping for 60 s": lambda servers: flapping(servers, 60),
+    "memcached killed for 4 s": lambda servers: killed(servers[0], 4),
+    "memcached stopped for 4 s": lambda servers: hung(servers[0], 4),
+    "one of three killed": lambda servers: one_of_three(servers, 4),
+    "one of three flapping for 60 s": lambda servers: flapping(servers, 60),
 }
 
 if __name__ == "__main__":

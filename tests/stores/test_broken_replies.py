@@ -1,4 +1,4 @@
-"""Servers whose replies are late, cut, shifted, swapped or doubled on the way (T3)."""
+"""Servers whose replies are late, cut, shifted, swapped or doubled on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CachelibStore beside the contract: what it refuses, and what it leaves alone (T1)."""
+"""CachelibStore beside the contract: what it refuses, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_other_users_of_the_cache_keep_their_serializer(tmp_path: Path, clock: F
         assert cache.get("theirs") == {"b": 3}
 
 
-def test_t1_what_it_finds_is_not_unpickled(tmp_path: Path, clock: FakeClock) -> None:
+def test_what_it_finds_is_not_unpickled(tmp_path: Path, clock: FakeClock) -> None:
     """Under the very names, as cachelib would have written it."""
     simple = SimpleCache()
     for cache in (simple, FileSystemCache(str(tmp_path), threshold=0)):

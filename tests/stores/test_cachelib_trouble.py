@@ -1,4 +1,4 @@
-"""Redis, and a disk, in trouble (R7, R8)."""
+"""Redis, and a disk, in trouble."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from wsgicache.stores.net.breaker import FAILURES
 redis = module("redis")
 
 
-# ── Redis in trouble (R7) ────────────────────────────────────────────────────────────────────────
+# ── Redis in trouble ─────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def busy(store: CachelibStore, make_scene: Callable[..., Scene], clock: FakeCloc
 
 
 @pytest.mark.network
-def test_r7_redis_is_down_and_comes_back(busy: Scene, own_redis: Server) -> None:
+def test_redis_is_down_and_comes_back(busy: Scene, own_redis: Server) -> None:
     own_redis.kill()
     for number in range(10):
         assert busy.get(f"/{number}").code == busy.get("/stored").code == 200
@@ -69,7 +69,7 @@ def test_r7_redis_is_down_and_comes_back(busy: Scene, own_redis: Server) -> None
 
 
 @pytest.mark.network
-def test_r7_redis_is_a_replica_that_takes_no_writes(busy: Scene, client: Any) -> None:
+def test_redis_is_a_replica_that_takes_no_writes(busy: Scene, client: Any) -> None:
     client.replicaof("127.0.0.1", 1)
     client.config_set("replica-serve-stale-data", "yes")
     for number in range(FAILURES + 2):
@@ -84,7 +84,7 @@ def test_r7_redis_is_a_replica_that_takes_no_writes(busy: Scene, client: Any) ->
 
 
 @pytest.mark.network
-def test_r7_redis_is_out_of_memory(busy: Scene, client: Any) -> None:
+def test_redis_is_out_of_memory(busy: Scene, client: Any) -> None:
     client.config_set("maxmemory-policy", "noeviction")
     client.config_set("maxmemory", 1)
     for number in range(FAILURES + 2):
@@ -105,7 +105,7 @@ def test_r7_redis_is_out_of_memory(busy: Scene, client: Any) -> None:
 @pytest.mark.network
 @pytest.mark.parametrize("planted", [b"", b"#5", b"garbage", None], ids=repr)
 @pytest.mark.parametrize("kind", ["e", "g", "s"])
-def test_t1_what_others_put_into_redis_is_replaced(
+def test_what_others_put_into_redis_is_replaced(
     busy: Scene,
     make_scene: Callable[..., Scene],
     client: Any,
@@ -136,9 +136,7 @@ def test_t1_what_others_put_into_redis_is_replaced(
 
 
 @pytest.mark.network
-def test_r7_what_is_there_is_of_another_type(
-    busy: Scene, client: Any, store: CachelibStore
-) -> None:
+def test_what_is_there_is_of_another_type(busy: Scene, client: Any, store: CachelibStore) -> None:
     (name,) = (key for key in client.keys("*:2e:*"))
     client.delete(name)
     client.rpush(name, "a", "b")
@@ -153,7 +151,7 @@ def test_r7_what_is_there_is_of_another_type(
 
 
 @pytest.mark.network
-def test_r7_the_password_changes(busy: Scene, client: Any, own_redis: Server) -> None:
+def test_the_password_changes(busy: Scene, client: Any, own_redis: Server) -> None:
     client.config_set("requirepass", "another")
     client.connection_pool.disconnect()
     for number in range(5):
@@ -161,7 +159,7 @@ def test_r7_the_password_changes(busy: Scene, client: Any, own_redis: Server) ->
 
 
 @pytest.mark.network
-def test_r7_the_data_are_lost(busy: Scene, client: Any, clock: FakeClock) -> None:
+def test_the_data_are_lost(busy: Scene, client: Any, clock: FakeClock) -> None:
     client.flushall()
     assert not busy.get("/stored").hit
     busy.get("/stored")
@@ -186,7 +184,7 @@ def test_two_redis_stores_swap_one_value_at_a_time(store: CachelibStore) -> None
 
 
 @pytest.mark.network
-def test_r7_redis_hangs_and_goes_on(own_redis: Server, make_scene: Callable[..., Scene]) -> None:
+def test_redis_hangs_and_goes_on(own_redis: Server, make_scene: Callable[..., Scene]) -> None:
     store = store_from_url(f"redis://{own_redis.address}/0?timeout=0.2")
     scene = make_scene(store=store)
     scene.app(200, "page", cache_control="max-age=60")
@@ -198,7 +196,7 @@ def test_r7_redis_hangs_and_goes_on(own_redis: Server, make_scene: Callable[...,
     eventually(lambda: scene.get("/").hit, "the store has not healed")
 
 
-def test_r3_redis_byte_by_byte() -> None:
+def test_redis_byte_by_byte() -> None:
     """Each byte comes in time; the answer does not."""
     dripped: list[int] = []
 
@@ -217,7 +215,7 @@ def test_r3_redis_byte_by_byte() -> None:
 
 
 @pytest.mark.network
-def test_r12_keys_that_are_no_text(client: Any, store: CachelibStore, clock: FakeClock) -> None:
+def test_keys_that_are_no_text(client: Any, store: CachelibStore, clock: FakeClock) -> None:
     fill(store, clock, target="/a").commit()
     prefix = store._names.prefix("entry").encode()
     client.set(prefix + b"\xff\xfe", b"junk")
@@ -240,7 +238,7 @@ def test_redis_on_a_unix_socket(tmp_path: Path, clock: FakeClock) -> None:
         process.wait()
 
 
-# ── a disk in trouble (R8) ───────────────────────────────────────────────────────────────────────
+# ── a disk in trouble ────────────────────────────────────────────────────────────────────────────
 
 
 def pages(scene: Scene, count: int = 6, size: int = 30_000) -> None:
@@ -256,7 +254,7 @@ def on_disk(tmp_path: Path, clock: FakeClock, make_scene: Callable[..., Scene]) 
     return make_scene(store=CachelibStore(cache, clock=clock), clock=clock)
 
 
-def test_r8_the_directory_goes_and_comes_back(on_disk: Scene, tmp_path: Path) -> None:
+def test_the_directory_goes_and_comes_back(on_disk: Scene, tmp_path: Path) -> None:
     pages(on_disk)
     assert on_disk.get("/0").hit
     (tmp_path / "cache").rename(tmp_path / "gone")
@@ -269,7 +267,7 @@ def test_r8_the_directory_goes_and_comes_back(on_disk: Scene, tmp_path: Path) ->
     eventually(heals, "the store has not healed")
 
 
-def test_r8_the_disk_is_full(
+def test_the_disk_is_full(
     tmp_path: Path, clock: FakeClock, make_scene: Callable[..., Scene]
 ) -> None:
     disk = tmp_path / "disk"
@@ -303,7 +301,7 @@ def test_r8_the_disk_is_full(
     ("number", "call"),
     [("EMFILE", "open"), ("EROFS", "replace"), ("EDQUOT", "mkstemp")],
 )
-def test_r8_the_system_refuses(
+def test_the_system_refuses(
     on_disk: Scene, monkeypatch: pytest.MonkeyPatch, number: str, call: str
 ) -> None:
     import errno
@@ -328,7 +326,7 @@ def test_r8_the_system_refuses(
 @pytest.mark.parametrize(
     ("call", "change"), [("replace", emptied(EPOCH + 1)), ("remove", lambda entry: None)]
 )
-def test_r8_files_of_another_user(
+def test_files_of_another_user(
     on_disk: Scene, monkeypatch: pytest.MonkeyPatch, call: str, change: Any
 ) -> None:
     """cachelib tries for a while, and then says that all is well; a purge must not."""
@@ -349,7 +347,7 @@ def test_r8_files_of_another_user(
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"\0\0\0\0", b"\0\0\0\0junk", b"\xff" * 100])
-def test_r12_files_that_others_have_written(on_disk: Scene, tmp_path: Path, content: bytes) -> None:
+def test_files_that_others_have_written(on_disk: Scene, tmp_path: Path, content: bytes) -> None:
     pages(on_disk, count=2)
     for path in (tmp_path / "cache").iterdir():
         path.write_bytes(content)
@@ -374,7 +372,7 @@ def _loop(path: Path) -> None:
 
 
 @pytest.mark.parametrize("plant", [_folder, _link, _loop], ids=lambda plant: plant.__name__)
-def test_t6_what_is_planted_in_the_folder(
+def test_what_is_planted_in_the_folder(
     on_disk: Scene, tmp_path: Path, plant: Callable[[Path], None]
 ) -> None:
     """No exception and nothing of it in an answer; what it points to stays as it is."""
@@ -389,7 +387,7 @@ def test_t6_what_is_planted_in_the_folder(
     assert not other.exists() or other.read_bytes() == b"\0\0\0\0secret"
 
 
-def test_t6_a_file_that_is_larger_than_any_of_ours(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_file_that_is_larger_than_any_of_ours(tmp_path: Path, clock: FakeClock) -> None:
     store = CachelibStore(FileSystemCache(str(tmp_path), threshold=0), limit=50_000, clock=clock)
     fill(store, clock).commit()
     for path in tmp_path.iterdir():

@@ -1,4 +1,4 @@
-"""Writers that are killed in the middle (R9), and records that are changed where they lie (F2)."""
+"""Writers that are killed in the middle, and records that are changed where they lie."""
 
 from __future__ import annotations
 
@@ -162,14 +162,14 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path, namespace: str) -> Ite
     stage.close()
 
 
-def test_r9_a_writer_that_is_killed_leaves_nothing_half(stage: Stage) -> None:
+def test_a_writer_that_is_killed_leaves_nothing_half(stage: Stage) -> None:
     hits, misses = check_kills(stage.store, stage.clock, 25, seed=1)
     assert hits + misses == 25
     assert hits
     assert stage.store.get(KEY) is not None
 
 
-def test_f2_what_is_changed_where_it_lies_is_a_miss(stage: Stage) -> None:
+def test_what_is_changed_where_it_lies_is_a_miss(stage: Stage) -> None:
     assert check_tampering(stage, 150) >= 100
 
 
@@ -190,7 +190,7 @@ def test_pieces_in_another_order_are_a_miss(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("how", ["evicted", "expired", "replaced", "purged", "all purged"])
-def test_r11_a_content_that_goes_between_look_up_and_reading(
+def test_a_content_that_goes_between_look_up_and_reading(
     stage: Stage, make_scene: Callable[..., Scene], how: str
 ) -> None:
     """It is a miss, never a part; where it was not removed yet it may be served."""

@@ -1,5 +1,5 @@
 """MemcachedStore beside the contract: what may be given, what a hit costs, and threads and
-processes (T1, T9, R5, R50)."""
+processes."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def test_a_large_content_is_there_once(
 
 
 @pytest.mark.network
-def test_a14_a_purge_of_everything_costs_the_same_however_much_there_is(
+def test_a_purge_of_everything_costs_the_same_however_much_there_is(
     memcached: Server, open_store: Callable[..., Any], clock: FakeClock
 ) -> None:
     commands: list[bytes] = []
@@ -251,7 +251,7 @@ def test_a14_a_purge_of_everything_costs_the_same_however_much_there_is(
     assert costs[0] == costs[1] == [b"gets", b"cas", b"gets", b"gets", b"cas", b"cas"]
 
 
-# ── values of others (T1) ────────────────────────────────────────────────────────────────────────
+# ── values of others ─────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.network
@@ -270,7 +270,7 @@ def test_a14_a_purge_of_everything_costs_the_same_however_much_there_is(
 @pytest.mark.parametrize(
     "make", [CLIENTS["host:port"], CLIENTS["HashClient"]], ids=["plain", "own"]
 )
-def test_t1_what_others_planted_is_not_unpickled(
+def test_what_others_planted_is_not_unpickled(
     open_store: Callable[..., Any],
     memcached: Server,
     clock: FakeClock,
@@ -291,7 +291,7 @@ def test_t1_what_others_planted_is_not_unpickled(
 
 
 @pytest.mark.network
-def test_t9_a_server_that_takes_less_than_we_think(
+def test_a_server_that_takes_less_than_we_think(
     started: Callable[..., Server], make_scene: Callable[..., Scene], clock: FakeClock
 ) -> None:
     server = started("memcached", "-I", "512k")
@@ -310,7 +310,7 @@ def test_t9_a_server_that_takes_less_than_we_think(
 
 
 @pytest.mark.network
-def test_t9_an_entry_that_is_too_large_loses_its_oldest_responses(
+def test_an_entry_that_is_too_large_loses_its_oldest_responses(
     open_store: Callable[..., Any], clock: FakeClock
 ) -> None:
     store = open_store(limit=50_000)
@@ -323,11 +323,11 @@ def test_t9_an_entry_that_is_too_large_loses_its_oldest_responses(
         fill(store, clock, target="/2", x_odd="x" * 60_000).commit()
 
 
-# ── threads and processes (T3, R5, R50) ──────────────────────────────────────────────────────────
+# ── threads and processes ────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.network
-def test_r5_as_many_threads_as_there_are(open_store: Callable[..., Any], clock: FakeClock) -> None:
+def test_as_many_threads_as_there_are(open_store: Callable[..., Any], clock: FakeClock) -> None:
     store = open_store(idle=4)
     pages = {f"/{number}": f"page {number}".encode() * 100 for number in range(20)}
     for target, content in pages.items():
@@ -344,7 +344,7 @@ def test_r5_as_many_threads_as_there_are(open_store: Callable[..., Any], clock: 
 
 
 @pytest.mark.network
-def test_r50_children_have_connections_of_their_own(
+def test_children_have_connections_of_their_own(
     open_store: Callable[..., Any], clock: FakeClock
 ) -> None:
     store = open_store()

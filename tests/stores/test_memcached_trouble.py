@@ -1,4 +1,4 @@
-"""memcached servers that are none of ours, slow, or none at all (T3, R3, R4, R14, R15)."""
+"""memcached servers that are none of ours, slow, or none at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wsgicache.stores.memcached import MemcachedStore
 from wsgicache.stores.net import breaker
 from wsgicache.stores.net.breaker import Breaker
 
-# ── servers that are none (T3) ───────────────────────────────────────────────────────────────────
+# ── servers that are none ────────────────────────────────────────────────────────────────────────
 
 
 def shifted(held: list[bytes], asked: bytes, said: bytes) -> list[bytes]:
@@ -93,7 +93,7 @@ LIARS = [
 
 @pytest.mark.network
 @pytest.mark.parametrize("answer", LIARS, ids=lambda answer: answer.__name__)
-def test_t3_a_server_that_answers_something_else(
+def test_a_server_that_answers_something_else(
     memcached: Server,
     open_store: Callable[..., Any],
     clock: FakeClock,
@@ -121,7 +121,7 @@ def test_t3_a_server_that_answers_something_else(
     assert right == 30 or answer is not honest
 
 
-# ── servers that are slow, or none at all (R3, R4, R14, R15) ─────────────────────────────────────
+# ── servers that are slow, or none at all ────────────────────────────────────────────────────────
 
 TIMEOUT = 0.2
 
@@ -151,9 +151,7 @@ def reset(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("serve", [drip, hang, reset], ids=lambda serve: serve.__name__)
-def test_r3_r4_an_operation_has_an_end(
-    serve: Callable[[socket.socket], None], clock: FakeClock
-) -> None:
+def test_an_operation_has_an_end(serve: Callable[[socket.socket], None], clock: FakeClock) -> None:
     """The deadline is over after forty of four thousand bytes that come one by one."""
     dripped.clear()
     with listening(serve) as port:
@@ -163,7 +161,7 @@ def test_r3_r4_an_operation_has_an_end(
         assert len(dripped) < 400
 
 
-def test_r4_a_black_hole(clock: FakeClock) -> None:
+def test_a_black_hole(clock: FakeClock) -> None:
     """Nobody accepts, and the backlog is full."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -182,7 +180,7 @@ def test_r4_a_black_hole(clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("server", ["127.0.0.1:1", "no-such-host.invalid:1", "/no/such/socket"])
-def test_r4_nobody_there(server: str, make_scene: Callable[..., Scene]) -> None:
+def test_a_server_that_is_not_there(server: str, make_scene: Callable[..., Scene]) -> None:
     scene = make_scene(store=MemcachedStore(server, timeout=TIMEOUT))
     scene.app(200, "page", cache_control="max-age=60")
     for _ in range(5):
@@ -191,7 +189,7 @@ def test_r4_nobody_there(server: str, make_scene: Callable[..., Scene]) -> None:
 
 
 @pytest.mark.network
-def test_r14_a_server_that_comes_later(
+def test_a_server_that_comes_later(
     started: Callable[..., Server], make_scene: Callable[..., Scene]
 ) -> None:
     server = started("memcached")
@@ -220,7 +218,7 @@ def test_a_server_that_was_started_anew_is_used_at_once(
     assert found(store) is not None
 
 
-def test_r15_the_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_breaker_opens_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open after three failures, one attempt each 0.65 to 0.9 s, closed after a success."""
     now = 100.0
     monkeypatch.setattr("wsgicache.stores.net.breaker.monotonic", lambda: now)
@@ -268,7 +266,7 @@ def test_r15_the_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert one.failures == 0
 
 
-def test_r15_an_exception_may_tell_nothing_or_all() -> None:
+def test_an_exception_may_tell_nothing_or_all() -> None:
     one = Breaker("the server")
 
     def fail() -> None:
@@ -284,7 +282,7 @@ def test_r15_an_exception_may_tell_nothing_or_all() -> None:
     assert one.is_open
 
 
-def test_r15_an_answer_that_refuses_is_an_answer() -> None:
+def test_an_answer_that_refuses_is_an_answer() -> None:
     one = Breaker("the server")
 
     def refuse() -> None:
@@ -296,7 +294,7 @@ def test_r15_an_answer_that_refuses_is_an_answer() -> None:
     assert not one.is_open
 
 
-def test_r15_base_exceptions_are_not_swallowed() -> None:
+def test_base_exceptions_are_not_swallowed() -> None:
     def stop() -> None:
         raise SystemExit(3)
 

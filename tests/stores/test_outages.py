@@ -1,4 +1,4 @@
-"""memcached killed, stopped and flapping under fifty threads (R1, R2, R6, F7, F8).
+"""memcached killed, stopped and flapping under fifty threads.
 
 The figures are printed (``pytest -s``); ``python -m tests.stores.outages`` takes four seconds for
 each outage, and a minute for the flapping.
@@ -19,31 +19,31 @@ Start = Callable[..., Server]
 SECONDS = 1.2
 
 
-def test_f7_memcached_is_killed_and_comes_back(started: Start) -> None:
+def test_memcached_is_killed_and_comes_back(started: Start) -> None:
     load, figures = killed(started("memcached"), SECONDS)
-    print(f"F7: {figures}")
+    print(figures)
     assert load.failed() == []
     assert load.stalls
 
 
-def test_f8_memcached_hangs_and_goes_on(started: Start) -> None:
+def test_memcached_hangs_and_goes_on(started: Start) -> None:
     """No more threads wait for it than open the breaker, and one each time it is tried again."""
     load, figures = hung(started("memcached"), SECONDS)
-    print(f"F8: {figures}")
+    print(figures)
     assert load.failed() == []
     assert 1 <= load.waited() <= FAILURES + SECONDS / PAUSE[0] + 2
 
 
-def test_r6_one_of_three_is_killed(started: Start) -> None:
+def test_one_of_three_is_killed(started: Start) -> None:
     servers = [started("memcached") for _ in range(3)]
     load, figures = one_of_three(servers, SECONDS)
-    print(f"R6: {figures}")
+    print(figures)
     assert load.failed() == []
     assert load.ratio > load.share(servers[1:]) / 2  # most of them, on a busy machine too
 
 
-def test_r6_one_of_three_flaps(started: Start) -> None:
+def test_one_of_three_flaps(started: Start) -> None:
     load, figures = flapping([started("memcached") for _ in range(3)], 2)
-    print(f"R6: {figures}")
+    print(figures)
     assert load.failed() == []
     assert load.older == 0

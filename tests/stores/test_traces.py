@@ -1,4 +1,4 @@
-"""The same trace over every store: the same decisions, the same bytes (security 3.4, D-b)."""
+"""The same trace over every store: the same decisions, the same bytes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def seen(make: Make, policy: str) -> list[list[object]]:
 
 @pytest.mark.network
 @pytest.mark.parametrize("policy", POLICIES)
-def test_d_b_a_trace_is_the_same_over_every_store(
+def test_a_trace_is_the_same_over_every_store(
     policy: str, memcached: Server, redis_server: Server, tmp_path: Path
 ) -> None:
     with ExitStack() as stores:

@@ -1,5 +1,4 @@
-"""What goes wrong around a store: names, forks, refusals of Redis, slow writes, what is left lying
-(R4, R5, R7, R8, R12, R14, R16, R50, I4)."""
+"""What goes wrong around a store: names, forks, refusals of Redis, slow writes, leftovers."""
 
 from __future__ import annotations
 
@@ -39,7 +38,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wsgicache.stores.net.breaker.PAUSE", (0.02, 0.05))
 
 
-# ── names that are not looked up (R4) ────────────────────────────────────────────────────────────
+# ── names that are not looked up ─────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ def nameserver(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 @pytest.mark.network
 @pytest.mark.parametrize("scheme", ["memcached", "redis"])
-def test_r4_a_name_that_is_not_looked_up_in_time(
+def test_a_name_that_is_not_looked_up_in_time(
     scheme: str,
     request: pytest.FixtureRequest,
     nameserver: threading.Event,
@@ -87,14 +86,14 @@ def test_r4_a_name_that_is_not_looked_up_in_time(
 
 
 @pytest.mark.parametrize("host", ["no.example", "a" * 70, "\ud800", "a..b"])
-def test_r4_a_name_that_nobody_has(host: str, nameserver: threading.Event) -> None:
+def test_a_name_that_nobody_has(host: str, nameserver: threading.Event) -> None:
     nameserver.set()
     with pytest.raises(OSError, match=r"not known|is no name"):
         addresses.connected(host, 1, PLENTY)
     assert addresses._under_way == {}
 
 
-def test_r4_no_thread_to_look_a_name_up(
+def test_no_thread_to_look_a_name_up(
     nameserver: threading.Event, monkeypatch: pytest.MonkeyPatch, make_scene: Callable[..., Scene]
 ) -> None:
     def refuse(thread: threading.Thread) -> None:
@@ -108,7 +107,7 @@ def test_r4_no_thread_to_look_a_name_up(
     assert addresses._under_way == {}
 
 
-def test_r4_the_second_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     with listening(lambda connection: None) as port:
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", p)) for p in (1, port)]
         monkeypatch.setattr(addresses, "_addresses", lambda *asked: found)
@@ -123,13 +122,11 @@ def test_r4_the_second_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None
             addresses.connected("two.example", port, PLENTY)
 
 
-# ── forks (R50) ──────────────────────────────────────────────────────────────────────────────────
+# ── forks ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.network
-def test_r50_a_child_has_its_own_turn_to_wait(
-    started: Callable[..., Server], clock: FakeClock
-) -> None:
+def test_a_child_has_its_own_turn_to_wait(started: Callable[..., Server], clock: FakeClock) -> None:
     """It is forked while another thread of its parent waits for a server that hangs."""
     server = started("memcached")
     store: Any = MemcachedStore(server.address, clock=clock, timeout=20.0)
@@ -159,7 +156,7 @@ def test_r50_a_child_has_its_own_turn_to_wait(
     assert code == 0
 
 
-# ── what Redis answers (R7) ──────────────────────────────────────────────────────────────────────
+# ── what Redis answers ───────────────────────────────────────────────────────────────────────────
 
 REFUSALS = [
     "LOADING Redis is loading the dataset in memory",
@@ -225,7 +222,7 @@ class Refusing:
 @pytest.mark.network
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.split()[0])
 @pytest.mark.parametrize("what", ["everything", "writes"])
-def test_r7_redis_refuses(
+def test_what_redis_refuses(
     refusal: str,
     what: str,
     redis_server: Server,
@@ -287,7 +284,7 @@ def test_a_hit_in_redis_is_one_round_trip(
 
 @pytest.mark.network
 @pytest.mark.parametrize("scheme", ["memcached", "redis"])
-def test_r14_a_server_that_is_not_there_at_the_start(
+def test_a_server_that_is_not_there_at_the_start(
     scheme: str, started: Callable[..., Server], make_scene: Callable[..., Scene]
 ) -> None:
     server = started("memcached" if scheme == "memcached" else "redis-server")
@@ -300,11 +297,11 @@ def test_r14_a_server_that_is_not_there_at_the_start(
     eventually(lambda: scene.get("/").hit, "the store has not healed")
 
 
-# ── writes (R16), and what is left of them (R8) ──────────────────────────────────────────────────
+# ── writes, and what is left of them ─────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["Content-Length", "no length"])
-def test_r16_no_byte_but_the_last_waits_for_the_store(clock: FakeClock, told: bool) -> None:
+def test_no_byte_but_the_last_waits_for_the_store(clock: FakeClock, told: bool) -> None:
     """With a length the last chunk is known, and is there when the response is stored (so that its
     reader finds it); without one, it is stored at the end."""
     happened: list[str] = []
@@ -363,7 +360,7 @@ def losing(store: CachelibStore, clock: FakeClock, swap: Any) -> Callable[..., b
 
 
 @pytest.mark.parametrize("make", [overtaking, refusing, losing], ids=lambda make: make.__name__)
-def test_r8_pieces_of_what_is_not_kept_do_not_stay(
+def test_pieces_of_what_is_not_kept_do_not_stay(
     store: CachelibStore, cache: SimpleCache, clock: FakeClock, make: Any
 ) -> None:
     under_way = fill(store, clock, os.urandom(100_000))
@@ -374,7 +371,7 @@ def test_r8_pieces_of_what_is_not_kept_do_not_stay(
     assert pieces(cache) == []
 
 
-def test_r8_pieces_of_what_is_written_in_part_do_not_stay(
+def test_pieces_of_what_is_written_in_part_do_not_stay(
     store: CachelibStore, cache: SimpleCache, clock: FakeClock
 ) -> None:
     node = store._nodes["SimpleCache"].node
@@ -391,11 +388,11 @@ def test_r8_pieces_of_what_is_written_in_part_do_not_stay(
     assert pieces(cache) == []
 
 
-# ── what others planted (I4, R12) ────────────────────────────────────────────────────────────────
+# ── what others planted ──────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("value", [7, "text", None, {"a": 1}, [b"x"], 1.5], ids=repr)
-def test_r12_a_cache_that_gives_what_is_no_bytes(clock: FakeClock, value: Any) -> None:
+def test_a_cache_that_gives_what_is_no_bytes(clock: FakeClock, value: Any) -> None:
     class Odd(SimpleCache):
         odd = False
 
@@ -424,7 +421,7 @@ def _kept_elsewhere() -> Any:
     return response(None, length=3_000_000, kept=("0" * 32, 1_000_000))
 
 
-def test_i4_a_record_that_names_endless_pieces(
+def test_a_record_that_names_endless_pieces(
     cache: SimpleCache, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever can write to a store without a secret can say so; who replaces it does not remove
@@ -447,7 +444,7 @@ def test_i4_a_record_that_names_endless_pieces(
 
 
 @pytest.mark.parametrize("which", ["entry", "piece", "state", "group"])
-def test_r12_what_is_no_record_is_said_once_a_minute(
+def test_what_is_no_record_is_said_once_a_minute(
     cache: SimpleCache, clock: FakeClock, caplog: pytest.LogCaptureFixture, which: str
 ) -> None:
     store = CachelibStore(cache, clock=clock, generation_seconds=0)
@@ -468,11 +465,11 @@ def test_r12_what_is_no_record_is_said_once_a_minute(
         fill(store, clock, os.urandom(100_000), cache_tag="a").commit()
 
 
-# ── more threads than connections (R5) ───────────────────────────────────────────────────────────
+# ── more threads than connections ────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.network
-def test_r5_a_redis_client_with_too_few_connections(redis_server: Server, namespace: str) -> None:
+def test_a_redis_client_with_too_few_connections(redis_server: Server, namespace: str) -> None:
     """It raises where none is left: that is a miss."""
     redis = module("redis")
     with redis.Redis(port=redis_server.port, max_connections=1, socket_timeout=5) as client:

@@ -1,5 +1,4 @@
-"""Generations: what one process does while another one purges, and what a node may forget (A10,
-F15, R12, R18)."""
+"""Generations: what one process does while another one purges, and what a node may forget."""
 
 from __future__ import annotations
 
@@ -40,7 +39,7 @@ READS: dict[str, tuple[str, Callable[[CachelibStore, FakeClock], object]]] = {
 
 @pytest.mark.parametrize("groups", [[], ["* a"]], ids=repr)
 @pytest.mark.parametrize(("method", "ask"), READS.values(), ids=READS)
-def test_f15_who_was_overtaken_by_a_purge_teaches_nothing(
+def test_who_was_overtaken_by_a_purge_teaches_nothing(
     store: CachelibStore,
     clock: FakeClock,
     monkeypatch: pytest.MonkeyPatch,
@@ -65,7 +64,7 @@ def test_f15_who_was_overtaken_by_a_purge_teaches_nothing(
     assert found(store) is None
 
 
-def test_a10_a_server_that_went_back_to_a_copy_brings_nothing_back(
+def test_a_server_that_went_back_to_a_copy_brings_nothing_back(
     cache: SimpleCache, store: CachelibStore, clock: FakeClock
 ) -> None:
     """As long as one process knows better, which is then true for all."""
@@ -83,7 +82,7 @@ def test_a10_a_server_that_went_back_to_a_copy_brings_nothing_back(
     assert content_of(store, found(store)) == b"newer"
 
 
-def test_r18_a_generation_begun_by_a_clock_that_is_behind_brings_nothing_back(
+def test_a_generation_begun_by_a_clock_that_is_behind_brings_nothing_back(
     cache: SimpleCache, store: CachelibStore, clock: FakeClock
 ) -> None:
     """The node has lost its generation, and who begins another is half a minute late."""
@@ -162,7 +161,7 @@ def test_a_purge_that_broke_off_is_ended_by_the_next_fill(
     ids=lambda head: repr(head)[:40],
 )
 @pytest.mark.parametrize("kind", ["state", "group"])
-def test_r12_a_state_that_is_none_is_as_one_that_was_lost(
+def test_a_state_that_is_none_is_as_one_that_was_lost(
     cache: SimpleCache, store: CachelibStore, clock: FakeClock, kind: str, head: Any
 ) -> None:
     fill(store, clock, b"old", cache_tag="a").commit()
@@ -195,7 +194,7 @@ def there(request: pytest.FixtureRequest) -> FakeClock:
     return FakeClock(EPOCH + request.param)
 
 
-def test_a10_a_slow_fill_of_another_host_is_not_kept(
+def test_a_slow_fill_of_another_host_is_not_kept(
     cache: SimpleCache, store: CachelibStore, clock: FakeClock, there: FakeClock
 ) -> None:
     other = CachelibStore(cache, clock=there)
@@ -211,7 +210,7 @@ def test_a10_a_slow_fill_of_another_host_is_not_kept(
         assert found(other) is None
 
 
-def test_a10_what_another_host_fills_after_a_purge_is_kept(
+def test_what_another_host_fills_after_a_purge_is_kept(
     cache: SimpleCache, store: CachelibStore, clock: FakeClock, there: FakeClock
 ) -> None:
     other = CachelibStore(cache, clock=there)
@@ -225,7 +224,7 @@ def test_a10_what_another_host_fills_after_a_purge_is_kept(
         assert content_of(store, found(store)) == content
 
 
-def test_r18_a_soft_purge_by_a_clock_that_is_ahead_is_one_of_now(
+def test_a_soft_purge_by_a_clock_that_is_ahead_is_one_of_now(
     cache: SimpleCache, store: CachelibStore, clock: FakeClock, there: FakeClock
 ) -> None:
     fill(store, clock, cache_tag="a").commit()

@@ -1,4 +1,4 @@
-"""Records: what goes in comes out, and nothing else does (T1, T4, T5, R12, R13, R17, R18, K4)."""
+"""Records: what goes in comes out, and nothing else does."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def check_mutations(count: int, seed: int) -> int:
     return misses
 
 
-def test_f2_a_mutated_record_is_a_miss() -> None:
+def test_a_mutated_record_is_a_miss() -> None:
     assert check_mutations(5_000, seed=1) > 4_900
 
 
@@ -192,14 +192,14 @@ class Canary:
     ],
     ids=repr,
 )
-def test_t1_what_others_planted_is_a_miss(planted: object) -> None:
+def test_what_others_planted_is_a_miss(planted: object) -> None:
     assert unpacked(planted) is None
     assert unseal(planted, ECHO) is None
     assert not Canary.sung
 
 
 @pytest.mark.parametrize("compress", [zlib.compress, bz2.compress, lzma.compress, gzip.compress])
-def test_t5_nothing_is_made_larger_than_what_was_read(compress: Callable[[bytes], bytes]) -> None:
+def test_nothing_is_made_larger_than_what_was_read(compress: Callable[[bytes], bytes]) -> None:
     bomb = compress(bytes(20_000_000))
     head = {**HEAD, "responses": [{**SAID, "length": 20_000_000}]}
     planted = [bomb, MAGIC + bomb, seal(ECHO, HEAD, [bomb]), seal(ECHO, head, [bomb])]
@@ -212,14 +212,14 @@ def test_t5_nothing_is_made_larger_than_what_was_read(compress: Callable[[bytes]
     assert peak < 1_000_000
 
 
-def test_t4_a_secret_tells_whose_record_it_is() -> None:
+def test_a_secret_tells_whose_record_it_is() -> None:
     assert unpacked(record("signed"), SECRET) is not None
     assert unpacked(record("signed"), b"another secret of theirs") is None
     assert unpacked(record("signed")) is None
     assert unpacked(record("plain"), SECRET) is None
 
 
-def test_k4_a_record_answers_for_its_own_name_only() -> None:
+def test_a_record_answers_for_its_own_name_only() -> None:
     names = Names("golden")
     scheme, host, path, query = KEY
     others = [
@@ -341,13 +341,13 @@ def _sealed_text(text: bytes) -> bytes:
     return MAGIC + blake2b(body, digest_size=20).digest() + body
 
 
-# ── times (R17, R18) ─────────────────────────────────────────────────────────────────────────────
+# ── times ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
     ("ahead", "found"), [(-1e9, -1e9), (0, 0), (4, 0), (5, 0), (5.5, None), (1e9, None)]
 )
-def test_r18_what_is_of_a_time_to_come_is_now_or_nothing(ahead: float, found: float | None) -> None:
+def test_what_is_of_a_time_to_come_is_now_or_nothing(ahead: float, found: float | None) -> None:
     blob = pack(entry(response(generated_at=NOW + ahead)), ECHO, 0)
     got = unpacked(blob, skew=0)
     assert got is not None
@@ -356,7 +356,7 @@ def test_r18_what_is_of_a_time_to_come_is_now_or_nothing(ahead: float, found: fl
     )
 
 
-def test_r18_times_are_those_of_the_reader() -> None:
+def test_times_are_those_of_the_reader() -> None:
     """The writer's clock is half a second behind the wall, the reader's an hour ahead of it."""
     blob = pack(entry(response(generated_at=NOW), emptied_at=NOW - 8), ECHO, 0.5)
     got = unpacked(blob, skew=-3600, now=NOW + 3601)
@@ -365,7 +365,7 @@ def test_r18_times_are_those_of_the_reader() -> None:
     assert [one.generated_at for one in got.responses.values()] == [NOW + 3600.5]
 
 
-# ── names (K4, F3, T2, T7) ───────────────────────────────────────────────────────────────────────
+# ── names ────────────────────────────────────────────────────────────────────────────────────────
 
 PARTS = st.lists(
     st.text(max_size=12)
@@ -376,7 +376,7 @@ PARTS = st.lists(
 
 
 @given(st.tuples(st.sampled_from(KINDS), PARTS), st.tuples(st.sampled_from(KINDS), PARTS))
-def test_f3_different_things_have_different_names(one: Any, other: Any) -> None:
+def test_different_things_have_different_names(one: Any, other: Any) -> None:
     namer = Names("a")
     first, second = namer.of(one[0], *one[1]), namer.of(other[0], *other[1])
     assert (one == other) == (first.text == second.text) == (first.echo == second.echo)
@@ -396,7 +396,7 @@ def test_no_echo_is_too_odd(echo: bytes) -> None:
     key_of_echo(echo)
 
 
-def test_t5_an_echo_of_others_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_echo_of_others_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part is cut off what is left: a million of them would take its square."""
     read: list[str] = []
 
@@ -427,11 +427,11 @@ VALUES = st.lists(
 
 
 @given(VALUES, VALUES)
-def test_k4_different_values_have_different_digests(one: Any, other: Any) -> None:
+def test_different_values_have_different_digests(one: Any, other: Any) -> None:
     assert (one == other) == (digested(one, SALT) == digested(other, SALT))
 
 
-def test_t10_digests_are_keyed() -> None:
+def test_digests_are_keyed() -> None:
     values = (None, "", "sid=secret")
     assert digested(values, b"one") != digested(values, b"other")
 

@@ -263,7 +263,7 @@ class _Odd:
 
 
 def seconds_to_keep(entry: CacheEntry, now: float) -> int:
-    """For how many seconds *entry* can be of use; never more than any store takes (T8)."""
+    """For how many seconds *entry* can be of use; never more than any store takes."""
     until = now + EMPTIED_SECONDS
     for stored in entry.responses.values():
         window = max(stored.stale_while_revalidate, stored.stale_if_error)
