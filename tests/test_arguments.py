@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import wsgicache
-from wsgicache import CacheMiddleware, Route, cache_control, cache_for, cached, never_cache
+from wsgicache import CacheMiddleware, Control, Route, cache_control, cache_for, cached, never_cache
 from wsgicache.stores import MemcachedStore
 
 SOURCES = sorted(Path(wsgicache.__file__).parent.rglob("*.py"))
@@ -33,6 +33,7 @@ SEVERAL: dict[str, tuple[tuple[Any, ...], Callable[[Any], object]]] = {
         lambda given: Route(never_cache, method=given)._methods,
     ),
     "Route.status": ((404, "5xx"), lambda given: Route(never_cache, status=given).statuses),
+    "Control.statuses": ((404, "5xx"), lambda given: Control(statuses=given).statuses),
     "routes": (
         (Route("/b", query=()), Route("/a", query=())),
         lambda given: CacheMiddleware(app, routes=given)._routes._routes,

@@ -85,7 +85,7 @@ def has_methods(subject: str, value: object, *methods: str) -> None:
     place of one of its objects."""
     right = all(callable(getattr(value, method, None)) for method in methods)
     if value is not None and (not right or isinstance(value, type)):
-        kind = f"an object with the methods {', '.join(methods)}"
+        kind = f"an object with the methods {', '.join(methods[:-1])} and {methods[-1]}"
         raise TypeError(must_be(subject, kind, value))
 
 
@@ -143,15 +143,14 @@ def _group_name(subject: str, name: object) -> str:
     return text(subject, name, "a str of printable ASCII, such as 'news'", _PRINTABLE)
 
 
-def statuses(function: str, status: object) -> frozenset[int] | None:
+def statuses(subject: str, status: object) -> frozenset[int] | None:
     """The codes that *status* names: a code, ``"2xx"``, ``"any"`` or several of these."""
     if status is None:
         return None
-    about = argument(function, "status")
     listed = [status] if isinstance(status, str) or not isinstance(status, Iterable) else status
-    codes = frozenset(code for one in listed for code in _codes(about, one))
+    codes = frozenset(code for one in listed for code in _codes(subject, one))
     if not codes:
-        raise ValueError(must_be(about, f"{_STATUS}, and at least one", status))
+        raise ValueError(must_be(subject, f"{_STATUS}, and at least one", status))
     return codes
 
 

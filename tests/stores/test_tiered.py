@@ -166,7 +166,7 @@ def test_purges_that_fail_are_seen_here_all_the_same(
         ({"seconds": "1"}, "TieredStore.seconds must be a number above 0, up to 3600, got '1'"),
         ({"seconds": 0}, "TieredStore.seconds must be a number above 0, up to 3600, got 0"),
         ({"seconds": 1e9}, "TieredStore.seconds must be a number above 0, .* got 1000000000.0"),
-        ({"clock": 5}, "TieredStore.clock must be an object with the methods now, wall, got 5"),
+        ({"clock": 5}, "TieredStore.clock must be an object with the methods now and wall, got 5"),
     ],
     ids=lambda value: repr(value).partition(" at 0x")[0],
 )

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, overload
 
+from wsgicache import arguments
+from wsgicache.arguments import Status
 from wsgicache.rules.checks import must_be
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import NO_STORE, Said, forbidding
@@ -52,9 +54,11 @@ class Control:
     what forbids storing. A 206 or 304 is spoken of as the 200 that it stands for.
     """
 
-    def __init__(self, said: Said = _NOTHING, statuses: Statuses | None = None) -> None:
+    def __init__(
+        self, said: Said = _NOTHING, statuses: Status | Iterable[Status] | None = None
+    ) -> None:
         self._said = said
-        self.statuses = statuses
+        self.statuses = arguments.statuses("Control.statuses", statuses)
 
     def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
         """What to say of this *response*, None for nothing; `status`, `code`, `fields` and

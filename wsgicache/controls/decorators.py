@@ -122,7 +122,9 @@ def cache_for(
         message = f"the lifetime of cache_for() must be 0 to 2**31 seconds, got {written}"
         raise ValueError(message) from error
     said = Said({"max-age": lifetime}, expires=True)
-    return _Named(f"cache_for({written})", said, arguments.statuses("cache_for", status))
+    return _Named(
+        f"cache_for({written})", said, arguments.statuses("status of cache_for()", status)
+    )
 
 
 class CacheControl(TypedDict, total=False):
@@ -170,7 +172,7 @@ def cache_control(**directives: Unpack[CacheControl]) -> Control:
         raise TypeError(must_be("the directives of cache_control()", kind, directives))
     arguments.public_or_private("cache_control", "public" in said, said.get("private", "") is None)
     written = ", ".join(f"{name}={value!r}" for name, value in directives.items())
-    statuses = arguments.statuses("cache_control", directives.get("status"))
+    statuses = arguments.statuses("status of cache_control()", directives.get("status"))
     return _Named(f"cache_control({written})", Said(said), statuses)
 
 
@@ -213,7 +215,7 @@ def cached(
         for name, value in given.items()
         if value is not None
     }
-    statuses = arguments.statuses("cached", status)
+    statuses = arguments.statuses("status of cached()", status)
     arguments.public_or_private("cached", public, private)
     usual = {"cacheable": True, "revalidate": False, "private": False, "public": False}
     options = {**given, **flags, "status": status}

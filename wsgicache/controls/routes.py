@@ -116,7 +116,7 @@ class Route:
         self.cookies = _names("cookies", cookies)
         self.vary_by = vary_by
         self.collapse = collapse
-        self.statuses = arguments.statuses("Route", status)
+        self.statuses = arguments.statuses("Route.status", status)
         self.is_early = bool(
             self.query is not None or self.cookies is not None or vary_by or not collapse
         )

@@ -84,7 +84,8 @@ def several(
         kind = f"a list or another iterable, such as {example}"
         raise TypeError(must_be(subject, kind, given) + _cure(subject, given, check))
     listed = sorted(given, key=repr) if isinstance(given, set | frozenset) else given
-    return tuple([check(f"each of {subject}", one) for one in listed])
+    each = f"each of {subject}"
+    return tuple([check(each, one) for one in listed])
 
 
 def _cure(subject: str, given: object, check: Check) -> str:

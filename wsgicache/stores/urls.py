@@ -29,11 +29,13 @@ _PACKED = {"namespace", "generation_seconds", "limit"}
 
 
 def opened(url: str, options: dict[str, Any]) -> Store:
-    """The store that *url* names. Raises ValueError for what is none."""
+    """The store that *url* names. Raises ValueError for what is none, TypeError for no str."""
+    if not isinstance(url, str):
+        raise TypeError(f"the URL of a store must be a str, got {type(url).__name__}")
     try:
         parts = urlsplit(url)
         make, known = _SCHEMES[parts.scheme]
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError):
         raise _wrong(url, _KNOWN) from None
     _check(url, parts)
     for name, text in _said(url, parts).items():
