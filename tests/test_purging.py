@@ -303,13 +303,16 @@ def test_what_was_purged_softly_is_served_while_it_is_validated(
     said = "max-age=60, stale-while-revalidate=30"
     scene.app(200, "old", cache_control=said, cache_tag="a")
     scene.get("/")
+    scene.after(11)
+    assert scene.get("/").age == 11
     purge(scene.cache)
     scene.app(200, "new", cache_control=said, cache_tag="a")
-    assert scene.get("/").text == "old"
+    got = scene.get("/")
+    assert (got.text, got.age, got.verdict["ttl"]) == ("old", 60, 0), "stale for everybody"
     scene.settle()
     got = scene.get("/")
     assert got.hit
-    assert got.text == "new"
+    assert (got.text, got.age) == ("new", 0)
 
 
 def test_max_stale_does_not_bring_back_what_was_purged(scene: Scene) -> None:

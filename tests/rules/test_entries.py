@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules.messages import RFC, SAFE, answer, asked, kept, rows
+from tests.rules.messages import RFC, SAFE, answer, asked, date, kept, rows
 from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.entries import (
@@ -208,6 +208,36 @@ def test_a_soft_invalidation_makes_every_response_stale() -> None:
     assert (first.freshness_lifetime, first.refresh_age, first.content) == (10, 10, fresh.content)
     assert second is stale
     assert fresh.freshness_lifetime == 60
+
+
+@pytest.mark.parametrize(
+    ("fields", "least_age"),
+    rows(
+        ("§4.2.1 max-age", {"cache_control": "max-age=600"}, 600),
+        ("§4.2.1 s-maxage, for others", {"cache_control": "max-age=600, s-maxage=60"}, 600),
+        ("§4.2.1 Expires", {"expires": date(590), "date": date(-10)}, 600),
+        ("§4.2.1 Expires without Date", {"expires": date(600)}, 600),
+        ("§4.2.1 Expires, which is no date", {"expires": "0", "cache_control": "max-age=60"}, 60),
+        ("9213 §2.2 for this cache", {"wsgicache_cache_control": "max-age=600"}, 600),
+        (
+            "9213 §2.2 for others",
+            {"cdn_cache_control": "max-age=600", "cache_control": "max-age=60"},
+            600,
+        ),
+        ("§1.2.2 no more than that", {"cache_control": f"max-age={2**40}"}, 2**31),
+        ("it is older", {"cache_control": "max-age=10"}, 0),
+        (
+            "stale here alone",
+            {"wsgicache_cache_control": "max-age=5", "cache_control": "max-age=60"},
+            60,
+        ),
+    ),
+)
+def test_a_soft_invalidation_makes_stale_everywhere(fields: Any, least_age: int) -> None:
+    """Its Age is past all lifetimes that it gives."""
+    softer = softened(kept(**fields), EPOCH + 11)
+    assert softer.least_age == least_age
+    assert softened(softer, EPOCH + 12) is softer
 
 
 def test_a_soft_invalidation_of_nothing_keeps_late_fills_out() -> None:

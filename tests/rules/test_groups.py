@@ -157,6 +157,7 @@ def test_a_soft_purge_makes_stale() -> None:
     assert (stored.freshness_lifetime, stored.refresh_age, stored.born) == (10, 10, 3)
     assert review(entry, g=Generation(0, 3, EPOCH + 10)) is entry
     assert review(entry, g=Generation(0, 4, EPOCH + 60)) is entry  # it was stale already
+    assert stored.least_age == 60
 
 
 def test_without_late() -> None:

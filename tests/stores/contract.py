@@ -346,7 +346,7 @@ class StoreContract:
         store.update(KEY, softened_all(clock.now()))
         got = found(other)
         assert got is not None
-        assert got.freshness_lifetime == 5
+        assert (got.freshness_lifetime, got.least_age) == (5, 60)
         slow.commit()
         assert content_of(store, found(store)) == b"old"
         fill(other, clock, b"new").commit()

@@ -14,10 +14,11 @@ __all__ = ["refused_fields", "relayed_fields", "reused_lines", "with_own"]
 def reused_lines(stored: StoredResponse, age: int, told: str | None, policy: Policy) -> FieldLines:
     """The lines that a reuse of *stored* at *age* seconds adds to the stored fields.
 
-    *told* is how it was forwarded, or None for a hit (RFC 9211 §2.1).
+    *told* is how it was forwarded, or None for a hit (RFC 9211 §2.1). What a soft purge made stale
+    says an Age by which it is stale everywhere.
     """
     # Deviation: what came without a Date goes out without one (RFC 9110 §6.6.1); servers add it.
-    lines = [("Age", str(age))]
+    lines = [("Age", str(max(age, stored.least_age)))]
     if policy.cache_status:
         if told is None:
             told = f"hit; ttl={int(stored.freshness_lifetime) - age}"

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from wsgicache.rules.fields import nominated_keys
+from wsgicache.rules.fields import MAX_DELTA_SECONDS, nominated_keys
+from wsgicache.rules.freshness import longest_lifetime
 from wsgicache.rules.keys import Selector, Values, digested, selecting_value
 from wsgicache.rules.model import (
     ANY_TIME,
@@ -120,12 +121,23 @@ def _later(moment: float, known: CacheEntry) -> float:
 
 
 def softened(stored: StoredResponse, moment: float) -> StoredResponse:
-    """*stored*, stale since *moment*: it may stand in, or be served while it is validated."""
-    lifetime = min(stored.freshness_lifetime, max(0.0, moment - stored.generated_at))
-    if lifetime == stored.freshness_lifetime:
+    """*stored*, stale since *moment*: it may stand in, or be served while it is validated. Whoever
+    gets it is to see that, so it says an Age of at least any lifetime that its fields give."""
+    age = max(0.0, moment - stored.generated_at)
+    lifetime = min(stored.freshness_lifetime, age)
+    least_age, longest = stored.least_age, longest_lifetime(stored)
+    if longest > max(age, least_age):
+        least_age = min(math.ceil(longest), MAX_DELTA_SECONDS)
+    if (lifetime, least_age) == (stored.freshness_lifetime, stored.least_age):
         return stored
     refresh_age = min(stored.refresh_age, lifetime)
-    return replace(stored, freshness_lifetime=lifetime, refresh_age=refresh_age, aged=UNAGED)
+    return replace(
+        stored,
+        freshness_lifetime=lifetime,
+        refresh_age=refresh_age,
+        least_age=least_age,
+        aged=UNAGED,
+    )
 
 
 def dropping(request: Request, policy: Policy) -> Change:

@@ -14,6 +14,7 @@ from wsgicache.rules.fields import (
     parse_cache_control,
     parse_targeted,
 )
+from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.response import Binding, Response, Terms
 
@@ -162,6 +163,25 @@ def terms(response: Response, policy: Policy) -> Terms:
     age = corrected_initial_age(response)
     known = response.terms = Terms(explicit is not None, lifetime, validating or 0, failing, age)
     return known
+
+
+def longest_lifetime(stored: StoredResponse) -> float:
+    """Seconds for which anybody may take *stored* for fresh, as what it says to this cache, to
+    others or to all of them goes (§4.2.1, RFC 9213)."""
+    longest = stored.freshness_lifetime
+    dates: dict[str, float | None] = {}
+    for line_name, value in stored.fields:
+        name = line_name.lower()
+        if name in ("date", "expires"):
+            dates[name] = parse_date(value, stored.generated_at)
+        elif name.endswith("cache-control"):
+            directives = parse_cache_control(value)
+            for directive in ("max-age", "s-maxage"):
+                longest = max(longest, delta_seconds(directives.get(directive)) or 0)
+    if (expires := dates.get("expires")) is not None:
+        date = dates.get("date")
+        longest = max(longest, expires - (stored.generated_at if date is None else date))
+    return longest
 
 
 def answers_others(response: Response, policy: Policy) -> bool:

@@ -115,7 +115,7 @@ def store(
     stored.span = content_span(response) if code == 206 else None
     stored.groups = groups_of(response) or ()
     stored.asked_at, stored.born = fill.began, fill.born
-    stored.mark, stored.aged, stored.kept = "", UNAGED, None
+    stored.mark, stored.aged, stored.least_age, stored.kept = "", UNAGED, 0, None
     stored.__post_init__()
     stored.weigh(response.size and response.size + _ADDED)
     return stored

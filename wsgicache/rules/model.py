@@ -118,6 +118,9 @@ class StoredResponse:
     mark: str = ""
     """Where Cookie selects it: the mark of its cookies when it was asked for. It answers while they
     have the same one."""
+    least_age: int = 0
+    """The Age that it says at least: a soft purge has ended it, and caches nearer to the client are
+    to know."""
     kept: tuple[str, int] | None = None
     """Where a store keeps content that is not at hand: a name and the bytes of one piece."""
     plain_until: float = field(init=False)

@@ -73,7 +73,7 @@ def test_golden_records_are_what_is_written(case: str) -> None:
 
 def test_every_attribute_of_a_stored_response_is_packed() -> None:
     handled = {*records._ALIKE, "fields", "not_modified", "content", "generated_at", "validators"}
-    handled |= {"span", "groups", "kept", "mark", "withheld"}
+    handled |= {"span", "groups", "kept", "least_age", "mark", "withheld"}
     attributes = {field.name for field in dataclasses.fields(StoredResponse)}
     assert attributes - {"aged", "asked_at", "plain_until", "weight"} == handled
 
@@ -97,6 +97,7 @@ RESPONSES = st.builds(
     groups=st.lists(FIELD_TEXT, max_size=3).map(tuple),
     withheld=st.lists(st.tuples(FIELD_NAME, FIELD_TEXT), max_size=2),
     born=st.integers(0, 2**48),
+    least_age=st.integers(0, 2**31),
     span=st.none(),
 )
 
@@ -278,6 +279,8 @@ def test_a_record_answers_for_its_own_name_only() -> None:
         {"span": [0, 5, None]},
         {"span": [5, 9, 9]},
         {"selector": []},
+        {"least_age": 1.5},
+        {"least_age": -1},
         {"more": 1},
         {"aged": None},
         {"aged": [0, []]},

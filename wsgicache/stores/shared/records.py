@@ -23,7 +23,7 @@ from struct import Struct
 from typing import Any
 
 from wsgicache.rules.conditional import not_modified_fields
-from wsgicache.rules.fields import are_field_names
+from wsgicache.rules.fields import MAX_DELTA_SECONDS, are_field_names
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 
 __all__ = ["MAGIC", "echo_of", "pack", "seal", "unpack", "unseal"]
@@ -141,6 +141,8 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
             said["withheld"] = stored.withheld
         if stored.mark:
             said["mark"] = stored.mark
+        if stored.least_age:
+            said["least_age"] = stored.least_age
         if stored.content is not None:
             said["kept"] = None
             contents.append(stored.content)
@@ -202,7 +204,7 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
     ]
     groups = tuple(said.pop("groups"))
     withheld = [(name, value) for name, value in said.pop("withheld", ())]
-    mark = said.pop("mark", "")
+    mark, least_age = said.pop("mark", ""), said.pop("least_age", 0)
     names = "".join([f"{name}\n" for name, _ in (*fields, *not_modified, *withheld)])
     texts = [text for line in fields for text in line]
     texts += [text for line in withheld for text in line]
@@ -215,6 +217,8 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         or _STATUS.fullmatch(said["status"]) is None
         or not _CONDITIONS.issuperset([key for key, _ in validators])
         or type(mark) is not str
+        or type(least_age) is not int
+        or not 0 <= least_age <= MAX_DELTA_SECONDS
         or said["length"] < 0
         or (said["length"] > 0 and said["status"].startswith(_EMPTY))
         or (content is not None and len(content) != said["length"])
@@ -233,6 +237,7 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         groups=groups,
         withheld=withheld,
         mark=mark,
+        least_age=least_age,
         span=span,
         kept=kept,
         **said,
