@@ -146,7 +146,7 @@ class World:
             return Reply(status, b"outage", x_serial=self.serial)
         how, now = self.behaviours[path], self.scene.clock.now()
         name = identity(environ) if how.personal else None
-        varied = environ.get("HTTP_X_TENANT") if "x-flavour" in how.vary else None
+        varied = environ.get("HTTP_X_FLAVOUR") if "x-flavour" in how.vary else None
         version = self.versions[path]
         tag = f'"{path[1:]}{version}-{name or ""}-{varied or ""}"' if how.etag else None
         modified = 1_600_000_000.0 + version if how.dated else None
@@ -295,7 +295,11 @@ class World:
         if any(bearer(other) in (None, mine) for other in record.asks):
             return
         if record.ask.identified:
-            shared = any(answer.says(*EXPLICITLY_SHARED) for answer in (record.answer, said))
+            shared = any(
+                answer.says(*EXPLICITLY_SHARED)
+                or (answer.targeted is not None and not self.rules.public_releases)
+                for answer in (record.answer, said)
+            )
         else:  # a cookie
             shared = not self.rules.private_cookies or any(
                 answer.says("public", "s-maxage") or answer.targeted is not None
@@ -371,7 +375,7 @@ def ask_of(environ: Environ) -> Ask:
     fields = {
         name: environ[key]
         for name, key in {
-            "x-flavour": "HTTP_X_TENANT",
+            "x-flavour": "HTTP_X_FLAVOUR",
             "cookie": "HTTP_COOKIE",
             "authorization": "HTTP_AUTHORIZATION",
             "x-forwarded-host": "HTTP_X_FORWARDED_HOST",
