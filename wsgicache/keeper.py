@@ -176,7 +176,7 @@ class Keeper:
 
         Returns what to answer from, and why it is not kept, if it is not.
         """
-        why_not = storing.refusal(request, renewed, self._policy, method="GET")
+        why_not = storing.refusal(request, renewed, self._policy, method="GET", renewed=True)
         personal = why_not in storing.ABOUT_THE_REQUEST
         if not self._policy.store_set_cookie and not SET_COOKIE.isdisjoint(response.values):
             # What it allows may be for one client, too; what it forbids counts.

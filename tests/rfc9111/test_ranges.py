@@ -138,3 +138,17 @@ def test_a_range_on_a_cold_key_is_forwarded_as_it_is(scene: Scene) -> None:
     assert scene.calls[-1].header("Range") == "bytes=0-1"
     scene.app(200, DIGITS, **FRESH)
     assert scene.get("/").text == DIGITS
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
+def test_a_304_to_a_range_request_freshens_the_whole(make_scene: MakeScene, policy: Policy) -> None:
+    """§4.3.4."""
+    scene = make_scene(policy)
+    scene.resource("0123456789", cache_control="max-age=600")
+    scene.get("/")
+    scene.after(601)
+    got = scene.get("/", range="bytes=0-1")
+    assert (got.text, got.cache_status) == ("01", "wsgicache; fwd=stale; fwd-status=304")
+    for first in range(5):
+        got = scene.get("/", range=f"bytes={first}-")
+        assert (got.hit, got.code, got.text) == (True, 206, "0123456789"[first:])

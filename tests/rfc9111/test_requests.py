@@ -374,3 +374,28 @@ def test_max_stale_has_bounds(
     assert scene.get("/").stored
     scene.after(after)
     assert scene.get("/", cache_control=wish).hit is hit
+
+
+@pytest.mark.parametrize("wish", ["no-cache", "max-age=0", "min-fresh=60"])
+@pytest.mark.parametrize("status", [302, 400, 404, 500])
+@pytest.mark.parametrize("said", ["public, max-age=60", "no-store"])
+def test_what_a_wish_forces_does_not_replace_a_fresh_success_by_an_error(
+    make_scene: MakeScene, wish: str, status: int, said: str
+) -> None:
+    """Who sends an odd field, and a wish with it, does not choose what others get."""
+    for policy in (Policy(), Policy.rfc()):
+        scene = make_scene(policy)
+        scene.app(200, "page", cache_control="max-age=60")
+        scene.get("/")
+        scene.after(1)
+        scene.app(status, "odd", cache_control=said, location="/x")
+        got = scene.get("/", cache_control=wish)
+        assert (got.code, got.text) == (status, "odd")
+        if policy.forced_errors:
+            assert scene.get("/").code == (200 if status == 500 and said == "no-store" else status)
+            continue
+        assert (got.fwd, got.detail) == ("request", "forced")
+        got = scene.get("/")
+        assert (got.hit, got.text) == (True, "page")
+        scene.after(60)
+        assert scene.get("/").code == status, "once it is stale that is the answer"

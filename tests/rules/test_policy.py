@@ -214,6 +214,7 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
         "read_your_writes",
         "error_lifetime",
         "unstored_statuses",
+        "forced_errors",
         "store_partial",
         "store_post",
         "normalize_language",

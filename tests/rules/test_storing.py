@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.rules.messages import RFC, SAFE, answer, asked, date, rows
+from tests.rules.messages import RFC, SAFE, answer, asked, date, kept, rows
+from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.freshness import HEURISTICALLY_CACHEABLE
-from wsgicache.rules.storing import UNDERSTOOD, content_span, refusal
+from wsgicache.rules.model import Decision
+from wsgicache.rules.storing import UNDERSTOOD, content_span, outlives, refusal
 
 FRESH: dict[str, Any] = {"cache_control": "max-age=60"}
 PART: dict[str, Any] = {"content_range": "bytes 0-4/10", **FRESH}
@@ -262,6 +264,37 @@ def test_refusal_for_the_requests_sake_by_the_rfc(
     changes: dict[str, Any], fields: dict[str, Any], why: str | None
 ) -> None:
     assert refusal(asked(environ=changes, policy=RFC), answer(200, **fields), RFC) == why
+
+
+def test_a_range_says_nothing_of_what_is_stored_already() -> None:
+    """§4.3.4: a 304 renews the whole."""
+    ranged = asked(range="bytes=0-1")
+    assert refusal(ranged, answer(200, **FRESH), SAFE, "GET", renewed=True) is None
+
+
+STORED = Decision("request", kept(**FRESH))
+
+
+@pytest.mark.parametrize(
+    ("decision", "status", "stays"),
+    rows(
+        ("§5.2.1 an error", STORED, 400, True),
+        ("§5.2.1 another", STORED, 404, True),
+        ("§5.2.1 a redirect", STORED, 302, True),
+        ("§5.2.1 a failure", STORED, 500, True),
+        ("§5.2.1 a success", STORED, 200, False),
+        ("§5.2.1 one with no content", STORED, 204, False),
+        ("§4.2.4 it was stale", Decision("stale", kept(**FRESH)), 404, False),
+        ("§4.2.4 it was stale, and forced", Decision("request", kept()), 404, False),
+        ("§4 an error was stored", Decision("request", kept(b"", 404, **FRESH)), 410, False),
+        ("§4 nothing was stored", Decision("request"), 404, False),
+    ),
+)
+def test_what_a_client_forces_does_not_end_what_is_fresh(
+    decision: Decision, status: int, stays: bool
+) -> None:
+    assert outlives(decision, answer(status), EPOCH + 1, SAFE) is stays
+    assert not outlives(decision, answer(status), EPOCH + 1, RFC)
 
 
 @pytest.mark.parametrize(

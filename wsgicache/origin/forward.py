@@ -227,9 +227,13 @@ class Forward(Exchange):
         if why_not is None and trip.too_large:
             why_not = "too-large"
         if self._stored is not None:
-            keeper.supersede(request, self._stored, response, why_not, trip.fill)
+            if storing.outlives(trip.decision, response, trip.looked_up_at, self.policy):
+                why_not = storing.FORCED
+            else:
+                keeper.supersede(request, self._stored, response, why_not, trip.fill)
         if why_not is not None:
-            trip.land("refused" if response.code < 500 else "failed", why_not)
+            failed = response.code >= 500 or why_not == storing.FORCED
+            trip.land("failed" if failed else "refused", why_not)
         detail = trip.decision.detail or why_not
         outcome = f"detail={detail}" if detail else "stored"
         self.relayed = True

@@ -91,6 +91,7 @@ class PolicyOptions(TypedDict, total=False):
     ignore_cookies: _Cookies
     error_lifetime: Annotated[int | None, _lifetime]
     unstored_statuses: _Statuses
+    forced_errors: _Flag
     store_partial: _Flag
     store_post: _Flag
     normalize_language: _Flag
@@ -131,6 +132,7 @@ _PERMISSIVE: PolicyOptions = {
     "read_your_writes": False,
     "error_lifetime": None,
     "unstored_statuses": (),
+    "forced_errors": True,
     "store_partial": True,
     "store_post": True,
     "normalize_language": True,
@@ -183,6 +185,9 @@ class Policy:
     """Most seconds that a status of 400 and above stays fresh (404, 410: as they say)."""
     unstored_statuses: tuple[int, ...] = REQUEST_STATUSES
     """Status codes of answers to one request alone, which are never stored."""
+    forced_errors: bool = False
+    """Whether an error or a redirect that a client's own directive asked for replaces what is
+    fresh."""
     store_partial: bool = False
     """Whether 206 responses, and complete ones to range requests, may be stored (§3.3, §3.4)."""
     store_post: bool = False

@@ -17,6 +17,7 @@ from wsgicache.rules.freshness import (
 )
 from wsgicache.rules.groups import groups_of
 from wsgicache.rules.keys import same_origin_key
+from wsgicache.rules.model import Decision
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.ranges import parse_content_range
 from wsgicache.rules.request import Request
@@ -35,6 +36,9 @@ UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 
 _NOT_FOR_CACHES = frozenset({428, 429, 431, 511})
 """Status codes whose responses must not be stored, whatever they say (RFC 6585)."""
 
+FORCED = "forced"
+"""Refused since only a client's own directive asked for it (`outlives`)."""
+
 ABOUT_THE_REQUEST = frozenset({"method", "authorization", "cookie", "range", "request-no-store"})
 """Refusals that say nothing of what other requests may be answered."""
 
@@ -43,17 +47,27 @@ ABOUT_WHO_ASKS = frozenset({206, 401, 407, 412, 416, 429})
 
 
 def refusal(
-    request: Request, response: Response, policy: Policy, method: str | None = None
+    request: Request,
+    response: Response,
+    policy: Policy,
+    method: str | None = None,
+    renewed: bool = False,
 ) -> str | None:
     """Why this response must not be stored, or None if it may (RFC 9111 §3, in its order).
 
-    *method* is that of the response to be stored, where the request has another (§4.3.5).
+    *method* is that of the response to be stored, where the request has another (§4.3.5). *renewed*
+    says that it is a stored one with newer fields, whose content is there.
     """
-    return forbidden(request, response, policy, method) or unusable(response, policy)
+    why_not = forbidden(request, response, policy, method, renewed)
+    return why_not or unusable(response, policy)
 
 
 def forbidden(
-    request: Request, response: Response, policy: Policy, method: str | None = None
+    request: Request,
+    response: Response,
+    policy: Policy,
+    method: str | None = None,
+    renewed: bool = False,
 ) -> str | None:
     """What forbids to store it, whatever the time (§3)."""
     said, values = binding(response, policy), response.values
@@ -101,9 +115,12 @@ def forbidden(
     # A Vary that no request can match is not worth storing (§4.1).
     if "vary" in values and parse_vary(values["vary"]) is None:
         return "vary"
-    # An error may be what the range made; Deviation: so may the whole (§3.3).
-    if "HTTP_RANGE" in request.environ and (
-        not policy.store_partial or response.code not in (200, 206)
+    # An error may be what the range made; Deviation: so may the whole (§3.3). A 304 is about all of
+    # what is stored, whatever range was asked for (§4.3.4; RFC 9110 §13.2.2).
+    if (
+        "HTTP_RANGE" in request.environ
+        and not renewed
+        and (not policy.store_partial or response.code not in (200, 206))
     ):
         return "range"
     if (unkeepable := _unkeepable_content(response, policy)) is not None:
@@ -143,6 +160,22 @@ def unusable(response: Response, policy: Policy) -> str | None:
         return "freshness"
     # Last, since it takes longest: the whole is what WSGI and HTTP allow.
     return None if response.is_sound() else "malformed"
+
+
+def outlives(decision: Decision, response: Response, now: float, policy: Policy) -> bool:
+    """Whether what *decision* did not reuse *now*, a fresh success, stays as it is though this is
+    an error or a redirect: the app was asked only because a client's directive forced that
+    (§5.2.1), and the rest of that request may be what it is about."""
+    # Deviation: the RFC has a newer response replace it, whoever asked for that.
+    stored = decision.stored
+    return (
+        not policy.forced_errors
+        and decision.forward == "request"
+        and response.code >= 300
+        and stored is not None
+        and stored.status[:1] == "2"
+        and decision.is_fresh(now)
+    )
 
 
 def _is_storable_post(request: Request, response: Response, said: Binding, policy: Policy) -> bool:
