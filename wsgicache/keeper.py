@@ -13,7 +13,13 @@ from wsgicache.reporting import Reporter
 from wsgicache.rules import entries, keeping, partial, storing, validation
 from wsgicache.rules.declaring import Declared
 from wsgicache.rules.fields import nominated_keys
-from wsgicache.rules.groups import invalidated_groups, invalidated_keys, origin_of
+from wsgicache.rules.groups import (
+    destination_of,
+    invalidated_collections,
+    invalidated_groups,
+    invalidated_keys,
+    origin_of,
+)
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.names import SET_COOKIE
@@ -21,7 +27,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.rules.writes import written
-from wsgicache.stores import Grouping, Marking, SharedStore, Store
+from wsgicache.stores import Grouping, Listing, Marking, SharedStore, Store, keys_below
 from wsgicache.stores.marks import Marks
 
 __all__ = ["Keeper"]
@@ -194,8 +200,17 @@ class Keeper:
             self.drop(request)
         return fresh, why_not
 
-    def invalidate(self, key: Key, response: Response, now: float) -> float:
-        """Empty *key* and what Location and Content-Location name of its origin (§4.4), at *now*.
+    def invalidate(
+        self,
+        key: Key,
+        response: Response,
+        now: float,
+        method: str = "POST",
+        destination: str | None = None,
+    ) -> float:
+        """Empty *key* and what Location and Content-Location name of its origin (§4.4), at *now*;
+        for a *method* that copies, moves or deletes, what is at its *destination* and the members
+        of collections, too.
 
         Returns the moment it is filed under; only fills that began no earlier are kept.
         """
@@ -209,11 +224,30 @@ class Keeper:
             return emptied
 
         self.update(key, emptying)
-        for one in invalidated_keys(key, response):
+        destination = destination_of(method, destination)
+        for one in invalidated_keys(key, response, destination):
             if one != key:
                 self.update(one, entries.emptied(moment))
+        if self._policy.collections:
+            for collection in invalidated_collections(key, method, destination):
+                self._empty_below(collection, moment)
         self.invalidate_groups(key, response, moment)
         return emptied_at
+
+    def _empty_below(self, collection: Key, moment: float) -> None:
+        """End all that is filed below *collection*; in a store that others share, where it would
+        take long to find that, everything."""
+        store = self.store
+        try:
+            if isinstance(store, Listing) and not isinstance(store, SharedStore):
+                for key in keys_below(store, collection):
+                    self.update(key, entries.emptied(moment))
+            elif self._grouping is not None:
+                self._grouping.bump([], moment)
+            else:
+                raise TypeError(f"{type(store).__name__} neither lists nor counts generations")
+        except Exception:
+            self._report("collection", "what lies below a collection could not be invalidated")
 
     def invalidate_groups(self, key: Key, response: Response, moment: float) -> None:
         """End the groups of *key*'s origin that *response* says it invalidates (RFC 9875 §3)."""

@@ -19,7 +19,7 @@ from wsgicache.rules.checks import must_be, text
 from wsgicache.rules.groups import origin_of
 from wsgicache.rules.keys import Key, key_of_url, target_key, url_of
 from wsgicache.rules.model import CacheEntry
-from wsgicache.stores import Grouping, Listing, Store, StoreError
+from wsgicache.stores import Grouping, Listing, Store, StoreError, keys_below
 
 __all__ = ["Purged", "Purging", "answer_purge", "checked_token", "key_of"]
 
@@ -103,12 +103,7 @@ class Purging:
             raise ValueError(must_be("url of purge_prefix()", "one without a query", url))
         if not isinstance(store, Listing):
             raise StoreError(f"{type(store).__name__} cannot list what it holds")
-        keys = dict.fromkeys(store.keys(prefix))
-        if isinstance(store, Grouping):
-            # What is asked for now and not stored yet has no entry that could be emptied.
-            store.refuse_fills()
-            keys.update(dict.fromkeys(store.keys(prefix)))
-        return self._purge(keys, soft)
+        return self._purge(keys_below(store, prefix), soft)
 
     def _purge(self, keys: Iterable[Key], soft: bool) -> Purged:
         now = self.clock.now()

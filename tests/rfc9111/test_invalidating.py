@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cachelib import SimpleCache
 
 from tests.conftest import MakeScene
 from tests.rules.messages import rows
-from tests.scene import Environ, Reply, Scene
+from tests.scene import Environ, FakeClock, Reply, Scene
 from wsgicache import Policy
+from wsgicache.stores.cachelib import CachelibStore
 
 UNSAFE = [
     "POST",
@@ -181,3 +183,59 @@ def test_what_was_asked_before_is_not_stored_after(rfc_scene: Scene) -> None:
     rfc_scene.app(slow)
     rfc_scene.get("/")
     assert rfc_scene.get("/").text == "answer 3"
+
+
+# ── collections (RFC 4918) ───────────────────────────────────────────────────────────────────────
+
+TREE = ["/a", "/b", "/d/", "/d/f", "/d/e/f?q", "/dd", "/t/f"]
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "destination", "gone"),
+    rows(
+        ("4918 §9.9 MOVE", "MOVE", "/a", "http://example.org/b", ["/a", "/b"]),
+        ("4918 §9.8 COPY", "COPY", "/a", "/b", ["/a", "/b"]),
+        ("9110 §9.3.5 DELETE", "DELETE", "/a", "/b", ["/a"]),
+        ("4918 §9.6.1 DELETE of a collection", "DELETE", "/d/", None, ["/d/", "/d/f", "/d/e/f?q"]),
+        ("4918 §9.9 MOVE of one", "MOVE", "/d/", "/t/", ["/d/", "/d/f", "/d/e/f?q", "/t/f"]),
+        ("4918 §9.8 COPY of one", "COPY", "/d/", "/t/", ["/d/", "/t/f"]),
+    ),
+)
+def test_what_is_moved_copied_or_deleted(
+    make_scene: MakeScene, method: str, target: str, destination: str | None, gone: list[str]
+) -> None:
+    for policy in (Policy(), Policy.rfc(), Policy(collections=False)):
+        scene = make_scene(policy)
+        filled(scene, *TREE, status=204)
+        scene.request(method, target, destination=destination)
+        below = target[-1] == "/" and not policy.collections
+        ended = [target] if below else gone
+        left = [one for one in TREE if scene.get(one, foo="1").hit]
+        assert left == [one for one in TREE if one not in ended]
+        filled(scene, status=403)
+        scene.request(method, target, destination=destination)
+        assert all(scene.get(one, foo="1").hit for one in TREE), "a failure changes nothing"
+
+
+def test_a_member_that_is_on_its_way_while_its_collection_is_deleted(rfc_scene: Scene) -> None:
+    def answer(environ: Environ) -> Reply:
+        if environ["REQUEST_METHOD"] == "GET" and not seen:
+            seen.append(rfc_scene.request("DELETE", "/d/").code)
+        return Reply(200, "old", cache_control="max-age=60")
+
+    seen: list[int] = []
+    rfc_scene.app(answer)
+    rfc_scene.get("/d/f")
+    assert seen == [200]
+    assert rfc_scene.get("/d/f").fwd == "uri-miss"
+
+
+def test_a_store_that_others_share_ends_everything(make_scene: MakeScene) -> None:
+    """It would take long to find what is below a collection."""
+    clock = FakeClock()
+    scene = make_scene(store=CachelibStore(SimpleCache(threshold=0), clock=clock), clock=clock)
+    filled(scene, "/a", "/d/f", status=204)
+    scene.request("DELETE", "/d/e")
+    assert scene.get("/d/f", foo="1").hit
+    scene.request("DELETE", "/d/")
+    assert [scene.get(one, foo="1").fwd for one in ("/a", "/d/f")] == ["uri-miss", "uri-miss"]

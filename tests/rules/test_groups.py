@@ -15,7 +15,9 @@ from wsgicache.rules.groups import (
     MOST_GROUPS,
     MOST_TEXT,
     Generation,
+    destination_of,
     groups_of,
+    invalidated_collections,
     invalidated_groups,
     invalidated_keys,
     names_of,
@@ -192,3 +194,35 @@ TARGET: Key = ("http", "example.org", "/a/b", "q")
 def test_invalidated_keys(fields: dict[str, Any], paths: list[str]) -> None:
     keys = invalidated_keys(TARGET, answer(201, **fields))
     assert keys == [TARGET, *[(*TARGET[:2], path, "") for path in paths]]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "destination", "collections"),
+    rows(
+        ("4918 §9.6.1 DELETE", "DELETE", "/a/", None, ["/a/"]),
+        ("4918 §9.6.1 DELETE of a member", "DELETE", "/a/b", None, []),
+        ("4918 §9.9 MOVE", "MOVE", "/a/", "/x/", ["/a/", "/x/"]),
+        ("4918 §5.2 the name without its slash", "MOVE", "/a/", "/x", ["/a/", "/x/"]),
+        ("4918 §9.9 MOVE of a member", "MOVE", "/a/b", "/x", []),
+        ("4918 §9.8 COPY leaves the source", "COPY", "/a/", "http://example.org/x/", ["/x/"]),
+        ("4918 §9.8 to another origin", "COPY", "/a/", "https://example.org/x/", []),
+        ("4918 §9.8 to nowhere", "COPY", "/a/", None, []),
+        ("9110 §9.3.4 PUT", "PUT", "/a/", None, []),
+        ("the root", "DELETE", "/", None, ["/"]),
+    ),
+)
+def test_invalidated_collections(
+    method: str, path: str, destination: str | None, collections: list[str]
+) -> None:
+    key: Key = (*TARGET[:2], path, "q")
+    found = invalidated_collections(key, method, destination)
+    assert found == [(*TARGET[:2], one, "") for one in collections]
+
+
+@pytest.mark.parametrize(
+    ("method", "keys"), [("MOVE", ["/x"]), ("COPY", ["/x"]), ("DELETE", []), ("PUT", [])]
+)
+def test_a_destination(method: str, keys: list[str]) -> None:
+    """RFC 4918 §10.3."""
+    found = invalidated_keys(TARGET, answer(201), destination_of(method, "/x"))
+    assert found == [TARGET, *[(*TARGET[:2], path, "") for path in keys]]

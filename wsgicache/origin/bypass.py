@@ -66,7 +66,9 @@ class Bypass(Exchange):
         if self._unsafe and 200 <= response.code < 400:
             self.origin.keeper.end_marks(self._cookies, response)
             if self._changed is not None:
-                self.origin.keeper.invalidate(self._changed, response, self.origin.clock.now())
+                asked, now = self.asked, self.origin.clock.now()
+                method, destination = asked["REQUEST_METHOD"], asked.get("HTTP_DESTINATION")
+                self.origin.keeper.invalidate(self._changed, response, now, method, destination)
         self.controls.late = self.too_late
         self._send(response, relayed_fields(response, self.told, self.origin.policy))
 

@@ -53,16 +53,34 @@ def invalidated_groups(response: Response) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_strings(value))) if value else ()
 
 
-def invalidated_keys(key: Key, response: Response) -> list[Key]:
+def invalidated_keys(key: Key, response: Response, destination: str | None = None) -> list[Key]:
     """What the success of an unsafe request makes invalid (§4.4): the target URI, and what Location
-    and Content-Location name of the same origin."""
+    and Content-Location name of the same origin; and the *destination* of what was moved or copied
+    (`destination_of`)."""
     keys = [key]
-    for name in ("location", "content-location"):
-        for reference in response.lines(name):
-            other = same_origin_key(key, reference)
-            if other is not None and other not in keys:
-                keys.append(other)
+    references = [*response.lines("location"), *response.lines("content-location")]
+    for reference in references if destination is None else [*references, destination]:
+        other = same_origin_key(key, reference)
+        if other is not None and other not in keys:
+            keys.append(other)
     return keys
+
+
+def destination_of(method: str, destination: str | None) -> str | None:
+    """What *destination*, the Destination field, has to say of a request (RFC 4918 §10.3)."""
+    return destination if method in ("COPY", "MOVE") else None
+
+
+def invalidated_collections(key: Key, method: str, destination: str | None) -> list[Key]:
+    """The collections of which the success of an unsafe request makes all members invalid, where
+    the target is one, as the end of its path tells (RFC 4918 §5.2): DELETE and MOVE take them away,
+    COPY and MOVE put others at their *destination* (RFC 4918 §9.6.1, §9.8.3, §9.9.2)."""
+    if method not in ("COPY", "DELETE", "MOVE") or key[2][-1:] != "/":
+        return []
+    named = [] if method == "COPY" else [key]
+    if destination is not None and (other := same_origin_key(key, destination)) is not None:
+        named.append(other)
+    return [(scheme, host, f"{path.rstrip('/')}/", "") for scheme, host, path, _ in named]
 
 
 def _strings(value: str) -> list[str]:

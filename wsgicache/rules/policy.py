@@ -94,6 +94,7 @@ class PolicyOptions(TypedDict, total=False):
     forced_errors: _Flag
     store_partial: _Flag
     store_post: _Flag
+    collections: _Flag
     normalize_language: _Flag
     targets: _Fields
     unstored_fields: _Fields
@@ -192,6 +193,8 @@ class Policy:
     """Whether 206 responses, and complete ones to range requests, may be stored (§3.3, §3.4)."""
     store_post: bool = False
     """Whether the answer to a POST may be stored for GET (RFC 9110 §9.3.3)."""
+    collections: bool = True
+    """Whether DELETE, COPY or MOVE of what ends in / ends all that is filed below it."""
     normalize_language: bool = False
     """Whether the order in Accept-Language means nothing (§4.1)."""
     targets: tuple[str, ...] = ("Wsgicache-Cache-Control",)
