@@ -115,7 +115,8 @@ def store(
     stored.span = content_span(response) if code == 206 else None
     stored.groups = groups_of(response) or ()
     stored.asked_at, stored.born = fill.began, fill.born
-    stored.mark, stored.aged, stored.least_age, stored.kept = "", UNAGED, 0, None
+    stored.mark, stored.aged = "", UNAGED
+    stored.least_age, stored.kept = 0, None
     stored.__post_init__()
     stored.weigh(response.size and response.size + _ADDED)
     return stored

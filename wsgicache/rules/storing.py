@@ -58,8 +58,7 @@ def refusal(
     *method* is that of the response to be stored, where the request has another (§4.3.5). *renewed*
     says that it is a stored one with newer fields, whose content is there.
     """
-    why_not = forbidden(request, response, policy, method, renewed)
-    return why_not or unusable(response, policy)
+    return forbidden(request, response, policy, method, renewed) or unusable(response, policy)
 
 
 def forbidden(
