@@ -40,7 +40,7 @@ FLOORS = """
     controls.decorators controls.routes
     controls.matching controls.static
     stores stores.marks
-    stores.net.addresses stores.net.breaker stores.shared.memo stores.shared.names
+    stores.listing stores.net.addresses stores.net.breaker stores.shared.memo stores.shared.names
         stores.shared.nodes
     stores.net.memcached stores.net.redis stores.shared.records
     stores.memory stores.shared.generations stores.shared.marks stores.shared.pieces

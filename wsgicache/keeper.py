@@ -27,7 +27,8 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.rules.writes import written
-from wsgicache.stores import Grouping, Listing, Marking, SharedStore, Store, keys_below
+from wsgicache.stores import Grouping, Listing, Marking, SharedStore, Store
+from wsgicache.stores.listing import keys_below
 from wsgicache.stores.marks import Marks
 
 __all__ = ["Keeper"]

@@ -19,7 +19,8 @@ from wsgicache.rules.checks import must_be, text
 from wsgicache.rules.groups import origin_of
 from wsgicache.rules.keys import Key, key_of_url, target_key, url_of
 from wsgicache.rules.model import CacheEntry
-from wsgicache.stores import Grouping, Listing, Store, StoreError, keys_below
+from wsgicache.stores import Grouping, Listing, Store, StoreError
+from wsgicache.stores.listing import keys_below
 
 __all__ = ["Purged", "Purging", "answer_purge", "checked_token", "key_of"]
 

@@ -20,7 +20,7 @@ from wsgicache.rules.response import Binding, Response, Terms
 
 __all__ = [
     "HEURISTICALLY_CACHEABLE", "answers_others", "binding", "date_value", "explicit_lifetime",
-    "terms",
+    "longest_lifetime", "terms",
 ]  # fmt: skip
 
 HEURISTICALLY_CACHEABLE = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})

@@ -16,8 +16,9 @@ from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.rules.response import Response
 
 __all__ = [
-    "ALWAYS", "Generation", "groups_of", "invalidated_groups", "invalidated_keys", "names_of",
-    "origin_of", "reviewed", "without_late", "without_unborn",
+    "ALWAYS", "Generation", "destination_of", "groups_of", "invalidated_collections",
+    "invalidated_groups", "invalidated_keys", "names_of", "origin_of", "reviewed", "without_late",
+    "without_unborn",
 ]  # fmt: skip
 
 MOST_GROUPS = 128

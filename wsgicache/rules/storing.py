@@ -25,8 +25,8 @@ from wsgicache.rules.response import Binding, Response
 from wsgicache.rules.validators import app_validators
 
 __all__ = [
-    "ABOUT_THE_REQUEST", "ABOUT_WHO_ASKS", "content_span", "is_for_cookies", "is_for_credentials",
-    "refusal",
+    "ABOUT_THE_REQUEST", "ABOUT_WHO_ASKS", "FORCED", "content_span", "is_for_cookies",
+    "is_for_credentials", "outlives", "refusal",
 ]  # fmt: skip
 
 UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 502, 503, 504}

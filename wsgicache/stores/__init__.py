@@ -120,17 +120,6 @@ class Listing(Store, Protocol):
         """The keys with the scheme and host of *prefix* whose path begins with its path."""
 
 
-def keys_below(store: Listing, prefix: Key) -> list[Key]:
-    """The keys in *store* that begin as *prefix*. What is asked for now and not stored yet has no
-    entry that could be emptied: in a store that counts generations it is not kept. Raises what the
-    store raises."""
-    keys = dict.fromkeys(store.keys(prefix))
-    if isinstance(store, Grouping):
-        store.refuse_fills()
-        keys.update(dict.fromkeys(store.keys(prefix)))
-    return list(keys)
-
-
 def store_from_url(url: str, **options: Any) -> Store:
     """The store that *url* names; *options* are those of its class that a URL cannot say.
 
