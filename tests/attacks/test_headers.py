@@ -725,7 +725,7 @@ FLIPPING: list[tuple[str, Environ]] = [
     ("range-garbage", {"HTTP_RANGE": "garbage"}),
     ("expect", {"HTTP_EXPECT": "100-continue"}),
     ("expect-garbage", {"HTTP_EXPECT": "tea"}),
-    ("upgrade", {"HTTP_UPGRADE": "h2c", "HTTP_CONNECTION": "Upgrade"}),
+    ("upgrade", {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade"}),
     ("body", {"CONTENT_LENGTH": "1"}),
     ("transfer-encoding", {"HTTP_TRANSFER_ENCODING": "x"}),
 ]

@@ -197,6 +197,24 @@ def test_what_every_entry_nominates(key: str) -> None:
     assert values_of(whole, IMPLIED, SAFE) != values_of(cut, IMPLIED, SAFE)
 
 
+@pytest.mark.parametrize("key", ["RAW_URI", "REQUEST_URI"])
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    rows(
+        ("an empty query is none", "/a?", "/a", True),
+        ("one that ends so", "/a?b?", "/a?b", False),
+        ("none at all", "", None, False),
+    ),
+)
+def test_the_raw_target_selects(key: str, one: str, other: str | None, same: bool) -> None:
+    query = "?b" if "b" in one else ""
+    first, second = (
+        values_of(asked(target=f"/a{query}", environ={key: value}), IMPLIED, SAFE)
+        for value in (one, other)
+    )
+    assert (first == second) is same
+
+
 def test_a_soft_invalidation_makes_every_response_stale() -> None:
     fresh, stale = kept(cache_control="max-age=60"), kept(cache_control="max-age=5")
     entry = adding(asked(accept="a"), answer(200, vary="Accept"), fresh, SAFE)(None)

@@ -241,6 +241,21 @@ def test_without_optional_space(value: str, tight: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "normal"),
+    rows(
+        ("9110 §5.6.1.2 one between", "HTTP_ACCEPT_ENCODING", "gzip,, br", "gzip,br"),
+        ("9110 §5.6.1.2 several, at the ends", "HTTP_ACCEPT", ",, a/b , , c/d ,,", "a/b,c/d"),
+        ("9110 §5.6.1.2 nothing else", "HTTP_ACCEPT_LANGUAGE", " , ,", ""),
+        ("9110 §5.6.4 a quoted one", "HTTP_ACCEPT", 'a/b;x=",,",, c/d', 'a/b;x=",,",c/d'),
+        ("9110 §5.6.4 an open quote", "HTTP_ACCEPT", 'a/b;x=",,', 'a/b;x=",,'),
+        ("§4.1 of what may be no list", "HTTP_X_MINE", "a,, b,", "a,,b,"),
+    ),
+)
+def test_empty_members(key: str, value: str, normal: str) -> None:
+    assert selecting_value({key: value}, key, False) == normal
+
+
+@pytest.mark.parametrize(
     ("one", "other", "same"),
     rows(
         ("9110 §12.5.4 order without weights", "en, de", "de, en", True),

@@ -29,6 +29,8 @@ from wsgicache.rules.request import Request, is_safe, read, without_ignored_cook
         ("§4.3.2 If-Unmodified-Since", {"HTTP_IF_UNMODIFIED_SINCE": "x"}, "precondition"),
         ("9110 §10.1.1 Expect", {"HTTP_EXPECT": "100-continue"}, "expect"),
         ("9110 §7.8 Upgrade", {"HTTP_UPGRADE": "websocket"}, "upgrade"),
+        ("9110 §7.8 to one of several", {"HTTP_UPGRADE": "h2c, websocket"}, "upgrade"),
+        ("9110 §7.8 to what is unknown", {"HTTP_UPGRADE": "h2cx"}, "upgrade"),
     ),
 )
 def test_what_passes_by(changes: Environ, why: str) -> None:
@@ -41,6 +43,8 @@ def test_what_passes_by(changes: Environ, why: str) -> None:
         ("9110 §8.6 no body", "GET", {"CONTENT_LENGTH": "0"}),
         ("9110 §8.6 an empty length", "GET", {"CONTENT_LENGTH": ""}),
         ("9110 §9.3.3 a POST has one", "POST", {"CONTENT_LENGTH": "4"}),
+        ("9110 §7.8 Upgrade to other HTTP", "GET", {"HTTP_UPGRADE": "h2c"}),
+        ("9110 §7.8 to TLS", "GET", {"HTTP_UPGRADE": "TLS/1.2, HTTP/2.0"}),
     ),
 )
 def test_what_does_not(method: str, changes: Environ) -> None:

@@ -157,7 +157,10 @@ def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> V
     """What selects a response for *request*: what a proxy forwarded, what is implied, and what Vary
     names (§4.1). *nominated* begins with what is implied."""
     environ = request.environ
-    implied: Values = (request.forwarded, *map(environ.get, IMPLIED))
+    raw, target, mount = map(environ.get, IMPLIED)
+    if not request.key[3]:  # With an empty query or none, it is the same target.
+        raw, target = raw and raw.removesuffix("?"), target and target.removesuffix("?")
+    implied: Values = (request.forwarded, raw, target, mount)
     if len(nominated) == len(IMPLIED):
         return implied
     any_order = policy.normalize_language

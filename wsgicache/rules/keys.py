@@ -157,13 +157,26 @@ def normal_languages(value: str) -> str:
     return ",".join(f"{language};q={-rank:g}" for rank, language in sorted(members))
 
 
+_EMPTY_MEMBERS = re.compile(r'("(?:[^"\\]++|\\.?)*+"?)|^,++|,(?=,|$)', re.DOTALL)
+
+
+def without_empty_members(value: str) -> str:
+    """*value* of a list, without optional space, and without its empty members (RFC 9110
+    §5.6.1.2)."""
+    return _EMPTY_MEMBERS.sub(r"\1", value)
+
+
 _EXACT = frozenset({"HTTP_COOKIE", "HTTP_AUTHORIZATION"})
+_LISTS = frozenset({"HTTP_ACCEPT", "HTTP_ACCEPT_CHARSET", "HTTP_ACCEPT_ENCODING"})
+_LISTS |= {"HTTP_ACCEPT_LANGUAGE"}
+"""Fields that are lists by their definition (RFC 9110 §12.5): only there may empty members go."""
 
 
 def _normalised(key: str, value: str, any_order: bool) -> str:
     if any_order and key == "HTTP_ACCEPT_LANGUAGE":
         return normal_languages(value)
-    return without_optional_space(value)
+    tight = without_optional_space(value)
+    return without_empty_members(tight) if key in _LISTS else tight
 
 
 _remembered = lru_cache(maxsize=4096)(_normalised)

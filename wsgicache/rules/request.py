@@ -124,6 +124,10 @@ def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> 
     return None
 
 
+_OTHER_HTTP = frozenset({"", "h2c", "h2", "http/2.0", "http/2"})
+_OTHER_HTTP |= {f"tls/1.{minor}" for minor in range(4)}
+
+
 def _passing(request: Request, environ: WSGIEnvironment, present: frozenset[str]) -> str | None:
     """Why the request must pass by, or None."""
     if environ.get(BYPASS):
@@ -140,7 +144,9 @@ def _passing(request: Request, environ: WSGIEnvironment, present: frozenset[str]
         return "precondition"
     if "HTTP_EXPECT" in present:
         return "expect"
-    if "HTTP_UPGRADE" in present:
+    # A server may ignore it (RFC 9110 §7.8); what changes HTTP for other HTTP asks for a page, too.
+    upgrade: str = environ.get("HTTP_UPGRADE", "")
+    if any(token.strip(" \t").lower() not in _OTHER_HTTP for token in upgrade.split(",")):
         return "upgrade"
     return None
 
