@@ -20,6 +20,7 @@ from wsgicache import forks
 from wsgicache.clock import Clock
 from wsgicache.rules.checks import must_be, whole
 from wsgicache.stores import StoreError
+from wsgicache.stores.folders import check_folder
 from wsgicache.stores.net.breaker import Breaker
 from wsgicache.stores.shared.records import MAGIC
 from wsgicache.stores.shared.store import PackedStore
@@ -40,7 +41,8 @@ class CachelibStore(PackedStore):
     """Entries in *cache*, a `cachelib.BaseCache`; the options are those of `PackedStore`.
 
     *limit* is how many bytes one value may have there. Raises TypeError for a cache that cannot be
-    kept from unpickling what it reads: one without a serializer of its own, as MemcachedCache.
+    kept from unpickling what it reads: one without a serializer of its own, as MemcachedCache; and
+    ValueError for a FileSystemCache in a folder that other users can write to (`check_folder`).
 
     Redis and its like replace entries atomically. Of the others, two processes that change the same
     entry at the same time may lose one change: that is a miss later on, or, if one of the two is a
@@ -67,6 +69,8 @@ class CachelibStore(PackedStore):
         plain = copy.copy(cache)
         plain.serializer = _Plain(limit)  # type: ignore[attr-defined]
         client = getattr(cache, "_write_client", None)
+        if isinstance(plain, FileSystemCache):
+            check_folder(plain._path)
         if isinstance(plain, FileSystemCache) and hasattr(os, "O_NONBLOCK"):
             plain._safe_stream_open = _regular  # type: ignore[method-assign, assignment]
         node = _Node(plain, limit) if client is None else _RedisNode(plain, limit, client)

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from wsgicache.rules.checks import must_be, whole
 from wsgicache.stores import Store
+from wsgicache.stores.folders import check_folder
 from wsgicache.stores.net.addresses import SERVERS, checked_timeout, names_a_server, shown
 
 __all__ = ["opened"]
@@ -141,10 +142,12 @@ def _file(parts: SplitResult, options: dict[str, Any]) -> Store:
 
     from wsgicache.stores.cachelib import CachelibStore
 
-    if parts.netloc or not parts.path:
-        raise _wrong(parts.geturl(), "file:///directory")
+    folder = unquote(parts.path)
+    if parts.netloc or not folder.startswith("/"):
+        raise _wrong(parts.geturl(), "file:///directory, a whole path")
     threshold = whole("threshold of store_from_url()", options.pop("threshold", 10_000))
-    return CachelibStore(FileSystemCache(unquote(parts.path), threshold=threshold), **options)
+    check_folder(folder)
+    return CachelibStore(FileSystemCache(folder, threshold=threshold), **options)
 
 
 Make = Callable[[SplitResult, dict[str, Any]], Store]

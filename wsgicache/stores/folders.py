@@ -1,0 +1,45 @@
+"""Which folders may hold what is served to everybody: those that no other user can change."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+_CURE = "a folder of the cache's own, below one that only its user and root may write to, is right"
+
+
+def check_folder(path: str) -> None:
+    """Raise ValueError where users other than this process's and root can put files into *path*,
+    or another folder into its place. What is not there yet is not looked at."""
+    if not hasattr(os, "geteuid"):
+        return
+    whole = os.path.abspath(path)
+    for one in dict.fromkeys((whole, os.path.realpath(whole))):
+        _check(one)
+
+
+def _check(path: str) -> None:
+    """The same, for *path* as it is written: a symbolic link in it is a place of its own."""
+    above = False
+    """Whether every user may add to the folder above, which then has the sticky bit."""
+    for place in _from_root(path):
+        try:
+            told = os.lstat(place)
+        except OSError:
+            return
+        if above and told.st_uid not in (0, os.geteuid()):
+            raise ValueError(f"{path}: {place} belongs to another user; {_CURE}")
+        if stat.S_ISLNK(told.st_mode):
+            above = False
+            continue
+        above = bool(told.st_mode & stat.S_IWOTH)
+        if above and (place == path or not told.st_mode & stat.S_ISVTX):
+            raise ValueError(f"{path}: every user may write to {place}; {_CURE}")
+
+
+def _from_root(path: str) -> list[str]:
+    """The folders on the way to *path*, and itself."""
+    places = [path]
+    while (above := os.path.dirname(places[-1])) != places[-1]:
+        places.append(above)
+    return places[::-1]
