@@ -141,7 +141,9 @@ def test_the_raw_target_tells_apart_what_decoding_joins(
     for raw in (one, other, one, other):
         got = scene.get("/", environ={"PATH_INFO": path, key: raw})
         assert told(got)[key] == raw
-    assert told(scene.get("/", environ={"PATH_INFO": path}))[key] is None
+    # A server that tells nothing asks for what the decoded path says; `other` may be that.
+    usual = other if other == path else None
+    assert told(scene.get("/", environ={"PATH_INFO": path}))[key] == usual
 
 
 @pytest.mark.parametrize("key", ["RAW_URI", "REQUEST_URI"])

@@ -572,6 +572,24 @@ def test_a_job_is_done_by_another_process_as_its_url_says(changes: dict[str, str
     assert stage.get("/a%2Fb?q", **changes).body == b"new"
 
 
+@pytest.mark.parametrize("target", ["/", "/a?b=1&c", "/caf%C3%A9", "/a%2Fb", "/%7Ejoe", "/a|b?"])
+@pytest.mark.parametrize("keys", [(), ("RAW_URI",), ("REQUEST_URI",), ("RAW_URI", "REQUEST_URI")])
+def test_what_is_refreshed_by_its_url_is_a_hit_for_clients(
+    keys: tuple[str, ...], target: str
+) -> None:
+    """Whatever the server tells of the target; what it does not tell the URL must not need."""
+    usual = target in ("/", "/a?b=1&c", "/caf%C3%A9")
+    stage = Stage()
+    stage.app.plays(page(b"old"), page(b"new"))
+    told = dict.fromkeys(keys, target)
+    for content in (b"old", b"new"):
+        stage.cache.refresh(f"http://example.org{target}")
+        if keys or usual:
+            got = stage.get(target, **told)
+            assert (got.hit, got.body) == (True, content)
+    assert stage.app.count == 2
+
+
 texts = st.text(st.sampled_from('ab/%?#;&= +.~\xe9\xff\\"<[]'), max_size=8)
 
 

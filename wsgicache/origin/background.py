@@ -104,6 +104,10 @@ def described(url: str, fields: Mapping[str, str], mount: str) -> WSGIEnvironmen
     for name, value in fields.items():
         key = name if name in _AS_THEY_ARE else f"HTTP_{name.upper().replace('-', '_')}"
         environ[key] = value
+    if "RAW_URI" not in environ and "REQUEST_URI" not in environ:
+        # As servers tell it: what is filed is found by whoever asks for this URL.
+        target = url[len(f"{scheme}://{host}") :]
+        environ["RAW_URI"] = environ["REQUEST_URI"] = target if path else f"/{target}"
     return environ
 
 

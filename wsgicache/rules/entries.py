@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, nominated_keys
 from wsgicache.rules.freshness import longest_lifetime
-from wsgicache.rules.keys import Selector, Values, digested, selecting_value
+from wsgicache.rules.keys import Selector, Values, digested, selecting_value, told_target
 from wsgicache.rules.model import (
     ANY_TIME,
     EMPTY,
@@ -109,7 +109,11 @@ def softened_all(now: float) -> Change:
 
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY
-        responses = {selector: softened(one, now) for selector, one in known.responses.items()}
+        # What is stale by now says so, too: by another machine's clock it may not be.
+        responses = {
+            selector: replace(softened(one, now), softened_at=now)
+            for selector, one in known.responses.items()
+        }
         return CacheEntry(known.nominated, responses, _later(moment, known), known.salt)
 
     return change
@@ -136,6 +140,7 @@ def softened(stored: StoredResponse, moment: float) -> StoredResponse:
         freshness_lifetime=lifetime,
         refresh_age=refresh_age,
         least_age=least_age,
+        softened_at=moment,
         aged=UNAGED,
     )
 
@@ -158,8 +163,8 @@ def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> V
     names (§4.1). *nominated* begins with what is implied."""
     environ = request.environ
     raw, target, mount = map(environ.get, IMPLIED)
-    if not request.key[3]:  # With an empty query or none, it is the same target.
-        raw, target = raw and raw.removesuffix("?"), target and target.removesuffix("?")
+    if raw is not None or target is not None:
+        raw, target = told_target(request.key, raw, target)
     implied: Values = (request.forwarded, raw, target, mount)
     if len(nominated) == len(IMPLIED):
         return implied

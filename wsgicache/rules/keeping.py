@@ -12,7 +12,15 @@ from wsgicache.rules.fields import (
 )
 from wsgicache.rules.freshness import binding, date_value, terms
 from wsgicache.rules.groups import groups_of
-from wsgicache.rules.model import ANY_TIME, NO_LINES, UNAGED, FieldLines, Fill, StoredResponse
+from wsgicache.rules.model import (
+    ANY_TIME,
+    NEVER,
+    NO_LINES,
+    UNAGED,
+    FieldLines,
+    Fill,
+    StoredResponse,
+)
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.response import Response
 from wsgicache.rules.storing import content_span, is_for_cookies, is_for_credentials
@@ -117,6 +125,7 @@ def store(
     stored.asked_at, stored.born = fill.began, fill.born
     stored.mark, stored.aged = "", UNAGED
     stored.least_age, stored.kept = 0, None
+    stored.softened_at = NEVER
     stored.__post_init__()
     stored.weigh(response.size and response.size + _ADDED)
     return stored

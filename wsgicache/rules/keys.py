@@ -86,9 +86,25 @@ def key_of_url(url: str) -> Key | None:
 
 def url_of(key: Key) -> str:
     """An absolute URL whose key is *key*."""
-    scheme, host, path, query = key
-    path = quote(path, safe="/:@!$&'()*+,;=~-._", encoding="latin-1", errors="replace")
-    return f"{scheme}://{host}{path}" + (f"?{query}" if query else "")
+    return f"{key[0]}://{key[1]}{target_of(key)}"
+
+
+def target_of(key: Key) -> str:
+    """The path and query of `url_of`: how a client asks for *key*, if it asks in the usual way."""
+    path = quote(key[2], safe="/:@!$&'()*+,;=~-._", encoding="latin-1", errors="replace")
+    return f"{path}?{key[3]}" if key[3] else path
+
+
+def told_target(key: Key, raw: str | None, target: str | None) -> tuple[str | None, str | None]:
+    """What RAW_URI and REQUEST_URI, of which each server tells its own, tell beyond the *key*:
+    nothing where both say what any client of it would, and once what both say."""
+    if not key[3]:  # With an empty query or none, it is the same target.
+        raw, target = raw and raw.removesuffix("?"), target and target.removesuffix("?")
+    if raw is None or raw == target:
+        raw, target = target, None
+    if target is None and raw == target_of(key):
+        return None, None
+    return raw, target
 
 
 def same_origin_key(base: Key, reference: str) -> Key | None:

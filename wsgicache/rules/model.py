@@ -121,6 +121,8 @@ class StoredResponse:
     least_age: int = 0
     """The Age that it says at least: a soft purge has ended it, and caches nearer to the client are
     to know."""
+    softened_at: float = NEVER
+    """When it was made stale before its time, for the last time."""
     kept: tuple[str, int] | None = None
     """Where a store keeps content that is not at hand: a name and the bytes of one piece."""
     plain_until: float = field(init=False)

@@ -14,6 +14,7 @@ from cachelib import SimpleCache
 from tests.scene import EPOCH, FakeClock
 from tests.stores.contract import KEY, content_of, fill, found
 from wsgicache.rules.entries import emptied, softened_all
+from wsgicache.rules.model import CacheEntry
 from wsgicache.stores import StoreError
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.shared import records
@@ -237,6 +238,29 @@ def test_a_soft_purge_by_a_clock_that_is_ahead_is_one_of_now(
         got = found(store)
         assert got is not None
         assert got.freshness_lifetime <= clock.now() - got.generated_at
+
+
+@pytest.mark.parametrize("ahead", [0.3, 30, 86_400], ids=lambda ahead: f"{ahead} s")
+def test_r18_so_is_a_soft_purge_of_a_url(
+    cache: SimpleCache, store: CachelibStore, clock: FakeClock, ahead: float
+) -> None:
+    fill(store, clock).commit()
+    clock.advance(10)
+    other, there = CachelibStore(cache, clock=FakeClock(clock.now() + ahead)), clock.now() + ahead
+    other.update(KEY, softened_all(there))
+    clock.advance(1)
+    stale_since = clock.now()
+    for _ in range(2):
+        got = found(store)
+        assert got is not None
+        assert got.generated_at + got.freshness_lifetime <= stale_since
+        clock.advance(1)
+    # Who changes the entry writes what it knows.
+    store.update(KEY, lambda entry: entry and CacheEntry(entry.nominated, entry.responses))
+    clock.advance(ahead)
+    got = found(CachelibStore(cache, clock=clock))
+    assert got is not None
+    assert got.generated_at + got.freshness_lifetime <= stale_since + 2
 
 
 def test_groups_are_made_known_in_one_trip_each(

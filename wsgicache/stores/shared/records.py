@@ -23,6 +23,7 @@ from struct import Struct
 from typing import Any
 
 from wsgicache.rules.conditional import not_modified_fields
+from wsgicache.rules.entries import softened
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, are_field_names
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 
@@ -143,6 +144,8 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
             said["mark"] = stored.mark
         if stored.least_age:
             said["least_age"] = stored.least_age
+        if stored.softened_at != NEVER:
+            said["softened_at"] = stored.softened_at + skew
         if stored.content is not None:
             said["kept"] = None
             contents.append(stored.content)
@@ -178,7 +181,11 @@ def unpack(
             if said["kept"] is None:
                 content = record[offset : offset + said["length"]]
                 offset += said["length"]
+            softened_at = said.pop("softened_at", None)
             stored = _stored(said, content, min(generated_at, now))
+            if softened_at is not None:
+                # By a clock that is ahead of ours it was later, but not later than now.
+                stored = softened(stored, min(_number(softened_at) - skew, now))
             if generated_at <= now + AHEAD:
                 responses[selector] = stored
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
