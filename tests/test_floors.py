@@ -39,7 +39,7 @@ FLOORS = """
     controls.control
     controls.decorators controls.routes
     controls.matching controls.static
-    stores stores.marks
+    stores stores.folders stores.marks
     stores.listing stores.net.addresses stores.net.breaker stores.shared.memo stores.shared.names
         stores.shared.nodes
     stores.net.memcached stores.net.redis stores.shared.records
