@@ -273,7 +273,7 @@ def test_the_disk_is_full(
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "none", str(disk)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=128k,mode=755", "none", str(disk)], capture_output=True
     )
     if mounted.returncode:
         pytest.skip("no file system can be mounted here: that takes root")
