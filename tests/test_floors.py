@@ -43,7 +43,8 @@ FLOORS = """
     stores.listing stores.net.addresses stores.net.breaker stores.shared.memo stores.shared.names
         stores.shared.nodes
     stores.net.memcached stores.net.redis stores.shared.records
-    stores.memory stores.shared.generations stores.shared.marks stores.shared.pieces
+    stores.memory stores.shared.generations stores.shared.leases stores.shared.marks
+        stores.shared.pieces
     stores.shared.store stores.tiered
     stores.cachelib stores.memcached
     stores.urls

@@ -45,6 +45,14 @@ def fill(
     return Filling(store, clock, target, headers, policy, content, **fields)
 
 
+def leased(store: Any, clock: FakeClock, token: str, **options: Any) -> Filling:
+    """A fill that holds a lease."""
+    filling = fill(store, clock, **options)
+    assert store.lease(filling.request.key, token, 3)
+    filling.fill = filling.fill._replace(lease=token)
+    return filling
+
+
 class Filling:
     """A request on its way: it began when this was made, and is stored by `commit`."""
 
@@ -548,13 +556,39 @@ class SharedContract(StoreContract):
         assert other.lease(KEY, "two", 3)
         assert store.lease(("http", "example.org", "/", "x"), "one", 3)
 
-    def test_a_lease_ends_by_itself(self, store: Any, other: Any) -> None:
-        from tests.running import eventually
-
+    def test_a_lease_ends_by_itself(self, store: Any, other: Any, clock: FakeClock) -> None:
         assert store.lease(KEY, "one", 1)
-        eventually(lambda: other.lease(KEY, "two", 3), "the lease has not come to its end")
+        clock.advance(0.9)
+        assert not other.lease(KEY, "two", 3)
+        clock.advance(0.2)
+        assert other.lease(KEY, "two", 3)
         store.release(KEY, "one")
         assert not store.lease(KEY, "one", 3)
+
+    def test_a_fill_is_kept_although_its_lease_is_over(
+        self, store: Any, other: Any, clock: FakeClock
+    ) -> None:
+        slow = leased(store, clock, "one")
+        clock.advance(10)
+        assert other.lease(KEY, "two", 3)
+        slow.commit()
+        assert content_of(other, found(other)) == b"hello"
+
+    @pytest.mark.parametrize("purge", [emptied, softened_all])
+    def test_a_purge_takes_leases_away(
+        self, store: Any, other: Any, clock: FakeClock, others: Any, tamper: Any, purge: Any
+    ) -> None:
+        """So a store that forgets the purge keeps nothing older all the same."""
+        slow = leased(store, clock, "one")
+        other.update(KEY, purge(clock.now()))
+        for name in others():
+            if ":2e:" in name:
+                tamper(name, None)
+        slow.commit()
+        assert found(store) is None
+        assert other.lease(KEY, "two", 3)
+        leased(other, clock, "three", target="/2").commit()
+        assert found(store, "/2") is not None
 
     def test_namespaces_know_nothing_of_each_other(
         self, make: Callable[..., Any], clock: FakeClock

@@ -117,5 +117,6 @@ class Turns:
         except Exception:
             self._report("lease", "no lease to be had from the store: nobody is waited for")
             return decision
+        trip.fill = trip.fill._replace(lease=token)
         flight.landed = lambda: self._keeper.release(key, token)
         return decision

@@ -85,7 +85,10 @@ def _nominated(named: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...
 
 def overtaken(fill: Fill, known: CacheEntry) -> bool:
     """Whether the entry was emptied after *fill* began. Where processes share it their
-    clocks may differ, and the moment only tells one emptying from another."""
+    clocks may differ, and the moment only tells one emptying from another; a store that has no
+    room may have lost that, so a lease that was taken away, or lost, tells it, too."""
+    if fill.lease and known.leases is not None and fill.lease not in known.leases:
+        return True
     if known.salt:
         return known.emptied_at not in (fill.emptied_at, fill.began)
     return known.emptied_at > fill.began

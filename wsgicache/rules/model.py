@@ -46,6 +46,8 @@ class Fill(NamedTuple):
     """When the key had been emptied then, for the last time."""
     born: int = 0
     """The store's generation then."""
+    lease: str = ""
+    """The lease that it holds, in a store that has them (`SharedStore.lease`)."""
 
 
 ANY_TIME = Fill()
@@ -163,6 +165,7 @@ class CacheEntry:
 
     __slots__ = (
         "emptied_at",
+        "leases",
         "named",
         "nominated",
         "read_at",
@@ -187,6 +190,8 @@ class CacheEntry:
         """When it was last invalidated or purged: no fill that began earlier may be kept."""
         self.salt = salt
         """What values are digested with, in stores that others can read; nothing: they are not."""
+        self.leases: tuple[str, ...] | None = None
+        """The leases on its key that no purge has taken away; None where nobody has looked."""
         self.read_at = NEVER
         """When a near cache had it from the shared store."""
         self.seen: dict[Values, Decision] = _NOTHING_SEEN

@@ -80,11 +80,13 @@ class Generations:
         value, record = self.node.read((name, self._name.text))
         return value, self._learned(record, known, now)
 
-    def look(self, name: str) -> tuple[bytes | None, object, State]:
-        """What the node keeps under *name*, its version, and the state as it is now."""
+    def look(self, name: str, beside: str) -> tuple[bytes | None, object, bytes | None, State]:
+        """What the node keeps under *name*, its version, what it keeps under the name *beside* it,
+        and the state as it is now."""
         now, known = self._times.now(), self.state
-        (value, version), (record, _) = self.node.look((name, self._name.text))
-        return value, version, self._learned(record, known, now)
+        found = self.node.look((name, beside, self._name.text))
+        (value, version), (other, _), (record, _) = found
+        return value, version, other, self._learned(record, known, now)
 
     def current(self) -> State:
         """The state of the node as it is now."""

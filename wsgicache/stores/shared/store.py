@@ -20,17 +20,17 @@ from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 from wsgicache.stores import StoreError
 from wsgicache.stores.shared.generations import Generations, State
+from wsgicache.stores.shared.leases import KEPT_SECONDS as EMPTIED_SECONDS
+from wsgicache.stores.shared.leases import Leases
 from wsgicache.stores.shared.marks import SharedMarks
 from wsgicache.stores.shared.memo import Memo
 from wsgicache.stores.shared.names import Name, Names, key_of_echo
 from wsgicache.stores.shared.nodes import LONGEST, Node, Times
 from wsgicache.stores.shared.pieces import Contents, Packing, kept_in
-from wsgicache.stores.shared.records import echo_of, seal, unpack, unseal
+from wsgicache.stores.shared.records import echo_of, unpack
 
 __all__ = ["PackedStore"]
 
-EMPTIED_SECONDS = 3600
-"""How long the moment of a purge is kept: longer than any fill takes."""
 STALE_SECONDS = 24 * 3600
 """How long a response is kept once it cannot be served as it is, for it may still be valid."""
 _ATTEMPTS = 16
@@ -66,6 +66,7 @@ class PackedStore:
         how = self._names, self._times, generation_seconds, self._secret, self._odd
         self._nodes = {node.name: Generations(node, *how) for node in nodes}
         self._contents = Contents(route, self._names, self._secret, self._odd)
+        self._leases = Leases(self._names, self._times, self._secret, self._odd)
         self._marks = SharedMarks(route, self._names, self._secret, self._odd)
         self._memo = Memo()
 
@@ -131,10 +132,14 @@ class PackedStore:
         """Whether the entry *name* is what *change* makes of it; not if another was faster."""
         node = self._route(name.text)
         generations = self._nodes[node.name]
-        record, version, state = generations.look(name.text)
-        before = self._opened(key, name, record, generations, state)
-        if before is None:
-            before = CacheEntry(IMPLIED, {}, NEVER, self._salt(name))
+        lease = self._leases.name(key)
+        record, version, leased, state = generations.look(name.text, lease.text)
+        found = self._opened(key, name, record, generations, state)
+        if found is None:
+            found = CacheEntry(IMPLIED, {}, NEVER, self._salt(name))
+        # What was found may be remembered, and is not this thread's own.
+        before = CacheEntry(found.nominated, found.responses, found.emptied_at, found.salt)
+        before.leases = self._leases.tokens(leased, lease)
         entry = change(before)
         if entry is before:
             return True
@@ -149,6 +154,7 @@ class PackedStore:
                 entry, packed = packing.packed(entry, seconds, self._times.skew())
         if packed is None and version is None:
             return True
+        purged = entry is not None and entry.emptied_at != before.emptied_at
         try:
             swapped = node.swap(name.text, packed, version, seconds)
         except StoreError:
@@ -156,7 +162,10 @@ class PackedStore:
                 # No room for the moment of a purge; there may be a way to purge all the same.
                 with suppress(StoreError):
                     node.remove(name.text)
+                    node.remove(lease.text)
             raise
+        if swapped and purged:
+            node.remove(lease.text)
         if swapped:
             packing.kept = set() if entry is None or packed is None else kept_in(entry)
             self._contents.remove(kept_in(before) - packing.kept)
@@ -211,18 +220,15 @@ class PackedStore:
 
     def lease(self, key: Key, token: str, seconds: float) -> bool:
         """Whether *token* now holds the right to fill *key*, for at most *seconds*."""
-        name = self._names.of("lease", *key)
-        record = seal(name.echo, token, (), self._secret)
-        return self._route(name.text).swap(name.text, record, None, math.ceil(max(seconds, 1)))
+        return self._leases.take(self._node_of(key), key, token, seconds)
 
     def release(self, key: Key, token: str) -> None:
         """Give the lease back, if *token* still holds it."""
-        name = self._names.of("lease", *key)
-        node = self._route(name.text)
-        ((record, version),) = node.look((name.text,))
-        opened = unseal(record, name.echo, self._secret)
-        if opened is not None and opened[0] == token:
-            node.swap(name.text, None, version, 1)
+        self._leases.release(self._node_of(key), key, token)
+
+    def _node_of(self, key: Key) -> Node:
+        """Where the entry under *key* is, and whatever has to be lost together with it."""
+        return self._route(self._names.of_entry(key).text)
 
     # ── looking at it ──────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,90 @@
+"""The leases in a shared store, one small record for each key that is being filled.
+
+A lease elects the one that asks the application, and for how long the others wait for it. When its
+time is over another may have it, and what the first one is at may still be kept: its token stays in
+the record, unless a purge removes that. A fill whose token is gone is not kept, whatever else the
+store has lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from wsgicache.rules.keys import Key
+from wsgicache.stores.shared.names import Name, Names
+from wsgicache.stores.shared.nodes import Node, Times
+from wsgicache.stores.shared.records import AHEAD, seal, unseal
+
+KEPT_SECONDS = 3600
+"""How long a fill may take, and a purge is remembered by those that began before it."""
+_MOST = 16
+"""Fills of one key at the same time, of which the last ones are kept."""
+_OVER = 0.0
+
+
+class Leases:
+    """The leases of those who fill keys; *odd* is told of what is there and no record."""
+
+    def __init__(
+        self, names: Names, times: Times, secret: bytes, odd: Callable[[str], None]
+    ) -> None:
+        self._names = names
+        self._times = times
+        self._secret = secret
+        self._odd = odd
+
+    def name(self, key: Key) -> Name:
+        """The name of the record for *key*."""
+        return self._names.of("lease", *key)
+
+    def tokens(self, record: bytes | None, name: Name) -> tuple[str, ...]:
+        """The tokens in the *record* of that *name*: of all who fill its key."""
+        return self._opened(record, name)[1]
+
+    def take(self, node: Node, key: Key, token: str, seconds: float) -> bool:
+        """Whether *token* now holds the right to fill *key*, for at most *seconds*."""
+        name = self.name(key)
+        if node.swap(name.text, self._record(name, seconds, (token,)), None, KEPT_SECONDS):
+            return True
+        ((record, version),) = node.look((name.text,))
+        until, tokens = self._opened(record, name)
+        # By a clock that is far ahead of ours it may be held for too long.
+        if token in tokens or 0 < until - self._times.wall() <= seconds + AHEAD:
+            return False
+        tokens = (*tokens, token)[-_MOST:]
+        return node.swap(name.text, self._record(name, seconds, tokens), version, KEPT_SECONDS)
+
+    def release(self, node: Node, key: Key, token: str) -> None:
+        """Give the lease back, if *token* still holds it."""
+        name = self.name(key)
+        ((record, version),) = node.look((name.text,))
+        until, tokens = self._opened(record, name)
+        if token not in tokens:
+            return
+        left = tuple(one for one in tokens if one != token)
+        record = None
+        if left:
+            seconds = 0 if token == tokens[-1] else until - self._times.wall()
+            record = self._record(name, seconds, left)
+        node.swap(name.text, record, version, KEPT_SECONDS)
+
+    def _record(self, name: Name, seconds: float, tokens: tuple[str, ...]) -> bytes:
+        until = self._times.wall() + seconds
+        return seal(name.echo, [until, *tokens], (), self._secret)
+
+    def _opened(self, record: bytes | None, name: Name) -> tuple[float, tuple[str, ...]]:
+        """Until when a lease is held, and who fills the key; what is no record says nobody."""
+        if record is None:
+            return _OVER, ()
+        opened = unseal(record, name.echo, self._secret)
+        head: Any = None if opened is None else opened[0]
+        if (
+            type(head) is not list
+            or len(head) < 2
+            or type(head[0]) not in (int, float)
+            or not all(type(token) is str for token in head[1:])
+        ):
+            self._odd("lease")
+            return _OVER, ()
+        return head[0], tuple(head[1:])
