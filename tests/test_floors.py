@@ -40,7 +40,8 @@ FLOORS = """
     controls.decorators controls.routes
     controls.matching controls.static
     stores stores.folders stores.marks
-    stores.listing stores.net.addresses stores.net.breaker stores.shared.memo stores.shared.names
+    stores.listing stores.net.addresses stores.net.breaker stores.shared.applications
+        stores.shared.memo stores.shared.names
         stores.shared.nodes
     stores.net.memcached stores.net.redis stores.shared.records
     stores.memory stores.shared.generations stores.shared.leases stores.shared.marks

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 
 from wsgicache.rules.policy import Policy
 
-__all__ = ["with_their_names"]
+__all__ = ["application_name", "with_their_names"]
+
+_INSIDE = ("application", "app", "wsgi_app", "wsgi")
+"""Where what wraps an application usually has it."""
+_DEEPEST = 16
+
+
+def application_name(app: object) -> str:
+    """A name for *app*, the same in all its processes and another one for most other applications:
+    its module and its own name there, or what its framework has for that."""
+    for _ in range(_DEEPEST):
+        app = getattr(app, "__self__", app) or app
+        if isinstance(name := getattr(app, "import_name", None), str):  # Flask, Quart
+            return name
+        if type(app).__module__.startswith("django."):
+            return os.environ.get("DJANGO_SETTINGS_MODULE", "django")
+        module, own = getattr(app, "__module__", ""), getattr(app, "__qualname__", None)
+        if isinstance(own, str):  # a function or a class
+            return f"{module}:{own}"
+        inside = [one for name in _INSIDE if callable(one := getattr(app, name, None))]
+        if not inside:
+            break
+        app = inside[0]
+    return f"{type(app).__module__}:{type(app).__qualname__}"
+
 
 _USUAL = "django_language"
 

@@ -42,6 +42,7 @@ class Shelf:
     name = "a dict"
     limit = 1_000_000
     atomic = True
+    connects = 0
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
@@ -73,6 +74,9 @@ class Shelf:
 
     def listed(self, prefix: str) -> list[str]:
         return [name for name in self.kept if name.startswith(prefix)]
+
+    def life(self) -> str:
+        return ""
 
     def stats(self) -> dict[str, object]:
         return {}

@@ -100,7 +100,7 @@ class Memory(MemoryStore):
 class Bytes:
     """A node in memory; others may go on before each round trip."""
 
-    name, limit, atomic = "bytes", 1_000_000, True
+    name, limit, atomic, connects = "bytes", 1_000_000, True, 0
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
@@ -139,6 +139,9 @@ class Bytes:
 
     def listed(self, prefix: str) -> list[str]:
         return [name for name in self._kept if name.startswith(prefix)]
+
+    def life(self) -> str:
+        return ""
 
     def stats(self) -> dict[str, object]:
         return {}

@@ -124,7 +124,7 @@ def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -
         ),
         ("file://host/dir", "must be file:///directory, a whole path, got 'file://"),
         ("file://", "must be file:///directory, a whole path, got 'file://"),
-        ("file:cache", "must be file:///directory, a whole path, got 'file:cache'"),
+        ("file:cache", "must be file:///directory, a whole path, got 'file:"),
         ("redis://u:secret@host:1/0?what=1", r"not 'what', got 'redis://…@host:1/0\?what=1'"),
         ("redis://u:secret@host:x/0", "must be one with one server, .*, got 'redis://…@host:x/0'"),
         ("redis://host:0/0", "a port of 1 to 65535"),

@@ -10,6 +10,7 @@ from wsgicache.bodies import Primed, Write, close
 from wsgicache.clock import Clock
 from wsgicache.controls.control import Control, Controls
 from wsgicache.controls.matching import Matching, Routes
+from wsgicache.frameworks import application_name
 from wsgicache.keeper import Keeper
 from wsgicache.origin.flights import Flights
 from wsgicache.origin.sight import Sight
@@ -17,6 +18,7 @@ from wsgicache.reporting import Reporter
 from wsgicache.rules.model import FieldLines, Head, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.response import Response
+from wsgicache.stores import Serving
 
 __all__ = ["Exchange", "Origin", "nowhere"]
 
@@ -47,6 +49,8 @@ class Origin:
         self.clock = clock
         self.report = report
         self.flights = Flights(policy.collapse_timeout, clock)
+        if isinstance(keeper.store, Serving):
+            keeper.store.serve(application_name(app))
 
 
 class Exchange:

@@ -54,7 +54,6 @@ class Trip:
         """
         flight, self.flight = self.flight, None
         if flight is not None:
-            self.fill = self.fill._replace(lease="")  # which is given back
             flight.land(outcome, why, code)
 
 

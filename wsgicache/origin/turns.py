@@ -118,5 +118,10 @@ class Turns:
             self._report("lease", "no lease to be had from the store: nobody is waited for")
             return decision
         trip.fill = trip.fill._replace(lease=token)
-        flight.landed = lambda: self._keeper.release(key, token)
+
+        def landed() -> None:
+            trip.fill = trip.fill._replace(lease="")
+            self._keeper.release(key, token)
+
+        flight.landed = landed
         return decision

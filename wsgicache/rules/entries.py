@@ -18,6 +18,7 @@ from wsgicache.rules.model import (
     UNAGED,
     CacheEntry,
     Fill,
+    LeasedEntry,
     StoredResponse,
 )
 from wsgicache.rules.policy import Policy
@@ -87,9 +88,9 @@ def overtaken(fill: Fill, known: CacheEntry) -> bool:
     """Whether the entry was emptied after *fill* began. Where processes share it their
     clocks may differ, and the moment only tells one emptying from another; a store that has no
     room may have lost that, so a lease that was taken away, or lost, tells it, too."""
-    if fill.lease and known.leases is not None and fill.lease not in known.leases:
-        return True
     if known.salt:
+        if fill.lease and isinstance(known, LeasedEntry) and fill.lease not in known.leases:
+            return True
         return known.emptied_at not in (fill.emptied_at, fill.began)
     return known.emptied_at > fill.began
 
@@ -161,19 +162,22 @@ def dropping(request: Request, policy: Policy) -> Change:
     return change
 
 
+_NAMED = slice(len(IMPLIED), None)
+
+
 def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> Values:
     """What selects a response for *request*: what a proxy forwarded, what is implied, and what Vary
     names (§4.1). *nominated* begins with what is implied."""
     environ = request.environ
     raw, target, mount = map(environ.get, IMPLIED)
-    if raw is not None or target is not None:
+    if raw or target:
         raw, target = told_target(request.key, raw, target)
-    implied: Values = (request.forwarded, raw, target, mount)
-    if len(nominated) == len(IMPLIED):
-        return implied
+    named = nominated[_NAMED]
+    if not named:
+        return (request.forwarded, raw, target, mount)
     any_order = policy.normalize_language
-    named = nominated[len(IMPLIED) :]
-    return (*implied, *[selecting_value(environ, key, any_order) for key in named])
+    values = [selecting_value(environ, key, any_order) for key in named]
+    return (request.forwarded, raw, target, mount, *values)
 
 
 def selector_of(

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
 __all__ = [
     "Key", "Selector", "Values", "canonical_host", "digested", "key_of_url", "same_origin_key",
-    "selecting_value", "target_key", "url_of",
+    "selecting_value", "target_key", "told_target", "url_of",
 ]  # fmt: skip
 
 Key = tuple[str, str, str, str]

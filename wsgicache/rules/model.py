@@ -11,7 +11,8 @@ from wsgicache.rules.keys import Selector, Values
 
 __all__ = [
     "ANY_TIME", "EMPTY", "IMPLIED", "NEVER", "NO_LINES", "UNAGED", "UNSATISFIABLE", "URI_MISS",
-    "VARY_MISS", "CacheEntry", "Decision", "FieldLines", "Fill", "Head", "StoredResponse",
+    "VARY_MISS", "CacheEntry", "Decision", "FieldLines", "Fill", "Head",
+    "LeasedEntry", "StoredResponse",
 ]  # fmt: skip
 
 Line = tuple[str, str]
@@ -165,7 +166,6 @@ class CacheEntry:
 
     __slots__ = (
         "emptied_at",
-        "leases",
         "named",
         "nominated",
         "read_at",
@@ -190,8 +190,6 @@ class CacheEntry:
         """When it was last invalidated or purged: no fill that began earlier may be kept."""
         self.salt = salt
         """What values are digested with, in stores that others can read; nothing: they are not."""
-        self.leases: tuple[str, ...] | None = None
-        """The leases on its key that no purge has taken away; None where nobody has looked."""
         self.read_at = NEVER
         """When a near cache had it from the shared store."""
         self.seen: dict[Values, Decision] = _NOTHING_SEEN
@@ -200,6 +198,17 @@ class CacheEntry:
 
 
 EMPTY = CacheEntry(IMPLIED, {})
+
+
+class LeasedEntry(CacheEntry):
+    """An entry that is to be changed in a store that has *leases* (`SharedStore.lease`)."""
+
+    __slots__ = ("leases",)
+
+    def __init__(self, entry: CacheEntry, leases: tuple[str, ...]) -> None:
+        super().__init__(entry.nominated, entry.responses, entry.emptied_at, entry.salt)
+        self.leases = leases
+        """Those on its key that no purge has taken away."""
 
 
 @dataclass(slots=True)

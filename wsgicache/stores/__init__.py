@@ -23,6 +23,7 @@ __all__ = [
     "Marking",
     "MemcachedStore",
     "MemoryStore",
+    "Serving",
     "SharedStore",
     "Store",
     "StoreError",
@@ -110,6 +111,15 @@ class Marking(Store, Protocol):
 
     def end_mark(self, cookies: str) -> None:
         """Give *cookies* another mark, one that nothing ever had."""
+
+
+@runtime_checkable
+class Serving(Store, Protocol):
+    """A store that other applications may use, too, by mistake."""
+
+    def serve(self, application: str) -> None:
+        """Note that it keeps the responses of *application*; where another one keeps its own under
+        the same names, say so in the log."""
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import IO, Any, TypeVar
 
 from cachelib import BaseCache, FileSystemCache
@@ -22,6 +23,7 @@ from wsgicache.rules.checks import must_be, whole
 from wsgicache.stores import StoreError
 from wsgicache.stores.folders import check_folder
 from wsgicache.stores.net.breaker import Breaker
+from wsgicache.stores.shared.applications import NAMESPACE
 from wsgicache.stores.shared.records import MAGIC
 from wsgicache.stores.shared.store import PackedStore
 
@@ -53,7 +55,7 @@ class CachelibStore(PackedStore):
         self,
         cache: BaseCache,
         *,
-        namespace: str = "wsgicache",
+        namespace: str = NAMESPACE,
         secret: str | bytes = b"",
         generation_seconds: float = 1.0,
         limit: int = LIMIT,
@@ -185,6 +187,15 @@ class _Node:
         """Raises StoreError: such a cache cannot tell."""
         raise StoreError(f"{self.name} cannot list what it holds")
 
+    @property
+    def connects(self) -> int:
+        """None that is counted."""
+        return 0
+
+    def life(self) -> str:
+        """Nothing: such a cache has no server, or does not tell."""
+        return ""
+
     def stats(self) -> dict[str, object]:
         """That it answers."""
         self._ask(lambda: self._cache.get("wsgicache:stats"))
@@ -234,6 +245,35 @@ class _RedisNode(_Node):
         super().__init__(cache, limit, f"{type(cache).__name__} {where.strip(':')}".strip())
         self._client = client
         self._is_cluster = hasattr(client, "mget_nonatomic")
+        made = getattr(getattr(client, "connection_pool", None), "connection_class", None)
+        self._counted: Any = made if hasattr(made, "connects") else None
+        """The class of the connections, if that counts them (`net.redis.client`)."""
+        self._life = ""
+        self._life_of: object = None
+
+    @property
+    def connects(self) -> int:
+        """How many connections were made, where that is counted."""
+        return 0 if self._counted is None else int(self._counted.connects)
+
+    def life(self) -> str:
+        """The server's ``run_id``: it may have started from an old copy of its data. Asked for
+        after each connection, or where those are not counted once a second."""
+        of = monotonic() // 1 if self._counted is None else self._counted.connects
+        if of != self._life_of and not self._is_cluster:
+            self._life = self._run_id()
+            self._life_of = of
+        return self._life
+
+    def _run_id(self) -> str:
+        """Raises StoreError where the server does not answer; if it refuses, it does not tell."""
+        try:
+            told = self._ask(lambda: self._client.info("server"))
+        except StoreError as error:
+            if error.__cause__ is None or _weight(error.__cause__):
+                raise
+            return ""
+        return str(told.get("run_id", ""))
 
     def _key(self, name: str) -> str:
         prefix = self._cache.key_prefix or ""

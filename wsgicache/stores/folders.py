@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+__all__ = ["check_folder"]
+
 _CURE = "a folder of the cache's own, below one that only its user and root may write to, is right"
 
 

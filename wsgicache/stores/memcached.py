@@ -25,6 +25,7 @@ from wsgicache.stores import StoreError
 from wsgicache.stores.net.addresses import SERVERS, checked_timeout, is_port, names_a_server, shown
 from wsgicache.stores.net.breaker import FAILURES, Breaker
 from wsgicache.stores.net.memcached import Connections, Hung, NotWaited
+from wsgicache.stores.shared.applications import NAMESPACE
 from wsgicache.stores.shared.store import PackedStore
 
 __all__ = ["MemcachedStore"]
@@ -55,7 +56,7 @@ class MemcachedStore(PackedStore):
         self,
         servers: Server | Iterable[Server] | Any,
         *,
-        namespace: str = "wsgicache",
+        namespace: str = NAMESPACE,
         secret: str | bytes = b"",
         generation_seconds: float = 1.0,
         timeout: float = 0.1,
@@ -159,6 +160,7 @@ class _Node:
     """One memcached server."""
 
     atomic = True
+    connects = 0
 
     def __init__(self, template: Client, timeout: float, idle: int, limit: int) -> None:
         server = template.server
@@ -207,6 +209,10 @@ class _Node:
     def listed(self, prefix: str) -> list[str]:
         """Raises StoreError: memcached cannot tell."""
         raise StoreError(f"{self.name}: memcached cannot list what it holds")
+
+    def life(self) -> str:
+        """Nothing: a server that is started anew is empty."""
+        return ""
 
     def stats(self) -> dict[str, object]:
         """What the server says of its memory and its items."""

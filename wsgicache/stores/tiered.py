@@ -10,7 +10,7 @@ from wsgicache.rules.checks import must_be, number
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
-from wsgicache.stores import Listing, Marking, SharedStore, StoreError
+from wsgicache.stores import Listing, Marking, Serving, SharedStore, StoreError
 from wsgicache.stores.marks import MOST
 from wsgicache.stores.memory import MemoryStore
 
@@ -92,6 +92,11 @@ class TieredStore:
             self.shared.bump(groups, moment, soft=soft)
         finally:
             self._cleared_at = self._now()
+
+    def serve(self, application: str) -> None:
+        """Note whose responses the shared store keeps."""
+        if isinstance(self.shared, Serving):
+            self.shared.serve(application)
 
     def refuse_fills(self) -> None:
         """Begin a generation of the shared store, and keep nothing that was born earlier."""

@@ -16,9 +16,10 @@ from tests.stores.contract import KEY, content_of, fill, found
 from wsgicache.rules.entries import emptied, softened_all
 from wsgicache.rules.model import CacheEntry
 from wsgicache.stores import StoreError
-from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.cachelib import CachelibStore, _Node
 from wsgicache.stores.shared import records
 from wsgicache.stores.shared.generations import Generations
+from wsgicache.stores.shared.store import PackedStore
 
 
 @pytest.fixture
@@ -81,6 +82,79 @@ def test_a_server_that_went_back_to_a_copy_brings_nothing_back(
     assert found(late) is None
     fill(late, clock, b"newer").commit()
     assert content_of(store, found(store)) == b"newer"
+
+
+class Lives(_Node):
+    """A node that says which life it has, and counts its connections."""
+
+    def __init__(self, cache: Any, life: str = "first") -> None:
+        super().__init__(cache, 100_000)
+        self.is_of = life
+        self.made = 1
+
+    @property
+    def connects(self) -> int:
+        return self.made
+
+    def life(self) -> str:
+        return self.is_of
+
+
+@pytest.fixture
+def lives(store: CachelibStore) -> list[Lives]:
+    """The node as two processes know it."""
+    known: Any = generations_of(store).node
+    return [Lives(known._cache) for _ in "12"]
+
+
+def on(node: Lives, clock: FakeClock) -> PackedStore:
+    return PackedStore([node], lambda name: node, clock=clock)
+
+
+def test_another_life_of_the_server_brings_nothing_back(
+    lives: list[Lives], clock: FakeClock
+) -> None:
+    """It has an old copy of its data, and of a purge by URL its number says nothing."""
+    one, other = (on(node, clock) for node in lives)
+    fill(one, clock, b"old").commit()
+    assert found(other) is not None
+    slow = fill(one, clock, b"slow")
+    for node in lives:
+        node.is_of, node.made = "second", 2
+    # Within the second for which the generation counts.
+    assert found(one) is None
+    assert found(other) is None
+    assert found(on(Lives(lives[0]._cache, "second"), clock)) is None
+    slow.commit()
+    assert found(one) is None
+    number = one.generation(KEY)
+    fill(other, clock, b"new").commit()
+    clock.advance(2)
+    assert content_of(one, found(one)) == b"new"
+    assert one.generation(KEY) == other.generation(KEY) == number
+
+
+def test_another_connection_to_the_same_life_ends_nothing(
+    lives: list[Lives], clock: FakeClock
+) -> None:
+    one = on(lives[0], clock)
+    fill(one, clock).commit()
+    lives[0].made = 2
+    assert found(one) is not None
+
+
+@pytest.mark.parametrize(("first", "second"), [("", "one"), ("one", "")])
+def test_a_life_that_was_not_told_is_no_other(
+    lives: list[Lives], clock: FakeClock, first: str, second: str
+) -> None:
+    lives[0].is_of, lives[1].is_of = first, second
+    one, other = (on(node, clock) for node in lives)
+    fill(one, clock).commit()
+    assert found(other) is not None
+    clock.advance(2)
+    assert found(one) is not None
+    lives[1].is_of, lives[1].made = "another", 2
+    assert found(other) is None
 
 
 def test_a_generation_begun_by_a_clock_that_is_behind_brings_nothing_back(
@@ -151,13 +225,16 @@ def test_a_purge_that_broke_off_is_ended_by_the_next_fill(
         "x",
         [],
         [1, 2, 3],
-        [1, 0, 0, 0.0, 0, "x"],
-        [True, 0, 0, 0.0, 0, 0.0],
-        [1e999, 0, 0, 0.0, 0, 0.0],
-        [10**400, 0, 0, 0.0, 0, 0.0],
-        [10**17, 0, 0, 0.0, 0, 0.0],
-        [1.5, 0, 0, 0.0, 0, 0.0],
-        [1, None, 0, 0.0, 0, 0.0],
+        [1, 0, 0, 0.0, 0, 0.0],
+        [1, 0, 0, 0.0, 0, "x", "", ""],
+        [True, 0, 0, 0.0, 0, 0.0, "", ""],
+        [1e999, 0, 0, 0.0, 0, 0.0, "", ""],
+        [10**400, 0, 0, 0.0, 0, 0.0, "", ""],
+        [10**17, 0, 0, 0.0, 0, 0.0, "", ""],
+        [1.5, 0, 0, 0.0, 0, 0.0, "", ""],
+        [1, None, 0, 0.0, 0, 0.0, "", ""],
+        [1, 0, 0, 0.0, 0, 0.0, "", 5],
+        [1, 0, 0, 0.0, 0, 0.0, "", "x" * 201],
     ],
     ids=lambda head: repr(head)[:40],
 )
@@ -241,7 +318,7 @@ def test_a_soft_purge_by_a_clock_that_is_ahead_is_one_of_now(
 
 
 @pytest.mark.parametrize("ahead", [0.3, 30, 86_400], ids=lambda ahead: f"{ahead} s")
-def test_r18_so_is_a_soft_purge_of_a_url(
+def test_so_is_a_soft_purge_of_a_url(
     cache: SimpleCache, store: CachelibStore, clock: FakeClock, ahead: float
 ) -> None:
     fill(store, clock).commit()

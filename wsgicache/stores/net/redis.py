@@ -68,6 +68,20 @@ def _in_time(kind: type[Any]) -> type[Any]:
     return InTime
 
 
+def _counted(kind: type[Any]) -> type[Any]:
+    """A *kind* of connection that counts how often one was made."""
+
+    class Counted(kind):  # type: ignore[misc]
+        connects = 0
+
+        def _connect(self) -> socket.socket:
+            made: socket.socket = super()._connect()
+            Counted.connects += 1
+            return made
+
+    return Counted
+
+
 _KINDS = {
     "redis": _in_time(_Named),
     "rediss": _Secured,
@@ -82,6 +96,6 @@ def client(scheme: str, url: str, timeout: float) -> Any:
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         "retry": Retry(NoBackoff(), 0),
-        "connection_class": _KINDS[scheme],
+        "connection_class": _counted(_KINDS[scheme]),
     }
     return Redis.from_url(url, **options)

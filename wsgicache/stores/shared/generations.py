@@ -5,9 +5,9 @@ everything go; and one record for each group that was ever named on it. A purge 
 theirs first and the state last, so whoever sees the new number finds the groups as they are now.
 
 Each node counts for itself: what it holds and what ends that are lost, or out of reach, together.
-A state that was lost, or that is older than what this process knows of (a server may have gone back
-to a copy of its data), begins anew, after everything that was born before; a group that was lost
-has nothing left in it.
+A state that was lost begins anew, after everything that was born before. So does one that is older
+than what this process knows of, or of another life of the server, which may have begun with an old
+copy of its data. A group that was lost has nothing left in it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from wsgicache import forks
 from wsgicache.rules.groups import Generation
 from wsgicache.stores import StoreError
+from wsgicache.stores.shared.applications import LONGEST_NAME, Application
 from wsgicache.stores.shared.names import Name, Names
 from wsgicache.stores.shared.nodes import LONGEST, Node, Times
 from wsgicache.stores.shared.records import seal, unseal
@@ -35,12 +36,15 @@ _HIGHEST = 10**15
 
 class State(NamedTuple):
     """A small record: the number of the node's generation (0 in that of a group), how far purges
-    go, before which generation nothing is kept that comes late, and when it was written."""
+    go, before which generation nothing is kept that comes late, and when it was written; in which
+    life of the server, and for which application."""
 
     number: int
     purged: Generation
     fills: int
     written: float
+    life: str = ""
+    application: str = ""
 
 
 class Generations:
@@ -55,16 +59,19 @@ class Generations:
         seconds: float,
         secret: bytes,
         odd: Callable[[str], None],
+        application: Application,
     ) -> None:
         self.node = node
         self.state: State | None = None
         """As last read."""
+        self._connects = -1
         self._name = names.of("state")
         self._names = names
         self._times = times
         self._seconds = seconds
         self._secret = secret
         self._odd = odd
+        self._application = application
         self._read_at = float("-inf")
         self._groups: dict[str, Generation] = {}
         self._lock = threading.Lock()
@@ -76,7 +83,9 @@ class Generations:
         """What the node keeps under *name*, and its state, which is read along where it is due."""
         now, known = self._times.now(), self.state
         if known is not None and now - self._read_at < self._seconds:
-            return self.node.read((name,))[0], known
+            value = self.node.read((name,))[0]
+            if self.node.connects == self._connects:
+                return value, known
         value, record = self.node.read((name, self._name.text))
         return value, self._learned(record, known, now)
 
@@ -132,7 +141,9 @@ class Generations:
             number = state.number + 1
             if not groups:
                 purged = state.purged.begun(number, moment, soft)
-                return state._replace(number=number, purged=purged)
+                # After a hard one nobody else has anything left there.
+                owner = state.application if soft else self._application.name
+                return state._replace(number=number, purged=purged, application=owner)
             for group in groups:
                 name = self._names.of("group", group)
                 self._change(name, lambda known: known.begun(number, moment, soft), number)
@@ -151,7 +162,10 @@ class Generations:
         for _ in range(_ATTEMPTS):
             known = self.state
             ((value, version),) = self.node.look((self._name.text,))
-            state = begun(self._current(value, known) or self._first())
+            life = self.node.life()
+            state = begun(self._current(value, known, life) or self._first())
+            ours = state.application or self._application.name
+            state = state._replace(life=life or state.life, application=ours)
             if self.node.swap(self._name.text, self._record(self._name, state), version, LONGEST):
                 self._learn(state, self._times.now())
                 return
@@ -173,21 +187,30 @@ class Generations:
     def _learned(self, value: bytes | None, known: State | None, now: float) -> State:
         """What this process knows once it has read *value*, knowing *known* and at *now* when it
         began to. Where the node has no state, one begins."""
-        state = self._current(value, known)
+        connects, life = self.node.connects, self.node.life()
+        state = self._current(value, known, life)
         if state is None:
             self._next(lambda first: first)
-        elif self._times.wall() - state.written > _RENEWED:
+        elif (
+            self._times.wall() - state.written > _RENEWED
+            or (life and not state.life)
+            or (self._application.name and not state.application)
+        ):
             self._next(lambda same: same)
         else:
             self._learn(state, now)
+        self._connects = connects
         assert self.state is not None
+        self._application.meet(self.state.application)
         return self.state
 
-    def _current(self, value: bytes | None, known: State | None) -> State | None:
-        """The state in *value*; None where there is none, or one older than what was *known* when
-        it was asked for."""
+    def _current(self, value: bytes | None, known: State | None, life: str) -> State | None:
+        """The state in *value*; None where there is none, one of another *life* of the server, or
+        one older than what was *known* when it was asked for."""
         state = self._state(value, self._name)
-        return None if state is None or (known and state.number < known.number) else state
+        if state is None or (known and state.number < known.number):
+            return None
+        return None if life and state.life and life != state.life else state
 
     def _first(self) -> State:
         """A state after all that was: the wall clock counts faster than purges do."""
@@ -209,8 +232,9 @@ class Generations:
         """A record of *state*, in which times are those of the wall clock."""
         hard, soft, moment = state.purged
         moment = moment + self._times.skew() if soft else 0.0
-        head = [state.number, hard, soft, moment, state.fills, self._times.wall()]
-        return seal(name.echo, head, (), self._secret)
+        numbers = [state.number, hard, soft, moment, state.fills, self._times.wall()]
+        texts = [state.life, state.application]
+        return seal(name.echo, [*numbers, *texts], (), self._secret)
 
     def _state(self, value: bytes | None, name: Name) -> State | None:
         """The state in the record of *name*, or None where that is none of ours."""
@@ -221,12 +245,12 @@ class Generations:
         if not _is_state(head):
             self._odd("state" if name == self._name else "group")
             return None
-        number, hard, soft, moment, fills, written = head
+        number, hard, soft, moment, fills, written, *texts = head
         if not soft:
-            return State(number, Generation(hard), fills, written)
+            return State(number, Generation(hard), fills, written, *texts)
         # By a clock that is ahead of ours it was later, but not later than now.
         moment = min(moment - self._times.skew(), self._times.now())
-        return State(number, Generation(hard, soft, moment), fills, written)
+        return State(number, Generation(hard, soft, moment), fills, written, *texts)
 
     def begin_in_child(self) -> None:
         """Have a lock that no thread holds."""
@@ -235,9 +259,11 @@ class Generations:
 
 def _is_state(head: object) -> bool:
     """Whether *head* is what `Generations` writes."""
-    if type(head) is not list or len(head) != 6:
+    if type(head) is not list or len(head) != 8:
         return False
-    if not all(type(one) in (int, float) and abs(one) < _HIGHEST for one in head):
+    if not all(type(one) in (int, float) and abs(one) < _HIGHEST for one in head[:6]):
+        return False
+    if not all(type(text) is str and len(text) <= LONGEST_NAME for text in head[6:]):
         return False
     return all(type(head[place]) is int for place in (0, 1, 2, 4))
 

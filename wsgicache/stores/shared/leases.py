@@ -16,6 +16,8 @@ from wsgicache.stores.shared.names import Name, Names
 from wsgicache.stores.shared.nodes import Node, Times
 from wsgicache.stores.shared.records import AHEAD, seal, unseal
 
+__all__ = ["KEPT_SECONDS", "Leases"]
+
 KEPT_SECONDS = 3600
 """How long a fill may take, and a purge is remembered by those that began before it."""
 _MOST = 16

@@ -44,6 +44,15 @@ class Node(Protocol):
     def listed(self, prefix: str) -> list[str]:
         """The names that begin with *prefix*. Raises StoreError where it cannot tell."""
 
+    @property
+    def connects(self) -> int:
+        """How many connections were made: after another one it may be another life of the
+        server."""
+
+    def life(self) -> str:
+        """What tells this life of a server from another, which may have been told more; nothing
+        where it cannot tell, or keeps nothing beyond its life."""
+
     def stats(self) -> dict[str, object]:
         """What the node says of itself."""
 

@@ -27,7 +27,7 @@ from wsgicache.rules.entries import softened
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, are_field_names
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 
-__all__ = ["MAGIC", "echo_of", "pack", "seal", "unpack", "unseal"]
+__all__ = ["AHEAD", "MAGIC", "echo_of", "pack", "seal", "unpack", "unseal"]
 
 MAGIC = b"wsgicache 2\n"
 _DIGEST = 20

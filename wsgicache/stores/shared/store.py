@@ -17,8 +17,9 @@ from wsgicache.rules.checks import number
 from wsgicache.rules.entries import Change
 from wsgicache.rules.groups import names_of, reviewed, without_late, without_unborn
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
+from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, LeasedEntry, StoredResponse
 from wsgicache.stores import StoreError
+from wsgicache.stores.shared.applications import NAMESPACE, Application
 from wsgicache.stores.shared.generations import Generations, State
 from wsgicache.stores.shared.leases import KEPT_SECONDS as EMPTIED_SECONDS
 from wsgicache.stores.shared.leases import Leases
@@ -49,7 +50,7 @@ class PackedStore:
         nodes: Sequence[Node],
         route: Callable[[str], Node],
         *,
-        namespace: str = "wsgicache",
+        namespace: str = NAMESPACE,
         secret: str | bytes = b"",
         generation_seconds: float = 1.0,
         clock: Clock | None = None,
@@ -63,8 +64,9 @@ class PackedStore:
         self._times = Times(clock)
         self._odd = _Odd(clock)
         self._route = route
+        self._application = Application()
         how = self._names, self._times, generation_seconds, self._secret, self._odd
-        self._nodes = {node.name: Generations(node, *how) for node in nodes}
+        self._nodes = {node.name: Generations(node, *how, self._application) for node in nodes}
         self._contents = Contents(route, self._names, self._secret, self._odd)
         self._leases = Leases(self._names, self._times, self._secret, self._odd)
         self._marks = SharedMarks(route, self._names, self._secret, self._odd)
@@ -138,8 +140,7 @@ class PackedStore:
         if found is None:
             found = CacheEntry(IMPLIED, {}, NEVER, self._salt(name))
         # What was found may be remembered, and is not this thread's own.
-        before = CacheEntry(found.nominated, found.responses, found.emptied_at, found.salt)
-        before.leases = self._leases.tokens(leased, lease)
+        before = LeasedEntry(found, self._leases.tokens(leased, lease))
         entry = change(before)
         if entry is before:
             return True
@@ -201,6 +202,12 @@ class PackedStore:
                 failed.append(str(error))
         if failed:
             raise StoreError(f"not reached: {'; '.join(failed)}")
+
+    def serve(self, application: str) -> None:
+        """Note that it keeps the responses of *application*; where another one keeps its own under
+        the default namespace, too, say so in the log, once."""
+        if self._names.namespace == NAMESPACE:
+            self._application.serve(application)
 
     # ── marks of cookies ───────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,36 @@
+"""For which application this process stores, and what is said where another one does so, too."""
+
+from __future__ import annotations
+
+from wsgicache.reporting import log
+
+__all__ = ["LONGEST_NAME", "NAMESPACE", "Application"]
+
+NAMESPACE = "wsgicache"
+"""The namespace of a store that is given none: only there two applications meet by mistake."""
+LONGEST_NAME = 200
+
+
+class Application:
+    """The application of one store: a name, or nothing where that is not known."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self._warned = False
+
+    def serve(self, name: str) -> None:
+        """Have that *name*, if there is none yet: one store may have several on purpose."""
+        self.name = self.name or name[:LONGEST_NAME]
+
+    def meet(self, other: str) -> None:
+        """Say in the log, once, if *other* is another application."""
+        if self._warned or not self.name or not other or self.name == other:
+            return
+        self._warned = True
+        log.warning(
+            "the applications %r and %r store under the same names, and each may answer with pages "
+            "of the other: give each a namespace of its own, as memcached://host:port/NAMESPACE "
+            "or redis://host:port/0?namespace=NAMESPACE (if one was renamed, purge everything)",
+            self.name,
+            other,
+        )
