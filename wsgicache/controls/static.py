@@ -24,6 +24,7 @@ _DIRECTORY = "the path of a directory, such as 'static'"
 _PREFIX = re.compile(r"/(?:[^*]*/)?")
 _PREFIXES = "a path that begins and ends with / and has no *, such as '/static/'"
 _FOR_EVER = cache_control(public=True, max_age=31_536_000, immutable=True)
+_ANOTHER = cache_control(no_store=True)
 
 
 class StaticVersions(Control):
@@ -34,8 +35,8 @@ class StaticVersions(Control):
         versions.url("app.js")  # /static/app.js?v=6f1c…
 
     A request whose version is that of the file's content is answered ``public, max-age=31536000,
-    immutable`` (RFC 8246); one with another version, or none, as the app says. *prefix* is a path
-    as the URL has it, mount point included. Raises TypeError and ValueError.
+    immutable`` (RFC 8246); one with another version ``no-store``, one with none as the app says.
+    *prefix* is a path as the URL has it, mount point included. Raises TypeError and ValueError.
     """
 
     def __init__(self, directory: str | os.PathLike[str], prefix: str = "/static/") -> None:
@@ -70,17 +71,24 @@ class StaticVersions(Control):
         return None if found is None else self._digest(*found)
 
     def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
-        """For ever, if *response* is the file that the request names, in the version it names."""
+        """For ever, if *response* is the file that the request names, in the version it names; not
+        to be stored, if it is not: while versions replace each other a process may be asked for one
+        that it does not have yet."""
         path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         query: str = environ.get("QUERY_STRING", "")
-        if response.code not in (200, 206, 304) or not query.startswith("v="):
+        asked = [piece for piece in query.split("&") if piece.partition("=")[0] == "v"]
+        if not asked:
             return None
         # A WSGI environ has the path's bytes as Latin-1 (PEP 3333).
         name = path.encode("latin-1").decode("utf-8", "replace")[len(self.prefix) :]
         found = self._stat(name)
-        if found is None or query != f"v={self._digest(*found)}":
+        if found is None or asked != [f"v={self._digest(*found)}"]:
+            return _ANOTHER
+        if response.code not in (200, 206, 304):
             return None
-        return _FOR_EVER if _may_be(response, found[1]) else None
+        if not _may_be(response, found[1]):
+            return _ANOTHER
+        return _FOR_EVER if query == asked[0] else None
 
     def _stat(self, name: str) -> tuple[str, os.stat_result] | None:
         from werkzeug.security import safe_join
