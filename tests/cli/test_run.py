@@ -25,6 +25,8 @@ pytestmark = pytest.mark.network
 APPS = """
 import os
 import threading
+from functools import partial
+from wsgicache import CacheMiddleware, MemoryStore, Policy
 
 together = threading.Barrier(50)
 
@@ -57,6 +59,31 @@ class Site:
 
 def factory():
     return app
+
+class Outer:
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __call__(self, environ, start_response):
+        return self.inner(environ, start_response)
+
+class Framework:
+    def __init__(self, own=None):
+        self.wsgi_app = own or app
+
+    def __call__(self, environ, start_response):
+        return self.wsgi_app(environ, start_response)
+
+cached = CacheMiddleware(app, store=MemoryStore(), policy=Policy(x_cache=True))
+outside = Outer(partial(Outer(cached)))
+framework = Framework(cached)
+purging = Framework()
+purging.cache = CacheMiddleware(purging)
+
+def enclosing(inner):
+    def application(environ, start_response):
+        return inner(environ, start_response)
+    return application
 
 def broken():
     raise LookupError("no settings")
@@ -169,6 +196,30 @@ def test_runs_apps_attributes_and_factories_of_the_current_directory(
     assert running.get("/").content == b"threads"
     assert running.get("/")["Cache-Status"].startswith("wsgicache; hit; ttl=")
     assert "for development only" in running.log
+
+
+@pytest.mark.parametrize("target", ["cached", "outside", "framework", "enclosing(cached)"])
+def test_an_app_that_has_a_cache_is_served_as_it_is(
+    start: Callable[..., Running], folder: Path, target: str
+) -> None:
+    (folder / "mine.py").write_text(f"from web import *\nit = {target}\n")
+    running = start("mine:it")
+    running.get("/")
+    answer = running.get("/")
+    assert re.fullmatch(r"wsgicache; hit; ttl=\d+", answer["Cache-Status"])
+    assert answer["X-Cache"] == "HIT"
+    running.says(r"with its own cache \(MemoryStore, safe policy but for x_cache=True\) until")
+    stderr = refused(folder, "mine:it", "--policy", "rfc")
+    assert stderr == "Error: --policy rfc: mine:it has a cache, and a policy, of its own\n"
+
+
+def test_a_cache_that_an_app_only_purges_is_none_in_front_of_it(
+    start: Callable[..., Running],
+) -> None:
+    running = start("web:purging")
+    running.get("/")
+    assert running.get("/")["Cache-Status"].startswith("wsgicache; hit; ttl=")
+    running.says(r"with the cache in front \(safe policy\) until")
 
 
 def test_policy_chooses_the_profile(start: Callable[..., Running]) -> None:

@@ -24,16 +24,16 @@ import click
 from werkzeug._reloader import run_with_reloader  # run_simple would bind the port itself
 from werkzeug.serving import LISTEN_QUEUE, WSGIRequestHandler, is_running_from_reloader, make_server
 
-from wsgicache import CacheMiddleware, Policy
+from wsgicache import CacheMiddleware
 from wsgicache.cli.companions import companions
 from wsgicache.cli.terminal import TerminalSafe, visible
+from wsgicache.cli.wrapped import PROFILES, own_cache, said_of
 
 __all__ = ["run"]
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-POLICIES: dict[str, Callable[[], Policy]] = {"safe": Policy, "rfc": Policy.rfc}
 SOCKET_VARIABLE = "WSGICACHE_RUN_SOCKET"
 """Where the reloader's parent tells its child which socket to serve."""
 OUR_FRAMES = (__file__, importlib.__file__, "<frozen importlib")
@@ -58,9 +58,8 @@ class Refusal(click.ClickException):
 )
 @click.option(
     "--policy",
-    default="safe",
-    show_default=True,
-    type=click.Choice(list(POLICIES)),
+    show_default="safe",
+    type=click.Choice(list(PROFILES)),
     help="Store with care, or all that RFC 9111 allows.",
 )
 @click.option(
@@ -83,7 +82,7 @@ def run(
     target: str,
     host: str,
     port: int,
-    policy: str,
+    policy: str | None,
     threads: bool,
     reload: bool,
     commands: tuple[str, ...],
@@ -91,21 +90,28 @@ def run(
     """Serve a WSGI app with the cache in front, for development.
 
     The app is written MODULE:APP, as in wsgicache.demo:app, or MODULE:FACTORY() where a call makes
-    it. MODULE may lie in the current directory.
+    it. MODULE may lie in the current directory. An app that has a cache already is served as it is.
     """
     sys.path.insert(0, os.getcwd())
 
     def serve(listener: int) -> None:
-        cached = CacheMiddleware(load(target), policy=POLICIES[policy]())
+        app = load(target)
+        with_cache = f"with the cache in front ({policy or 'safe'} policy)"
+        if (own := own_cache(app)) is not None:
+            if policy is not None:
+                raise Refusal(f"--policy {policy}: {target} has a cache, and a policy, of its own")
+            with_cache = f"with its own cache ({said_of(own)})"
+        else:
+            app = CacheMiddleware(app, policy=PROFILES[policy or "safe"]())
         handler = logging.StreamHandler()
         handler.setFormatter(TerminalSafe())
         logging.basicConfig(handlers=[handler])  # where the app has not set up its own
-        app = access_log(cached)
-        server = make_server(host, port, app, threads, request_handler=Handler, fd=listener)
+        logged = access_log(app)
+        server = make_server(host, port, logged, threads, request_handler=Handler, fd=listener)
         address = f"[{host}]" if ":" in host else host
         click.echo(
-            f"{target} runs on http://{address}:{server.port}/ with the cache in front "
-            f"({policy} policy) until Ctrl+C. This server is for development only.",
+            f"{target} runs on http://{address}:{server.port}/ {with_cache} until Ctrl+C. "
+            "This server is for development only.",
             err=True,
         )
         server.serve_forever()
