@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from werkzeug.urls import iri_to_uri
 
 from tests.conftest import MakeScene
+from tests.controls.declaring import view
 from tests.rules.messages import answer
 from tests.scene import FakeClock, Reply, Scene, environ_for, exchange
-from wsgicache import CacheMiddleware, MemoryStore, Policy
+from wsgicache import CacheMiddleware, MemoryStore, Policy, cache_groups
 from wsgicache import purging as purge_module
 from wsgicache.controls.routes import Route
 from wsgicache.purging import Purged, Purging
@@ -379,6 +380,23 @@ def test_a_response_with_too_many_groups_is_not_stored(scene: Scene) -> None:
     scene.app(200, "page", cache_control="max-age=60", cache_tag=",".join(map(str, range(200))))
     assert scene.get("/").detail == "groups"
     assert not scene.get("/").hit
+
+
+@pytest.mark.parametrize("by", ["control", "field"])
+@pytest.mark.parametrize("name", ["café", "日本", "a\nb", "caf%C3%A9"])
+def test_a_group_has_any_name(scene: Scene, by: str, name: str) -> None:
+    """Whatever a framework makes of it: what goes out is bytes, in WSGI as Latin-1."""
+    said: dict[str, Any] = {"cache_control": "max-age=60"}
+    if by == "field":
+        said["cache_tag"] = name.replace("\n", "%0A").encode().decode("latin-1")
+    reply = Reply(200, "x", **said)
+    scene.wsgi(view(reply, *([cache_groups(name)] if by == "control" else [])))
+    assert scene.get().stored
+    assert scene.get().hit
+    assert scene.cache.purge_groups("caf").what == ("caf",)
+    assert scene.get().hit
+    scene.cache.purge_groups(name)
+    assert scene.get().stored
 
 
 def test_a_group_is_purged_everywhere(scene: Scene) -> None:

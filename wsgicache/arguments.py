@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from wsgicache.rules.checks import flag, is_whole, must_be, number, several, text
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, TOKEN
+from wsgicache.rules.groups import group_name
 
 __all__ = [
     "Seconds", "Status", "argument", "explained", "field_names", "flags", "group_names",
@@ -29,7 +30,7 @@ Status = int | str
 
 _FIELD = re.compile(rf"(?!\*\Z)(?!.*_){TOKEN}")
 """``*`` is none: in Vary it would mean that nothing can be reused."""
-_PRINTABLE = re.compile(r"[\x20-\x7e]+")
+_NAME = re.compile(".+", re.DOTALL)
 _STATUS = 'a code from 200 to 599, a class such as "2xx", "any", or several of these'
 _STATUS_CLASS = re.compile(r"[2-5]xx")
 _BEFORE_THE_LOOK_UP = frozenset({"query", "cookies", "vary_by", "collapse"})
@@ -132,7 +133,7 @@ def _field_name(subject: str, name: object) -> str:
 
 
 def group_names(function: str, names: tuple[object, ...]) -> tuple[str, ...]:
-    """*names* of cache groups, one or more (RFC 9875 §2)."""
+    """*names* of cache groups, one or more, as fields say them (RFC 9875 §2)."""
     groups = f"the groups of {function}()"
     if not names:
         raise TypeError(must_be(groups, f'one or more, as in {function}("news")', names))
@@ -140,7 +141,7 @@ def group_names(function: str, names: tuple[object, ...]) -> tuple[str, ...]:
 
 
 def _group_name(subject: str, name: object) -> str:
-    return text(subject, name, "a str of printable ASCII, such as 'news'", _PRINTABLE)
+    return group_name(text(subject, name, "a str that is not empty, such as 'news'", _NAME))
 
 
 def statuses(subject: str, status: object) -> frozenset[int] | None:

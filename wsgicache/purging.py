@@ -16,7 +16,7 @@ from wsgicache.arguments import flags
 from wsgicache.clock import Clock
 from wsgicache.rules import entries
 from wsgicache.rules.checks import must_be, text
-from wsgicache.rules.groups import origin_of
+from wsgicache.rules.groups import group_name, origin_of
 from wsgicache.rules.keys import Key, key_of_url, target_key, url_of
 from wsgicache.rules.model import CacheEntry
 from wsgicache.stores import Grouping, Listing, Store, StoreError
@@ -86,8 +86,9 @@ class Purging:
             kind = "one or more, as in purge_groups('news')"
             raise ValueError(must_be("the groups of purge_groups()", kind, groups))
         where = "*" if origin is None else origin_of(key_of(origin))
-        self._bump([f"{where} {group}" for group in groups], soft)
-        return Purged(groups, None, soft)
+        names = tuple(map(group_name, groups))
+        self._bump([f"{where} {name}" for name in names], soft)
+        return Purged(names, None, soft)
 
     def purge_all(self, *, soft: bool = False) -> Purged:
         """Purge everything. Raises StoreError where the store cannot, and what it raises."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -16,6 +17,7 @@ from wsgicache.rules.groups import (
     MOST_TEXT,
     Generation,
     destination_of,
+    group_name,
     groups_of,
     invalidated_collections,
     invalidated_groups,
@@ -51,6 +53,9 @@ from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
         ("keys between commas", {"surrogate_key": "a-1, b"}, ("a-1", "b")),
         ("keys between commas alone", {"surrogate_key": "a,b"}, ("a", "b")),
         ("keys between both", {"surrogate_key": ",a ,b c,,d,"}, ("a", "b", "c", "d")),
+        ("a tag beyond ASCII, as WSGI has it", {"cache_tag": "caf\xc3\xa9, b"}, ("caf%C3%A9", "b")),
+        ("a tag in Latin-1", {"cache_tag": "caf\xe9"}, ("caf%C3%A9",)),
+        ("a key beyond ASCII", {"surrogate_key": "a \xe6\x97\xa5"}, ("a", "%E6%97%A5")),
         ("keys on several lines", {"surrogate_key": ["a", "b"]}, ("a", "b")),
         (
             "all of them",
@@ -70,6 +75,24 @@ def test_groups_of(fields: dict[str, Any], groups: tuple[str, ...] | None) -> No
     response = answer(200, **fields)
     assert groups_of(response) == groups
     assert kept(**fields).groups == (groups or ())
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    rows(
+        ("9875 §2 printable", "a ~", "a ~"),
+        ("9875 §2 what is a name already", "caf%C3%A9", "caf%C3%A9"),
+        ("9875 §2 a lone percent sign", "50%", "50%"),
+        ("9875 §2 Latin", "café au lait", "caf%C3%A9 au lait"),
+        ("9875 §2 more than Latin", "日本", "%E6%97%A5%E6%9C%AC"),
+        ("9875 §2 control characters", "a\r\n\x7f", "a%0D%0A%7F"),
+        ("9875 §2 half a character", "a\udcff", "a%ED%B3%BF"),
+        ("9875 §2 empty", "", ""),
+    ),
+)
+def test_the_name_of_a_group(text: str, name: str) -> None:
+    assert group_name(text) == name == group_name(name)
+    assert unquote(name, errors="surrogatepass") == unquote(text)
 
 
 @pytest.mark.parametrize(

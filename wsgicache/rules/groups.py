@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from wsgicache.rules.entries import softened
 from wsgicache.rules.keys import Key, Selector, same_origin_key
@@ -16,9 +17,9 @@ from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.rules.response import Response
 
 __all__ = [
-    "ALWAYS", "Generation", "destination_of", "groups_of", "invalidated_collections",
-    "invalidated_groups", "invalidated_keys", "names_of", "origin_of", "reviewed", "without_late",
-    "without_unborn",
+    "ALWAYS", "Generation", "destination_of", "group_name", "groups_of",
+    "invalidated_collections", "invalidated_groups", "invalidated_keys", "names_of", "origin_of",
+    "reviewed", "without_late", "without_unborn",
 ]  # fmt: skip
 
 MOST_GROUPS = 128
@@ -28,6 +29,30 @@ stored: without its groups it could not be purged."""
 
 _LABELS = frozenset({"cache-groups", "cache-tag", "surrogate-key"})
 _COMMAS, _COMMAS_OR_SPACES = re.compile(r"[ \t]*,[ \t]*"), re.compile(r"[ \t,]+")
+
+
+_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]+")
+
+
+def group_name(text: str) -> str:
+    """*text* as the name of a group, which is printable ASCII (RFC 9875 §2, RFC 9651 §3.3.3): the
+    rest of it is percent-encoded as in a URL (RFC 3987), so that a name has only itself."""
+    return _NOT_PRINTABLE.sub(_encoded, text)
+
+
+def _encoded(found: re.Match[str]) -> str:
+    return quote(found[0], safe="", errors="surrogatepass")
+
+
+def _label(value: str) -> str:
+    """The name that a label of Cache-Tag or Surrogate-Key is: beyond ASCII its bytes, which WSGI
+    has as Latin-1 (PEP 3333), are UTF-8, or else they are Latin-1."""
+    if value.isascii():
+        return group_name(value)
+    try:
+        return group_name(value.encode("latin-1").decode("utf-8"))
+    except UnicodeError:
+        return group_name(value)
 
 
 def groups_of(response: Response) -> tuple[str, ...] | None:
@@ -41,9 +66,9 @@ def groups_of(response: Response) -> tuple[str, ...] | None:
     fields = {name: value for name in _LABELS if (value := response.field(name)) is not None}
     if sum(map(len, fields.values())) > MOST_TEXT:
         return None
-    groups = _strings(fields.get("cache-groups", ""))
-    groups += _COMMAS.split(fields.get("cache-tag", "").strip(" \t"))
-    groups += _COMMAS_OR_SPACES.split(" ".join(response.lines("surrogate-key")))
+    labels = _COMMAS.split(fields.get("cache-tag", "").strip(" \t"))
+    labels += _COMMAS_OR_SPACES.split(" ".join(response.lines("surrogate-key")))
+    groups = [*_strings(fields.get("cache-groups", "")), *map(_label, labels)]
     found = tuple(dict.fromkeys(filter(None, groups)))
     return found if len(found) <= MOST_GROUPS else None
 
