@@ -1,4 +1,4 @@
-"""Which request fields select although no Vary names them: a row per field."""
+"""Which request fields select although no Vary names them, and what Vary then says of a part."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import MakeScene
+from tests.controls.declaring import view
 from tests.rules.messages import RFC, SAFE, asked, rows
-from wsgicache import Policy
+from tests.scene import Environ, Reply, Scene
+from wsgicache import Policy, never_cache
 
 
 @pytest.mark.parametrize(
@@ -62,3 +65,55 @@ def test_what_a_proxy_forwards_selects_beside_the_language() -> None:
     other = asked(cookie="django_language=fr", x_forwarded_host="a")
     assert one.forwarded != other.forwarded
     assert one.forwarded != asked(cookie="django_language=de", x_forwarded_host="b").forwarded
+
+
+# ── what Vary then says of a part ────────────────────────────────────────────────────────────────
+
+PART: dict[str, Any] = {"hx_request": "true", "hx_target": "list"}
+PAGE: dict[str, Any] = {"cache_control": "public, max-age=60"}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("policy", "sent", "own", "told"),
+    rows(
+        ("a page", SAFE, {}, None, None),
+        ("a part of a page", SAFE, PART, None, "HX-Request, HX-Target"),
+        ("the app says it itself", SAFE, PART, "hx-request", "hx-request, HX-Target"),
+        ("the app says more", SAFE, PART, "Accept", "Accept, HX-Request, HX-Target"),
+        ("nothing matches it anyway", SAFE, PART, "*", "*"),
+        ("data for a script", SAFE, {"x_requested_with": "x"}, None, "X-Requested-With"),
+        ("another public URL", SAFE, {"x_script_name": "/a"}, None, None),
+        ("another origin", SAFE, {"origin": "https://a.org"}, None, None),
+        ("an empty value", SAFE, {"turbo_frame": ""}, None, "Turbo-Frame"),
+        ("where it does not select", Policy(selecting=("Origin",)), PART, None, None),
+        ("9110 §12.5.5 what the app says is all", RFC, PART, None, None),
+    ),
+)
+def test_vary_names_what_asked_for_a_part(
+    make_scene: MakeScene,
+    method: str,
+    policy: Policy,
+    sent: dict[str, Any],
+    own: str | None,
+    told: str | None,
+) -> None:
+    """Whether it is stored or not, and from the store."""
+    scene = make_scene(policy)
+    scene.app(200, "part", vary=own, **PAGE)
+    for _ in range(2):
+        assert scene.request(method, "/", **sent).header("Vary") == told
+    scene.wsgi(view(Reply(404, "none", vary=own), never_cache))
+    assert scene.request(method, "/none", **sent).header("Vary") == told
+
+
+def test_a_page_and_its_parts_live_side_by_side(scene: Scene) -> None:
+    def app(environ: Environ) -> Reply:
+        return Reply(200, environ.get("HTTP_HX_TARGET", "page"), etag='"1"', **PAGE)
+
+    scene.app(app)
+    kinds: list[dict[str, Any]] = [{}, PART, {**PART, "hx_target": "other"}]
+    for _ in range(3):
+        for sent in kinds:
+            assert scene.get("/", **sent).text == sent.get("hx_target", "page")
+    assert all(scene.get("/", **sent).hit for sent in kinds)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsgicache.bodies import Primed, Tee, Within, Write
 from wsgicache.controls.control import Control
+from wsgicache.controls.matching import naming_parts
 from wsgicache.origin.exchange import Exchange, Origin, nowhere
 from wsgicache.origin.hidden import hidden_cookies
 from wsgicache.origin.trip import Reuse, Trip
@@ -45,8 +46,9 @@ class Forward(Exchange):
         request.environ, request.given = self.asked, self.given
         self.trip = trip
         self.request = request
-        self.keeper = origin.keeper
-        self.policy = origin.policy
+        if request.forwarded is not None:
+            self.controls.say(*naming_parts(self.asked, origin.policy))
+        self.keeper, self.policy = origin.keeper, origin.policy
 
     # ── 5 forward ──────────────────────────────────────────────────────────────────────────────
 

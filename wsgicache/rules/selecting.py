@@ -6,7 +6,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["FORWARDED_FIELDS", "SELECTING_FIELDS", "cookies_named", "selecting_fields"]
+from wsgicache.rules.fields import environ_key
+
+__all__ = [
+    "FORWARDED_FIELDS", "SELECTING_FIELDS", "cookies_named", "fragment_fields", "selecting_fields",
+]  # fmt: skip
 
 FORWARDED_FIELDS = (
     *("X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Scheme", "X-Forwarded-Port"),
@@ -104,6 +108,19 @@ def selecting_fields(environ: Mapping[str, Any], keys: Iterable[str]) -> tuple[s
         else:
             said += (key, value)
     return tuple(said) or None
+
+
+_FRAGMENTS = {environ_key(name): name for name in FRAGMENT_FIELDS}
+
+
+def fragment_fields(environ: Mapping[str, Any], keys: Iterable[str]) -> tuple[str, ...]:
+    """The fields by which *environ* asks for a part of a page, of those that it has under *keys*.
+
+    Vary is to name them in the answer (RFC 9110 §12.5.5), whether the app does or not: a browser
+    knows nothing of what selects here, and would show the part as the page.
+    """
+    # Deviation: a field that the app is to send is added to.
+    return tuple(_FRAGMENTS[key] for key in keys if key in _FRAGMENTS and key in environ)
 
 
 def cookies_named(cookie: str, names: Sequence[str]) -> list[str]:
