@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -45,6 +45,48 @@ def test_outside_of_any_request_nothing_is_raised() -> None:
 
     assert function(2, more="x") == "xx"
     assert current().said == ()
+
+
+WRONG: dict[str, Callable[[], object]] = {
+    "an empty name": lambda: current().say(cache_groups("")),
+    "a past time": lambda: current().say(cache_for(seconds=-1)),
+    "a text": lambda: current().say(cache_control(max_age=cast(Any, "5"))),
+    "nothing": lambda: current().say(cached()),
+    "no field": lambda: current().say(vary("a b")),
+    "no control": lambda: current().say(cast(Any, 5)),
+    "another class": lambda: current().say(cast(Any, cache_for)),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_a_view_says_wrong_is_logged_and_not_stored(
+    scene: Scene, caplog: pytest.LogCaptureFixture, wrong: str
+) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        WRONG[wrong]()
+        fields = [("Content-Type", "text/plain"), ("Cache-Control", "public, max-age=60")]
+        start_response("200 OK", fields)
+        return [b"x"]
+
+    scene.wsgi(app)
+    got = scene.get()
+    assert (got.code, got.text, got.detail) == (200, "x", "no-store")
+    assert "nothing is stored" in caplog.text
+    with pytest.raises((TypeError, ValueError)):
+        WRONG[wrong]()
+
+
+def test_a_module_that_a_request_imports_is_told_at_once(scene: Scene) -> None:
+    """As Django imports its views at the first request."""
+
+    def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        with pytest.raises(ValueError, match="seconds=-1"):
+            exec("cache_for(seconds=-1)", {"cache_for": cache_for})
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"x"]
+
+    scene.wsgi(app)
+    assert scene.get().text == "x"
 
 
 def test_after_the_call_nothing_is_left(scene: Scene) -> None:

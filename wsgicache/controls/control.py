@@ -23,9 +23,9 @@ from wsgicache import arguments
 from wsgicache.arguments import Status
 from wsgicache.rules.checks import must_be
 from wsgicache.rules.response import Response
-from wsgicache.rules.said import NO_STORE, Said, forbidding
+from wsgicache.rules.said import NO_STORE, Said, forbidding, vouches
 
-__all__ = ["Control", "Controls", "Statuses", "checked", "current"]
+__all__ = ["Control", "Controls", "Statuses", "checked", "current", "heard_in_views"]
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -93,6 +93,10 @@ class Control:
         own = type(self).about is not Control.about
         return own or forbidding(self._said) is not None
 
+    def vouches(self) -> bool:
+        """Whether what it says gives answers to everybody, whoever asked for them."""
+        return vouches(self._said)
+
     @overload
     def __call__(self, view: C, /) -> C: ...
     @overload
@@ -133,8 +137,16 @@ class Control:
 def checked(subject: str, control: object) -> Control:
     """*control*, which must be one."""
     if not isinstance(control, Control):
-        raise TypeError(must_be(subject, "a control, such as never_cache", control))
+        raise TypeError(must_be(subject, _CONTROL, control))
     return control
+
+
+_CONTROL = "a control, such as never_cache"
+_WORD = "each argument of say()"
+
+
+_UNKNOWN = Control(NO_STORE)
+"""What stands for a word that means nothing."""
 
 
 class Controls:
@@ -149,14 +161,21 @@ class Controls:
     """Who hears what is said after the head has gone out."""
 
     def say(self, *controls: Control) -> None:
-        """Say more of this response; the last word counts. Raises TypeError for what is no control.
+        """Say more of this response; the last word counts.
 
-        Too late for the fields, a word is heard only where it forbids storing.
+        Too late for the fields, a word is heard only where it forbids storing. What is no control
+        is logged, and forbids it; outside of any request it raises TypeError.
         """
-        for control in controls:
-            self.said = (*self.said, checked("each argument of say()", control))
+        for word in controls:
+            control = word if isinstance(word, Control) else self._misheard(word)
+            self.said = (*self.said, control)
             if self.late is not None:
                 self.late(control)
+
+    def _misheard(self, word: object) -> Control:
+        """What stands for a *word* that is no control."""
+        log.warning("%s: nothing is stored", must_be(_WORD, _CONTROL, word))
+        return _UNKNOWN
 
     def during(self, environ: WSGIEnvironment, call: Callable[[*Args], R], *args: *Args) -> R:
         """Call, and meanwhile be what *environ* has and what `current` returns."""
@@ -172,11 +191,47 @@ class Controls:
                 environ[KEY] = outer
 
 
+class _Unheard(Controls):
+    """One that nobody listens to."""
+
+    def _misheard(self, word: object) -> Control:
+        return checked(_WORD, word)
+
+
 def current() -> Controls:
     """The `Controls` of the request that is being answered; outside of any request, and where no
     cache is in front, one that nobody listens to."""
     controls = _CURRENT.get()
-    return Controls() if controls is None else controls
+    return _Unheard() if controls is None else controls
+
+
+def heard_in_views(make: Callable[P, Control]) -> Callable[P, Control]:
+    """Have *make* raise for wrong arguments where a module is imported, but not in a view that a
+    cache listens to: there they are logged, and the response is not stored."""
+
+    @wraps(make)
+    def making(*args: P.args, **kwargs: P.kwargs) -> Control:
+        try:
+            return make(*args, **kwargs)
+        except (TypeError, ValueError):
+            if not _is_in_a_view():
+                raise
+            log.warning("a view has said what means nothing: nothing is stored", exc_info=True)
+            return _UNKNOWN
+
+    return making
+
+
+def _is_in_a_view() -> bool:
+    """Whether a request is being answered, and no module is imported for the first time by it."""
+    frame = inspect.currentframe() if _CURRENT.get() is not None else None
+    while frame is not None:
+        if frame.f_code is Controls.during.__code__:
+            return True
+        if frame.f_code.co_name == "<module>":
+            return False
+        frame = frame.f_back
+    return _CURRENT.get() is not None
 
 
 def _say(control: Control, args: tuple[object, ...]) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from warnings import warn
 
 from wsgicache import arguments
 from wsgicache.arguments import Seconds, Status
-from wsgicache.controls.control import Control, Statuses
+from wsgicache.controls.control import Control, Statuses, heard_in_views
 from wsgicache.rules.checks import flag, must_be
 from wsgicache.rules.fields import Directives
 from wsgicache.rules.response import Response
@@ -87,6 +88,7 @@ of those that say nothing of caching themselves."""
 # ── Lifetimes ──────────────────────────────────────────────────────────────────────────────────
 
 
+@heard_in_views
 @arguments.explained("minutes=5")
 def cache_for(
     *,
@@ -150,6 +152,7 @@ _SECONDS = ("max_age", "s_maxage", "stale_while_revalidate", "stale_if_error")
 _FIELD_LISTS = ("private", "no_cache")
 
 
+@heard_in_views
 @arguments.explained("max_age=60", CacheControl.__annotations__)
 def cache_control(**directives: Unpack[CacheControl]) -> Control:
     """These very directives, in Cache-Control.
@@ -173,9 +176,11 @@ def cache_control(**directives: Unpack[CacheControl]) -> Control:
     arguments.public_or_private("cache_control", "public" in said, said.get("private", "") is None)
     written = ", ".join(f"{name}={value!r}" for name, value in directives.items())
     statuses = arguments.statuses("status of cache_control()", directives.get("status"))
+    _warn_of_windows(f"cache_control({written})", said)
     return _Named(f"cache_control({written})", Said(said), statuses)
 
 
+@heard_in_views
 @arguments.explained("client=60, server=3600")
 def cached(
     *,
@@ -198,9 +203,11 @@ def cached(
     credentials.
 
     ``cacheable=False`` is `never_cache`; *revalidate* has clients ask every time, whatever the age;
-    *private* keeps it out of other shared caches, *public* lets them store answers to requests with
-    credentials. *stale_while_revalidate* and *stale_if_error* are those of RFC 5861, for this
-    cache where *server* is given. Seconds may be timedeltas. Raises TypeError and ValueError.
+    *private* keeps it out of other shared caches, and with *client* alone says ``Vary: Cookie``, so
+    that a browser does not show it to the next who logs in; *public* lets them store answers to
+    requests with credentials. *stale_while_revalidate* and *stale_if_error* are those of RFC 5861,
+    for this cache where *server* is given. Seconds may be timedeltas. Raises TypeError and
+    ValueError.
     """
     flags = {"cacheable": cacheable, "revalidate": revalidate, "private": private, "public": public}
     arguments.flags("cached", **flags)
@@ -249,12 +256,31 @@ def cached(
     else:
         directives |= windows
     written = ", ".join(f"{name}={value!r}" for name, value in said.items())
-    return _Named(f"cached({written})", Said(directives, here), statuses)
+    _warn_of_windows(f"cached({written})", directives)
+    # What one person's browser keeps, it would show the next who logs in there.
+    vary = ("Cookie",) if private and not asks and lifetime in (None, "0") else ()
+    return _Named(f"cached({written})", Said(directives, here, vary=vary), statuses)
+
+
+def _warn_of_windows(written: str, directives: Directives) -> None:
+    """Warn of a window for stale responses beside what forbids to serve them (§5.2.2.2, §5.2.2.4,
+    §5.2.2.8, §5.2.2.10)."""
+    windows = [name for name in ("stale-while-revalidate", "stale-if-error") if name in directives]
+    for name in ("s-maxage", "must-revalidate", "proxy-revalidate", "no-cache"):
+        if windows and name in directives and (name != "no-cache" or directives[name] is None):
+            warn(
+                f"{written}: {name} forbids shared caches to serve stale responses, so "
+                f"{' and '.join(windows)} do nothing there (RFC 9111 §5.2.2); say "
+                "cached(client=…, server=…, stale_while_revalidate=…) to this cache alone",
+                stacklevel=5,
+            )
+            return
 
 
 # ── Vary, groups ───────────────────────────────────────────────────────────────────────────────
 
 
+@heard_in_views
 def vary(*names: str) -> Control:
     """The response depends on these request fields (RFC 9110 §12.5.5): Vary names them, besides
     what it names already. Raises TypeError and ValueError."""
@@ -262,11 +288,13 @@ def vary(*names: str) -> Control:
     return _Named(f"vary({', '.join(map(repr, names))})", said)
 
 
+@heard_in_views
 def cache_groups(*names: str) -> Control:
     """The response belongs to these groups (RFC 9875 §2), by which it can be purged.
 
-    A name is printable ASCII. A response with more than 128 groups, or 16 KiB of them, is not
-    stored at all. Raises TypeError and ValueError.
+    What is not printable ASCII in a name is percent-encoded, as in a URL, here and by a purge. A
+    response with more than 128 groups, or 16 KiB of them, is not stored at all. Raises TypeError
+    and ValueError.
     """
     said = Said(groups=arguments.group_names("cache_groups", names))
     return _Named(f"cache_groups({', '.join(map(repr, names))})", said)
