@@ -19,8 +19,8 @@ PACKAGE = ROOT / "wsgicache"
 SUITE = ROOT.parent / "shared" / "conformance" / "suite.json"
 
 FLOORS = """
-    rules.checks rules.dates rules.fields rules.ranges rules.selecting rules.telling
-    rules.credentials rules.names
+    rules.checks rules.dates rules.fields rules.ranges rules.telling
+    rules.credentials rules.names rules.selecting
     rules.keys
     rules.model
     rules.response
@@ -36,8 +36,9 @@ FLOORS = """
     bodies forks frameworks switch
     clock
     arguments reporting
-    controls.control
+    controls.control controls.extensions
     controls.decorators controls.routes
+    controls.early
     controls.matching controls.static
     stores stores.folders stores.marks
     stores.listing stores.net.addresses stores.net.breaker stores.shared.applications
@@ -59,6 +60,7 @@ FLOORS = """
     flask
     wsgicache
     demo cli.companions cli.terminal
+    cli.wrapped
     cli.run cli.store
     cli
     __main__

@@ -10,12 +10,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from werkzeug.test import Client
 
 import wsgicache
 from benchmarks.__main__ import main as benchmarks
 from tests.running import ROOT, environment
+from tests.scene import Scene
 from wsgicache import Policy, stores
 from wsgicache.rules import request, storing
 
@@ -60,6 +63,34 @@ def test_a_recipe_gives_a_hit(title: str, tmp_path: Path) -> None:
     first, second = done.stdout.splitlines()
     assert first == "200 wsgicache; fwd=uri-miss; stored"
     assert re.fullmatch(r"200 wsgicache; hit; ttl=\d+", second)
+
+
+def block_after(heading: str) -> str:
+    """The first code after *heading*."""
+    found = BLOCK.search(README, README.index(heading))
+    assert found is not None
+    return inspect.cleandoc(found[1])
+
+
+def test_what_is_static_is_stored_for_browsers_with_cookies() -> None:
+    scene = Scene()
+    names: dict[str, Any] = {"app": scene.cache.app, "device": str}
+    exec(block_after("\nRoutes\n~~~"), names)
+    scene.cache = scene.front = names["app"]
+    scene.app(200, "code", content_type="text/javascript", cache_control="no-cache")
+    assert scene.get("/static/app.js", cookie="session=1").stored
+    assert scene.get("/static/app.js", cookie="session=2").hit
+
+
+def test_who_previews_is_not_shown_the_stored_page() -> None:
+    names: dict[str, Any] = {}
+    exec(block_after("On a hit the view is not asked"), names)
+    client, seen = Client(names["app"]), False
+    for preview, page in ((None, "article"), ("1", "draft"), (None, "article"), ("1", "draft")):
+        response = client.get("/articles/1", headers={"X-Preview": preview} if preview else {})
+        assert response.text == page
+        assert ("hit" in response.headers["Cache-Status"]) == (page == "article" and seen)
+        seen = True
 
 
 def test_every_policy_option_has_its_row_with_both_values() -> None:

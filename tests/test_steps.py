@@ -13,6 +13,7 @@ import pytest
 
 from tests.scene import Environ, environ_for, exchange, steps
 from wsgicache import CacheMiddleware, Route, cache_for, cached, no_cache, vary
+from wsgicache.rules import response
 
 FRESH = ("Cache-Control", "max-age=3600")
 PAGE = b"x" * 2048
@@ -26,6 +27,13 @@ MOST = {
     "what is never stored": (1400, 1345, 1315),
     "a miss": (3300, 3160, 3120),
 }
+
+
+@pytest.fixture(autouse=True)
+def little_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered for all caches of a process has room, whatever was tested before."""
+    for name in ("_codes", "_lower", "_known_names"):
+        monkeypatch.setattr(response, name, type(getattr(response, name))())
 
 
 def page(*fields: tuple[str, str]) -> Callable[..., list[bytes]]:

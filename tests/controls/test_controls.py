@@ -66,15 +66,18 @@ WORDS: dict[str, tuple[Control, dict[str, str | None], str | None]] = {
             no_transform=True,
             must_revalidate=True,
             proxy_revalidate=True,
-            stale_while_revalidate=5,
-            stale_if_error=6,
             immutable=True,
         ),
         {
             "Cache-Control": "max-age=60, s-maxage=90, public, no-transform, must-revalidate, "
-            "proxy-revalidate, stale-while-revalidate=5, stale-if-error=6, immutable"
+            "proxy-revalidate, immutable"
         },
         "hit; ttl=90",
+    ),
+    "both windows": (
+        cache_control(max_age=60, stale_while_revalidate=5, stale_if_error=6),
+        {"Cache-Control": "max-age=60, stale-while-revalidate=5, stale-if-error=6"},
+        "hit; ttl=60",
     ),
     "must_understand": (
         cache_control(must_understand=True, no_store=True, max_age=9),
@@ -110,7 +113,17 @@ WORDS: dict[str, tuple[Control, dict[str, str | None], str | None]] = {
     ),
     "client, private": (
         cached(client=60, private=True),
-        {"Cache-Control": "private, max-age=60"},
+        {"Cache-Control": "private, max-age=60", "Vary": "Cookie"},
+        None,
+    ),
+    "no client, private": (
+        cached(client=0, private=True),
+        {"Cache-Control": "private, no-cache", "Vary": None},
+        None,
+    ),
+    "client, private, not here": (
+        cached(client=60, server=0, private=True),
+        {"Cache-Control": "private, max-age=60", "Vary": "Cookie"},
         None,
     ),
     "client, not here": (cached(client=60, server=0), {"Cache-Control": "max-age=60"}, None),
@@ -122,7 +135,7 @@ WORDS: dict[str, tuple[Control, dict[str, str | None], str | None]] = {
     ),
     "server, private to others": (
         cached(client=5, server=60, private=True),
-        {"Cache-Control": "private, max-age=5"},
+        {"Cache-Control": "private, max-age=5", "Vary": None},
         "hit; ttl=60",
     ),
     "server, windows": (
@@ -212,6 +225,7 @@ def test_never_reaches_the_browser_however_the_cache_is_passed(
     assert bare_scene.count == 2
 
 
+NO_TRANS = "no-transform"
 ATTACHED = {
     "Cache-Control": "private, max-age=0, must-revalidate",
     "Expires": "Thu, 01 Jan 1970 00:00:00 GMT",
@@ -317,8 +331,8 @@ def test_who_wins(
     lifetime: int | None,
 ) -> None:
     scene = make_scene(Policy(default=by_default))
-    routes = [Route(by_override, override=True)] if by_override else []
-    routes += [Route(by_route)] if by_route else []
+    routes = [Route("/", by_override, override=True)] if by_override else []
+    routes += [Route("/", by_route)] if by_route else []
     with_routes(scene, *routes)
     scene.wsgi(view(Reply(200, "x", cache_control=own), *([by_view] if by_view else [])))
     got = scene.get()
@@ -475,6 +489,37 @@ def test_json_is_never_stale(make_scene: MakeScene, kind: str, never: bool) -> N
     assert scene.get().hit
 
 
+# ── Streams ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("by", ["view", "route", "override", "default"])
+@pytest.mark.parametrize(
+    ("kind", "control", "said"),
+    [
+        ("text/event-stream", cache_for(minutes=5), None),
+        ("Text/Event-Stream; charset=utf-8", cache_control(max_age=9, no_transform=True), NO_TRANS),
+        ("multipart/x-mixed-replace; boundary=x", cache_control(max_age=9, immutable=True), None),
+        ("text/event-stream", cache_control(no_cache=True), "no-cache"),
+        ("text/event-stream", no_cache, NEVER["Cache-Control"]),
+        ("text/plain", cache_control(max_age=9), "max-age=9"),
+    ],
+)
+def test_a_stream_is_given_no_lifetime(
+    make_scene: MakeScene, by: str, kind: str, control: Control, said: str | None
+) -> None:
+    scene = make_scene(Policy(default=control if by == "default" else None))
+    if by in ("route", "override"):
+        with_routes(scene, Route("/*", control, override=by == "override"))
+    reply = Reply(200, [b"data: 1\n\n"], length=False, content_type=kind)
+    scene.wsgi(view(reply, *([control] if by == "view" else [])))
+    got = scene.get()
+    assert (got.header("Cache-Control"), got.header("Expires")) == (
+        said,
+        "0" if control is no_cache else None,
+    )
+    assert got.stored == (kind == "text/plain")
+
+
 # ── Words of one's own ───────────────────────────────────────────────────────────────────────────
 
 
@@ -522,14 +567,21 @@ def tagged(environ: Environ, start_response: StartResponse) -> list[bytes]:
     return [] if known or environ["REQUEST_METHOD"] == "HEAD" else [b"page"]
 
 
+class Chosen(Control):
+    """A control that says what a default may not say outright."""
+
+    def about(self, response: Response, environ: Environ) -> Control | None:
+        return cached(client=5, server=60)
+
+
 @pytest.mark.parametrize("by", ["view", "route", "override", "default", "kind"])
 def test_a_304_renews_what_was_said(make_scene: MakeScene, by: str) -> None:
     words = cached(client=5, server=60)
-    scene = make_scene(Policy(default=words if by == "default" else None))
+    scene = make_scene(Policy(default=Chosen() if by == "default" else None))
     if by == "kind":
-        with_routes(scene, Route(words, content_type="text/plain"))
+        with_routes(scene, Route("/", words, content_type="text/plain"))
     elif by in ("route", "override"):
-        with_routes(scene, Route(words, override=by == "override"))
+        with_routes(scene, Route("/", words, override=by == "override"))
     scene.wsgi(words(tagged) if by == "view" else tagged)
     for _ in range(3):
         assert scene.get().header("Cache-Control") == "max-age=5"

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from tests.rules.messages import rows
-from wsgicache import Policy, json_never_stale
+from wsgicache import Policy, cache_control, cached, json_never_stale
 from wsgicache.rules.policy import CHECKS, PolicyOptions
 
 NAME = "a token that begins with a letter"
@@ -20,11 +20,12 @@ FROM_0, FROM_1 = "a whole number of 0 or more", "a whole number of 1 or more"
 FIELD = "the name of a field, such as 'X-Mine'"
 FIELDS = "a list or another iterable, such as ['X-Mine']"
 COOKIES = "a list or another iterable, such as ['_ga*']"
-PATH = "a path that begins with /, such as '/static/'"
+PATH = "a path that begins with / and is no pattern, such as '/static/'"
 PATHS = "a list or another iterable, such as ['/static/']"
 STATUS = "a status code from 200 to 599"
 STATUSES = "a list or another iterable, such as [400, 415]"
 CONTROL = "a control, such as json_never_stale, or None"
+NO_VOUCHER = "a control that vouches for no page (a Route with a path may), such as cache_for(…)"
 
 OPTIONS = [field for field in dataclasses.fields(Policy) if field.init]
 FLAGS = [field.name for field in OPTIONS if isinstance(field.default, bool)]
@@ -68,6 +69,15 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("off_file", None, TypeError, "a str"),
     ("default", "private", TypeError, CONTROL),
     ("default", object, TypeError, CONTROL),
+    *[
+        ("default", control, ValueError, NO_VOUCHER)
+        for control in (
+            cached(server=300),
+            cached(client=5, public=True),
+            cached(server=0, public=True),
+            cache_control(s_maxage=5),
+        )
+    ],
     *[(option, value, TypeError, kind) for option, kind in TEXTS.items() for value in (None, 5)],
     ("unstored_statuses", None, TypeError, STATUSES),
     ("unstored_statuses", b"400", TypeError, STATUSES),
@@ -84,6 +94,10 @@ WRONG_AMONG: list[tuple[str, Any, type[Exception], str]] = [
     ("ignore_cookies", None, TypeError, "a str"),
     ("exempt", 1, TypeError, PATH),
     ("exempt", "admin", ValueError, PATH),
+    *[
+        ("exempt", f"/admin/{pattern}", ValueError, PATH)
+        for pattern in ("*", "<x>", "{x}", "?x", "#x", "%C3")
+    ],
     *[("unstored_statuses", value, TypeError, STATUS) for value in ("400", True, 400.0)],
     *[("unstored_statuses", value, ValueError, STATUS) for value in (199, 600)],
 ]

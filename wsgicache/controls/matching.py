@@ -7,94 +7,27 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote_plus
 
-from wsgicache.controls.control import Controls
-from wsgicache.controls.routes import Route, VaryBy
+from wsgicache.arguments import statuses
+from wsgicache.controls.control import Control, Controls
+from wsgicache.controls.early import EXEMPT, LONGEST, MOST, PLAIN, Early, with_cookies
+from wsgicache.controls.routes import Route
 from wsgicache.rules.anonymous import background_environ
 from wsgicache.rules.checks import must_be, several
-from wsgicache.rules.declaring import Sources, declared
+from wsgicache.rules.declaring import Sources, declared, without_lifetimes
 from wsgicache.rules.keys import Key, canonical_host, target_key
 from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request, read, without_ignored_cookies
 from wsgicache.rules.response import Response
-from wsgicache.rules.said import Said, Speaking, forbidding
+from wsgicache.rules.said import Said, Speaking, allowing_nothing, forbidding
+from wsgicache.rules.selecting import fragment_fields
+from wsgicache.rules.storing import is_endless
 
-__all__ = ["Matching", "Routes"]
+__all__ = ["Matching", "Routes", "naming_parts"]
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
-
-
-_LONGEST, _MOST = 1024, 2048
-"""Characters of what is remembered, and how much is."""
-
-
-class Early(NamedTuple):
-    """What is said of a request before anything is looked up."""
-
-    exempt: bool = False
-    query: frozenset[str] | None = None
-    cookies: tuple[str, ...] | None = None
-    vary_by: VaryBy | None = None
-    collapse: bool = True
-
-    def trimmed(self, environ: WSGIEnvironment) -> WSGIEnvironment:
-        """*environ* as the app shall see it: without the query parameters and the cookies that
-        tell nothing apart."""
-        trimmed = self.queried(environ)
-        if self.cookies is not None and "HTTP_COOKIE" in environ:
-            trimmed = with_cookies(trimmed, self.cookies)
-        return trimmed
-
-    def queried(self, environ: WSGIEnvironment) -> WSGIEnvironment:
-        """*environ* without the query parameters that tell nothing apart."""
-        if self.query is not None and environ.get("QUERY_STRING"):
-            return with_query(environ, self.query)
-        return environ
-
-
-_PLAIN = Early()
-_EXEMPT = Early(exempt=True)
-
-
-def with_query(environ: WSGIEnvironment, names: frozenset[str]) -> WSGIEnvironment:
-    """*environ*, or a copy of it, with the query parameters of these *names* only, in the raw
-    target too.
-
-    A parameter is what stands between ``&``, whatever an app may find in it besides; names count as
-    they are meant, not as they are encoded.
-    """
-    query: str = environ["QUERY_STRING"]
-    kept = (_kept if len(query) <= _LONGEST else _kept.__wrapped__)(query, names)
-    changed = {} if kept == query else {"QUERY_STRING": kept}
-    for key in ("RAW_URI", "REQUEST_URI"):
-        raw = environ.get(key)
-        if isinstance(raw, str):
-            target, mark, rest = raw.partition("?")
-            if mark and rest != kept:
-                changed[key] = f"{target}?{kept}" if kept else target
-    return {**environ, **changed} if changed else environ
-
-
-@lru_cache(_MOST)
-def _kept(query: str, names: frozenset[str]) -> str:
-    return "&".join(
-        piece
-        for piece in query.split("&")
-        if piece and unquote_plus(piece.partition("=")[0]) in names
-    )
-
-
-def with_cookies(environ: WSGIEnvironment, names: tuple[str, ...]) -> WSGIEnvironment:
-    """A copy of *environ* with the cookies of these *names* only, and in their order."""
-    pairs = [pair.strip(" \t") for pair in environ["HTTP_COOKIE"].split(";")]
-    kept = [p for name in names for p in pairs if p.partition("=")[0].strip(" \t") == name]
-    copy = {**environ, "HTTP_COOKIE": "; ".join(kept)}
-    if not kept:
-        del copy["HTTP_COOKIE"]
-    return copy
 
 
 class Matching(NamedTuple):
@@ -107,7 +40,7 @@ class Matching(NamedTuple):
 # What servers hand on as it comes, and applications may take for another path (PEP 3333 has it
 # decoded): dot segments, empty segments, backslashes, path parameters, control characters.
 _ODD = re.compile(r"\.\.|//|/\.(?:/|\Z)|[\\;\x00-\x1f\x7f]")
-_NOTHING = Matching(_PLAIN, ())
+_NOTHING = Matching(PLAIN, ())
 _VARY_ON_COOKIE = Said(vary=("Cookie",))
 
 
@@ -133,7 +66,7 @@ class Routes:
         """Whether anything must be known before the look-up."""
         self.speak = policy.default is not None or bool(self._routes)
         """Whether anything can be said of a response that its view does not say."""
-        self._remembered = lru_cache(_MOST)(self._match)
+        self._remembered = lru_cache(MOST)(self._match)
         self._plain: set[str] = set()
         """PERF: paths of which nothing is said early on any host; asking this is a tenth of a hit
         cheaper than asking what matches."""
@@ -146,7 +79,7 @@ class Routes:
         try:
             path: str = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
             host, method = get("HTTP_HOST"), method or get("REQUEST_METHOD", "")
-            is_long = len(path) + len(host or "") + len(method) > _LONGEST
+            is_long = len(path) + len(host or "") + len(method) > LONGEST
             match = self._match if is_long else self._remembered
             return match(path, get("wsgi.url_scheme", ""), host, method)
         except (TypeError, AttributeError):
@@ -155,7 +88,7 @@ class Routes:
     def _match(self, path: str, scheme: str, host: str | None, method: str) -> Matching:
         odd, host = _ODD.search(path) is not None, canonical_host(scheme, host)
         matching = [route for route in self._routes if route.matches(path, host, method)]
-        early = _EXEMPT if path.startswith(self._exempt) else _PLAIN
+        early = EXEMPT if path.startswith(self._exempt) else PLAIN
         if method in ("GET", "HEAD") and not early.exempt:
             for route in reversed(matching):
                 if odd and not route.odd_paths:
@@ -172,11 +105,11 @@ class Routes:
         return Matching(early, tuple((route, odd and not route.odd_paths) for route in routes))
 
     def _early(self, path: str, scheme: str, host: str) -> Early:
-        if len(path) > _LONGEST:
+        if len(path) > LONGEST:
             return self._match(path, scheme, host, "GET").early
         early = self._remembered(path, scheme, host, "GET").early
-        if early is _PLAIN and not any(one.is_early and one.is_at(path) for one in self._routes):
-            if len(self._plain) >= _MOST:
+        if early is PLAIN and not any(one.is_early and one.is_at(path) for one in self._routes):
+            if len(self._plain) >= MOST:
                 self._plain.clear()
             self._plain.add(path)
         return early
@@ -192,7 +125,7 @@ class Routes:
         if path in self._plain:
             return request
         early = self._early(path, scheme, host)
-        if early is _PLAIN:
+        if early is PLAIN:
             return request
         if early.exempt:
             return "exempt"
@@ -262,14 +195,17 @@ class Routes:
         if stored is not None and response.code == 304:
             kind = next((v for n, v in stored.fields if n.lower() == "content-type"), kind)
         kind = kind.partition(";")[0].strip(" \t").lower()
-        empty = _is_empty(response, environ)
+        empty, endless = _is_empty(response, environ), is_endless(kind)
         overriding: list[list[Said]] = []
         others: list[list[Said]] = []
+        doubted = False
         for route, only_forbids in matching.routes:
             if not route.hears(response.code, kind):
                 continue
             any_status = route.statuses is not None
             said = _heard(route.controls, response, environ, any_status, only_forbids or empty)
+            if said and route.doubts(response.code, kind):
+                said, doubted = list(map(allowing_nothing, said)), True
             if route.is_everywhere:
                 said = [one._replace(everywhere=True) for one in said]
             if route.cookies and not only_forbids:
@@ -277,18 +213,28 @@ class Routes:
             (overriding if route.override else others).append(said)
         default = () if self._default is None or matching.early.exempt else (self._default,)
         by_default = _heard(default, response, environ, only_forbids=empty)
-        return declared(
+        said_by = Sources(
+            _heard(controls.said, response, environ),
+            overriding,
+            others,
+            [one._replace(everywhere=True) for one in by_default],
+        )
+        spoken = declared(
             response,
-            Sources(
-                _heard(controls.said, response, environ),
-                overriding,
-                others,
-                [one._replace(everywhere=True) for one in by_default],
-            ),
+            without_lifetimes(said_by) if endless else said_by,
             self._policy.targets,
             https=environ.get("wsgi.url_scheme") == "https",
             about=stored,
         )
+        spoken.doubted = doubted
+        return spoken
+
+
+def naming_parts(environ: WSGIEnvironment, policy: Policy) -> tuple[Control, ...]:
+    """What this cache says itself of the answer to *environ*, where that asks for a part of a page:
+    what told it so, in Vary, whatever the status."""
+    named = fragment_fields(environ, policy.selecting_keys)
+    return (Control(Said(vary=named), statuses("say", "any")),) if named else ()
 
 
 def _heard(

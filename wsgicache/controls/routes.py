@@ -2,7 +2,7 @@
 
     CacheMiddleware(app, routes=[
         Route("/api/*", no_cache),
-        Route("/static/*", cache_for(days=30), override=True),
+        Route("/static/*", cache_control(public=True, max_age=86400), override=True),
         Route(cache_for(minutes=5), content_type="text/html"),
         Route("/search", query=("q", "page")),
     ])
@@ -21,6 +21,7 @@ from typing import Any
 from wsgicache import arguments
 from wsgicache.arguments import Status
 from wsgicache.controls.control import Control, checked
+from wsgicache.controls.extensions import contradicts, extension_of
 from wsgicache.rules.checks import must_be, several, text
 from wsgicache.rules.fields import TOKEN
 
@@ -29,11 +30,21 @@ __all__ = ["Route", "VaryBy"]
 VaryBy = Callable[[dict[str, Any]], str]
 
 _METHOD = re.compile(rf"(?!.*[a-z]){TOKEN}")
-_PATH = re.compile(r"[/*].*", re.DOTALL)
+_PATH = re.compile(r"(?=[/*])(?:(?!%[0-9A-Fa-f]{2})[^<>{}?#])*")
+"""Without what other patterns and URLs have, but no path as a WSGI environ tells it."""
+_PATHS = "a pattern that begins with / or * and has none of < > { } ? # %41, such as '/api/*'"
 _HOST = re.compile(r"[!-.0-~]+")
 """No scheme, no path: such a pattern would match nothing."""
+_FINAL_DOT = re.compile(r"\.(?=\Z|:[0-9*]*\Z)")
+"""A name that ends with it is the same one, told to be complete (RFC 1034)."""
 _KIND = re.compile(r"(?=.*[/*])[^\s;,]+")
 """No parameters, as in ``text/html; charset=utf-8``, and more than ``json``."""
+
+
+_WITH_THE_FILE = frozenset({200, 203, 206, 304})
+_NO_VOUCHER = (
+    "a control that vouches for no page, such as cache_for(…), or have a path such as '/news/*'"
+)
 
 
 class Pattern:
@@ -71,6 +82,9 @@ class Route:
     Paths that hardly anybody means (``..`` and ``//``, backslashes, semicolons, control characters)
     match only with *odd_paths*; of what forbids storing they match without it.
 
+    A pattern that ends in a file extension, such as ``*.css``, allows nothing to a response whose
+    media type is not that of such files, unless *content_type* says which it may have.
+
     *override* has the controls come before the response's own Cache-Control. The rest is known
     before the look-up and applies to GET and HEAD: *query* are the only query parameters, *cookies*
     the only cookies that tell requests apart, and that the app sees; *vary_by* takes the environ
@@ -98,9 +112,7 @@ class Route:
             controls = (path, *controls)
             path = "*"
         self.controls = several("Route.controls", controls, checked, "never_cache")
-        path = text(
-            "Route.path", path, "a pattern that begins with / or *, such as '/api/*'", _PATH
-        )
+        path = text("Route.path", path, _PATHS, _PATH)
         arguments.flags("Route", override=override, odd_paths=odd_paths, collapse=collapse)
         if host is not None:
             text("Route.host", host, "a pattern of hosts, such as '*.example.org'", _HOST)
@@ -127,14 +139,20 @@ class Route:
             raise ValueError(must_be("Route.status and Route.content_type", kind, given))
         if not controls and (override or not self.is_early):
             raise ValueError(must_be("Route.controls", "one or more, such as never_cache", ()))
-        self.is_everywhere = not path.strip("*").strip("/")
+        self.is_everywhere = "*" in path and not path.strip("*/")
         """Whether it is about every path: so it vouches for none."""
+        for control in self.controls if self.is_everywhere else ():
+            if control.vouches():
+                raise ValueError(
+                    must_be("each of Route.controls for every path", _NO_VOUCHER, control)
+                )
         self._methods = _methods(method)
         # A WSGI environ has the path's bytes as Latin-1 (PEP 3333).
         self._path = Pattern(path.encode().decode("latin-1"))
-        self._host = None if host is None else Pattern(host.lower())
+        self._host = None if host is None else Pattern(_FINAL_DOT.sub("", host.lower()))
         self._with_port = host is not None and ":" in host.rpartition("]")[2]
         self._kind = None if content_type is None else Pattern(content_type.lower())
+        self._extension = extension_of(path) if content_type is None else None
 
     def __repr__(self) -> str:
         return f"<Route {self.path!r} {', '.join(map(repr, self.controls))}>"
@@ -148,7 +166,7 @@ class Route:
                 return False
             if not self._with_port:
                 host = re.sub(r":[0-9]*\Z", "", host)
-            if not self._host.matches(host):
+            if not self._host.matches(_FINAL_DOT.sub("", host)):
                 return False
         return self._path.matches(path)
 
@@ -161,6 +179,15 @@ class Route:
         if self.statuses is not None and code not in self.statuses:
             return False
         return self._kind is None or self._kind.matches(kind)
+
+    def doubts(self, code: int, kind: str) -> bool:
+        """Whether it is about files of a type that a response with *code* and *kind* is not: a
+        pattern that ends in ``.css`` also matches the page of a view that takes any path."""
+        return (
+            self._extension is not None
+            and code in _WITH_THE_FILE
+            and contradicts(self._extension, kind)
+        )
 
 
 def _names(option: str, names: Iterable[str] | None) -> tuple[str, ...] | None:

@@ -32,9 +32,10 @@ from wsgicache.rules.said import (
     forbids_here,
     severity,
     together,
+    without_lifetime,
 )
 
-__all__ = ["Declared", "Sources", "declared"]
+__all__ = ["Declared", "Sources", "declared", "without_lifetimes"]
 
 _ALL_SHARED = Said({"private": None}, only_forbids=True)
 
@@ -50,6 +51,18 @@ class Sources(NamedTuple):
     """Routes that come after them."""
     default: Sequence[Said] = ()
     """For what nobody spoke of."""
+
+
+def without_lifetimes(said: Sources) -> Sources:
+    """*said* of a response without an end, such as an event stream: a browser that keeps one shows
+    events of the past, and loses the last."""
+    view, overriding, routes, default = said
+    return Sources(
+        list(map(without_lifetime, view)),
+        [list(map(without_lifetime, one)) for one in overriding],
+        [list(map(without_lifetime, one)) for one in routes],
+        list(map(without_lifetime, default)),
+    )
 
 
 class Declared(Response):

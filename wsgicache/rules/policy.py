@@ -51,13 +51,21 @@ def _lifetime(subject: str, given: object) -> int | None:
 
 
 def _control(subject: str, given: object) -> object:
-    if given is None or (isinstance(given, Speaking) and not isinstance(given, type)):
+    if given is None:
         return given
-    raise TypeError(must_be(subject, "a control, such as json_never_stale, or None", given))
+    if not isinstance(given, Speaking) or isinstance(given, type):
+        raise TypeError(must_be(subject, "a control, such as json_never_stale, or None", given))
+    if given.vouches():
+        kind = "a control that vouches for no page (a Route with a path may), such as cache_for(…)"
+        raise ValueError(must_be(subject, kind, given))
+    return given
 
 
 _FIELD = _text("the name of a field, such as 'X-Mine'", r"[!#$%&'*+\-.^`|~0-9A-Za-z]+")
-_PATH = _text("a path that begins with /, such as '/static/'", "/.*")
+_PATH = _text(
+    "a path that begins with / and is no pattern, such as '/static/'",
+    r"/(?:(?!%[0-9A-Fa-f]{2})[^*<>{}?#])*",
+)
 
 _Name = Annotated[
     str,

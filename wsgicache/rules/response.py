@@ -134,6 +134,8 @@ class Response:
     """What *fields* say by their names in lower case, lines joined (RFC 9110 §5.2)."""
     repeated: Mapping[str, list[str]] = _NOTHING_REPEATED
     """The lines of those that have several."""
+    doubted: bool = False
+    """Whether its media type is not what its path says, so that a route said nothing of it."""
     size: int = 0
     """Characters of *fields*, once they were counted."""
 

@@ -9,8 +9,8 @@ from wsgicache.rules.fields import NO_DIRECTIVES, Directives
 from wsgicache.rules.response import Response
 
 __all__ = [
-    "ALL_CACHES", "NEVER_KEPT", "NO_STORE", "PRIVATE", "Said", "Speaking", "forbidding",
-    "forbids_here", "severity", "together",
+    "ALL_CACHES", "NEVER_KEPT", "NO_STORE", "PRIVATE", "Said", "Speaking", "allowing_nothing",
+    "forbidding", "forbids_here", "severity", "together", "vouches", "without_lifetime",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class Speaking(Protocol):
         """What it says of *response*, None for nothing; *any_status* if its own filter is not to
         count. Raises nothing."""
 
+    def vouches(self) -> bool:
+        """Whether what it says gives answers to everybody, whoever asked for them."""
+
 
 NEVER_KEPT = Said(
     {"no-store": None, "no-cache": None, "must-revalidate": None, "max-age": "0"}, never=True
@@ -83,6 +86,34 @@ def forbidding(said: Said) -> Said | None:
     if not (severity(said) or forbids_here(said)):
         return None
     return Said(_prohibitions(said.directives), _prohibitions(said.here), only_forbids=True)
+
+
+def vouches(said: Said) -> bool:
+    """Whether *said* gives an answer to everybody, though its request had cookies: for one page the
+    author can know that, for all of them nobody can (credentials.INHERITED)."""
+    if said.here and not forbids_here(said):
+        return True
+    return not (_RELEASING.isdisjoint(said.directives) and _RELEASING.isdisjoint(said.here))
+
+
+_RELEASING = frozenset({"public", "s-maxage"})
+_LIFETIME = frozenset(
+    {"max-age", "s-maxage", "stale-while-revalidate", "stale-if-error", "immutable", "public"}
+)
+
+
+def without_lifetime(said: Said) -> Said:
+    """*said* without what it says of how long, and to whom, a response may be given."""
+    if said.never:
+        return said
+    directives = {name: a for name, a in said.directives.items() if name not in _LIFETIME}
+    here = {name: a for name, a in said.here.items() if name not in _LIFETIME}
+    return said._replace(directives=directives, here=here, expires=False)
+
+
+def allowing_nothing(said: Said) -> Said:
+    """What of *said* forbids storing, or tells responses apart."""
+    return (forbidding(said) or Said())._replace(vary=said.vary, groups=said.groups)
 
 
 def _prohibitions(directives: Directives) -> Directives:

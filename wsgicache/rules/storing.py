@@ -25,8 +25,8 @@ from wsgicache.rules.response import Binding, Response
 from wsgicache.rules.validators import app_validators
 
 __all__ = [
-    "ABOUT_THE_REQUEST", "ABOUT_WHO_ASKS", "FORCED", "content_span", "is_for_cookies",
-    "is_for_credentials", "outlives", "refusal",
+    "ABOUT_THE_REQUEST", "ABOUT_WHO_ASKS", "FORCED", "content_span", "is_endless",
+    "is_for_cookies", "is_for_credentials", "outlives", "refusal",
 ]  # fmt: skip
 
 UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 502, 503, 504}
@@ -41,6 +41,9 @@ FORCED = "forced"
 
 ABOUT_THE_REQUEST = frozenset({"method", "authorization", "cookie", "range", "request-no-store"})
 """Refusals that say nothing of what other requests may be answered."""
+
+_FOR_WANT_OF_WORDS = dict.fromkeys(("authorization", "cookie", "freshness"), "content-type")
+"""What is the reason where nothing would be but for a route that doubts the media type."""
 
 ABOUT_WHO_ASKS = frozenset({206, 401, 407, 412, 416, 429})
 """Status codes of answers that say nothing of it, either (RFC 9110 §15, RFC 6585 §4)."""
@@ -58,7 +61,9 @@ def refusal(
     *method* is that of the response to be stored, where the request has another (§4.3.5). *renewed*
     says that it is a stored one with newer fields, whose content is there.
     """
-    return forbidden(request, response, policy, method, renewed) or unusable(response, policy)
+    why = forbidden(request, response, policy, method, renewed) or unusable(response, policy)
+    # Beyond the RFC: what a route would have said of it was for files of another type.
+    return why if why is None or not response.doubted else _FOR_WANT_OF_WORDS.get(why, why)
 
 
 def forbidden(
@@ -207,17 +212,18 @@ def is_for_cookies(response: Response, policy: Policy) -> bool:
 _ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
 
 
-def _is_endless(content_type: str) -> bool:
+def is_endless(content_type: str) -> bool:
+    """Whether content of this type goes on until somebody hangs up."""
     return content_type.strip(" \t").lower().startswith(_ENDLESS)
 
 
-_remembered = lru_cache(maxsize=1024)(_is_endless)
+_remembered = lru_cache(maxsize=1024)(is_endless)
 
 
 def _unkeepable_content(response: Response, policy: Policy) -> str | None:
     """Why the content is not collected: endless, mis-framed or too large; None if it may be."""
     kind = response.values.get("content-type", "")
-    if (_is_endless if len(kind) > WORTH_REMEMBERING else _remembered)(kind):
+    if (is_endless if len(kind) > WORTH_REMEMBERING else _remembered)(kind):
         return "stream"
     declared = response.values.get("content-length")
     if declared is not None:

@@ -1,0 +1,84 @@
+"""What is said of a request before anything is looked up, and what the app then sees of it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote_plus
+
+from wsgicache.controls.routes import VaryBy
+
+__all__ = ["EXEMPT", "LONGEST", "MOST", "PLAIN", "Early", "with_cookies"]
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+
+LONGEST, MOST = 1024, 2048
+"""Characters of what is remembered, and how much is."""
+
+
+class Early(NamedTuple):
+    """What is said of a request before anything is looked up."""
+
+    exempt: bool = False
+    query: frozenset[str] | None = None
+    cookies: tuple[str, ...] | None = None
+    vary_by: VaryBy | None = None
+    collapse: bool = True
+
+    def trimmed(self, environ: WSGIEnvironment) -> WSGIEnvironment:
+        """*environ* as the app shall see it: without the query parameters and the cookies that
+        tell nothing apart."""
+        trimmed = self.queried(environ)
+        if self.cookies is not None and "HTTP_COOKIE" in environ:
+            trimmed = with_cookies(trimmed, self.cookies)
+        return trimmed
+
+    def queried(self, environ: WSGIEnvironment) -> WSGIEnvironment:
+        """*environ* without the query parameters that tell nothing apart."""
+        if self.query is not None and environ.get("QUERY_STRING"):
+            return _with_query(environ, self.query)
+        return environ
+
+
+PLAIN = Early()
+"""Nothing is said."""
+EXEMPT = Early(exempt=True)
+
+
+def _with_query(environ: WSGIEnvironment, names: frozenset[str]) -> WSGIEnvironment:
+    """*environ*, or a copy of it, with the query parameters of these *names* only, sorted by name,
+    in the raw target too.
+
+    A parameter is what stands between ``&``, whatever an app may find in it besides; names count as
+    they are meant, not as they are encoded, and those of one name stay in their order.
+    """
+    query: str = environ["QUERY_STRING"]
+    kept = (_kept if len(query) <= LONGEST else _kept.__wrapped__)(query, names)
+    changed = {} if kept == query else {"QUERY_STRING": kept}
+    for key in ("RAW_URI", "REQUEST_URI"):
+        raw = environ.get(key)
+        if isinstance(raw, str):
+            target, mark, rest = raw.partition("?")
+            if mark and rest != kept:
+                changed[key] = f"{target}?{kept}" if kept else target
+    return {**environ, **changed} if changed else environ
+
+
+@lru_cache(MOST)
+def _kept(query: str, names: frozenset[str]) -> str:
+    named = [(unquote_plus(piece.partition("=")[0]), piece) for piece in query.split("&") if piece]
+    kept = sorted((pair for pair in named if pair[0] in names), key=itemgetter(0))
+    return "&".join(piece for _, piece in kept)
+
+
+def with_cookies(environ: WSGIEnvironment, names: tuple[str, ...]) -> WSGIEnvironment:
+    """A copy of *environ* with the cookies of these *names* only, and in their order."""
+    pairs = [pair.strip(" \t") for pair in environ["HTTP_COOKIE"].split(";")]
+    kept = [p for name in names for p in pairs if p.partition("=")[0].strip(" \t") == name]
+    copy = {**environ, "HTTP_COOKIE": "; ".join(kept)}
+    if not kept:
+        del copy["HTTP_COOKIE"]
+    return copy

@@ -1,0 +1,60 @@
+"""Whether a response is what the end of its path says: a file of some type."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+__all__ = ["contradicts", "extension_of"]
+
+_EXTENSION = re.compile(r"\*[^*/]*(\.[A-Za-z0-9]+)\Z")
+_MORE = {
+    ".avif": "image/avif",
+    ".otf": "font/otf",
+    ".ttf": "font/ttf",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+}
+"""What browsers get, and the tables of older Pythons lack."""
+_ANY_FILE = "application/octet-stream"
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
+_ALIKE = frozenset({"audio", "font", "image", "video"})
+"""Types of which the first half is enough: the second has several names."""
+
+
+def extension_of(pattern: str) -> str | None:
+    """The file extension with which a path *pattern* ends that stands for several paths."""
+    found = _EXTENSION.search(pattern)
+    return None if found is None else found[1].lower()
+
+
+@lru_cache(maxsize=1024)
+def contradicts(extension: str, kind: str) -> bool:
+    """Whether the media type *kind*, in lower case, is none of files with that *extension*.
+
+    Whoever asks may end a path as he likes, and a view that answers all below its own path makes
+    its page of that: of an extension that no table knows, at least a page is no file.
+    """
+    from mimetypes import guess_type
+
+    expected, packed = guess_type(f"x{extension}", strict=False)
+    if packed:
+        return kind not in (_ANY_FILE, "application/x-tar") and packed not in kind
+    expected = expected or _MORE.get(extension)
+    if expected is None:
+        return kind in _PAGES
+    if kind in (expected, _ANY_FILE):
+        return False
+    group, _, name = kind.partition("/")
+    if kind in _PAGES or not name:
+        return True
+    expected_group, _, expected_name = expected.partition("/")
+    if group == expected_group and group in _ALIKE:
+        return False
+    if expected_group == "font":
+        return "font" not in name
+    # The same by another name: x-zip-compressed is zip, rss+xml is xml.
+    expected_name = expected_name.removeprefix("x-")
+    return expected_name not in name and name.removeprefix("x-") not in expected_name
