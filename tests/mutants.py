@@ -2,7 +2,7 @@
 
 Each mutant is a module of the package with one small mistake in it. It dies where a test fails: one
 of the tests of its module, or else one of the core set. What lives needs a row in a test, or a
-reason in `EQUIVALENT`. The exit code is the number of those that have neither.
+reason in ``equivalent.txt``. The exit code is the number of those that have neither.
 
 Mutants are only in memory: each in a process of its own, forked before the package is imported.
 """
@@ -27,8 +27,6 @@ from contextlib import suppress
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
-
-from tests.equivalent import EQUIVALENT
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "wsgicache"
@@ -327,6 +325,17 @@ def named(module: str) -> list[Mutant]:
     return [mutant for mutant, _ in mutants(module, source)]
 
 
+def equivalent() -> dict[str, str]:
+    """The mutants that no test can notice, each with the reason."""
+    found, reason = {}, ""
+    for line in (ROOT / "tests" / "equivalent.txt").read_text("utf-8").splitlines()[1:]:
+        if line.startswith("# "):
+            reason = line[2:]
+        elif line:
+            found[line] = reason
+    return found
+
+
 # ── all of them ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -348,9 +357,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no module is called {', '.join(sorted(unknown))}")
     every = {module: named(module) for module in given.modules or modules()}
     numbered = [(module, number) for module, all in every.items() for number in range(len(all))]
-    reasons = {name for name in EQUIVALENT if name.partition(" ")[0] in every}
+    known = equivalent()
+    reasons = {name for name in known if name.partition(" ")[0] in every}
     gone = reasons - {str(mutant) for all in every.values() for mutant in all}
-    chosen = [one for one in numbered if str(every[one[0]][one[1]]) not in EQUIVALENT]
+    chosen = [one for one in numbered if str(every[one[0]][one[1]]) not in known]
     if given.sample is not None:
         chosen = sorted(random.sample(chosen, min(given.sample, len(chosen))))
     for name in LOADED:

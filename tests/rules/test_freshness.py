@@ -57,6 +57,7 @@ OURS, CDN = "Wsgicache-Cache-Control", "CDN-Cache-Control"
         ("9213 §2.2 not in the list", [("Other-Cache-Control", "b")], {}, False, False),
         ("9213 §2.1 lines joined", [(CDN, "b"), (CDN, "c=1")], {"b": None, "c": None}, True, False),
         ("9213 §2.1 names in any case", [("cdn-cache-CONTROL", "b")], {"b": None}, True, False),
+        ("§5.4 another Pragma", [("Pragma", "no-cach")], {}, False, False),
         ("§5.4 Pragma alone", [("Pragma", "No-Cache")], {"no-cache": None}, False, False),
         ("§5.4 another Pragma", [("Pragma", "foo")], {}, False, False),
         (
@@ -80,6 +81,11 @@ def test_controls(
 ) -> None:
     said = binding(answer(200, *fields), RFC)
     assert (said.directives, said.targeted, said.own) == (directives, targeted, own)
+
+
+def test_public_releases_to_credentials_where_the_policy_says_so() -> None:
+    said = binding(answer(200, cache_control="public, max-age=60"), SAFE)
+    assert said.for_credentials == (False, True)
 
 
 def test_a_targeted_field_outside_the_policys_list_says_nothing() -> None:
@@ -192,6 +198,7 @@ def test_the_safe_policy_guesses_nothing() -> None:
         ("§4.2.2 nor where it is invalid", RFC, 200, {"expires": "0", **HOUR_OLD}, 0),
         ("§4.2.2 heuristic", RFC, 200, HOUR_OLD, 360),
         ("an error is clipped", SAFE, 500, {"cache_control": "max-age=60"}, 10),
+        ("the client's, too", SAFE, 400, {"cache_control": "max-age=60"}, 10),
         ("a short one is not", SAFE, 500, {"cache_control": "max-age=6"}, 6),
         ("a 404 is not", SAFE, 404, {"cache_control": "max-age=60"}, 60),
         ("a 410 is not", SAFE, 410, {"cache_control": "max-age=60"}, 60),

@@ -21,6 +21,7 @@ from tests.scene import environ_for
 from wsgicache.rules.keys import (
     Key,
     canonical_host,
+    digested,
     key_of_url,
     normal_languages,
     same_origin_key,
@@ -76,6 +77,12 @@ def test_canonical_host(scheme: str, host: str | None, canonical: str | None) ->
         ("9110 §7.2 no host", "/", {"HTTP_HOST": None}, None),
         ("9110 §7.2 a host that is none", "/", {"HTTP_HOST": "a b"}, None),
         (
+            "3333 no path below the mount point",
+            "",
+            {"SCRIPT_NAME": "/a", "PATH_INFO": None},
+            ("http", "example.org", "/a", ""),
+        ),
+        (
             "3333 keys that may be absent",
             "/a",
             {"SCRIPT_NAME": None, "QUERY_STRING": None},
@@ -127,6 +134,10 @@ def test_url_of_has_its_key(path: str, written: str, query: str) -> None:
     assert key_of_url(url_of(key)) == key
 
 
+def test_url_of_a_path_that_no_server_gives() -> None:
+    assert url_of(("https", "h", "/€", "")) == "https://h/%3F"
+
+
 BASE: Key = ("http", "example.org", "/a/b", "q=1")
 
 
@@ -158,6 +169,7 @@ BASE: Key = ("http", "example.org", "/a/b", "q=1")
         ("3986 §5.2.2 in a relative path", "c/../x", ("/a/x", "")),
         ("3986 §5.2.4 at the end", "http://example.org/x/y/..", ("/x/", "")),
         ("3986 §5.2.4 a single one at the end", "http://example.org/x/.", ("/x/", "")),
+        ("3986 §5.2.4 at the end of the path", "http://example.org/x/.?y", ("/x/", "y")),
         ("3986 §5.2.4 above the root", "http://example.org/../../x", ("/x", "")),
         ("3986 §5.2.4 empty segments stay", "http://example.org//x//../y", ("//x/y", "")),
         ("3986 §5.2.4 the query is none", "http://example.org/x?a/../b", ("/x", "a/../b")),
@@ -205,7 +217,8 @@ def test_a_base_whose_path_needs_quoting() -> None:
         ("§4.1 credentials compare exactly", "HTTP_AUTHORIZATION", "a, b", "a,b", False),
         ("§4.1 languages in order", "HTTP_ACCEPT_LANGUAGE", "en, de", "en,de", True),
         ("§4.1 languages out of order", "HTTP_ACCEPT_LANGUAGE", "en, de", "de, en", False),
-        ("§4.1 a long value exactly", "HTTP_FOO", "a" * 9000 + ", b", "a" * 9000 + ",b", False),
+        ("§4.1 a value of 8 KiB", "HTTP_FOO", "a" * 8189 + ", b", "a" * 8189 + ",b", True),
+        ("§4.1 a longer one exactly", "HTTP_FOO", "a" * 8190 + ", b", "a" * 8190 + ",b", False),
     ),
 )
 def test_selecting_value(key: str, one: str | None, other: str | None, same: bool) -> None:
@@ -228,6 +241,7 @@ def test_languages_in_any_order_where_the_policy_says_so() -> None:
     rows(
         ("§4.1 round commas", "a , b\t,c", "a,b,c"),
         ("§4.1 at the ends", " a ", "a"),
+        ("§4.1 tabs at the ends", "\ta\t", "a"),
         ("§4.1 within a member, one", "a  b", "a b"),
         ("§4.1 within quotes it counts", '"a , b" , c', '"a , b",c'),
         ("§4.1 an open quote", 'a, "b , c', 'a,"b , c'),
@@ -263,6 +277,8 @@ def test_empty_members(key: str, value: str, normal: str) -> None:
         ("9110 §12.5.4 case", "en-GB", "EN-gb", True),
         ("9110 §12.5.4 white space", "en,de", " en ,\tde ", True),
         ("9110 §12.4.2 white space round the weight", "en;q=0.5", "en ; q=0.5", True),
+        ("9110 §12.4.2 tabs", "en;q=0.5", "en\t;\tq=\t0.5\t", True),
+        ("9110 §12.5.4 a member of white space", "en", "\t,en", True),
         ("9110 §12.4.2 a weight of one", "en;q=1.0", "en", True),
         ("9110 §12.4.2 zeros", "en;q=0.50", "en;q=0.5", True),
         ("9110 §12.5.4 empty members", "en,,de", "en,de", True),
@@ -275,6 +291,15 @@ def test_empty_members(key: str, value: str, normal: str) -> None:
 )
 def test_normal_languages(one: str, other: str, same: bool) -> None:
     assert (normal_languages(one) == normal_languages(other)) is same
+
+
+def test_a_digest_tells_values_apart() -> None:
+    """Who has it and not the salt learns nothing of a value."""
+    values = ("a", None, ("b", "c"))
+    assert len(digested(values, b"salt")) == 32
+    assert digested(values, b"salt") == digested(values, b"salt")
+    for other, salt in ((("a", "", ("b", "c")), b"salt"), (values, b"other")):
+        assert digested(other, salt) != digested(values, b"salt")
 
 
 # ── any text ─────────────────────────────────────────────────────────────────────────────────────

@@ -194,6 +194,7 @@ def filed(
         ("§3.4 all of it, after", part("0-4/10"), "5-9/10", None, DIGITS),
         ("§3.4 all of it, before", part("5-9/10"), "0-4/10", None, DIGITS),
         ("§3.4 all of it at once", None, "0-9/10", None, DIGITS),
+        ("§3.4 all of it, where a part was", part("2-4/10"), "0-9/10", None, DIGITS),
         ("§3.4 the whole was there", kept(DIGITS, **TAG), "2-4/10", None, DIGITS),
         ("§3.4 another whole was there", kept(DIGITS, etag='"v0"'), "2-4/10", (2, 4, 10), b"234"),
     ),

@@ -54,6 +54,7 @@ def decided(
 
 
 FRESH: dict[str, Any] = {"cache_control": "max-age=60"}
+MARKED = Policy(read_your_writes=True)
 
 
 # ── the clauses of §4, in their order ────────────────────────────────────────────────────────────
@@ -101,12 +102,54 @@ def test_another_uri() -> None:
             {"cache_control": "s-maxage=60"},
             None,
         ),
+        ("§4 cookies", 0, {"cookie": "sid=x"}, FRESH, "request"),
+        (
+            "§4 cookies and public",
+            0,
+            {"cookie": "sid=x"},
+            {"cache_control": "public, max-age=60"},
+            None,
+        ),
     ),
 )
 def test_decide(
     after: float, headers: dict[str, Any], fields: dict[str, Any], forward: str | None
 ) -> None:
     assert decided(after, headers, **fields).forward == forward
+
+
+@pytest.mark.parametrize("name", ["RAW_URI", "REQUEST_URI", "SCRIPT_NAME"])
+def test_what_was_selected_before_is_selected_for_the_same_target_alone(name: str) -> None:
+    stored = kept(**FRESH)
+    one, other = (asked(environ={name: value}) for value in ("/a", "/b"))
+    entry = adding(one, answer(200, **FRESH), stored, SAFE)(None)
+    assert [decide(one, entry, EPOCH, SAFE).stored for _ in range(2)] == [stored, stored]
+    assert decide(other, entry, EPOCH, SAFE).forward == "vary-miss"
+
+
+def test_cookies_are_told_from_credentials() -> None:
+    assert decided(0, {"cookie": "sid=x"}, **FRESH).detail == "cookie"
+
+
+@pytest.mark.parametrize(
+    ("mark", "policy", "forward", "background"),
+    [
+        ("a", MARKED, None, False),
+        ("b", MARKED, "vary-miss", False),
+        ("", MARKED, "vary-miss", False),
+        (None, MARKED, None, True),
+        ("b", Policy(read_your_writes=False), None, False),
+    ],
+)
+def test_what_was_stored_before_a_write_answers_no_more(
+    mark: str | None, policy: Policy, forward: str | None, background: bool
+) -> None:
+    """Beyond the RFC; without a mark the store has to be asked for it."""
+    stored, request = kept(**FRESH), asked(policy=policy)
+    entry = entry_of(stored)
+    stored.mark, stored.plain_until, request.mark = "a", 0.0, mark
+    decision = decide(request, entry, EPOCH, policy)
+    assert (decision.forward, decision.background) == (forward, background)
 
 
 def test_a_decision_carries_the_response() -> None:
@@ -180,6 +223,8 @@ def test_a_part_that_needs_validation_is_no_answer_to_more(headers: dict[str, An
         ("§5.2.1.2 max-stale, as stale", 70, "max-stale=10", "max-age=60", None),
         ("§5.2.1.2 max-stale, staler", 71, "max-stale=10", "max-age=60", "stale"),
         ("§5.2.1.2 an invalid max-stale", 61, "max-stale=x", "max-age=60", "stale"),
+        ("§5.2.1.1 not as long as that, but stale", 60, "max-age=100", "max-age=60", "stale"),
+        ("§5.2.1.3 min-fresh, just stale", 60, "min-fresh=1", "max-age=60", "stale"),
         ("§5.2.1.2 fresh anyway", 59, "max-stale=0", "max-age=60", None),
         ("§5.2.1.2 with max-age", 70, "max-age=100, max-stale=10", "max-age=60", None),
         ("§5.2.1.2 with max-age, older", 101, "max-age=100, max-stale", "max-age=60", "request"),

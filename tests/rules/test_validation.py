@@ -124,6 +124,16 @@ def test_freshened(stored: dict[str, Any], fields: dict[str, Any], about: bool) 
     assert renewed is None or renewed.field("x-new") == "1"
 
 
+def test_a_generated_tag_is_not_the_apps() -> None:
+    """It speaks to clients only: an app that names it means another representation."""
+    stored = kept(b"page")
+    assert stored.etag is not None
+    assert freshened(stored, answer(304, etag=stored.etag), SAFE) is None
+    nameless = kept(None)
+    assert nameless.etag is None
+    assert freshened(nameless, answer(304), SAFE) is not None
+
+
 # ── what is updated (§3.2) ───────────────────────────────────────────────────────────────────────
 
 

@@ -109,14 +109,6 @@ def heuristic_lifetime(response: Response, said: Binding, policy: Policy) -> flo
     return max(0.0, min(lifetime, policy.heuristic_limit))
 
 
-def is_clipped(code: int, policy: Policy) -> bool:
-    """Whether a response with the status *code* is reused for Policy.error_lifetime at most.
-
-    Deviation: an error may be the work of one request's odd fields, and is not to be everybody's.
-    """
-    return code >= 400 and policy.error_lifetime is not None and code not in (404, 410)
-
-
 def date_value(response: Response) -> float:
     """The value of Date, or the time of receipt where it is absent or invalid (§4.2.3)."""
     if "date" not in response.values:
@@ -157,9 +149,10 @@ def terms(response: Response, policy: Policy) -> Terms:
             validating = policy.stale_while_revalidate
     if failing is None:
         failing = policy.stale_if_error
-    if response.code >= 400 and is_clipped(response.code, policy):
-        assert policy.error_lifetime is not None
-        lifetime, validating, failing = min(lifetime, policy.error_lifetime), 0, 0
+    # Deviation: an error may be the work of one request's odd fields, and is not to be everybody's.
+    most, code = policy.error_lifetime, response.code
+    if code >= 400 and most is not None and code not in (404, 410):
+        lifetime, validating, failing = min(lifetime, most), 0, 0
     age = corrected_initial_age(response)
     known = response.terms = Terms(explicit is not None, lifetime, validating or 0, failing, age)
     return known

@@ -154,8 +154,7 @@ def without_optional_space(value: str) -> str:
 
 
 def _tight(piece: str) -> str:
-    stripped = piece.strip(" \t")
-    return stripped if stripped or not piece else " "
+    return piece.strip(" \t") or " "
 
 
 def normal_languages(value: str) -> str:
