@@ -8,7 +8,7 @@ import operator
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,13 @@ from werkzeug.test import Client
 
 import wsgicache
 from benchmarks.__main__ import main as benchmarks
+from tests.controls.declaring import view, with_routes
 from tests.running import ROOT, environment
-from tests.scene import Scene
-from wsgicache import Policy, stores
+from tests.scene import Environ, Reply, Scene
+from wsgicache import Control, Policy, Route, cache_control, cached, stores
 from wsgicache.rules import request, storing
+from wsgicache.rules.fields import written
+from wsgicache.rules.response import Response
 
 README = (ROOT / "README.rst").read_text("utf-8")
 BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.MULTILINE)
@@ -91,6 +94,82 @@ def test_who_previews_is_not_shown_the_stored_page() -> None:
         assert response.text == page
         assert ("hit" in response.headers["Cache-Status"]) == (page == "article" and seen)
         seen = True
+
+
+class Later(Control):
+    """A control that says what only a place of its own may say outright."""
+
+    def __init__(self, said: Control) -> None:
+        super().__init__()
+        self._later = said
+
+    def about(self, response: Response, environ: Environ) -> Control | None:
+        return self._later
+
+
+WHAT: dict[str, Control] = {
+    "max-age": cache_control(max_age=60),
+    "must-revalidate": cache_control(max_age=60, must_revalidate=True),
+    "public": cache_control(max_age=60, public=True),
+    "s-maxage": cache_control(s_maxage=60),
+    "server=": cached(server=60),
+}
+OWN = "Wsgicache-Cache-Control"
+WHO_ASKS: dict[str, list[dict[str, Any]]] = {
+    "cookie": [{"cookie": "a=1"}],
+    "user": [{"authorization": "Basic QTpC"}, {"environ": {"REMOTE_USER": "alice"}}],
+    "key": [{"x_api_key": "a"}],
+}
+
+
+def is_released(what: str, by: str, policy: Callable[..., Policy], asked: dict[str, Any]) -> bool:
+    """Whether the answer to who asked goes to who asks with nothing."""
+    control = WHAT.get(what)
+    scene = Scene(policy(default=Later(WHAT[what])) if by == "a default" else policy())
+    fields: dict[str, Any] = {}
+    if by == "the response":
+        said = "max-age=60" if control is None else written(control._said.directives)
+        fields = {"wsgicache_cache_control" if control is None else "cache_control": said}
+    if by in ("a route", "a route for *"):
+        assert control is not None
+        route = Route("/p*", control) if by == "a route" else Route("*", Later(control))
+        with_routes(scene, route)
+    decorators = [control] if by == "a decorator" else []
+    scene.wsgi(view(Reply(200, "x", **fields), *decorators))
+    return scene.get("/p", **asked).stored and scene.get("/p").hit
+
+
+def rows_of_releases() -> Iterator[tuple[str, str, list[str]]]:
+    section = README.partition("\nWho is answered\n")[2].partition("\nStatic files for ever\n")[0]
+    for what, by, cells in re.findall(r"^``(\S+)`` +(\w.*?)  +((?:yes|no).*)$", section, re.M):
+        everything = ["a default", "a route for *"]
+        anybody = ["the response", "a decorator", "a route", *everything]
+        places = {"everything": everything, "anybody": anybody}.get(by, by.split(", "))
+        for place in places:
+            yield what, place, cells.split()
+
+
+@pytest.mark.parametrize(("what", "by", "cells"), list(rows_of_releases()))
+def test_what_releases_an_answer(what: str, by: str, cells: list[str]) -> None:
+    released = []
+    for policy in (Policy, Policy.rfc):
+        for ways in WHO_ASKS.values():
+            (one,) = {is_released(what, by, policy, asked) for asked in ways}
+            released.append("yes" if one else "no")
+    assert released == cells
+
+
+@pytest.mark.parametrize("by", ["a default", "a route for *"])
+@pytest.mark.parametrize("what", ["public", "s-maxage", "server="])
+def test_what_is_said_of_everything_releases_nothing(what: str, by: str) -> None:
+    """It counts like a lifetime alone, where it is not refused at once."""
+    test_what_releases_an_answer(what, by, ["no", "no", "no", "yes", "no", "yes"])
+
+
+def test_the_table_of_releases_is_whole() -> None:
+    told = {(what, by) for what, by, _ in rows_of_releases()}
+    assert {what for what, _ in told} == {*WHAT, OWN}
+    assert len(told) == 5 + 5 + 3 + 3 + 2 + 1
 
 
 def test_every_policy_option_has_its_row_with_both_values() -> None:

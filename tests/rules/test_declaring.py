@@ -139,6 +139,15 @@ def told(response: Response, **said: Any) -> dict[str, str]:
             {"Cache-Control": "public, max-age=60", OWN: "public, max-age=60, inherited"},
         ),
         (
+            "nor by what releases to credentials alone",
+            {},
+            {"default": [Said({"max-age": "60", "must-revalidate": None}, everywhere=True)]},
+            {
+                "Cache-Control": "max-age=60, must-revalidate",
+                OWN: "max-age=60, must-revalidate, inherited",
+            },
+        ),
+        (
             "nor does what a default says here alone",
             {},
             {"default": [HERE._replace(everywhere=True)]},

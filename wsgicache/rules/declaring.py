@@ -200,7 +200,7 @@ def _here(chosen: Said) -> Directives:
     return {}
 
 
-_RELEASING = frozenset({"public", "s-maxage"})
+_RELEASING = frozenset({"public", "s-maxage", "must-revalidate"})
 
 
 def _instead(
