@@ -2,11 +2,13 @@
 
 Chromium by selenium, against a threaded server. The answer looks cacheable to a browser (it was
 last modified years ago, or says so itself), and the old list stays until wsgicache says otherwise.
+Then the same browser with a page for one person: what it shows of that after logout.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,8 +20,15 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.running import DEADLINE, binary
-from wsgicache import CacheMiddleware, Policy, Route, json_never_stale, no_cache
+from tests.running import DEADLINE, ROOT, binary, eventually
+from wsgicache import (
+    CacheMiddleware,
+    Policy,
+    Route,
+    json_never_stale,
+    never_cache,
+    no_cache,
+)
 
 pytestmark = pytest.mark.network
 
@@ -177,3 +186,104 @@ def test_the_decorator_without_a_cache_in_front(browser: webdriver.Chrome) -> No
     """It says nothing: the list is as stale as without."""
     shop = Shop(HEURISTIC, decorator=no_cache)
     assert played(browser, shop, shop) == [1, 1, 1]
+
+
+# ── after logout ─────────────────────────────────────────────────────────────────────────────────
+
+ACCOUNT = """<!doctype html><title>account</title><link rel=icon href=data:,>
+<p id=who>{who}</p> <a id=go href=/logout>log out</a>
+<script>
+addEventListener("pagehide", () => {{ delete document.body.dataset.shown; }});
+addEventListener("pageshow", (event) => {{
+  if (event.persisted && {reloads}) location.reload();
+  else document.body.dataset.shown = "yes";
+}});
+</script>"""
+HOME = """<!doctype html><title>home</title><link rel=icon href=data:,>
+<a id=go href=/account>account</a>
+<script type=speculationrules>
+{"prefetch": [{"source": "list", "urls": ["/account"], "eagerness": "immediate"}]}
+</script>"""
+CLEARING = ("Clear-Site-Data", '"cache"')
+
+
+class Site:
+    """An app with a page for one person: Alice, until she logs out."""
+
+    def __init__(self, said: str | None, control: Any, clearing: bool, reloads: bool) -> None:
+        self.asked = 0
+        self.fields = [] if said is None else [("Cache-Control", said)]
+        self.leaving = [CLEARING] if clearing else []
+        self.reloads = "true" if reloads else "false"
+        self.account: App = self._account if control is None else control(self._account)
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        path, kind = environ["PATH_INFO"], ("Content-Type", "text/html; charset=utf-8")
+        if path == "/account":
+            self.asked += 1
+            return self.account(environ, start_response)
+        fields = {
+            "/login": [("Set-Cookie", "who=alice; Path=/")],
+            "/logout": [("Set-Cookie", "who=; Path=/; Max-Age=0"), *self.leaving],
+        }
+        start_response("200 OK", [kind, *fields.get(path, [])])
+        return [HOME.encode() if path == "/home" else AWAY]
+
+    def _account(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/html; charset=utf-8"), *self.fields])
+        who = "alice" if "who=alice" in environ.get("HTTP_COOKIE", "") else "nobody"
+        return [ACCOUNT.format(who=who, reloads=self.reloads).encode()]
+
+
+SITES: dict[str, Callable[[], Site]] = {
+    "``no-cache``": lambda: Site("no-cache", None, False, False),
+    "``@never_cache``": lambda: Site(None, never_cache, False, False),
+    "nothing, and ``Clear-Site-Data``": lambda: Site(None, None, True, False),
+    "nothing, and a ``pageshow`` handler": lambda: Site(None, None, False, True),
+    "``@never_cache`` and ``Clear-Site-Data``": lambda: Site(None, never_cache, True, False),
+}
+HOWTO = (ROOT / "docs" / "howto" / "sessions.rst").read_text("utf-8")
+SHOWN = dict(re.findall(r"^((?:nothing|``).*?)  +((?:hers|anew) .*)$", HOWTO, re.MULTILINE))
+"""What the documentation says of each."""
+
+
+def who(browser: webdriver.Chrome) -> str:
+    """Whose page is shown, "hers" or asked for "anew", once it is."""
+    script = "return document.querySelector('body[data-shown] #who')?.textContent"
+    found = WebDriverWait(browser, DEADLINE).until(lambda driver: driver.execute_script(script))
+    return "hers" if found == "alice" else "anew"
+
+
+def gone(browser: webdriver.Chrome, to: str) -> None:
+    """Follow the link of the page, and be there."""
+    browser.find_element(By.ID, "go").click()
+    WebDriverWait(browser, DEADLINE).until(lambda driver: driver.title == to)
+
+
+@pytest.mark.parametrize("said", SITES)
+def test_back_after_logout(
+    browser: webdriver.Chrome, request: pytest.FixtureRequest, said: str
+) -> None:
+    with served(CacheMiddleware(SITES[said]())) as url:
+        browser.get(f"{url}login")
+        browser.get(f"{url}account")
+        assert who(browser) == "hers"
+        gone(browser, "away")
+        browser.back()
+        kept = request.node.callspec.params["browser"] == "pages kept"
+        assert who(browser) == SHOWN[said].split()[0 if kept else 1]
+        browser.get("about:blank")
+
+
+@pytest.mark.parametrize("browser", ["pages kept"], indirect=True)
+@pytest.mark.parametrize("said", ["``@never_cache``", "``@never_cache`` and ``Clear-Site-Data``"])
+def test_a_page_that_was_fetched_ahead_of_logout(browser: webdriver.Chrome, said: str) -> None:
+    site = SITES[said]()
+    with served(CacheMiddleware(site)) as url:
+        browser.get(f"{url}login")
+        browser.get(f"{url}home")
+        eventually(lambda: site.asked, "the page is fetched ahead")
+        browser.execute_async_script("fetch('/logout').then(() => arguments[0]())")
+        gone(browser, "account")
+        assert who(browser) == SHOWN[said].split()[2]
+        browser.get("about:blank")
