@@ -50,6 +50,22 @@ def refuse(why: str, optional: bool = False) -> NoReturn:
     pytest.skip(why, allow_module_level=True)
 
 
+def conformance_suite() -> Path:
+    """The public conformance suite's data, which are not part of this project; without them, what
+    `refuse` does, even where everything is REQUIRED."""
+    name = os.environ.get("WSGICACHE_CONFORMANCE_SUITE")
+    if not name:
+        refuse(
+            "the public suite's data are not here: run `npm run export` in a checkout of "
+            "http-tests/cache-tests, and name what it writes in WSGICACHE_CONFORMANCE_SUITE",
+            optional=True,
+        )
+    path = Path(name)
+    if not path.is_file():
+        pytest.fail(f"WSGICACHE_CONFORMANCE_SUITE must name a file, got {name!r}")
+    return path
+
+
 def binary(name: str) -> str:
     """The path of a program; without it, what `refuse` does."""
     path = shutil.which(name)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import conformance_suite
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "wsgicache"
-SUITE = ROOT.parent / "shared" / "conformance" / "suite.json"
 
 FLOORS = """
     rules.checks rules.dates rules.fields rules.ranges rules.telling
@@ -329,7 +330,7 @@ def test_what_is_cited_exists(module: str) -> None:
 @pytest.mark.parametrize("rfc", ["9110", "9111"])
 def test_the_sections_are_those_of_the_text(rfc: str) -> None:
     """Their numbers stand at the beginnings of lines, in order."""
-    path = SUITE.parent.parent / "rfc" / f"rfc{rfc}.txt"
+    path = ROOT.parent / "shared" / "rfc" / f"rfc{rfc}.txt"
     if not path.exists():
         pytest.skip("the texts are not here")
     text = path.read_text("utf-8")
@@ -351,10 +352,10 @@ def test_nothing_can_execute_what_it_reads(module: str) -> None:
     assert [name for name in sorted(names) if UNSAFE.fullmatch(name)] == []
 
 
-@pytest.mark.skipif(not SUITE.exists(), reason="the suite's data is not here")
 def test_no_rule_knows_a_test_of_the_suite() -> None:
     """A rule that does is none. One test is named after a directive alone."""
-    named = {test["id"] for group in json.loads(SUITE.read_bytes()) for test in group["tests"]}
+    groups = json.loads(conformance_suite().read_bytes())
+    named = {test["id"] for group in groups for test in group["tests"]}
     said = {
         word
         for path in MODULES.values()

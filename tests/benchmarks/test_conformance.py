@@ -17,14 +17,13 @@ from benchmarks.conformance import conformance, load
 from benchmarks.conformance_client import Base, Trial, attempt, run, settled
 from benchmarks.conformance_origin import Origin
 from benchmarks.servers import HOST, SERVERS, ServerFailed, cheroot, serving
-from tests.running import module
+from tests.running import conformance_suite, module
 from tests.scene import FakeClock
 from wsgicache import CacheMiddleware, Policy
 
 pytestmark = pytest.mark.network
 
 ROOT = Path(__file__).parents[2]
-SUITE = ROOT.parent / "shared" / "conformance" / "suite.json"
 
 # ── the public suite ──────────────────────────────────────────────────────────────────────────
 
@@ -80,8 +79,7 @@ NOT_PASSED = {"rfc": FORBIDDEN, "safe": FORBIDDEN.union(*SAFE.values())}
 @pytest.fixture(scope="module")
 def results() -> dict[str, list[Trial]]:
     """The whole suite under both policies, over a server, where no pause takes time."""
-    if not SUITE.exists():
-        pytest.skip("the suite's export is not at ../shared/conformance/suite.json")
+    suite = load(conformance_suite())
 
     def under(policy: Policy) -> list[Trial]:
         clock = FakeClock(time.time())
@@ -92,7 +90,7 @@ def results() -> dict[str, list[Trial]]:
             runner=lambda job: job(),  # at once, since no time passes in which it could run
         )
         with cheroot(app) as port:
-            return run(load(SUITE), Base(HOST, port), sleep=clock.advance, side_by_side=1)
+            return run(suite, Base(HOST, port), sleep=clock.advance, side_by_side=1)
 
     return {"rfc": under(Policy.rfc()), "safe": under(Policy())}
 
