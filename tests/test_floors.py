@@ -18,6 +18,7 @@ from tests.running import conformance_suite
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "wsgicache"
+TESTS = ROOT / "tests"
 
 FLOORS = """
     rules.checks rules.dates rules.fields rules.ranges rules.telling
@@ -215,6 +216,58 @@ def is_ours(full: str) -> bool:
 @pytest.mark.parametrize(("module", "other"), sorted(USED))
 def test_what_is_imported_when_used(module: str, other: str) -> None:
     assert (f"wsgicache.{other}", True) in imports(module)
+
+
+# ── each module has its room among the tests ─────────────────────────────────────────────────────
+
+ROOMS = {
+    "rules.telling": "rules/test_request.py",
+    "origin.bypass": "test_middleware.py",
+    "origin.forward": "test_middleware.py",
+    "origin.turns": "origin/test_flights.py",
+    "controls.control": "controls/test_controls.py",
+    "controls.decorators": "controls/test_controls.py",
+    "controls.early": "controls/test_routes.py",
+    "controls.matching": "controls/test_routes.py",
+    "stores": "stores/test_urls.py",
+    "stores.listing": "stores/contract.py",
+    "stores.marks": "stores/test_own_writes.py",
+    "stores.memory": "stores/test_stores.py",
+    "stores.net.addresses": "stores/test_urls.py",
+    "stores.net.breaker": "stores/test_memcached_trouble.py",
+    "stores.net.memcached": "stores/test_memcached_trouble.py",
+    "stores.net.redis": "stores/test_cachelib_trouble.py",
+    "stores.shared.marks": "stores/test_own_writes.py",
+    "stores.shared.memo": "stores/test_trouble.py",
+    "stores.shared.names": "stores/shared/test_records.py",
+    "stores.shared.nodes": "stores/shared/test_generations.py",
+    "stores.shared.pieces": "stores/test_trouble.py",
+    "stores.shared.store": "stores/test_stores.py",
+    "cli": "cli/test_run.py",
+    "cli.companions": "cli/test_run.py",
+    "cli.terminal": "cli/test_store.py",
+    "cli.wrapped": "cli/test_run.py",
+}
+"""Where what a module does is tested in the room of a neighbour."""
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        name
+        for name in MODULES
+        if name in PLACES and room_of(name) in ("rules", "origin", "controls", "stores", "cli")
+    ],
+)
+def test_each_module_has_a_room_among_the_tests(module: str) -> None:
+    *floor, name = module.split(".")
+    room = "/".join([*floor, f"test_{name}.py"])
+    assert (TESTS / ROOMS.get(module, room)).is_file(), f"{room}, or else a line in ROOMS"
+    assert module not in ROOMS or not (TESTS / room).exists(), "it has a room of its own"
+
+
+def test_no_room_is_for_a_module_that_is_gone() -> None:
+    assert ROOMS.keys() - MODULES.keys() == set()
 
 
 # ── the rules are pure ───────────────────────────────────────────────────────────────────────────

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.rules.messages import asked, rows
 from tests.scene import Environ
+from wsgicache.rules.credentials import releases, releases_to_cookies, shows_certificate
+from wsgicache.rules.fields import parse_cache_control
 
 
 @pytest.mark.parametrize(
@@ -25,3 +29,51 @@ from tests.scene import Environ
 )
 def test_identified(changes: Environ, identified: bool) -> None:
     assert asked(environ=changes).identified is identified
+
+
+class Socket:
+    """A server's, which answers so when it is asked for the certificate of its client."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def getpeercert(self, binary_form: bool) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("socket", "shown"),
+    rows(
+        ("no TLS", object(), False),
+        ("none", Socket(None), False),
+        ("one", Socket(b"x"), True),
+        ("in doubt", Socket(ValueError("handshake not done yet")), True),
+    ),
+)
+def test_shows_certificate(socket: object, shown: bool) -> None:
+    assert shows_certificate(socket) is shown
+
+
+@pytest.mark.parametrize(
+    ("directives", "alone", "public", "cookies"),
+    rows(
+        ("§3.5 nothing of the kind", "max-age=60", False, False, False),
+        ("§3.5 s-maxage", "s-maxage=60", True, True, True),
+        ("§3.5 s-maxage that is no number", "s-maxage=x", False, False, False),
+        ("§3.5 public", "public", False, True, True),
+        ("§3.5 public with an argument", "public=1", False, False, False),
+        ("§3.5 must-revalidate", "must-revalidate", False, True, False),
+        ("§3.5 proxy-revalidate", "proxy-revalidate", False, False, False),
+        ("§5.2.3 said of every page", "s-maxage=60, public, inherited", False, False, False),
+    ),
+)
+def test_what_releases(directives: str, alone: bool, public: bool, cookies: bool) -> None:
+    """To credentials where public does not release and where it does, and to cookies."""
+    said = parse_cache_control(directives)
+    assert releases(said, False, False) is alone
+    assert releases(said, False, True) is public
+    assert releases_to_cookies(said, False) is cookies
+    own = "inherited" not in said
+    assert releases(said, True, False) is releases_to_cookies(said, True) is own

@@ -1,0 +1,57 @@
+"""What the nouns conclude of themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.rules.messages import RFC, kept, rows
+from tests.scene import EPOCH
+from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, Decision
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "until"),
+    rows(
+        ("§4 while it is fresh", 200, {}, EPOCH + 60),
+        ("§4.2.3 it is older", 200, {"age": 7}, EPOCH + 53),
+        ("§5.2.2.4 it needs validation", 200, {"cache_control": "no-cache, max-age=60"}, NEVER),
+        ("§3.3 it is a part", 206, {"content_range": "bytes 0-9/20"}, NEVER),
+    ),
+)
+def test_until_when_it_is_plain(status: int, fields: dict[str, Any], until: float) -> None:
+    given = {"cache_control": "max-age=60", **fields}
+    assert kept(status=status, policy=RFC, **given).plain_until == until
+
+
+@pytest.mark.parametrize(
+    ("after", "fresh"),
+    rows(("§4.2 before its end", 59.9, True), ("§4.2 at its end", 60.0, False)),
+)
+def test_a_decision_is_fresh_as_what_it_serves(after: float, fresh: bool) -> None:
+    stored = kept(cache_control="max-age=60")
+    assert Decision(None, stored).is_fresh(EPOCH + after) is fresh
+    assert not Decision("uri-miss").is_fresh(EPOCH)
+
+
+def test_whatever_it_holds_weighs() -> None:
+    """Rather too much than too little, and the same when its fields were counted before."""
+    one = kept(b"")
+    heavier = [
+        kept(b"x" * 64),
+        kept(b"", x_other="1"),
+        kept(b"", cache_status=["another; hit" * 8]),
+        kept(b"", wsgicache_cache_control="max-age=60"),
+        kept(b"", cache_tag="a"),
+    ]
+    assert all(other.weigh() > one.weigh() >= 1000 for other in heavier)
+    size = sum(len(name) + len(value) for name, value in one.fields)
+    assert one.weigh(size) == one.weight == one.weigh()
+    assert kept(None, length=9_000).weigh() < 9_000
+
+
+def test_what_an_entry_is_named_by() -> None:
+    """The first field that a Vary nominates, and the others; not what every entry nominates."""
+    assert CacheEntry(IMPLIED, {}).named == ("", ())
+    assert CacheEntry((*IMPLIED, "HTTP_A", "HTTP_B"), {}).named == ("HTTP_A", ("HTTP_B",))
