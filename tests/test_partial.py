@@ -490,12 +490,11 @@ def test_a_condition_without_a_range_is_the_apps(
     assert last_asked(scene)[0] is None
 
 
-@pytest.mark.parametrize("condition", ['"v0"', 'W/"v1"', "Tue, 14 Nov 2023 20:00:00 GMT"])
-def test_a_failing_if_range_wants_the_whole(make_scene: MakeScene, condition: str) -> None:
+def test_a_failing_if_range_wants_the_whole(make_scene: MakeScene) -> None:
     scene = holding(make_scene, "0-4")
-    got = scene.get("/", range="bytes=1-2", if_range=condition)
+    got = scene.get("/", range="bytes=1-2", if_range='"v0"')
     assert (got.fwd, got.status, got.text) == ("partial", "200 OK", DIGITS)
-    assert last_asked(scene) == ("bytes=1-2", condition, None)
+    assert last_asked(scene) == ("bytes=1-2", '"v0"', None)
 
 
 # ── stale parts ──────────────────────────────────────────────────────────────────────────────────

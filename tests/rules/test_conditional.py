@@ -264,6 +264,9 @@ def part(span: str, content: bytes) -> Any:
         ("§3.3 of unknown length, to the end", "2-5/*", {"range": "bytes=3-"}, False),
         ("9110 §13.1.5 the same tag", "2-5/10", {"range": "bytes=3-4", "if_range": '"v1"'}, True),
         ("9110 §13.1.5 another tag", "2-5/10", {"range": "bytes=3-4", "if_range": '"v2"'}, False),
+        ("9110 §13.1.5 weak", "2-5/10", {"range": "bytes=3-4", "if_range": 'W/"v1"'}, False),
+        ("9110 §13.1.5 its date", "2-5/10", {"range": "bytes=3-4", "if_range": date(-3600)}, True),
+        ("9110 §13.1.5 a date", "2-5/10", {"range": "bytes=3-4", "if_range": date(-60)}, False),
     ),
 )
 def test_covers(span: str, headers: dict[str, Any], covered: bool) -> None:
