@@ -104,7 +104,7 @@ def environ_for(
         "SERVER_PROTOCOL": "HTTP/1.1",
         "SERVER_SOFTWARE": "Scene/1",
         "GATEWAY_INTERFACE": "CGI/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
+        "REMOTE_ADDR": "192.0.2.7",
         "REMOTE_PORT": "50000",
         "HTTP_HOST": "example.org",
         "HTTP_USER_AGENT": "Scene/1",

@@ -506,13 +506,13 @@ def test_what_is_neither_true_nor_false_is_said_so(
         getattr(scene.cache, verb)(*what, **{option: "no"})
 
 
-def test_purged_groups_are_not_remembered_for_ever() -> None:
+@pytest.mark.parametrize("soft", [False, True])
+def test_purged_groups_are_not_remembered_for_ever(soft: bool) -> None:
     store, clock = MemoryStore(), FakeClock()
     scene = Scene(store=store, clock=clock)
     scene.app(200, "page", cache_control="max-age=60", cache_tag="kept")
     scene.get("/")
-    for number in range(10_001):
-        store.bump([f"* {number}"], clock.now())
+    store.bump([f"* {number}" for number in range(10_001)], clock.now(), soft=soft)
     assert len(store._groups) <= 10_000
     assert not scene.get("/").hit  # rather too much ends than too little
     assert scene.get("/").hit

@@ -554,6 +554,7 @@ def test_one_that_raises_keeps_the_response_from_being_stored(
     assert (got.code, got.header("Cache-Control")) == (200, "no-store")
     assert not scene.get().hit
     assert "broken on purpose" in caplog.text
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
 # ── 304 and HEAD ─────────────────────────────────────────────────────────────────────────────────

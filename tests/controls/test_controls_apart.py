@@ -176,6 +176,7 @@ def test_what_is_said_late_is_heard_where_it_forbids(
     first = scene.get()
     assert (first.text, first.header("Cache-Control")) == ("ab", "max-age=60")
     assert "after the response had begun" in caplog.text
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
     assert scene.get().hit == kept
 
 

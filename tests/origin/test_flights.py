@@ -398,6 +398,41 @@ def test_a_refusal_is_remembered_for_two_minutes(monkeypatch: pytest.MonkeyPatch
     assert not stage.cache._flights._refused
 
 
+def test_a_refusal_that_goes_on_is_remembered_from_its_second_minute_on() -> None:
+    stage = Stage()
+    flights: list[Any] = []
+    stage.app.plays(page(cache_control="no-store"))
+    for seconds in (0, REFUSED_SECONDS / 4, REFUSED_SECONDS / 2, REFUSED_SECONDS * 3 / 4):
+        stage.clock.advance(seconds)
+        stage.get()
+        flights += stage.cache._flights._refused.values()
+    assert flights[0] is flights[1], "nothing is written that soon"
+    begun = stage.clock.now() - REFUSED_SECONDS * 3 / 2
+    assert [one.until - begun - REFUSED_SECONDS for one in flights[1:]] == [
+        0,
+        REFUSED_SECONDS * 3 / 4,
+        REFUSED_SECONDS * 3 / 2,
+    ]
+    stage.check_idle()
+
+
+def test_a_304_may_say_that_nobody_is_to_wait() -> None:
+    """What it renews needs validation every time from now on, until it is said otherwise."""
+    stage = Stage()
+    never, nowhere = "no-cache", "no-cache, no-store"
+    stage.app.plays(
+        page(cache_control="max-age=1", etag='"1"'),
+        *(Reply(304, cache_control=said, etag='"1"') for said in (never, "max-age=1", nowhere)),
+    )
+    known = []
+    for _ in range(4):
+        stage.get()
+        known.append([one.why for one in stage.cache._flights._refused.values()])
+        stage.clock.advance(2)
+    assert known == [[], ["validation"], [], ["no-store"]]
+    stage.check_idle()
+
+
 def test_a_refusal_is_forgotten_when_something_is_kept() -> None:
     """A page that was private once collapses like any other when it is so no longer."""
     stage, gate = Stage(), Gate()

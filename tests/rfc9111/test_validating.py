@@ -315,6 +315,21 @@ def test_a_304_about_something_else_updates_nothing(
     assert got.header("X-New") == (None if answered == "new" else "1")
 
 
+def test_the_age_of_what_is_asked_for_again_counts_from_there(rfc_scene: Scene) -> None:
+    """§4.2.3: the response delay is that of the second request."""
+    stale(rfc_scene, etag='"a"')
+
+    def answer(environ: Environ) -> Reply:
+        rfc_scene.after(5)
+        if "HTTP_IF_NONE_MATCH" in environ:
+            return Reply(304, etag='"b"')
+        return Reply(200, "new", **LONG)
+
+    rfc_scene.app(answer)
+    assert rfc_scene.get("/").text == "new"
+    assert (rfc_scene.get("/").hit, rfc_scene.get("/").age) == (True, 5)
+
+
 def test_the_age_after_a_304_counts_from_there(rfc_scene: Scene) -> None:
     """§4.2.3: since it was last validated."""
     rfc_scene.answers(

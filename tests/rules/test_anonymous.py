@@ -56,6 +56,7 @@ def test_a_background_request_is_nobodys() -> None:
     personal = {"HTTP_" + name.upper() for name in PERSONAL}
     assert not personal & environ.keys()
     assert not {"app.connection", "REMOTE_USER"} & environ.keys()
+    assert (request.environ["REMOTE_ADDR"], environ["REMOTE_ADDR"]) == ("192.0.2.7", "127.0.0.1")
     assert environ["REQUEST_METHOD"] == "GET"
     assert environ["wsgi.input"].read() == b""
     told = ("PATH_INFO", "QUERY_STRING", "RAW_URI", "HTTP_ACCEPT", "HTTP_HOST", "wsgi.url_scheme")

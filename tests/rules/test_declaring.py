@@ -115,6 +115,18 @@ def told(response: Response, **said: Any) -> dict[str, str]:
             {"Cache-Control": "no-store"},
         ),
         (
+            "the response's own no-store, when others say it too",
+            {"cache_control": "no-store, max-age=5"},
+            {"view": [NO_STORE]},
+            {"Cache-Control": "no-store, max-age=5"},
+        ),
+        (
+            "private in the place of all that the response says",
+            {"cache_control": "max-age=5", "expires": date(5), "pragma": "x"},
+            {"view": [MINUTE], "routes": [[PRIVATE]]},
+            {"Cache-Control": "private, max-age=60"},
+        ),
+        (
             "private, whatever else",
             {"cache_control": "private"},
             {"view": [Said({"public": None, "max-age": "9"})]},
