@@ -67,7 +67,7 @@ class Bypass(Exchange):
             self.origin.keeper.end_marks(self._cookies, response)
             if self._changed is not None:
                 asked, now = self.asked, self.origin.clock.now()
-                method, destination = asked["REQUEST_METHOD"], asked.get("HTTP_DESTINATION")
+                method, destination = asked.get("REQUEST_METHOD", ""), asked.get("HTTP_DESTINATION")
                 self.origin.keeper.invalidate(self._changed, response, now, method, destination)
         self.controls.late = self.too_late
         self._send(response, relayed_fields(response, self.told, self.origin.policy))
