@@ -188,11 +188,13 @@ def test_white_space_round_commas_does_not_select(
 
 
 def test_language_order_is_normalised_by_policy_only(scene: Scene, rfc_scene: Scene) -> None:
-    """§4.1 allows it where order has no meaning; the safe policy keeps the order."""
+    """§4.1 allows it where weights tell the order; the safe policy keeps it as it is."""
     for stage, same in ((scene, False), (rfc_scene, True)):
         stage.app(by_language)
-        stage.get("/", accept_language="de;q=0.5, en;q=0.5")
-        assert stage.get("/", accept_language="en;q=0.5, de;q=0.5").hit is same
+        stage.get("/", accept_language="de;q=0.5, en")
+        assert stage.get("/", accept_language="en, de;q=0.5").hit is same
+        assert not stage.get("/", accept_language="de;q=0.5, en;q=0.5").hit
+        assert not stage.get("/", accept_language="en;q=0.5, de;q=0.5").hit
 
 
 # ── validation ───────────────────────────────────────────────────────────────────────────────────

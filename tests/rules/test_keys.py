@@ -272,7 +272,13 @@ def test_empty_members(key: str, value: str, normal: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     rows(
-        ("9110 §12.5.4 order without weights", "en, de", "de, en", True),
+        ("9110 §12.5.4 order without weights", "en, de", "de, en", False),
+        (
+            "9110 §12.5.4 order among equal weights",
+            "a, b;q=0.5, c;q=0.5",
+            "a, c;q=0.5, b;q=0.5",
+            False,
+        ),
         ("9110 §12.5.4 order with weights", "de;q=0.5, en", "en, de;q=0.5", True),
         ("9110 §12.5.4 case", "en-GB", "EN-gb", True),
         ("9110 §12.5.4 white space", "en,de", " en ,\tde ", True),
@@ -286,7 +292,12 @@ def test_empty_members(key: str, value: str, normal: str) -> None:
         ("9110 §12.4.2 weights exchanged", "en;q=0.5, de", "en, de;q=0.5", False),
         ("9110 §12.5.4 one more", "en", "en, de", False),
         ("9110 §12.5.4 another", "en", "en-GB", False),
-        ("9110 §12.4.2 a weight that is none counts as one", "en;q=1.2.3", "en", True),
+        ("9110 §12.4.2 a weight that is none", "en;q=1.2.3", "en", False),
+        ("9110 §12.4.2 more digits than a weight has", "de;q=0.123456, fr", "fr, de", False),
+        ("9110 §12.4.2 more than one", "de;q=2, fr", "de, fr", False),
+        ("9110 §12.5.4 another parameter", "de;level=1, fr", "de, fr", False),
+        ("9110 §12.5.4 no language", "de_DE, fr;q=0.5", "fr;q=0.5, de_DE", False),
+        ("9110 §12.5.4 the same of what is none", "de_DE", "de_DE", True),
     ),
 )
 def test_normal_languages(one: str, other: str, same: bool) -> None:

@@ -157,19 +157,26 @@ def _tight(piece: str) -> str:
     return piece.strip(" \t") or " "
 
 
+_LANGUAGE = re.compile(
+    r"[ \t]*([a-z]{1,8}(?:-[a-z0-9]{1,8})*|\*)"
+    r"(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?[ \t]*"
+)
+
+
 def normal_languages(value: str) -> str:
-    """An Accept-Language value with case, space and order made one (§4.1, RFC 9110 §12.5.4)."""
+    """An Accept-Language value with case, space and order of weights made one (§4.1, RFC 9110
+    §12.5.4). The order among equal weights stays, since applications heed it; and so does all of a
+    value with a member that is none."""
     members: list[tuple[float, str]] = []
     for member in value.lower().split(","):
-        language, _, parameter = member.partition(";")
-        weight = parameter.strip(" \t").removeprefix("q=").strip(" \t")
-        try:
-            quality = float(weight) if re.fullmatch(r"[0-9.]{1,5}", weight) else 1.0
-        except ValueError:
-            quality = 1.0
-        if language.strip(" \t"):
-            members.append((-quality, language.strip(" \t")))
-    return ",".join(f"{language};q={-rank:g}" for rank, language in sorted(members))
+        if not member.strip(" \t"):
+            continue
+        found = _LANGUAGE.fullmatch(member)
+        if found is None:
+            return value
+        members.append((-float(found[2] or 1), found[1]))
+    members.sort(key=lambda member: member[0])
+    return ",".join(f"{language};q={-rank:g}" for rank, language in members)
 
 
 _EMPTY_MEMBERS = re.compile(r'("(?:[^"\\]++|\\.?)*+"?)|^,++|,(?=,|$)', re.DOTALL)

@@ -204,7 +204,7 @@ class Policy:
     collections: bool = True
     """Whether DELETE, COPY or MOVE of what ends in / ends all that is filed below it."""
     normalize_language: bool = False
-    """Whether the order in Accept-Language means nothing (§4.1)."""
+    """Whether the places in Accept-Language mean nothing where weights differ (§4.1)."""
     targets: tuple[str, ...] = ("Wsgicache-Cache-Control",)
     """Targeted fields that speak to this cache, the first valid one wins (RFC 9213 §2.2). The
     first name is our own: it never leaves."""
