@@ -35,6 +35,7 @@ from wsgicache.rules.fields import (
     parse_cache_control,
     parse_targeted,
     parse_vary,
+    says,
     string,
     weak_match,
     written,
@@ -63,24 +64,25 @@ from wsgicache.rules.fields import (
         ),
         ("§5.2 an equals sign in quotes", 'a="max-age=9"', {"a": "max-age=9"}),
         ("§5.2 a single quote quotes nothing", "max-age='60'", {"max-age": "'60'"}),
-        ("§5.2 space before the equals sign", "max-age =60", {"max-age": "60"}),
-        ("§5.2 space after the equals sign", "max-age= 60", {"max-age": "60"}),
-        ("§5.2 an empty argument", "max-age=", {"max-age": ""}),
+        ("§5.2 space before the equals sign", "max-age =60", {"max-age": " 60"}),
+        ("§5.2 space after the equals sign", "max-age= 60", {"max-age": " 60"}),
+        ("§5.2 space in a field list", 'private ="a"', {"private": None}),
+        ("§5.2 an empty argument", "max-age=", {"max-age": " "}),
         ("§5.2 an empty quoted argument", 'max-age=""', {"max-age": ""}),
-        ("§5.2 an open quote", 'max-age="60', {"max-age": '"60'}),
-        ("§5.2 more than an argument", "max-age=6 0", {"max-age": "6 0"}),
+        ("§5.2 an open quote", 'max-age="60', {"max-age": ' "60'}),
+        ("§5.2 more than an argument", "max-age=6 0", {"max-age": " 6 0"}),
         (
             "§5.2 a restrictive word in an odd member",
             "no-store private",
-            {"no-store": None, "private": None},
+            {"no-store": " ", "private": None},
         ),
         (
             "§5.2 a restrictive word in an open quote",
             'x="a, no-store',
-            {"x": '"a, no-store', "no-store": None},
+            {"x": ' "a, no-store', "no-store": " "},
         ),
         ("§5.2 a restrictive word of odd form", "no-cache=;", {"no-cache": None}),
-        ("§5.2 a separator for a comma", "no-store; max-age=60", {"no-store": None}),
+        ("§5.2 a separator for a comma", "no-store; max-age=60", {"no-store": " "}),
         ("§5.2 no directive at all", "@@", {}),
         ("§4.2.1 the smaller of two", "max-age=60, max-age=5", {"max-age": "5"}),
         ("§4.2.1 the smaller of two, first", "max-age=5, max-age=60", {"max-age": "5"}),
@@ -90,6 +92,8 @@ from wsgicache.rules.fields import (
         ("§4.2.1 no limit is more than any", "max-stale, max-stale=5", {"max-stale": "5"}),
         ("§4.2.1 no limit is more than any, first", "max-stale=5, max-stale", {"max-stale": "5"}),
         ("§4.2.1 of others the first", "x=1, x=2", {"x": "1"}),
+        ("§4.2.1 an argument before none", "public, public=x", {"public": "x"}),
+        ("§4.2.1 an argument before none, first", "public=x, public", {"public": "x"}),
         ("§5.2.2.4 unqualified", "no-cache", {"no-cache": None}),
         ("§5.2.2.4 qualified", 'no-cache="Set-Cookie, B"', {"no-cache": "set-cookie,b"}),
         ("§5.2.2.4 the token form is unqualified", "no-cache=set-cookie", {"no-cache": None}),
@@ -105,6 +109,29 @@ from wsgicache.rules.fields import (
 )
 def test_parse_cache_control(value: str, directives: Directives) -> None:
     assert parse_cache_control(value) == directives
+
+
+@pytest.mark.parametrize(
+    ("member", "said"),
+    rows(
+        ("§5.2 alone", "public", True),
+        ("§5.2 in capitals, with white space around it", "\tPUBLIC ", True),
+        ("§5.2 absent", "max-age=60", False),
+        ("§5.2 an argument", "public=false", False),
+        ("§5.2 an empty argument", 'public=""', False),
+        ("§5.2 a missing argument", "public=", False),
+        ("§5.2 a missing argument after white space", "public =", False),
+        ("§5.2 a space that is none of HTTP's", "public\xa0", False),
+        ("§5.2 among other words", "x public y", False),
+        ("§5.2 an open quote", '"public', False),
+        ("§5.2 after an open quote", 'x="1, public', False),
+        ("§5.2 for the second time", "public, public", True),
+    ),
+)
+@pytest.mark.parametrize("name", ["public", "must-revalidate", "must-understand"])
+def test_what_is_read_leniently_permits_nothing(name: str, member: str, said: bool) -> None:
+    value = member.replace("public", name).replace("PUBLIC", name.upper())
+    assert says(parse_cache_control(value), name) is said
 
 
 @pytest.mark.parametrize(

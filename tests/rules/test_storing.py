@@ -81,6 +81,30 @@ PART: dict[str, Any] = {"content_range": "bytes 0-4/10", **FRESH}
             None,
         ),
         (
+            "§5.2.2.3 it does not with an argument",
+            200,
+            {"cache_control": "must-understand=false, no-store, max-age=60"},
+            "no-store",
+        ),
+        (
+            "§5.2.2.3 nor does what only looks like it",
+            200,
+            {"cache_control": 'no-store, max-age=60, x "must-understand'},
+            "no-store",
+        ),
+        (
+            "§5.2.2.3 what only looks like it forbids",
+            299,
+            {"cache_control": "max-age=60, x must-understand y"},
+            "must-understand",
+        ),
+        (
+            "§3 another status, public with an argument",
+            302,
+            {"etag": '"a"', "cache_control": "public=x, stale-if-error=60"},
+            "freshness",
+        ),
+        (
             "§5.2.2.3 must-understand, unknown",
             299,
             {"cache_control": "must-understand, max-age=60"},
@@ -295,6 +319,142 @@ def test_what_a_client_forces_does_not_end_what_is_fresh(
 ) -> None:
     assert outlives(decision, answer(status), EPOCH + 1, SAFE) is stays
     assert not outlives(decision, answer(status), EPOCH + 1, RFC)
+
+
+HERE: dict[str, Any] = {"wsgicache_cache_control": "max-age=60", **FRESH}
+
+
+@pytest.mark.parametrize(
+    ("policy", "fields", "why"),
+    rows(
+        ("9213 §2.2 another cache's", SAFE, {"surrogate_control": "no-store", **FRESH}, True),
+        ("9213 §2.2 permits nothing", SAFE, {"surrogate_control": "max-age=60"}, "freshness"),
+        ("9213 §2.2 what permits does not forbid", SAFE, {"surrogate_control": "x", **FRESH}, None),
+        ("9213 §2.2 beside our own", SAFE, {"surrogate_control": "no-store", **HERE}, None),
+        (
+            "9213 §2.2 beside what is said of every page",
+            SAFE,
+            {
+                "surrogate_control": "no-store",
+                "wsgicache_cache_control": "max-age=60, inherited",
+            },
+            True,
+        ),
+        ("9213 §2.2 in the rfc", RFC, {"surrogate_control": "no-store", **FRESH}, None),
+        (
+            "9213 §2.2 where the policy names another",
+            Policy(forbidding_fields=("X-Mine",)),
+            {"surrogate_control": "no-store", **FRESH},
+            None,
+        ),
+    ),
+)
+def test_what_is_said_to_other_shared_caches(
+    policy: Policy, fields: dict[str, Any], why: str | bool | None
+) -> None:
+    expected = "surrogate-control" if why is True else why
+    assert refusal(asked(policy=policy), answer(200, **fields), policy) == expected
+
+
+def test_what_a_get_was_sent_with_is_in_no_key() -> None:
+    request = asked(policy=RFC)
+    request.content_was_read = True
+    assert refusal(request, answer(200, **FRESH), RFC) == "body"
+
+
+GUESSED: dict[str, Any] = {"last_modified": date(-3600)}
+LATER: dict[str, Any] = {"cache_control": "stale-while-revalidate=10"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields", "why"),
+    rows(
+        ("§4.2.2 of nobody", {}, GUESSED, None),
+        ("§4.2.2 with a cookie", {"HTTP_COOKIE": "a=1"}, GUESSED, "cookie"),
+        (
+            "§4.2.2 with a cookie, public",
+            {"HTTP_COOKIE": "a=1"},
+            {"cache_control": "public", **GUESSED},
+            None,
+        ),
+        (
+            "§4.2.2 with a cookie, public with an argument",
+            {"HTTP_COOKIE": "a=1"},
+            {"cache_control": "public=x", **GUESSED},
+            "cookie",
+        ),
+        (
+            "§4.2.2 with a cookie that selects",
+            {"HTTP_COOKIE": "a=1"},
+            {"vary": "Cookie", **GUESSED},
+            None,
+        ),
+        (
+            "§4.2.2 with credentials, that may be shared",
+            {"HTTP_AUTHORIZATION": "x"},
+            {"cache_control": "must-revalidate", "vary": "Cookie", **GUESSED},
+            "authorization",
+        ),
+        (
+            "§4.2.2 with credentials, public",
+            {"HTTP_AUTHORIZATION": "x"},
+            {"cache_control": "public", **GUESSED},
+            None,
+        ),
+        ("5861 §3 of nobody", {}, LATER, None),
+        ("5861 §3 with a cookie", {"HTTP_COOKIE": "a=1"}, LATER, "cookie"),
+        (
+            "5861 §3 with a cookie, past a lifetime",
+            {"HTTP_COOKIE": "a=1"},
+            {"cache_control": "max-age=0, stale-while-revalidate=10"},
+            None,
+        ),
+        (
+            "5861 §4 with a cookie",
+            {"HTTP_COOKIE": "a=1"},
+            {"cache_control": "stale-if-error=10"},
+            "cookie",
+        ),
+        (
+            "§4.2.4 with a cookie, to stand in if the app raises",
+            {"HTTP_COOKIE": "a=1"},
+            {"etag": '"a"'},
+            "cookie",
+        ),
+        (
+            "§5.2.2.4 with a cookie, never without validation",
+            {"HTTP_COOKIE": "a=1"},
+            {"cache_control": "no-cache", "etag": '"a"'},
+            None,
+        ),
+        (
+            "5861 §3 with a cookie and our own word",
+            {"HTTP_COOKIE": "a=1"},
+            {"wsgicache_cache_control": "stale-while-revalidate=10"},
+            None,
+        ),
+        ("§3 of no use, with a cookie", {"HTTP_COOKIE": "a=1"}, {}, "freshness"),
+    ),
+)
+def test_what_gives_no_lifetime_permits_nothing_of_what_was_asked_by_somebody(
+    changes: dict[str, Any], fields: dict[str, Any], why: str | None
+) -> None:
+    assert refusal(asked(environ=changes, policy=RFC), answer(200, **fields), RFC) == why
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "max-age=60, must-revalidate\xa0",
+        "max-age=60, public=false",
+        "max-age=60, public =",
+        'max-age=60, note "must-revalidate is not meant',
+        "max-age=60, s-maxage =60",
+    ],
+)
+def test_what_is_read_leniently_releases_nothing(words: str) -> None:
+    request = asked(policy=RFC, authorization="x")
+    assert refusal(request, answer(200, cache_control=words), RFC) == "authorization"
 
 
 @pytest.mark.parametrize(

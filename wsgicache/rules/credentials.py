@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wsgicache.rules.fields import Directives, delta_seconds
+from wsgicache.rules.fields import Directives, delta_seconds, says
 
 __all__ = [
     "CREDENTIAL_FIELDS", "INHERITED", "WSGI_CREDENTIALS", "identifies", "releases",
@@ -207,20 +207,14 @@ def releases(directives: Directives, own: bool, public: bool) -> bool:
         return False
     if delta_seconds(directives.get("s-maxage")) is not None:
         return True
-    return _says(directives, "public") or _says(directives, "must-revalidate") if public else own
+    return says(directives, "public") or says(directives, "must-revalidate") if public else own
 
 
 def releases_to_cookies(directives: Directives, own: bool) -> bool:
     """Whether an answer with these *directives* may go to others though its request had cookies."""
     return releases(directives, own, False) or (
-        INHERITED not in directives and _says(directives, "public")
+        INHERITED not in directives and says(directives, "public")
     )
-
-
-def _says(directives: Directives, name: str) -> bool:
-    """Whether the directive *name* is there, well-formed and without an argument: what is read
-    leniently may forbid, never permit."""
-    return directives.get(name, "") is None
 
 
 INHERITED = "inherited"

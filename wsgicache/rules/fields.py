@@ -13,7 +13,7 @@ __all__ = [
     "MAX_DELTA_SECONDS", "NO_DIRECTIVES", "TOKEN", "WORTH_REMEMBERING", "Directives",
     "are_field_names", "delta_seconds", "dictionary", "entity_tags", "environ_key", "field_names",
     "is_entity_tag", "is_structured_list", "nominated_keys", "parse_age", "parse_cache_control",
-    "parse_targeted", "parse_vary", "string", "weak_match", "written",
+    "parse_targeted", "parse_vary", "says", "string", "weak_match", "written",
 ]  # fmt: skip
 
 Directives = dict[str, str | None]
@@ -32,9 +32,7 @@ _TOKEN_LINES = re.compile(rf"(?:{TOKEN}\n)*")
 
 # A member runs to the next comma outside quotes; an unterminated quote runs to the end.
 _MEMBER = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.?)*+"?)++', re.DOTALL)
-_DIRECTIVE = re.compile(
-    rf'({TOKEN})(?:[ \t]*=[ \t]*(?:"((?:[^"\\]++|\\.)*+)"|({TOKEN})))?', re.DOTALL
-)
+_DIRECTIVE = re.compile(rf'({TOKEN})(?:=(?:"((?:[^"\\]++|\\.)*+)"|({TOKEN})))?', re.DOTALL)
 _NAMED = re.compile(rf"({TOKEN})[ \t]*=")
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
@@ -47,6 +45,10 @@ _SHORTEST = frozenset(
 )
 
 
+_ODD = " "
+"""How the argument begins of what was read leniently: no number does, so it gives no time."""
+
+
 WORTH_REMEMBERING = 256
 """Characters: what apps say is short, and the same for most of their responses. PERF: remembered,
 a Cache-Control costs 0.1 µs instead of 4."""
@@ -56,9 +58,10 @@ def parse_cache_control(value: str) -> Directives:
     """The directives of a Cache-Control field value (§5.2); unknown ones are kept, and ignored.
 
     Names are case-insensitive. Of duplicates the more restrictive counts: the smallest number of
-    seconds, ``private`` without field names before ``private="x"``. A member that is no directive
-    has every restrictive word in it taken for one, whatever stands around it. The result may be
-    shared: it is not to be changed.
+    seconds, ``private`` without field names before ``private="x"``, and what has an argument before
+    what has none. A member that is no directive has every restrictive word in it taken for one,
+    whatever stands around it: what is read so leniently may forbid, and permits nothing (`says`).
+    The result may be shared: it is not to be changed.
     """
     return (_parsed if len(value) > WORTH_REMEMBERING else _remembered)(value)
 
@@ -82,11 +85,17 @@ def _parsed(value: str) -> Directives:
             _say(directives, name, argument)
             continue
         if (named := _NAMED.match(member)) is not None and named[1].lower() not in _RESTRICTIVE:
-            _say(directives, named[1].lower(), member[named.end() :])
-        for word in _TOKEN.findall(member):
-            if word.lower() in _RESTRICTIVE:
-                _say(directives, word.lower(), None)
+            _say(directives, named[1].lower(), _ODD + member[named.end() :].strip(" \t"))
+        for word in map(str.lower, _TOKEN.findall(member)):
+            if word in _RESTRICTIVE:
+                _say(directives, word, None if word in _FIELD_LISTS else _ODD)
     return directives
+
+
+def says(directives: Directives, name: str) -> bool:
+    """Whether the directive *name* is there, well-formed and without an argument. Only then does it
+    permit anything."""
+    return directives.get(name, "") is None
 
 
 _remembered = lru_cache(maxsize=1024)(_parsed)
@@ -102,6 +111,8 @@ def _say(directives: Directives, name: str, argument: str | None) -> None:
         directives[name] = f"{earlier},{argument}" if both else None
     elif name in _SHORTEST:
         directives[name] = min(earlier, argument, key=lambda said: _seconds(name, said))
+    elif earlier is None:
+        directives[name] = argument
 
 
 def _seconds(name: str, argument: str | None) -> int:

@@ -13,6 +13,7 @@ from wsgicache.rules.fields import (
     parse_age,
     parse_cache_control,
     parse_targeted,
+    says,
 )
 from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.policy import Policy
@@ -100,7 +101,7 @@ def heuristic_lifetime(response: Response, said: Binding, policy: Policy) -> flo
     """
     if not policy.heuristic_fraction or "no-cache" in said.directives:
         return 0.0
-    if response.code not in HEURISTICALLY_CACHEABLE and "public" not in said.directives:
+    if response.code not in HEURISTICALLY_CACHEABLE and not says(said.directives, "public"):
         return 0.0
     modified = parse_date(response.field("last-modified"), response.wall)
     if modified is None:

@@ -135,13 +135,13 @@ def _requested(request: Request, stored: StoredResponse, age: float) -> Decision
         return Decision("request", stored)
     # max-age: the age must be at most that, or as much more as max-stale says (§5.2.1.1). Without a
     # number that says nothing here: any age would do, and max-age would mean nothing.
-    max_age = delta_seconds(directives.get("max-age"))
+    max_age = _restricting(directives.get("max-age"))
     limit = delta_seconds(directives.get("max-stale"))
     if max_age is not None and age > max_age + (limit or 0):
         return Decision("request", stored)
     lifetime = stored.freshness_lifetime
     # min-fresh: still fresh for at least that long (§5.2.1.3).
-    min_fresh = delta_seconds(directives.get("min-fresh"))
+    min_fresh = _restricting(directives.get("min-fresh"))
     if min_fresh is not None and lifetime - age < min_fresh:
         return Decision("request" if age < lifetime else "stale", stored)
     if age < lifetime:
@@ -158,6 +158,11 @@ def _requested(request: Request, stored: StoredResponse, age: float) -> Decision
     if max_age is not None or min_fresh is not None:
         return Decision("stale", stored)
     return _ending(stored, age)
+
+
+def _restricting(argument: str | None) -> int | None:
+    """The seconds in *argument* of a directive that asks for more: leniently read, it does, too."""
+    return None if argument is None else delta_seconds(argument.strip(" "))
 
 
 def forwarded(request: Request, decision: Decision) -> Decision:

@@ -8,6 +8,7 @@ from wsgicache.rules.fields import (
     WORTH_REMEMBERING,
     delta_seconds,
     parse_vary,
+    says,
 )
 from wsgicache.rules.freshness import (
     HEURISTICALLY_CACHEABLE,
@@ -62,6 +63,8 @@ def refusal(
     says that it is a stored one with newer fields, whose content is there.
     """
     why = forbidden(request, response, policy, method, renewed) or unusable(response, policy)
+    if why is None and (request.identified or "HTTP_COOKIE" in request.environ):
+        why = unvouched(request, response, policy)
     # Beyond the RFC: what a route would have said of it was for files of another type.
     return why if why is None or not response.doubted else _FOR_WANT_OF_WORDS.get(why, why)
 
@@ -97,7 +100,7 @@ def forbidden(
         return "must-understand"
     # * the no-store cache directive is not present in the response (§5.2.2.5): must-understand
     #   with an understood status cancels it (§5.2.2.3);
-    if "no-store" in directives and "must-understand" not in directives:
+    if "no-store" in directives and not says(directives, "must-understand"):
         return "no-store"
     # * if the cache is shared: the private response directive is either not present or allows
     #   a shared cache to store a modified response (§5.2.2.7);
@@ -114,6 +117,13 @@ def forbidden(
     # Deviation: the RFC knows no rule for cookies, and sessions live in them.
     if "HTTP_COOKIE" in request.environ and not is_for_cookies(response, policy):
         return "cookie"
+    # Deviation: what a GET is sent with is in no key, and frameworks decode the query by it.
+    if request.content_was_read:
+        return "body"
+    if "CONTENT_TYPE" in request.environ and not policy.store_charset:
+        named = "charset" in request.environ["CONTENT_TYPE"].lower()
+        if named and not _is_selected_by("content-type", response):
+            return "charset"
     if not policy.store_set_cookie and ("set-cookie" in values or "set-cookie2" in values):
         return "set-cookie"
     # A Vary that no request can match is not worth storing (§4.1).
@@ -147,7 +157,7 @@ def unusable(response: Response, policy: Policy) -> str | None:
     known = terms(response, policy)
     if (
         not known.explicit
-        and "public" not in directives
+        and not says(directives, "public")
         and (
             response.code not in HEURISTICALLY_CACHEABLE
             or (policy.error_lifetime is not None and response.code >= 400)
@@ -182,6 +192,21 @@ def outlives(decision: Decision, response: Response, now: float, policy: Policy)
     )
 
 
+def unvouched(request: Request, response: Response, policy: Policy) -> str | None:
+    """Why an answer to a request with credentials or cookies is for that alone: nothing that it
+    says itself lets others have it.
+
+    Deviation: a lifetime that it does not give itself (§4.2.2), or leave to be stale without one,
+    permits nothing of what was asked with credentials or cookies. The RFC leaves that to caches.
+    """
+    said = binding(response, policy)
+    if said.for_cookies or terms(response, policy).explicit or says(said.directives, "no-cache"):
+        return None
+    if request.identified:
+        return "authorization"
+    return None if _is_selected_by("cookie", response) else "cookie"
+
+
 def _is_storable_post(request: Request, response: Response, said: Binding, policy: Policy) -> bool:
     """Whether the answer to a POST may serve GET: explicit freshness, and a Content-Location
     that is the target URI (RFC 9110 §9.3.3)."""
@@ -205,6 +230,11 @@ def is_for_cookies(response: Response, policy: Policy) -> bool:
     the same."""
     if not policy.private_cookies or binding(response, policy).for_cookies:
         return True
+    return _is_selected_by("cookie", response)
+
+
+def _is_selected_by(name: str, response: Response) -> bool:
+    """Whether the request field *name* selects it (§4.1)."""
     values = response.values
     return "vary" in values and "cookie" in (parse_vary(values["vary"]) or ())
 
