@@ -53,7 +53,7 @@ FLOORS = """
     stores.cachelib stores.memcached
     stores.urls
     keeper purging
-    origin.flights origin.sight
+    origin.advice origin.flights origin.sight
     origin.exchange
     origin.bypass origin.trip
     origin.hidden

@@ -14,6 +14,10 @@ __all__ = ["Reporter", "log", "warn_of_processes"]
 log = logging.getLogger("wsgicache")
 
 _SECONDS_BETWEEN = 60.0
+_MOST_ONCE = 100
+"""Things of which something is said once; of more nothing is."""
+_LONGEST = 1024
+"""Characters of what names such a thing."""
 
 
 class Reporter:
@@ -22,6 +26,7 @@ class Reporter:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._reported: dict[str, float] = {}
+        self._said: set[str] = set()
 
     def __call__(self, kind: str, message: str) -> None:
         """Log *message*, with the exception at hand if any, but each *kind* once a minute."""
@@ -30,6 +35,13 @@ class Reporter:
         if last is None or now - last >= _SECONDS_BETWEEN:
             self._reported[kind] = now
             log.warning(message, exc_info=sys.exception())
+
+    def once(self, about: str, message: str) -> None:
+        """Log *message* if nothing was logged *about* that before, and not too much in all: clients
+        can make up as many URLs as they like."""
+        if about not in self._said and len(self._said) < _MOST_ONCE and len(about) <= _LONGEST:
+            self._said.add(about)
+            log.warning(message)
 
 
 def warn_of_processes(environ: Mapping[str, Any]) -> None:

@@ -12,11 +12,14 @@ from wsgicache.controls.control import Control, Controls
 from wsgicache.controls.matching import Matching, Routes
 from wsgicache.frameworks import application_name
 from wsgicache.keeper import Keeper
+from wsgicache.origin.advice import advise
 from wsgicache.origin.flights import Flights
 from wsgicache.origin.sight import Sight
 from wsgicache.reporting import Reporter
+from wsgicache.rules import storing
 from wsgicache.rules.model import FieldLines, Head, StoredResponse
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.stores import Serving
 
@@ -51,6 +54,17 @@ class Origin:
         self.flights = Flights(policy.collapse_timeout, clock)
         if isinstance(keeper.store, Serving):
             keeper.store.serve(application_name(app))
+
+    def refusal(self, request: Request, response: Response) -> str | None:
+        """Why *response* must not be stored, or None if it may (§3); the log tells of a cure."""
+        try:
+            why_not = storing.refusal(request, response, self.policy)
+            if why_not == "authorization":
+                advise(self.report, request, response, self.policy)
+            return why_not
+        except Exception:
+            self.report("refusal", "a response could not be judged, and is not stored")
+            return "error"
 
 
 class Exchange:

@@ -225,9 +225,8 @@ class Forward(Exchange):
         """Pass the head of the origin's response on; with a Tee for the body if the rules let us
         keep it (§3)."""
         request, trip, keeper = self.request, self.trip, self.keeper
-        why_not = self._changed(response) or self._refusal(response)
-        if why_not is None and trip.too_large:
-            why_not = "too-large"
+        why_not = self._changed(response) or self.origin.refusal(request, response)
+        why_not = why_not or ("too-large" if trip.too_large else None)
         if self._stored is not None:
             if storing.outlives(trip.decision, response, trip.looked_up_at, self.policy):
                 why_not = storing.FORCED
@@ -265,14 +264,6 @@ class Forward(Exchange):
         emptied_at = keeper.invalidate(request.key, response, self.origin.clock.now())
         trip.begin(None, emptied_at, keeper.fill(request, None, emptied_at))
         return "changed" if overtaken else None
-
-    def _refusal(self, response: Response) -> str | None:
-        """Why *response* must not be stored, or None if it may (§3)."""
-        try:
-            return storing.refusal(self.request, response, self.policy)
-        except Exception:
-            self.origin.report("refusal", "a response could not be judged, and is not stored")
-            return "error"
 
     def _keep(self, response: Response) -> None:
         """Keep *response* at once, where its body is one piece; else have a Tee do it (§3.3)."""

@@ -1,0 +1,30 @@
+"""What authors are told in the log of pages that would be stored if they said one word more."""
+
+from __future__ import annotations
+
+from wsgicache.reporting import Reporter
+from wsgicache.rules.fields import says
+from wsgicache.rules.freshness import binding
+from wsgicache.rules.keys import url_of
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.request import Request
+from wsgicache.rules.response import Response
+
+__all__ = ["advise"]
+
+
+def advise(report: Reporter, request: Request, response: Response, policy: Policy) -> None:
+    """Name the cure, once for each URL, where *response* says ``public`` and is refused all the
+    same since its request had credentials."""
+    if not says(binding(response, policy).directives, "public"):
+        return
+    scheme, host, path, _ = request.key
+    url = url_of((scheme, host, path, ""))
+    path = path.encode("latin-1", "replace").decode("utf-8", "replace")
+    report.once(
+        url,
+        f"{url} says public, but was asked for with credentials, and frameworks say public of "
+        "their own accord: it is not stored (detail=authorization). If it is the same for "
+        "everybody, say so by @cached(server=…) on its view, or by "
+        f"Route({path!r}, cached(server=…))",
+    )
