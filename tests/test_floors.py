@@ -22,7 +22,7 @@ TESTS = ROOT / "tests"
 
 FLOORS = """
     rules.checks rules.dates rules.fields rules.ranges rules.telling
-    rules.credentials rules.names rules.selecting
+    rules.credentials rules.elsewhere rules.names rules.selecting
     rules.keys
     rules.model
     rules.response

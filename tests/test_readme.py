@@ -186,6 +186,7 @@ def test_every_policy_option_has_its_row_with_both_values() -> None:
             "selecting",
             "language_cookies",
             "unstored_statuses",
+            "forbidding_fields",
             "unstored_fields",
         ):
             assert rows[option.name].startswith("(a list)")

@@ -30,7 +30,8 @@ NO_VOUCHER = "a control that vouches for no page (a Route with a path may), such
 OPTIONS = [field for field in dataclasses.fields(Policy) if field.init]
 FLAGS = [field.name for field in OPTIONS if isinstance(field.default, bool)]
 TEXTS = {
-    **dict.fromkeys(("credentials", "selecting", "targets", "strip", "unstored_fields"), FIELDS),
+    **dict.fromkeys(("credentials", "selecting", "targets", "strip"), FIELDS),
+    **dict.fromkeys(("forbidding_fields", "unstored_fields"), FIELDS),
     **dict.fromkeys(("language_cookies", "ignore_cookies"), COOKIES),
     "exempt": PATHS,
 }
@@ -191,6 +192,8 @@ RIGHT: list[tuple[str, Any]] = [
     ("language_cookies", ("lang", "")),
     ("targets", ()),
     ("targets", ("CDN-Cache-Control",)),
+    ("forbidding_fields", ()),
+    ("forbidding_fields", ("X-Mine",)),
     ("unstored_fields", ()),
     ("unstored_fields", ("X-Mine", "X-Ours-*")),
     ("unstored_statuses", ()),
@@ -232,6 +235,7 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
         "store_partial",
         "store_post",
         "normalize_language",
+        "forbidding_fields",
         "unstored_fields",
         "update_content_type",
         "targets",

@@ -63,6 +63,8 @@ class FieldNames(NamedTuple):
     """What says something to this cache, and to nobody after it."""
     staying: frozenset[str]
     """What goes no further than here."""
+    forbidding: frozenset[str]
+    """What speaks to other shared caches, and may forbid here, too."""
     never_stored: frozenset[str]
     never_stored_beginnings: tuple[str, ...]
     """How names begin of what is never stored either."""
@@ -81,7 +83,10 @@ class FieldNames(NamedTuple):
 
 
 def names_for(
-    targets: tuple[str, ...], strip: tuple[str, ...], unstored: tuple[str, ...]
+    targets: tuple[str, ...],
+    strip: tuple[str, ...],
+    unstored: tuple[str, ...],
+    forbidding: tuple[str, ...],
 ) -> FieldNames:
     """What the options of these names come to: the first of *targets* is our own."""
     lower = tuple(name.lower() for name in targets)
@@ -90,7 +95,8 @@ def names_for(
     left_out = [name.lower() for name in unstored]
     never_stored = staying.union(_MADE_ANEW, (name for name in left_out if name[-1:] != "*"))
     beginnings = tuple(name[:-1] for name in left_out if name[-1:] == "*")
-    return FieldNames(lower, withheld, staying, never_stored, beginnings, set())
+    others = frozenset(name.lower() for name in forbidding)
+    return FieldNames(lower, withheld, staying, others, never_stored, beginnings, set())
 
 
 def environ_keys(names: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar, Unpack, ge
 
 from wsgicache.rules.checks import Check, flag, is_whole, must_be, number, several, text, whole
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS, WSGI_CREDENTIALS
+from wsgicache.rules.elsewhere import ELSEWHERE_FIELDS
 from wsgicache.rules.names import EXCHANGE_FIELDS, FieldNames, environ_keys, names_for
 from wsgicache.rules.said import Speaking
 from wsgicache.rules.selecting import FORWARDED_FIELDS, SELECTING_FIELDS
@@ -105,6 +106,7 @@ class PolicyOptions(TypedDict, total=False):
     collections: _Flag
     normalize_language: _Flag
     targets: _Fields
+    forbidding_fields: _Fields
     unstored_fields: _Fields
     update_content_type: _Flag
     request_directives: _Flag
@@ -145,11 +147,16 @@ _PERMISSIVE: PolicyOptions = {
     "store_partial": True,
     "store_post": True,
     "normalize_language": True,
+    "forbidding_fields": (),
     "unstored_fields": (),
     "update_content_type": True,
     "targets": ("Wsgicache-Cache-Control", "CDN-Cache-Control"),
 }
 """Where the two profiles differ: what RFC 9111 lets a shared cache do."""
+
+
+_NAMING = ("targets", "strip", "unstored_fields", "forbidding_fields")
+"""The options that name response fields, as `names_for` takes them."""
 
 
 # ── The policy ─────────────────────────────────────────────────────────────────────────────────
@@ -208,6 +215,8 @@ class Policy:
     targets: tuple[str, ...] = ("Wsgicache-Cache-Control",)
     """Targeted fields that speak to this cache, the first valid one wins (RFC 9213 §2.2). The
     first name is our own: it never leaves."""
+    forbidding_fields: tuple[str, ...] = ELSEWHERE_FIELDS
+    """Response fields that speak to other shared caches: what they forbid is not stored here."""
     unstored_fields: tuple[str, ...] = EXCHANGE_FIELDS
     """Response fields about one exchange, not stored; ``X-B3-*`` stands for all that begin so."""
     update_content_type: bool = False
@@ -265,7 +274,7 @@ class Policy:
         credentials = frozenset(environ_keys(held["credentials"]))
         selecting = environ_keys(held["selecting"])
         held |= {
-            "names": names_for(held["targets"], held["strip"], held["unstored_fields"]),
+            "names": names_for(*(held[option] for option in _NAMING)),
             "field_credentials": credentials,
             "credential_keys": credentials | WSGI_CREDENTIALS,
             "selecting_keys": selecting,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from wsgicache.rules.credentials import INHERITED
+from wsgicache.rules.elsewhere import forbidding_field
 from wsgicache.rules.fields import (
     WORTH_REMEMBERING,
     delta_seconds,
@@ -106,6 +108,14 @@ def forbidden(
     #   a shared cache to store a modified response (§5.2.2.7);
     if "private" in directives and directives["private"] is None:
         return "private"
+    # Deviation: what is meant for other shared caches forbids here, too, unless the response speaks
+    # to this one in particular (RFC 9213 §2.2).
+    if not policy.names.forbidding.isdisjoint(values) and not (
+        said.own and INHERITED not in directives
+    ):
+        field = forbidding_field(values, sorted(policy.names.forbidding))
+        if field is not None:
+            return field
     # Nor is no-store present in the request (§5.2.1.5): said after what the response forbids to
     # everybody, which also ends what is stored.
     if "no-store" in request.directives:
