@@ -15,7 +15,7 @@ import pytest
 
 from tests.bodies import FRESH, STREAM, WSGI, Falsy, Tracked, giving
 from tests.conftest import MakeScene
-from tests.scene import Environ, Scene, environ_for, exchange, pieces
+from tests.scene import Environ, Reply, Scene, environ_for, exchange, pieces
 from wsgicache import Policy
 
 # ── close() exactly once ─────────────────────────────────────────────────────────────────────────
@@ -425,3 +425,65 @@ def test_what_is_stored_is_what_was_judged(
     assert (hit.hit, hit.body) == (True, b"ab")
     assert hit.headers[: len(said)] == said
     assert hit.header("Set-Cookie") is None
+
+
+# ── what a GET was sent with ─────────────────────────────────────────────────────────────────────
+
+READING: dict[str, Callable[[Any], object]] = {
+    "read": lambda sent: sent.read(),
+    "read some": lambda sent: sent.read(1),
+    "a line": lambda sent: sent.readline(),
+    "lines": lambda sent: sent.readlines(),
+    "by iterating": lambda sent: next(iter(sent), None),
+    "into a buffer": lambda sent: sent.readinto(bytearray(4)),
+    "what is inside": lambda sent: sent.getbuffer(),
+}
+LOOKING: dict[str, Callable[[Any], object]] = {
+    "not at all": lambda sent: None,
+    "none of it": lambda sent: sent.read(0),
+    "whether it can be": lambda sent: (sent.readable(), sent.closed),
+    "closing it": lambda sent: sent.close(),
+}
+
+
+def sent_with(content: bytes) -> Environ:
+    """What a server says of a GET by HTTP/2 that has content: it gives no length."""
+    changes: Environ = {"wsgi.input": io.BytesIO(content), "wsgi.input_terminated": True}
+    return environ_for(changes=changes)
+
+
+@pytest.mark.parametrize("when", ["at first", "while the body is on its way", "to validate"])
+@pytest.mark.parametrize("how", [*READING, *LOOKING])
+def test_a_get_whose_content_was_read_is_not_stored(
+    make_scene: MakeScene, how: str, when: str
+) -> None:
+    scene, reads = make_scene(Policy.rfc(), lint=False), {**READING, **LOOKING}[how]
+
+    def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        sent = environ["wsgi.input"]
+        if when != "while the body is on its way":
+            reads(sent)
+        if "HTTP_IF_NONE_MATCH" in environ:
+            start_response("304 Not Modified", [("Cache-Control", "max-age=60"), ("ETag", '"a"')])
+            return
+        start_response("200 OK", [("Cache-Control", "max-age=60"), ("ETag", '"a"')])
+        yield b"page"
+        if when == "while the body is on its way":
+            reads(sent)
+
+    scene.wsgi(app)
+    if when == "to validate":
+        scene.get("/")
+        scene.after(61)
+    got = scene.send(sent_with(b"content"))
+    assert got.body == b"page"
+    assert scene.get("/").hit is (how in LOOKING)
+    if when != "while the body is on its way":
+        assert (got.detail == "body") is (how in READING)
+
+
+def test_a_get_without_content_may_be_read(make_scene: MakeScene) -> None:
+    scene = make_scene(lint=False)
+    scene.app(lambda environ: Reply(200, environ["wsgi.input"].read(), cache_control="max-age=60"))
+    scene.send(sent_with(b""))
+    assert scene.get("/").hit

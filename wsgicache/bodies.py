@@ -1,11 +1,18 @@
-"""An app's body on its way (PEP 3333): `Primed` has chunks at hand already, `Within` has each chunk
-made within something, and `Tee` hands over the content if, and only if, it was complete."""
+"""Bodies on their way (PEP 3333): `Primed` has chunks at hand already, `Within` has each
+chunk made within something, `Tee` hands over the content if, and only if, it was complete. And
+`WatchedInput` is what the client sends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["Primed", "Tee", "Within", "Write", "close"]
+if TYPE_CHECKING:
+    from wsgiref.types import InputStream
+
+__all__ = ["Primed", "Tee", "WatchedInput", "Within", "Write", "close"]
+
+T = TypeVar("T")
 
 Write = Callable[[bytes], object]
 """What start_response() returns."""
@@ -191,6 +198,45 @@ class Tee:
         # Let go of it: what it holds may hold us.
         body, self._body, self._next = self._body, (), None
         close(body)
+
+
+class WatchedInput:
+    """A server's ``wsgi.input``; *note* is called when anything was read of it."""
+
+    __slots__ = ("_input", "_note")
+
+    def __init__(self, given: InputStream, note: Callable[[], object]) -> None:
+        self._input = given
+        self._note = note
+
+    def read(self, *size: int) -> bytes:
+        return self._noted(self._input.read(*size))
+
+    def readline(self, *size: int) -> bytes:
+        return self._noted(self._input.readline(*size))
+
+    def readlines(self, *hint: int) -> list[bytes]:
+        return self._noted(self._input.readlines(*hint))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._noted, self._input)
+
+    def _noted(self, found: T) -> T:
+        if found:
+            self._note()
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        """What else a server's has, such as ``readinto``; it may be a way to what is inside."""
+        value = getattr(self._input, name)
+        if not callable(value):
+            return value if isinstance(value, bool | int | str) else self._noted(value)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = value(*args, **kwargs)
+            return result if isinstance(result, bool) else self._noted(result)
+
+        return call
 
 
 def close(body: Iterable[bytes]) -> None:

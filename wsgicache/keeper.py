@@ -127,7 +127,7 @@ class Keeper:
 
     def keep(self, request: Request, response: Response, content: bytes, fill: Fill) -> bool:
         """Store *response* with its *content*, if that is complete (§3.3); whether it was."""
-        if not keeping.is_complete(response, len(content)):
+        if request.content_was_read or not keeping.is_complete(response, len(content)):
             return False
         if not content and isinstance(response, Declared) and response.inherited:
             return False  # An empty page is a mistake more often than not.

@@ -76,6 +76,12 @@ def test_no_field_says_who_asks_unless_vary_nominates_it(name: str) -> None:
     assert in_background(request, (key,))[key] == "alice"
 
 
+def test_the_type_of_content_that_is_not_there_is_not_repeated() -> None:
+    request = asked(environ={"CONTENT_TYPE": "a/b; charset=cp037"})
+    assert "CONTENT_TYPE" not in in_background(request)
+    assert in_background(request, ("CONTENT_TYPE",))["CONTENT_TYPE"] == "a/b; charset=cp037"
+
+
 @pytest.mark.parametrize(
     ("fields", "nominated", "can"),
     rows(

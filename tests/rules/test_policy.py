@@ -234,6 +234,7 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
         "forced_errors",
         "store_partial",
         "store_post",
+        "store_charset",
         "normalize_language",
         "forbidding_fields",
         "unstored_fields",

@@ -263,6 +263,21 @@ def test_the_understood_status_codes_are_registered_ones() -> None:
             None,
         ),
         ("§3.3 a range", {"HTTP_RANGE": "bytes=0-1"}, FRESH, "range"),
+        ("9110 §8.3 a type", {"CONTENT_TYPE": "text/plain"}, FRESH, None),
+        ("9110 §8.3 a charset", {"CONTENT_TYPE": "a/b; Charset=cp037"}, FRESH, "charset"),
+        ("9110 §8.3 a charset otherwise", {"CONTENT_TYPE": "a/b; charset*=''x"}, FRESH, "charset"),
+        (
+            "9110 §8.3 a charset that selects",
+            {"CONTENT_TYPE": "a/b; charset=cp037"},
+            {"vary": "Accept, content-type", **FRESH},
+            None,
+        ),
+        (
+            "9110 §8.3 a charset and another Vary",
+            {"CONTENT_TYPE": "a/b; charset=cp037"},
+            {"vary": "Accept", **FRESH},
+            "charset",
+        ),
     ),
 )
 def test_refusal_for_the_requests_sake(
@@ -276,6 +291,7 @@ def test_refusal_for_the_requests_sake(
     rows(
         ("§3 cookies", {"HTTP_COOKIE": "a=1"}, FRESH, None),
         ("§3.3 a range", {"HTTP_RANGE": "bytes=0-1"}, FRESH, None),
+        ("9110 §8.3 a charset", {"CONTENT_TYPE": "a/b; charset=cp037"}, FRESH, None),
         (
             "§3.5 credentials and another's targeted field",
             {"HTTP_AUTHORIZATION": "x"},

@@ -64,6 +64,8 @@ class Forward(Exchange):
         try:
             if self._stored is not None or "HTTP_IF_NONE_MATCH" in shown:
                 shown = self._about_what_is_stored()
+            if "wsgi.input_terminated" in shown:
+                shown = self.trip.watching(shown)
             body = self.call(shown)
         except Exception:
             if self.relayed or not self._may_stand_in(None):
@@ -205,8 +207,7 @@ class Forward(Exchange):
         return joined if self.tee is None else self.tee.over(Within(self.during, joined))
 
     def _ask_again(self) -> Iterable[bytes] | Reuse:
-        """Ask for everything, with no condition or range of ours: what is stored is not what the
-        app has (§4.3.3)."""
+        """Ask for everything, since what is stored is not what the app has (§4.3.3)."""
         trip = self.trip
         self.keeper.drop(self.request)
         self.renew()
@@ -247,8 +248,7 @@ class Forward(Exchange):
             self.controls.late = self.too_late
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:
-        """Pass on the head by which an error handler replaces the first, if the server still can;
-        nothing is kept then."""
+        """Pass on the head by which an error handler replaces the first; nothing is kept then."""
         if self.tee is not None:
             self.tee.give_up()
         return self._send(response, relayed_fields(response, self.told, self.policy), exc_info)

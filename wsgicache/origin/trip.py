@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from wsgicache.bodies import WatchedInput
 from wsgicache.origin.flights import Landing, Outcome
 from wsgicache.rules.model import ANY_TIME, IMPLIED, NEVER, CacheEntry, Decision, FieldLines, Fill
 from wsgicache.rules.request import Request
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 __all__ = ["Reuse", "Trip"]
 
@@ -45,6 +49,16 @@ class Trip:
         """Note what was found at *now*."""
         self.looked_up_at, self.fill = now, fill
         self.nominated = IMPLIED if entry is None else entry.nominated
+
+    def watching(self, shown: WSGIEnvironment) -> WSGIEnvironment:
+        """What the app shall see, such that the request has it noted if content is read of it that
+        nothing announced (RFC 9110 §9.3.1): no key has that."""
+        if not shown["wsgi.input_terminated"] or self.request.method == "POST":
+            return shown  # no more than Content-Length may be read
+        return {**shown, "wsgi.input": WatchedInput(shown["wsgi.input"], self._note_reading)}
+
+    def _note_reading(self) -> None:
+        self.request.content_was_read = True
 
     def land(self, outcome: Outcome, why: str | None = None, code: int | None = None) -> None:
         """Say how it ended to those who wait, if it leads a flight; the first word counts.

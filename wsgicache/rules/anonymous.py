@@ -38,7 +38,7 @@ _OF_THE_CONNECTION = (
     "CONTENT_LENGTH",
 )
 _OF_THE_SERVER = (
-    *("CONTENT_TYPE", "CONTEXT_", "DOCUMENT_", "GATEWAY_", "HTTPS", "PATH_", "QUERY_STRING"),
+    *("CONTEXT_", "DOCUMENT_", "GATEWAY_", "HTTPS", "PATH_", "QUERY_STRING"),
     *("RAW_URI", "REQUEST_", "SCRIPT_", "SERVER_", "SSL_", "UNIQUE_ID"),
     *("wsgi.", "wsgicache.", "gunicorn.", "mod_wsgi.", "uwsgi.", "waitress.", "werkzeug."),
 )
@@ -69,7 +69,7 @@ def background_environ(
     for key, value in given.items():
         if not isinstance(value, str | int | float) or key.startswith(_OF_THE_CONNECTION):
             continue
-        if key.startswith("HTTP_"):
+        if key.startswith("HTTP_") or key == "CONTENT_TYPE":
             if key not in _OF_THE_TARGET and key not in selecting:
                 continue
         elif known and not key.startswith(_OF_THE_SERVER) and process.get(key) != value:

@@ -103,6 +103,7 @@ class PolicyOptions(TypedDict, total=False):
     forced_errors: _Flag
     store_partial: _Flag
     store_post: _Flag
+    store_charset: _Flag
     collections: _Flag
     normalize_language: _Flag
     targets: _Fields
@@ -146,6 +147,7 @@ _PERMISSIVE: PolicyOptions = {
     "forced_errors": True,
     "store_partial": True,
     "store_post": True,
+    "store_charset": True,
     "normalize_language": True,
     "forbidding_fields": (),
     "unstored_fields": (),
@@ -208,6 +210,8 @@ class Policy:
     """Whether 206 responses, and complete ones to range requests, may be stored (§3.3, §3.4)."""
     store_post: bool = False
     """Whether the answer to a POST may be stored for GET (RFC 9110 §9.3.3)."""
+    store_charset: bool = False
+    """Whether the answer to a GET whose Content-Type names a charset may be stored."""
     collections: bool = True
     """Whether DELETE, COPY or MOVE of what ends in / ends all that is filed below it."""
     normalize_language: bool = False
@@ -252,7 +256,7 @@ class Policy:
     x_cache: bool = False
     """Whether responses say ``X-Cache: HIT`` or ``MISS``."""
     names: FieldNames = field(init=False, repr=False, compare=False)
-    """What *targets* and *strip* come to."""
+    """What the options that name response fields come to."""
     field_credentials: frozenset[str] = field(init=False, repr=False, compare=False)
     """Where an environ has *credentials*."""
     credential_keys: frozenset[str] = field(init=False, repr=False, compare=False)

@@ -57,6 +57,8 @@ class Request:
     mark: str | None = None
     """The mark that the store has for its cookies, once that was asked for; nothing: there is none
     (`stores.marks`)."""
+    content_was_read: bool = False
+    """Whether the app has read any of what a GET was sent with (RFC 9110 §9.3.1)."""
     collapses: bool = True
     """Whether it may wait for another request to the same key, and others for it."""
 

@@ -42,7 +42,9 @@ _NOT_FOR_CACHES = frozenset({428, 429, 431, 511})
 FORCED = "forced"
 """Refused since only a client's own directive asked for it (`outlives`)."""
 
-ABOUT_THE_REQUEST = frozenset({"method", "authorization", "cookie", "range", "request-no-store"})
+ABOUT_THE_REQUEST = frozenset(
+    {"method", "authorization", "body", "charset", "cookie", "range", "request-no-store"}
+)
 """Refusals that say nothing of what other requests may be answered."""
 
 _FOR_WANT_OF_WORDS = dict.fromkeys(("authorization", "cookie", "freshness"), "content-type")
@@ -246,7 +248,7 @@ def is_for_cookies(response: Response, policy: Policy) -> bool:
 def _is_selected_by(name: str, response: Response) -> bool:
     """Whether the request field *name* selects it (§4.1)."""
     values = response.values
-    return "vary" in values and "cookie" in (parse_vary(values["vary"]) or ())
+    return "vary" in values and name in (parse_vary(values["vary"]) or ())
 
 
 _ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
