@@ -141,7 +141,6 @@ def test_a_field_that_is_not_on_the_list(scene: Scene, name: str) -> None:
     """RFC 9213 §2.2: it gives no lifetime and goes on; what it forbids, the policy says."""
     got = twice(scene, (name, "max-age=1"), cache_control="max-age=3600")
     assert (got.hit, got.header(name)) == (True, "max-age=1")
-    assert got.verdict["ttl"] == 3600
     scene.post("/")
     assert not twice(scene, (name, "max-age=3600"), cache_control="no-store").hit
 
