@@ -134,7 +134,7 @@ def test_no_directory_is_made(tmp_path: Path, line: list[str]) -> None:
     done = run(*line, "--store", f"file://{tmp_path}/typo%20d")
     assert (done.exit_code, done.output) == (
         1,
-        f"Error: there is no directory '{tmp_path}/typo d'\n",
+        f"Error: --store must be a directory that exists, got '{tmp_path}/typo d'\n",
     )
     assert not list(tmp_path.iterdir())
 
@@ -187,7 +187,7 @@ def test_a_store_with_a_secret(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--store", "memory://", "--all"], 1, "memory:// is in the memory of each process"),
+        (["--store", "memory://", "--all"], 1, "--store must be a store that processes share, "),
         (
             ["--store", "nothing", "--all"],
             1,

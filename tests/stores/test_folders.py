@@ -42,8 +42,8 @@ def owned(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
         (OWN, OWN, "another's", None),  # of the app, while root looks at it
         (OWN, OPEN, "ours", "every user may write to .*/above/cache"),
         (OWN, STICKY, "ours", "every user may write to .*/above/cache"),
-        (OPEN, OWN, "ours", "every user may write to .*/above;"),
-        (OPEN, None, "", "every user may write to .*/above;"),
+        (OPEN, OWN, "ours", "every user may write to .*/above$"),
+        (OPEN, None, "", "every user may write to .*/above$"),
         (STICKY, OWN, "ours", None),
         (STICKY, None, "", None),
         (STICKY, OWN, "another's", ".*/above/cache belongs to another user"),

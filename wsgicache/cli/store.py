@@ -196,11 +196,10 @@ def opened(address: str, secret_file: Path | None) -> Iterator[Store]:
                 raise ValueError(f"{must_be('--secret-file', kind, str(secret_file))}: it is empty")
         parts = urlsplit(address)
         if parts.scheme == "file" and not parts.netloc and not os.path.isdir(unquote(parts.path)):
-            raise ValueError(f"there is no directory {unquote(parts.path)!r}")
+            raise ValueError(must_be("--store", "a directory that exists", unquote(parts.path)))
         if address.partition(":")[0] == "memory":
-            raise ValueError(
-                "memory:// is in the memory of each process, and none of them is reached from here"
-            )
+            kind = "a store that processes share, which the memory of one is not"
+            raise ValueError(must_be("--store", kind, address))
         yield store_from_url(address, **options)
     except (ValueError, TypeError, StoreError) as error:
         raise click.ClickException(visible(str(error))) from None

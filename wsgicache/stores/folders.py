@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import stat
 
+from wsgicache.rules.checks import must_be
+
 __all__ = ["check_folder"]
 
-_CURE = "a folder of the cache's own, below one that only its user and root may write to, is right"
+_KIND = "a folder of the cache's user, below folders that only that user and root may change"
 
 
 def check_folder(path: str) -> None:
@@ -30,13 +32,17 @@ def _check(path: str) -> None:
         except OSError:
             return
         if above and told.st_uid not in (0, os.geteuid()):
-            raise ValueError(f"{path}: {place} belongs to another user; {_CURE}")
+            raise ValueError(f"{_wrong(path)}: {place} belongs to another user")
         if stat.S_ISLNK(told.st_mode):
             above = False
             continue
         above = bool(told.st_mode & stat.S_IWOTH)
         if above and (place == path or not told.st_mode & stat.S_ISVTX):
-            raise ValueError(f"{path}: every user may write to {place}; {_CURE}")
+            raise ValueError(f"{_wrong(path)}: every user may write to {place}")
+
+
+def _wrong(path: str) -> str:
+    return must_be("the directory of a store", _KIND, path)
 
 
 def _from_root(path: str) -> list[str]:
