@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from cachelib import SimpleCache
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.urls import iri_to_uri
@@ -27,6 +28,7 @@ from wsgicache.rules.groups import groups_of, invalidated_groups, names_of
 from wsgicache.rules.keys import Key, key_of_url, target_key
 from wsgicache.rules.response import Response
 from wsgicache.stores import StoreError
+from wsgicache.stores.cachelib import CachelibStore
 
 URL = "http://example.org/"
 TOKEN = "an unguessable token"
@@ -61,6 +63,54 @@ def test_all_variants_methods_and_pieces_go(make_scene: MakeScene) -> None:
 
 def test_a_purge_of_what_is_not_stored(scene: Scene) -> None:
     assert scene.cache.purge("http://example.org/nothing").responses == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "purged", "nearby"),
+    [
+        ("http://example.org/a/", "http://example.org/a", ["http://example.org/a/"]),
+        ("http://example.org/a?b", "http://example.org/a/?b", ["http://example.org/a?b"]),
+        ("https://example.org/a", "http://example.org/a", ["https://example.org/a"]),
+        ("http://www.example.org/a", "http://example.org/a", ["http://www.example.org/a"]),
+        ("https://example.org/a", "http://www.example.org/a/", ["https://example.org/a"]),
+        ("http://example.org/a", "http://localhost:8000/a", ["http://example.org/a"]),
+        ("https://example.org/", "http://127.0.0.1", ["https://example.org/"]),
+        ("http://example.org/a", "http://example.org/b", []),
+        ("http://example.org/a?b", "http://example.org/a", []),
+    ],
+)
+def test_a_purge_that_finds_nothing_says_what_is_nearby(
+    scene: Scene, asked: str, purged: str, nearby: list[str]
+) -> None:
+    scene.app(200, "page", cache_control="max-age=60")
+    parts = urlsplit(asked)
+    changes = {"HTTP_HOST": parts.netloc, "wsgi.url_scheme": parts.scheme}
+    target = asked.partition(parts.netloc)[2]
+    for one in (target, "/other"):
+        scene.get(one, environ=changes)
+    done = scene.cache.purge(purged)
+    assert (done.responses, list(done.nearby)) == (0, nearby)
+    assert scene.get(target, environ=changes).hit
+    # What was purged is not nearby itself, and what was found needs none.
+    assert scene.cache.purge(asked).nearby == ()
+    assert scene.cache.purge(purged).nearby == ()
+
+
+def test_a_purge_in_a_process_that_serves_nobody_says_so(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As from a shell: the memory of the processes that serve is out of its reach."""
+    for purge in PURGES.values():
+        purge(scene.cache)
+    (record,) = caplog.records
+    assert "its MemoryStore is its own" in record.getMessage()
+    caplog.clear()
+    cache = CacheMiddleware(lambda e, s: [], store=CachelibStore(SimpleCache()))
+    cache.purge(URL)
+    scene.app(200, "page")
+    scene.get("/")
+    scene.cache.purge(URL)
+    assert caplog.records == []
 
 
 def test_other_urls_stay(scene: Scene) -> None:

@@ -21,7 +21,7 @@ from wsgicache.origin.forward import Forward
 from wsgicache.origin.trip import Reuse, Trip
 from wsgicache.origin.turns import Turns
 from wsgicache.purging import Purged, Purging, answer_purge, checked_token
-from wsgicache.reporting import Reporter, warn_of_processes
+from wsgicache.reporting import Reporter
 from wsgicache.rules import conditional
 from wsgicache.rules.answering import refused_fields, reused_lines, with_own
 from wsgicache.rules.checks import must_be
@@ -91,7 +91,6 @@ class CacheMiddleware:
         # After a purge, what could not be shared may be: it may come from another app.
         self._purging = Purging(self.store, self.clock, self._filed_under, self._flights.forget)
         self._read = self._routes.read if self._routes.are_early else read
-        self._warned = False
 
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
 
@@ -222,10 +221,8 @@ class CacheMiddleware:
                 if trip.decision.forward is None:
                     now, told = self.clock.now(), f"fwd={why}; collapsed"
                     return self._serve(request, trip.decision, now, start_response, told)
-            if not self._warned:
-                self._warned = True
-                if isinstance(self.store, MemoryStore):
-                    warn_of_processes(request.environ)
+            if self._purging.origin is None:
+                self._purging.note_first(request)
             answer = Forward(self._origin, trip, start_response).ask()
         except BaseException:
             trip.land("failed")

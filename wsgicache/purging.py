@@ -10,24 +10,30 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from hmac import compare_digest
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsgicache.arguments import flags
 from wsgicache.clock import Clock
+from wsgicache.reporting import warn_of_no_requests, warn_of_processes
 from wsgicache.rules import entries
 from wsgicache.rules.checks import must_be, text
 from wsgicache.rules.groups import group_name, origin_of
-from wsgicache.rules.keys import Key, key_of_url, target_key, url_of
+from wsgicache.rules.keys import Key, key_of_url, near_keys, target_key, url_of
 from wsgicache.rules.model import CacheEntry
+from wsgicache.rules.request import Request
 from wsgicache.stores import Grouping, Listing, Store, StoreError
 from wsgicache.stores.listing import keys_below
+from wsgicache.stores.memory import MemoryStore
 
-__all__ = ["Purged", "Purging", "answer_purge", "checked_token", "key_of"]
+__all__ = ["Purged", "Purging", "answer_purge", "checked_token", "key_of", "nothing_found"]
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 SHORTEST_TOKEN = 16
+_MOST_ASKED = 4
+"""URLs of one purge near which the store is asked for others."""
 _NAME = re.compile(".+", re.DOTALL)
 
 
@@ -40,6 +46,8 @@ class Purged(NamedTuple):
     """How many stored responses that took or made stale. None where it is not counted: groups and
     everything are purged without looking for what belongs to them."""
     soft: bool
+    nearby: tuple[str, ...] = ()
+    """Where nothing was found for any of the URLs: URLs like them for which something is stored."""
 
 
 class Purging:
@@ -56,8 +64,23 @@ class Purging:
         self.clock = clock
         self._filed_under = filed_under
         """Under which key the responses to requests for a key are filed."""
-        self._purged = purged
+        self._and_then = purged
         """What else to do when something was purged."""
+        self.origin: tuple[str, str] | None = None
+        """Scheme and host of the first request that this process asked the app for; None before."""
+        self._warned = False
+
+    def note_first(self, request: Request) -> None:
+        """Note that the app is asked for the first *request* of this process."""
+        self.origin = request.key[:2]
+        if isinstance(self.store, MemoryStore):
+            warn_of_processes(request.environ)
+
+    def _purged(self) -> None:
+        if self.origin is None and isinstance(self.store, MemoryStore) and not self._warned:
+            self._warned = True
+            warn_of_no_requests()
+        self._and_then()
 
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
         """Purge all that is stored for the absolute *url*, and for its twin with the other scheme
@@ -135,13 +158,35 @@ class Purging:
         self._purged()
         if failed:
             raise StoreError(f"not purged: {', '.join(failed)}")
-        return Purged(tuple(urls), total, soft)
+        return Purged(tuple(urls), total, soft, () if total else self._nearby(keys))
+
+    def _nearby(self, keys: Iterable[Key]) -> tuple[str, ...]:
+        """The URLs like those of *keys* for which the store has responses, as far as it tells."""
+        near = dict.fromkeys(
+            self._filed_under(one)
+            for key in islice(keys, _MOST_ASKED)
+            for one in near_keys(key, self.origin)
+        )
+        try:
+            found = [key for key in near if (entry := self.store.get(key)) and entry.responses]
+        except Exception:  # It has purged, and that is what counts.
+            found = []
+        return tuple(map(url_of, found))
 
     def _bump(self, groups: list[str], soft: bool) -> None:
         if not isinstance(self.store, Grouping):
             raise StoreError(f"{type(self.store).__name__} purges single URLs only")
         self.store.bump(groups, self.clock.now(), soft=soft)
         self._purged()
+
+
+def nothing_found(done: Purged) -> str:
+    """The end of a sentence about a purge by URL that found nothing; nothing if it did."""
+    if done.responses != 0:
+        return ""
+    if done.nearby:
+        return f": nothing is stored there, but for {', '.join(done.nearby)}"
+    return ": nothing is stored there"
 
 
 def key_of(url: str) -> Key:
@@ -220,4 +265,4 @@ def _purged(
     except Exception as error:
         report("purge", "a purge over HTTP failed")
         return "502 Bad Gateway", str(error)
-    return "200 OK", f"purged {done.responses} responses"
+    return "200 OK", f"purged {done.responses} responses{nothing_found(done)}"

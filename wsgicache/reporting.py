@@ -9,7 +9,7 @@ from typing import Any
 
 from wsgicache.clock import Clock
 
-__all__ = ["Reporter", "log", "warn_of_processes"]
+__all__ = ["Reporter", "log", "warn_of_no_requests", "warn_of_processes"]
 
 log = logging.getLogger("wsgicache")
 
@@ -53,3 +53,12 @@ def warn_of_processes(environ: Mapping[str, Any]) -> None:
             "or a purge clears one process's copy, the others serve theirs until it is stale; "
             "a store that processes share (memcached, Redis) cures it"
         )
+
+
+def warn_of_no_requests() -> None:
+    """Log what a purge does in a process that serves nobody and has a memory of its own."""
+    log.warning(
+        "a purge in a process that has asked its app for nothing: its MemoryStore is its own, and "
+        "the processes that serve keep what they have; give them a store that processes share "
+        "(memcached, Redis), or purge there by the method PURGE"
+    )

@@ -72,6 +72,20 @@ def test_purge(site: Site, address: str, options: list[str], said: str) -> None:
 
 
 @pytest.mark.network
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://example.org/", ": nothing is stored there, but for http://example.org/"),
+        ("http://www.example.org", ": nothing is stored there, but for http://example.org/"),
+        ("http://example.org/other", ": nothing is stored there"),
+    ],
+)
+def test_purge_of_nothing(site: Site, address: str, url: str, said: str) -> None:
+    done = run("purge", "--store", address, "--url", url)
+    assert (done.exit_code, done.output) == (0, f"purged 0 responses of 1 URL{said}\n")
+
+
+@pytest.mark.network
 def test_purge_softly(site: Site, address: str) -> None:
     for options in (["--url", URL], ["--group", "a"], ["--all"]):
         assert site.hit()

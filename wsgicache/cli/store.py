@@ -112,11 +112,15 @@ def each(urls: tuple[str, ...], purge: Callable[[str], Purged]) -> Purged:
     if failed:
         raise StoreError("; ".join(failed))
     what = tuple(dict.fromkeys(url for one in done for url in one.what))
-    return done[0]._replace(what=what, responses=sum(one.responses or 0 for one in done))
+    responses = sum(one.responses or 0 for one in done)
+    nearby = tuple(dict.fromkeys(url for one in done for url in one.nearby))
+    return done[0]._replace(what=what, responses=responses, nearby=nearby)
 
 
 def told(done: Purged) -> str:
     """What a purge did, as a sentence."""
+    from wsgicache.purging import nothing_found
+
     verb = "made stale" if done.soft else "purged"
     if done.responses is None:
         if not done.what:
@@ -124,7 +128,7 @@ def told(done: Purged) -> str:
         return f"{verb} all that belongs to {', '.join(map(repr, done.what))}"
     responses = "1 response" if done.responses == 1 else f"{done.responses} responses"
     urls = "1 URL" if len(done.what) == 1 else f"{len(done.what)} URLs"
-    return f"{verb} {responses} of {urls}"
+    return f"{verb} {responses} of {urls}{nothing_found(done)}"
 
 
 @click.command()

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
 __all__ = [
-    "Key", "Selector", "Values", "canonical_host", "digested", "key_of_url", "same_origin_key",
-    "selecting_value", "target_key", "told_target", "url_of",
+    "Key", "Selector", "Values", "canonical_host", "digested", "key_of_url", "near_keys",
+    "same_origin_key", "selecting_value", "target_key", "told_target", "url_of",
 ]  # fmt: skip
 
 Key = tuple[str, str, str, str]
@@ -87,6 +87,20 @@ def key_of_url(url: str) -> Key | None:
 def url_of(key: Key) -> str:
     """An absolute URL whose key is *key*."""
     return f"{key[0]}://{key[1]}{target_of(key)}"
+
+
+def near_keys(key: Key, origin: tuple[str, str] | None) -> list[Key]:
+    """What may be meant by *key*: its path with a slash at the end or without one, the other
+    scheme, the host with www or without it, and *origin*, if that is known."""
+    scheme, host, path, query = key
+    schemes = (scheme, "https" if scheme == "http" else "http")
+    hosts = (host, host[4:] if host.startswith("www.") else f"www.{host}")
+    paths = (path, (path[:-1] or "/") if path.endswith("/") else f"{path}/")
+    origins = [(one, name) for name in hosts for one in schemes]
+    if origin is not None:
+        origins += [(one, origin[1]) for one in schemes]
+    near = [(*one, there, query) for one in origins for there in paths]
+    return [one for one in dict.fromkeys(near) if one != key]
 
 
 def target_of(key: Key) -> str:
