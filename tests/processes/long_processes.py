@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.processes import soak
+from tests.processes.own_writes import play
 from tests.processes.test_lives import ends_after
 from tests.running import ROOT, environment
 from tests.stores.servers import Server
@@ -47,6 +48,26 @@ def terminated(count: int) -> str:
     return f"ended {max(took):.2f} s after SIGTERM at most, with a patience of {patience} s"
 
 
+def own_writes(program: str) -> Callable[[int], str]:
+    """So often each of two clients writes to one of two processes, and reads from both."""
+
+    def row(count: int) -> str:
+        server = Server(program)
+        server.start()
+        path = "/own?timeout=2" if program == "memcached" else "/0?namespace=own&timeout=2"
+        scheme = program.removesuffix("-server")
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                played = play(f"{scheme}://{server.address}{path}", Path(folder), count)
+        finally:
+            server.kill()
+        assert not played.stale, played
+        assert played.hits >= played.asked / 2, played
+        return f"{played.asked} pages, {played.hits} hits, none older than the last write"
+
+    return row
+
+
 ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **soak.ROWS,
     **(
@@ -55,4 +76,6 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
         else {}
     ),
     "terminated": (terminated, 20),
+    "own-writes-memcached": (own_writes("memcached"), 5_000),
+    "own-writes-redis": (own_writes("redis-server"), 5_000),
 }

@@ -183,7 +183,7 @@ def reply(server: BinaryIO) -> bytes:
     """One answer of a Redis server, of either protocol."""
     line = server.readline()
     kind, rest = line[:1], line[1:].strip()
-    if kind == b"$":
+    if kind in (b"$", b"="):
         return line + (server.read(int(rest) + 2) if int(rest) >= 0 else b"")
     if kind in b"*~>%":
         parts = int(rest) * (2 if kind == b"%" else 1)
