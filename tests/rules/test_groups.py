@@ -55,6 +55,12 @@ from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
         ("keys between both", {"surrogate_key": ",a ,b c,,d,"}, ("a", "b", "c", "d")),
         ("a tag beyond ASCII, as WSGI has it", {"cache_tag": "caf\xc3\xa9, b"}, ("caf%C3%A9", "b")),
         ("a tag in Latin-1", {"cache_tag": "caf\xe9"}, ("caf%C3%A9",)),
+        (
+            "2047 tags as Django writes them",
+            {"cache_tag": ["=?utf-8?b?bmV3cywg5pel5pys?=", "a,=?utf-8?q?b=2C_=E6=97=A5?="]},
+            ("news", "%E6%97%A5%E6%9C%AC", "a", "b", "%E6%97%A5"),
+        ),
+        ("2047 no encoded word", {"cache_tag": "=?utf-8?b?a?=,=?"}, ("=?utf-8?b?a?=", "=?")),
         ("a key beyond ASCII", {"surrogate_key": "a \xe6\x97\xa5"}, ("a", "%E6%97%A5")),
         ("keys on several lines", {"surrogate_key": ["a", "b"]}, ("a", "b")),
         (

@@ -44,6 +44,19 @@ def _encoded(found: re.Match[str]) -> str:
     return quote(found[0], safe="", errors="surrogatepass")
 
 
+def _decoded(value: str) -> str:
+    """*value*, where a framework has written what Latin-1 lacks as encoded words (RFC 2047), as
+    Django does."""
+    if "=?" not in value:
+        return value
+    from email.header import decode_header, make_header
+
+    try:
+        return str(make_header(decode_header(value)))
+    except Exception:  # whatever the parser makes of odd text
+        return value
+
+
 def _label(value: str) -> str:
     """The name that a label of Cache-Tag or Surrogate-Key is: beyond ASCII its bytes, which WSGI
     has as Latin-1 (PEP 3333), are UTF-8, or else they are Latin-1."""
@@ -66,8 +79,9 @@ def groups_of(response: Response) -> tuple[str, ...] | None:
     fields = {name: value for name in _LABELS if (value := response.field(name)) is not None}
     if sum(map(len, fields.values())) > MOST_TEXT:
         return None
-    labels = _COMMAS.split(fields.get("cache-tag", "").strip(" \t"))
-    labels += _COMMAS_OR_SPACES.split(" ".join(response.lines("surrogate-key")))
+    tags, keys = (map(_decoded, response.lines(name)) for name in ("cache-tag", "surrogate-key"))
+    labels = _COMMAS.split(",".join(tags).strip(" \t"))
+    labels += _COMMAS_OR_SPACES.split(" ".join(keys))
     groups = [*_strings(fields.get("cache-groups", "")), *map(_label, labels)]
     found = tuple(dict.fromkeys(filter(None, groups)))
     return found if len(found) <= MOST_GROUPS else None
