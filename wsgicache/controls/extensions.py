@@ -53,8 +53,6 @@ def contradicts(extension: str, kind: str) -> bool:
     expected_group, _, expected_name = expected.partition("/")
     if group == expected_group and group in _ALIKE:
         return False
-    if expected_group == "font":
-        return "font" not in name
     # The same by another name: x-zip-compressed is zip, rss+xml is xml.
     expected_name = expected_name.removeprefix("x-")
     return expected_name not in name and name.removeprefix("x-") not in expected_name

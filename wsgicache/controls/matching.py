@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from wsgicache.arguments import statuses
 from wsgicache.controls.control import Control, Controls
 from wsgicache.controls.early import EXEMPT, LONGEST, MOST, PLAIN, Early, with_cookies
 from wsgicache.controls.routes import Route
@@ -234,7 +233,7 @@ def naming_parts(environ: WSGIEnvironment, policy: Policy) -> tuple[Control, ...
     """What this cache says itself of the answer to *environ*, where that asks for a part of a page:
     what told it so, in Vary, whatever the status."""
     named = fragment_fields(environ, policy.selecting_keys)
-    return (Control(Said(vary=named), statuses("say", "any")),) if named else ()
+    return (Control(Said(vary=named)),) if named else ()
 
 
 def _heard(
