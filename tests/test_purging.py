@@ -1,5 +1,4 @@
-"""Purging through the whole cache: what goes, what stays, what never comes back
-(RFC 9875)."""
+"""Purging through the whole cache: what goes, what stays, what never comes back (RFC 9875)."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ def raw(headers: Any, body: bytes = b"page", status: str = "200 OK") -> Callable
 
 def shown(value: object) -> str:
     """A value in short, as the id of a test."""
-    return repr(value)[:40]
+    text = repr(value)
+    return text if len(text) <= 64 else f"{text[:40]}... {len(text)} long"
 
 
 # ── response splitting ───────────────────────────────────────────────────────────────────────────
