@@ -81,8 +81,8 @@ USED = {
 """Who imports whom only when used, or for its types, and may so look up."""
 
 PURE = set(
-    """__future__ collections.abc dataclasses datetime email.header email.utils fnmatch functools hashlib
-    http_sf io itertools math re sys types typing urllib.parse uuid wsgiref.types""".split()
+    """__future__ collections.abc dataclasses datetime email.header email.utils fnmatch functools
+    hashlib http_sf io itertools math re sys types typing urllib.parse uuid wsgiref.types""".split()
 )
 """What the rules may import beside each other: nothing that tells the time, logs or reads."""
 IMPURE = re.compile(r"\b(?:datetime\.(?:now|utcnow|today)|date\.today|open|print|input)\(")
