@@ -48,7 +48,7 @@ def is_shared(lines: list[tuple[str, str]], changes: Environ, policy: Policy) ->
     return exchange(cache, environ_for()).hit
 
 
-@examples(150)
+@examples(80)
 @given(
     said=directives(),
     style=st.integers(0, 4),
@@ -74,7 +74,7 @@ def test_more_caution_never_shares_more(
         assert caution != "set-cookie" or rfc
 
 
-@examples(150)
+@examples(80)
 @given(
     word=st.sampled_from(["no-store", "private", "no-cache"]),
     argument=st.sampled_from(["", "=", "=1", '=""', '="', '="x', "=x y", " ", ";x", " x", "=,"]),
@@ -117,7 +117,7 @@ def page_of(environ: Environ) -> str:
     return json.dumps([environ.get(key) for key in TELLING])
 
 
-@examples(100)
+@examples(60)
 @given(st.lists(environs(), min_size=2, max_size=8))
 def test_every_request_has_the_page_that_the_app_makes_for_it(requests: list[Environ]) -> None:
     """Whatever the order: an app whose page is a function of the target and what Vary names."""
@@ -150,7 +150,7 @@ def bare(values: list[str | None]) -> list[str | None]:
     return [None if v is None else re.sub(r"[ \t]*,[ \t]*", ",", v).strip(" \t") for v in values]
 
 
-@examples(100)
+@examples(60)
 @given(environ=environs(), order=st.randoms())
 def test_a_key_depends_on_nothing_else(environ: Environ, order: Any) -> None:
     """Neither on the order of the environ nor on headers that are nobody's."""
@@ -168,7 +168,7 @@ paths = st.lists(
 )
 
 
-@examples(100)
+@examples(60)
 @given(one=st.tuples(paths, latin1_text), other=st.tuples(paths, latin1_text))
 def test_keys_are_injective(one: tuple[list[str], str], other: tuple[list[str], str]) -> None:
     def key(parts: tuple[list[str], str]) -> Any:
@@ -296,7 +296,7 @@ def seen_by_a_server(app: Any, environ: Environ, take: int | None) -> tuple[Any,
     return heads, chunks, failed
 
 
-@examples(200)
+@examples(100)
 @given(
     how=behaviours(),
     environ=environs(),
@@ -338,7 +338,7 @@ def unwritten(chunks: list[bytes]) -> list[bytes]:
     return [chunk.removeprefix(b"write ") for chunk in chunks]
 
 
-@examples(150)
+@examples(80)
 @given(
     chunks=st.lists(st.binary(max_size=20), max_size=8),
     length=st.booleans(),
@@ -395,7 +395,7 @@ def slices(
     return found
 
 
-@examples(250)
+@examples(120)
 @given(
     body=st.binary(max_size=50),
     wanted=st.lists(specs, min_size=1, max_size=5),
@@ -439,7 +439,7 @@ tag = st.text(
 ).map(lambda text: f'"{text}"')
 
 
-@examples(150)
+@examples(80)
 @given(
     mine=tag,
     others=st.lists(tag, max_size=4),
@@ -469,7 +469,7 @@ def test_if_none_match_is_membership(
 # ── waiting ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@examples(200)
+@examples(100)
 @given(
     said=directives(),
     style=st.integers(0, 4),
@@ -535,7 +535,7 @@ def test_no_environ_is_an_exception(environ: Environ) -> None:
         assert exchange(cache, dict(environ)).code in (200, 206, 304, 416, 504)
 
 
-@examples(150)
+@examples(80)
 @given(
     lines=st.lists(
         st.tuples(

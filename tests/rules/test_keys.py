@@ -13,7 +13,6 @@ from tests.rules.texts import (
     before_a_line_end,
     check_linear,
     each_parser,
-    each_shape,
     for_any_text,
     padded_by_no_space,
 )
@@ -331,9 +330,8 @@ def test_parsers_are_total_and_say_the_same_twice(parse: Parser, text: str) -> N
 
 
 @each_parser(PARSERS)
-@each_shape
-def test_parsers_are_linear(parse: Parser, shape: Callable[[int], str]) -> None:
-    check_linear(parse, shape)
+def test_parsers_are_linear(parse: Parser) -> None:
+    check_linear(parse)
 
 
 @padded_by_no_space

@@ -157,9 +157,9 @@ def test_a_mutated_record_is_a_miss() -> None:
     assert check_mutations(5_000, seed=1) > 4_900
 
 
-@pytest.mark.parametrize("cut", range(0, len(record("plain")), 7))
-def test_a_truncated_record_is_a_miss(cut: int) -> None:
-    assert unpacked(record("plain")[:cut]) is None
+def test_a_truncated_record_is_a_miss() -> None:
+    whole = record("plain")
+    assert [cut for cut in range(len(whole)) if unpacked(whole[:cut]) is not None] == []
 
 
 @given(st.binary(max_size=200))
