@@ -39,6 +39,7 @@ CORE = (
     "tests/test_partial.py",
     "tests/origin/test_exchange.py",
     "tests/origin/test_stale.py",
+    "tests/origin/test_background.py",
     "tests/test_bodies.py",
     "tests/test_composition.py",
     "tests/test_policies.py",

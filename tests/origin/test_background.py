@@ -778,9 +778,9 @@ def test_a_job_asks_nothing_while_the_cache_is_off() -> None:
     assert stage.app.count == 1
 
 
-@pytest.mark.parametrize("status", [206, 401, 429])
+@pytest.mark.parametrize("status", [206, 401, 407, 412, 416, 429])
 def test_an_answer_about_who_asks_ends_nothing(status: int) -> None:
-    stage = Stage(Policy(refresh_ahead=5))
+    stage = Stage(Policy(refresh_ahead=5, unstored_statuses=()))
     stage.app.plays(page(b"old", SWR))
     stage.get()
     stage.clock.advance(6)

@@ -28,6 +28,7 @@ from wsgicache.rules.reuse import (
     may_stand_in,
     outlasts,
     select,
+    stood_in,
 )
 
 
@@ -225,6 +226,13 @@ def test_a_part_that_needs_validation_is_no_answer_to_more(headers: dict[str, An
         ("§5.2.1.2 an invalid max-stale", 61, "max-stale=x", "max-age=60", "stale"),
         ("§5.2.1.1 not as long as that, but stale", 60, "max-age=100", "max-age=60", "stale"),
         ("§5.2.1.3 min-fresh, just stale", 60, "min-fresh=1", "max-age=60", "stale"),
+        (
+            "§5.2.1.3 min-fresh, of no time",
+            60,
+            "min-fresh=0",
+            "max-age=60, stale-while-revalidate=9",
+            "stale",
+        ),
         ("§5.2.1.2 fresh anyway", 59, "max-stale=0", "max-age=60", None),
         ("§5.2.1.2 with max-age", 70, "max-age=100, max-stale=10", "max-age=60", None),
         ("§5.2.1.2 with max-age, older", 101, "max-age=100, max-stale", "max-age=60", "request"),
@@ -387,6 +395,8 @@ def test_refresh_ahead(ahead: int, after: float, wish: str | None, background: b
         ("5861 §4 a success", 5, 200, "stale-if-error=10", None, False),
         ("5861 §4 at the end", 10, 503, "stale-if-error=10", None, False),
         ("5861 §4 not said", 0, 503, "x", None, False),
+        ("5861 §4 not said, and fresh", -5, 503, "x", None, False),
+        ("5861 §4 for a second", 0.5, 503, "stale-if-error=1", None, True),
         ("5861 §4 the request says", 5, 503, "x", "stale-if-error=10", True),
         ("5861 §4 the request says more", 15, 503, "stale-if-error=10", "stale-if-error=20", True),
         ("5861 §4 the request says less", 5, 503, "stale-if-error=10", "stale-if-error=1", True),
@@ -430,6 +440,8 @@ def test_what_may_stand_in(status: int, fields: dict[str, Any], may: bool) -> No
     ("overdue", "code", "words", "does"),
     rows(
         ("5861 §3 within the window", 5, 503, "stale-while-revalidate=10", True),
+        ("5861 §3 the first error of the server's", 5, 500, "stale-while-revalidate=10", True),
+        ("§4.2.4 must-revalidate, just stale", 0.5, 503, "must-revalidate", False),
         ("5861 §3 any error of the server's", 5, 505, "stale-while-revalidate=10", True),
         ("5861 §3 at its end", 10, 503, "stale-while-revalidate=10", False),
         ("5861 §3 an answer of another kind", 5, 404, "stale-while-revalidate=10", False),
@@ -451,6 +463,14 @@ def test_outlasts(overdue: float, code: int | None, words: str, does: bool) -> N
     stored = kept(cache_control=f"max-age=60, {words}")
     assert outlasts(stored, EPOCH + 60 + overdue, code, SAFE) is does
     assert not outlasts(stored, EPOCH + 60 + overdue, code, Policy(debug=True))
+
+
+def test_what_stood_in_for_one_stands_in_for_those_who_waited() -> None:
+    stored = kept(cache_control="max-age=60, stale-if-error=10")
+    stale, now = Decision("stale", stored), EPOCH + 65
+    assert stood_in(asked(), stale, now, 503, SAFE) == Decision(None, stored)
+    assert stood_in(asked(), stale, now + 60, 503, SAFE) == stale
+    assert stood_in(asked(), URI_MISS, now, 503, SAFE) == URI_MISS
 
 
 def test_nothing_stands_in_while_debugging() -> None:

@@ -11,7 +11,7 @@ from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.freshness import HEURISTICALLY_CACHEABLE
 from wsgicache.rules.model import Decision
-from wsgicache.rules.storing import UNDERSTOOD, content_span, outlives, refusal
+from wsgicache.rules.storing import ABOUT_THE_REQUEST, UNDERSTOOD, content_span, outlives, refusal
 
 FRESH: dict[str, Any] = {"cache_control": "max-age=60"}
 PART: dict[str, Any] = {"content_range": "bytes 0-4/10", **FRESH}
@@ -209,6 +209,39 @@ def test_what_is_wrong_with_one_request_answers_no_other(status: int, words: str
 
 def test_the_policy_says_which_statuses_those_are() -> None:
     assert refusal(asked(), answer(404, **FRESH), Policy(unstored_statuses=(404,))) == "status"
+
+
+@pytest.mark.parametrize(
+    ("codes", "reason"),
+    [
+        ((302, 303, 307, 400, 401, 403, 416, 500, 502, 503, 504), None),
+        ((202, 305, 402, 409, 417, 505), "must-understand"),
+    ],
+)
+def test_which_status_codes_are_understood(codes: tuple[int, ...], reason: str | None) -> None:
+    """§5.2.2.3."""
+    policy = Policy.rfc()
+    for code in codes:
+        response = answer(code, cache_control="must-understand, max-age=60")
+        assert refusal(asked(policy=policy), response, policy) == reason, code
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "reason"),
+    [
+        ("POST", {}, "method"),
+        ("GET", {"authorization": "x"}, "authorization"),
+        ("GET", {"cookie": "sid=1"}, "cookie"),
+        ("GET", {"cache_control": "no-store"}, "request-no-store"),
+        ("GET", {"range": "bytes=0-1"}, "range"),
+    ],
+)
+def test_what_is_refused_for_the_request_alone(
+    method: str, headers: dict[str, Any], reason: str
+) -> None:
+    status = 404 if reason == "range" else 200
+    assert refusal(asked(method, **headers), answer(status, **FRESH), SAFE) == reason
+    assert reason in ABOUT_THE_REQUEST
 
 
 def test_the_understood_status_codes_are_registered_ones() -> None:

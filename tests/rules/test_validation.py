@@ -115,6 +115,7 @@ def test_a_plain_request_is_fetched_as_it_is() -> None:
         ),
         ("§4.3.4 no validator", {"last_modified": date()}, {}, True),
         ("§4.3.4 no validator at all", {}, {}, True),
+        ("§4.3.4 a weak tag where there was none", {}, {"etag": 'W/"a"'}, False),
         ("§4.3.4 no validator, to our tag", {"etag": '"a"'}, {}, True),
     ),
 )
@@ -268,6 +269,8 @@ def test_a_targeted_field_still_counts(policy: Policy, name: str, repeated: bool
     ("stored", "fields", "matches"),
     rows(
         ("§4.3.5 nothing to compare", {}, {}, True),
+        ("§4.3.5 no tag where there was one", {"etag": '"a"'}, {}, True),
+        ("§4.3.5 no date where there was one", {"last_modified": date()}, {}, True),
         ("§4.3.5 the same tag", {"etag": '"a"'}, {"etag": '"a"'}, True),
         ("§4.3.5 another tag", {"etag": '"a"'}, {"etag": '"b"'}, False),
         ("§4.3.5 a tag where there was none", {}, {"etag": '"b"'}, False),
@@ -276,6 +279,8 @@ def test_a_targeted_field_still_counts(policy: Policy, name: str, repeated: bool
         ("§4.3.5 a date where there was none", {}, {"last_modified": date(1)}, False),
         ("§4.3.5 the same length", {}, {"content_length": "10"}, True),
         ("§4.1 what it varies by is known", {"vary": "A, B"}, {"vary": "b"}, True),
+        ("§4.1 what it varies by is the same", {"vary": "A"}, {"vary": "a"}, True),
+        ("§4.1 it varies by anything", {"vary": "A"}, {"vary": "*"}, False),
         ("§4.1 what it varies by is new", {"vary": "A"}, {"vary": "a, B"}, False),
         ("§4.1 what it varies by is new to all", {}, {"vary": "Cookie"}, False),
         (
@@ -296,6 +301,12 @@ def test_a_targeted_field_still_counts(policy: Policy, name: str, repeated: bool
 )
 def test_matches_head(stored: dict[str, Any], fields: dict[str, Any], matches: bool) -> None:
     assert matches_head(kept(b"0123456789", **stored), answer(200, **fields)) is matches
+
+
+def test_a_head_names_no_generated_tag() -> None:
+    stored, nameless = kept(b"0123456789"), kept(None)
+    assert not matches_head(stored, answer(200, etag=stored.etag))
+    assert matches_head(nameless, answer(200))
 
 
 def test_a_head_does_not_describe_what_is_stored_of_another_status() -> None:

@@ -111,7 +111,8 @@ def matches_head(stored: StoredResponse, response: Response) -> bool:
         return False
     if "vary" in response.values and "etag" not in response.values:
         knew = ", ".join(value for name, value in stored.fields if name.lower() == "vary")
-        if not set(parse_vary(response.values["vary"]) or ()) <= set(parse_vary(knew) or ()):
+        names = parse_vary(response.values["vary"])
+        if names is None or not set(names) <= set(parse_vary(knew) or ()):
             return False
     ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
     etag, modified = response.field("etag"), response.field("last-modified")
