@@ -25,6 +25,7 @@ from tests.attacks import test_keys as keys
 from tests.attacks import test_resources as resources
 from tests.bodies import FRESH, STREAM
 from tests.controls.test_served import serve_and_ask
+from tests.foreign.suites import ROWS as FOREIGN_ROWS
 from tests.games import long_games
 from tests.games.faulty_games import ROWS as FAULT_ROWS
 from tests.games.test_threads import ROWS as THREAD_ROWS
@@ -184,6 +185,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **THREAD_ROWS,
     **STORE_ROWS,
     **PROCESS_ROWS,
+    **FOREIGN_ROWS,
 }
 
 

@@ -1,0 +1,1 @@
+"""The test suites of other projects, run with their applications behind this cache."""

@@ -1,0 +1,168 @@
+"""Each suite runs bare and behind the cache, and the same tests must fail: rows of
+``python -m tests.long``.
+
+The source distributions come from PyPI into a directory that goes afterwards; nothing is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import venv
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+SEAM = "wsgicache_seam"
+OURS = ("Werkzeug", "cachelib", "pymemcache", "http-sf", "click")
+DEADLINE = 1200.0
+"""Seconds for one run of a suite."""
+
+
+class Suite(NamedTuple):
+    """A project's own tests."""
+
+    project: str
+    tests: tuple[str, ...]
+    """Paths in its source distribution; those that no application takes part in are left out."""
+    seams: tuple[str, ...]
+    """Where the cache goes, each alone: several between ``;`` go at once."""
+    needs: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    """Of pytest, beside what the project sets itself."""
+    differing: frozenset[str] = frozenset()
+    """Tests whose outcome is another behind a cache, and rightly so."""
+
+
+SUITES = {
+    "pecan": Suite(
+        "pecan",
+        ("pecan/tests",),
+        # around its error middleware, and within
+        ("attribute webtest.app TestApp.app", "instances pecan.core Pecan"),
+        ("WebTest", "setuptools", "Genshi", "Jinja2", "sqlalchemy", "virtualenv"),
+    ),
+    "cheroot": Suite(
+        "cheroot",
+        tuple(f"cheroot/test/test_{name}.py" for name in ("core", "conn", "wsgi", "dispatch")),
+        ("attribute cheroot.wsgi Server.wsgi_app",),
+        ("jaraco.text", "requests", "requests-toolbelt", "requests-unixsocket", "pytest-mock"),
+        ("-o", "addopts=", "-p", "cheroot.test._pytest_plugin"),
+    ),
+    "paste": Suite(
+        "Paste",
+        ("tests",),
+        (
+            "attribute paste.fixture TestApp.app;argument paste.wsgilib raw_interactive;"
+            "argument paste.httpserver serve",
+        ),
+        ("setuptools",),
+        # Paste's Last-Modified ends in -0000 where GMT is due: no HTTP-date, so that a condition
+        # that repeats it does not count (RFC 9110 §13.1.3).
+        differing=frozenset({"test_modified", "test_file_cache"}),
+    ),
+    "webtest": Suite(
+        "WebTest",
+        ("tests",),
+        ("attribute webtest.app TestApp.app",),
+        ("PasteDeploy", "pyquery", "WSGIProxy2", "setuptools"),
+    ),
+}
+
+
+def run(*line: str, cwd: Path, environ: dict[str, str] | None = None) -> str:
+    """What a command says; its last lines are in the error where it fails."""
+    done = subprocess.run(
+        line,
+        cwd=cwd,
+        env={**os.environ, **(environ or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    if done.returncode:
+        raise AssertionError(f"{line}: {done.stdout[-2000:]} {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def prepared(suite: Suite, place: Path) -> tuple[Path, Path]:
+    """The sources of *suite* below *place*, and a Python that has what they need."""
+    venv.create(place / "venv", with_pip=True)
+    python = place / "venv" / "bin" / "python"
+    pip = (str(python), "-m", "pip", "--disable-pip-version-check", "-q")
+    run(*pip, "install", "pytest", "pytest-timeout", *OURS, *suite.needs, cwd=place)
+    run(
+        *(*pip, "download", "--no-deps", "--no-binary", suite.project, suite.project),
+        *("-d", str(place / "sdist")),
+        cwd=place,
+    )
+    (archive,) = (place / "sdist").iterdir()
+    run(*pip, "install", str(archive), cwd=place)
+    with tarfile.open(archive) as packed:
+        packed.extractall(place / "source", filter="data")
+    (source,) = (place / "source").iterdir()
+    plugins = place / "plugins"
+    plugins.mkdir()
+    shutil.copy(HERE / "seam.py", plugins / f"{SEAM}.py")
+    (plugins / "wsgicache").symlink_to(ROOT / "wsgicache")
+    return source, python
+
+
+def outcomes(suite: Suite, source: Path, python: Path, seams: str) -> dict[str, str]:
+    """How each test of *suite* ended, with the cache at *seams*."""
+    report = source.parent / "report.xml"
+    report.unlink(missing_ok=True)
+    line = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", SEAM]
+    line += ["--timeout", "120", f"--junitxml={report}", *suite.options, *suite.tests]
+    environ = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("PYTEST")},
+        "PYTHONPATH": str(source.parent.parent / "plugins"),
+        "WSGICACHE_SEAMS": seams,
+    }
+    done = subprocess.run(
+        line, cwd=source, env=environ, capture_output=True, text=True, timeout=DEADLINE
+    )
+    assert report.exists(), done.stdout[-2000:] + done.stderr[-2000:]
+    found: dict[str, str] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
+        found[f"{case.get('classname')}.{case.get('name')}"] = ",".join(sorted(kinds)) or "passed"
+    return found
+
+
+def compared(name: str) -> Callable[[int], str]:
+    """The row of the suite *name*: how often it is run behind the cache is the count."""
+
+    def row(count: int) -> str:
+        suite = SUITES[name]
+        with tempfile.TemporaryDirectory() as directory:
+            source, python = prepared(suite, Path(directory))
+            bare = outcomes(suite, source, python, "")
+            assert "passed" in bare.values(), bare
+            for _ in range(count):
+                for seams in suite.seams:
+                    cached = outcomes(suite, source, python, seams)
+                    other = {
+                        test: (bare.get(test), cached.get(test))
+                        for test in sorted(bare.keys() | cached.keys())
+                        if bare.get(test) != cached.get(test)
+                        and test.rpartition(".")[2] not in suite.differing
+                    }
+                    assert other == {}, f"{seams}: {other}"
+        failed = sum(outcome not in ("passed", "skipped") for outcome in bare.values())
+        return f"{source.name}: {len(bare)} tests, {failed} of them fail, with the cache or without"
+
+    return row
+
+
+ROWS: dict[str, tuple[Callable[[int], str], int]] = (
+    {f"foreign-{name}": (compared(name), 1) for name in SUITES} if sys.platform == "linux" else {}
+)
