@@ -55,6 +55,8 @@ SUITES = {
         ("attribute cheroot.wsgi Server.wsgi_app",),
         ("jaraco.text", "requests", "requests-toolbelt", "requests-unixsocket", "pytest-mock"),
         ("-o", "addopts=", "-p", "cheroot.test._pytest_plugin"),
+        # Its app takes the server's own request out of start_response.__self__.
+        frozenset({"test_send_header_before_closing"}),
     ),
     "paste": Suite(
         "Paste",

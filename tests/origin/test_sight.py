@@ -3,12 +3,14 @@ of it is seen by the app alone."""
 
 from __future__ import annotations
 
+import io
+import wsgiref.util
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.bodies import WSGI
+from tests.bodies import STREAM, WSGI, giving
 from tests.conftest import MakeScene
 from tests.controls.declaring import with_routes
 from tests.scene import Environ, environ_for
@@ -29,7 +31,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "with a query that it shall not see": {"target": "/?a=1&q=2"},
     "with all that": {"target": "/?a=1&q=2", "headers": [CAPITALS, COOKIES, TAG]},
     "to write": {"method": "POST", "target": "/?a=1", "headers": [CAPITALS, COOKIES]},
-    "with a body, past the cache": {"body": b"x", "target": "/?a=1", "headers": [COOKIES]},
+    "with a body, past the cache": {"body": b"x", "target": "/?a=1&q=2", "headers": [COOKIES]},
 }
 
 
@@ -102,16 +104,32 @@ def test_what_the_app_makes_of_its_environ_is_seen_outside(
         assert scene.count == 1
 
 
-def test_the_app_sees_the_same_from_its_call_to_the_end_of_what_is_kept(
-    make_scene: MakeScene,
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "not kept"])
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [
+        ("with all that", ["q=2", "theme=dark", '"old"']),
+        ("with a body, past the cache", ["q=2", COOKIES[1], None]),
+    ],
+)
+def test_the_app_sees_the_same_from_its_call_to_its_end(
+    make_scene: MakeScene, asked: str, seen: list[str | None], kept: bool
 ) -> None:
     scene = make_scene(Policy(ignore_cookies=("_ga*",)), lint=False)
-    app = Writer(kept=True, lazy=True)
+    app = Writer(kept, lazy=True)
     with_routes(scene, *ROUTES).wsgi(app)
-    seen_outside(scene.cache, environ_for(**ASKED["with all that"]))
-    host, *others = zip(*app.seen, strict=True)
-    assert host == ("example.org", "of.the.app", "of.the.app")
-    assert others == [("q=2",) * 3, ("theme=dark",) * 3, ('"old"',) * 3]
+    seen_outside(scene.cache, environ_for(**ASKED[asked]))
+    assert [host for host, *_ in app.seen] == ["example.org", "of.the.app", "of.the.app"]
+    assert [others for _, *others in app.seen] == [seen] * 3
+
+
+def test_a_file_stays_the_servers_own(make_scene: MakeScene) -> None:
+    scene = with_routes(make_scene(lint=False), *ROUTES)
+    body = wsgiref.util.FileWrapper(io.BytesIO(b"file"))
+    scene.wsgi(giving(body, STREAM))
+    environ = environ_for(**ASKED["with all that"])
+    environ["wsgi.file_wrapper"] = wsgiref.util.FileWrapper
+    assert scene.cache(environ, lambda *start: lambda data: None) is body
 
 
 def test_the_app_sees_the_same_while_it_gives_the_rest_of_a_part(make_scene: MakeScene) -> None:

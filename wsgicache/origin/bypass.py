@@ -58,7 +58,7 @@ class Bypass(Exchange):
             except BaseException:
                 self.discard(body)
                 raise
-        return body
+        return self.passing(body) if self.hides else body
 
     def relay(self, response: Response) -> None:
         """Empty what the response says is changed, before its first byte is out, and pass it on."""

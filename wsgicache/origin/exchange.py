@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
-from wsgicache.bodies import Primed, Write, close
+from wsgicache.bodies import Primed, Within, Write, close
 from wsgicache.clock import Clock
 from wsgicache.controls.control import Control, Controls
 from wsgicache.controls.matching import Matching, Routes
@@ -78,6 +78,8 @@ class Exchange:
     relayed = False
     """Whether the head has gone on to the client."""
     _sight: Sight | None = None
+    hides = False
+    """Whether something of what was asked is hidden from the app."""
     _out: Write | None = None
     """What sends bytes after the head that is out."""
     _sink: Write | None = None
@@ -98,6 +100,7 @@ class Exchange:
         """What was asked: that is what routes and controls look at. The app never gets it."""
         if given:
             self._sight = Sight(given, environ)
+            self.hides = self._sight.differs
         self.start_response = start_response
         self.told = told
         """How Cache-Status begins."""
@@ -156,6 +159,20 @@ class Exchange:
             return self.controls.during(self.given, call, *args)
         finally:
             sight.shut()
+
+    def within(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """*body*, made while the app sees what it shall, and may speak."""
+        return body if isinstance(body, list | tuple) else Within(self.during, body)
+
+    def passing(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """*body* as it goes on: what the app did not see at first, it does not see later. But a
+        file stays the very same, which the server sends by itself."""
+        return body if self._is_file(body) else self.within(body)
+
+    def _is_file(self, body: Iterable[bytes]) -> bool:
+        """Whether *body* is the server's own: no code of the app's makes it."""
+        wrapper = self.given.get("wsgi.file_wrapper")
+        return isinstance(wrapper, type) and isinstance(body, wrapper)
 
     def renew(self) -> None:
         """Have the environ say what it said before the app got it, so that the app can be asked

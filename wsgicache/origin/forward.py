@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from wsgicache.bodies import Primed, Tee, Within, Write
+from wsgicache.bodies import Primed, Tee, Write
 from wsgicache.controls.control import Control
 from wsgicache.controls.matching import naming_parts
 from wsgicache.origin.exchange import Exchange, Origin, nowhere
@@ -89,9 +89,8 @@ class Forward(Exchange):
                 self.discard(body)
                 raise
         if self.tee is None:
-            return body  # the very same: it may be a file, which the server sends by itself
-        is_made = isinstance(body, list | tuple)
-        return self.tee.over(body if is_made else Within(self.during, body))
+            return self.passing(body) if self.hides else body
+        return self.tee.over(self.within(body))
 
     @property
     def _stored(self) -> StoredResponse | None:
@@ -123,8 +122,7 @@ class Forward(Exchange):
         """The app writes before its body is there: its head has to be judged now."""
         assert self.head is not None
         response = self.received(self.head, ())
-        sets_hidden = self.hidden is not None and self.hidden.set_by(response)
-        if sets_hidden or self._is_for_us(response):
+        if self._is_for_us(response) or (self.hidden and self.hidden.set_by(response)):
             return nowhere
         self.relay(response)
         return self.following()
@@ -204,7 +202,7 @@ class Forward(Exchange):
             return self._ask_again()  # They do not fit.
         self.relay(whole, "fwd-status=206; ")
         joined = Primed(body, *content)
-        return joined if self.tee is None else self.tee.over(Within(self.during, joined))
+        return joined if self.tee is None else self.tee.over(self.within(joined))
 
     def _ask_again(self) -> Iterable[bytes] | Reuse:
         """Ask for everything, since what is stored is not what the app has (§4.3.3)."""

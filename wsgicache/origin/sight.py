@@ -34,6 +34,11 @@ class Sight:
             for name in compress(names, differ)
         ]
 
+    @property
+    def differs(self) -> bool:
+        """Whether there is anything."""
+        return bool(self._differing)
+
     def open(self) -> None:
         """Have the environ say what the app shall see."""
         for name, given, shown in self._differing:
