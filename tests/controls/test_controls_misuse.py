@@ -330,6 +330,8 @@ ROUTES: list[Row] = [
         "'text/html; charset=utf-8'",
     ),
     ("Route(no_cache, host='http://a.org')", ValueError, "Route.host", HOST, "'http://a.org'"),
+    ("Route(no_cache, host='{t}.a.org')", ValueError, "Route.host", HOST, "'{t}.a.org'"),
+    ("Route(no_cache, host='<t>.a.org')", ValueError, "Route.host", HOST, "'<t>.a.org'"),
     ("Route(no_cache, host='münchen.de')", ValueError, "Route.host", HOST, "'münchen.de'"),
     (
         "Route('/x', no_cache, status=())",

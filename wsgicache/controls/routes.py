@@ -33,8 +33,8 @@ _METHOD = re.compile(rf"(?!.*[a-z]){TOKEN}")
 _PATH = re.compile(r"(?=[/*])(?:(?!%[0-9A-Fa-f]{2})[^<>{}?#])*")
 """Without what other patterns and URLs have, but no path as a WSGI environ tells it."""
 _PATHS = "a pattern that begins with / or * and has none of < > { } ? # %41, such as '/api/*'"
-_HOST = re.compile(r"[!-.0-~]+")
-"""No scheme, no path: such a pattern would match nothing."""
+_HOST = re.compile(r"[A-Za-z0-9_.:*\[\]-]+")
+"""What a host is made of, and ``*``: a pattern with more, such as a scheme, would match nothing."""
 _FINAL_DOT = re.compile(r"\.(?=\Z|:[0-9*]*\Z)")
 """A name that ends with it is the same one, told to be complete (RFC 1034)."""
 _KIND = re.compile(r"(?=.*[/*])[^\s;,]+")
