@@ -11,6 +11,7 @@ from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.freshness import HEURISTICALLY_CACHEABLE
 from wsgicache.rules.model import Decision
+from wsgicache.rules.response import Response
 from wsgicache.rules.storing import ABOUT_THE_REQUEST, UNDERSTOOD, content_span, outlives, refusal
 
 FRESH: dict[str, Any] = {"cache_control": "max-age=60"}
@@ -37,6 +38,7 @@ PART: dict[str, Any] = {"content_range": "bytes 0-4/10", **FRESH}
         ("§3 nothing of the kind", 200, {}, "freshness"),
         ("§3 a heuristically cacheable status", 200, {"etag": '"a"'}, None),
         ("§3 another status", 302, {"etag": '"a"'}, "freshness"),
+        ("§3 an error, whose status would do", 501, {"etag": '"a"'}, "freshness"),
         (
             "§3 another status, public",
             302,
@@ -224,6 +226,18 @@ def test_which_status_codes_are_understood(codes: tuple[int, ...], reason: str |
     for code in codes:
         response = answer(code, cache_control="must-understand, max-age=60")
         assert refusal(asked(policy=policy), response, policy) == reason, code
+
+
+def test_what_cannot_be_read_is_malformed_whatever_else_it_lacks() -> None:
+    lines: Any = [("Cache-Control",)]
+    response = Response("200 OK", lines, (), EPOCH, EPOCH, EPOCH)
+    assert refusal(asked(), response, SAFE) == "malformed"
+
+
+def test_a_range_may_have_made_any_other_answer() -> None:
+    request = asked(range="bytes=0-1", policy=RFC)
+    assert refusal(request, answer(404, **FRESH), RFC) == "range"
+    assert refusal(request, answer(200, **FRESH), RFC) is None
 
 
 @pytest.mark.parametrize(
