@@ -368,6 +368,7 @@ STORED = Decision("request", kept(**FRESH))
         ("§5.2.1 an error", STORED, 400, True),
         ("§5.2.1 another", STORED, 404, True),
         ("§5.2.1 a redirect", STORED, 302, True),
+        ("§5.2.1 a choice", STORED, 300, True),
         ("§5.2.1 a failure", STORED, 500, True),
         ("§5.2.1 a success", STORED, 200, False),
         ("§5.2.1 one with no content", STORED, 204, False),
