@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from tests.servers.rows import SERVERS, as_nobody, program
 from tests.servers.wire import Reply, fetch
 
 RECIPES = Path(__file__).with_name("recipes")
-README = (RECIPES.parents[1] / "README.rst").read_text("utf-8")
+PAGE = (RECIPES.parents[1] / "docs" / "howto" / "servers.rst").read_text("utf-8")
 NOISE = "|".join((*(server.noise for server in SERVERS), "development server"))
 
 pytestmark = pytest.mark.network
@@ -108,6 +107,5 @@ def test_the_log_says_what_several_workers_mean(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["myapp.py", *(recipe.file for recipe in SERVER_RECIPES)])
-def test_the_readme_shows_the_recipe_as_it_is_run(name: str) -> None:
-    shown = textwrap.indent((RECIPES / name).read_text(), "    ")
-    assert shown.rstrip() in README
+def test_the_documentation_shows_the_recipe_as_it_is_run(name: str) -> None:
+    assert f"literalinclude:: ../../tests/recipes/{name}\n" in PAGE

@@ -1,4 +1,4 @@
-"""The README's recipe for RQ: the server serves what is stale, and RQ's worker asks the app."""
+"""The documented recipe for RQ: the server serves what is stale, and RQ's worker asks the app."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def site(environ, start_response):
 
 
 def recipe(port: int, namespace: str) -> str:
-    """The README's block that begins with the name of its file, on this test's Redis."""
-    readme = (ROOT / "README.rst").read_text("utf-8")
-    block = re.search(r"^    # served\.py.*\n(?:    .*\n|\n)+", readme, re.MULTILINE)
+    """The block that begins with the name of its file, on this test's Redis."""
+    page = (ROOT / "docs" / "explanation" / "under-load.rst").read_text("utf-8")
+    block = re.search(r"^    # served\.py.*\n(?:    .*\n|\n)+", page, re.MULTILINE)
     assert block is not None
     return inspect.cleandoc(block[0]).replace("6379", str(port)).replace("=myapp", f"={namespace}")
 
