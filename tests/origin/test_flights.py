@@ -402,16 +402,16 @@ def test_a_refusal_that_goes_on_is_remembered_from_its_second_minute_on() -> Non
     stage = Stage()
     flights: list[Any] = []
     stage.app.plays(page(cache_control="no-store"))
-    for seconds in (0, REFUSED_SECONDS / 4, REFUSED_SECONDS / 2, REFUSED_SECONDS * 3 / 4):
+    for seconds in (0, REFUSED_SECONDS / 4, REFUSED_SECONDS / 4, REFUSED_SECONDS * 3 / 4):
         stage.clock.advance(seconds)
         stage.get()
         flights += stage.cache._flights._refused.values()
     assert flights[0] is flights[1], "nothing is written that soon"
-    begun = stage.clock.now() - REFUSED_SECONDS * 3 / 2
+    begun = stage.clock.now() - REFUSED_SECONDS * 5 / 4
     assert [one.until - begun - REFUSED_SECONDS for one in flights[1:]] == [
         0,
-        REFUSED_SECONDS * 3 / 4,
-        REFUSED_SECONDS * 3 / 2,
+        REFUSED_SECONDS / 2,
+        REFUSED_SECONDS * 5 / 4,
     ]
     stage.check_idle()
 
