@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 
@@ -14,12 +15,22 @@ from tests.servers.process import free_port, running
 pytestmark = pytest.mark.network
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    module("granian")
+SERVERS = {
+    "granian": "--interface wsgi --http 2 --port {port}",
+    "gunicorn": "-b 127.0.0.1:{port} -k gthread --threads 4 --http-protocols h2,h1 "
+    "--http2-cleartext prior-knowledge",
+}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    server: str = request.param
+    found = module(server)
+    if server == "gunicorn" and (found.version_info < (26, 2) or find_spec("h2") is None):
+        pytest.skip("gunicorn speaks HTTP/2 without TLS from 26.2 on, and with h2")
     free, log = free_port(), tmp_path_factory.mktemp("http2") / "log"
-    options = ("--interface", "wsgi", "--http", "2", "--port", str(free))
-    command = [sys.executable, "-m", "granian", *options, "tests.servers.entry:application"]
+    options = SERVERS[server].format(port=free).split()
+    command = [sys.executable, "-m", server, *options, "tests.servers.entry:application"]
     with running(command, free, log, {"WSGICACHE_SITE_APP": "echo"}) as process:
         yield process.port
 
