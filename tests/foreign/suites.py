@@ -53,7 +53,14 @@ SUITES = {
         "cheroot",
         tuple(f"cheroot/test/test_{name}.py" for name in ("core", "conn", "wsgi", "dispatch")),
         ("attribute cheroot.wsgi Server.wsgi_app",),
-        ("jaraco.text", "requests", "requests-toolbelt", "requests-unixsocket", "pytest-mock"),
+        (
+            "jaraco.context",
+            "jaraco.text",
+            "portend",
+            "pytest-mock",
+            "requests",
+            "requests-toolbelt",
+        ),
         ("-o", "addopts=", "-p", "cheroot.test._pytest_plugin"),
         # Its app takes the server's own request out of start_response.__self__.
         frozenset({"test_send_header_before_closing"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -201,6 +202,20 @@ def test_what_is_asked_once_sees_all_cookies(
     for _ in range(2):
         assert scene.request(method, "/shop/1", cookie=CLIENT, **sent).text == "page of alice"
     assert scene.count == 2
+
+
+def test_what_has_read_its_content_is_not_asked_again(make_scene: MakeScene) -> None:
+    scene = shop(make_scene)
+    app = counting()
+
+    def reading(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        environ["wsgi.input"].read()
+        return app(environ, start_response)
+
+    scene.wsgi(reading)
+    sent = {"wsgi.input": io.BytesIO(b"content"), "wsgi.input_terminated": True}
+    got = scene.get("/shop/1", cookie=CLIENT, environ=sent)
+    assert (got.text, got.detail, scene.count) == ("page of new", "body", 1)
 
 
 # ── frameworks ───────────────────────────────────────────────────────────────────────────────────

@@ -29,14 +29,17 @@ class Hidden:
 
     def __init__(self, origin: Origin, request: Request, given: WSGIEnvironment) -> None:
         self._origin = origin
-        self._key = request.key
+        self._request = request
         self._given = given
         self._presented: str = given.get("HTTP_COOKIE", "")
         self._shown: str | None = request.environ.get("HTTP_COOKIE")
         self._page = hash((request.key, DETAIL))
 
     def set_by(self, response: Response) -> str | None:
-        """The one that *response* sets or removes, if it does."""
+        """The one that *response* sets or removes, if it does; none where the app has read what the
+        request was sent with: it cannot be asked again."""
+        if self._request.content_was_read:
+            return None
         return set_unseen(self._presented, self._shown, response)
 
     def are_known_to_be_set(self) -> bool:
@@ -47,10 +50,10 @@ class Hidden:
     def note(self, name: str) -> None:
         """Have it known for a while, and in the log, that the page sets the cookie *name*."""
         self._origin.flights.land_alone(self._page, "refused", DETAIL)
-        where = self._hiding(name)
+        where, url = self._hiding(name), url_of(self._request.key)
         self._origin.report(
             f"hidden by {where}",
-            f"{url_of(self._key)!r} sets the cookie {name!r}, which {where} hides from the app: "
+            f"{url!r} sets the cookie {name!r}, which {where} hides from the app: "
             "the app was asked again with all cookies, and nothing is stored. Hide only other "
             "cookies there, or hide this one on other pages only",
         )
