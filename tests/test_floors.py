@@ -42,6 +42,7 @@ FLOORS = """
     controls.decorators controls.routes
     controls.early
     controls.matching controls.static
+    controls.judging
     stores stores.folders stores.marks
     stores.listing stores.net.addresses stores.net.breaker stores.shared.applications
         stores.shared.memo stores.shared.names

@@ -28,6 +28,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.selecting import SELECTING_FIELDS
 from wsgicache.stores import (
     Grouping,
+    Judging,
     Listing,
     Marking,
     Serving,
@@ -47,6 +48,7 @@ __all__ = [
     "Control",
     "Controls",
     "Grouping",
+    "Judging",
     "Listing",
     "Marking",
     "MemoryStore",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from wsgicache.controls.judging import Judge
 from wsgicache.reporting import Reporter
 from wsgicache.rules import entries, keeping, partial, storing, validation
 from wsgicache.rules.declaring import Declared
@@ -27,7 +28,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.rules.writes import written
-from wsgicache.stores import Grouping, Listing, Marking, SharedStore, Store
+from wsgicache.stores import Grouping, Judging, Listing, Marking, SharedStore, Store
 from wsgicache.stores.listing import keys_below
 from wsgicache.stores.marks import Marks
 
@@ -37,20 +38,43 @@ _NO_MARK = "-"
 """What stands for a mark where the store tells none."""
 
 
+class Unforbidden:
+    """A *store* in which nothing is looked up that routes forbid to store, whatever it says."""
+
+    def __init__(self, store: Store, judge: Judge) -> None:
+        self._store = store
+        self._judge = judge
+
+    def get(self, key: Key) -> CacheEntry | None:
+        """The entry under *key*, or None."""
+        return None if self._judge.forbids(key) else self._store.get(key)
+
+
 class Keeper:
     """One cache's way to its *store*."""
 
-    def __init__(self, store: Store, policy: Policy, report: Reporter) -> None:
+    def __init__(
+        self, store: Store, policy: Policy, report: Reporter, judge: Judge | None = None
+    ) -> None:
         self.store = store
         self._policy = policy
         self._report = report
         self._grouping = store if isinstance(store, Grouping) else None
         self._marking: Marking | Marks = store if isinstance(store, Marking) else Marks()
 
+        self._judge: Judge | None = None
+        self.entries: Unforbidden | Store = store
+        """Where to look up."""
+        if judge is not None and isinstance(store, Judging):
+            self._judge = judge
+            store.judge_by(judge.left_of)
+            if judge.may_forbid:
+                self.entries = Unforbidden(store, judge)
+
     def entry(self, request: Request) -> CacheEntry | None:
         """The entry under the key of *request*, or None where there is none or the store fails."""
         try:
-            return self.store.get(request.key)
+            return self.entries.get(request.key)
         except Exception:
             self._report("store", "looking up in the store failed: the app answers")
             return None
@@ -133,6 +157,8 @@ class Keeper:
             return False  # An empty page is a mistake more often than not.
         if request.mark is not None and not self._is_markable(request, response):
             return False
+        if self._judge is not None:
+            fill = fill._replace(asked_by=self._judge.asked_by(request))
         try:
             if response.code == 206:
                 change = partial.combining(request, response, content, self._policy, fill)
@@ -188,6 +214,8 @@ class Keeper:
         if not self._policy.store_set_cookie and not SET_COOKIE.isdisjoint(response.values):
             # What it allows may be for one client, too; what it forbids counts.
             why_not, personal = "set-cookie", why_not is None or personal
+        if self._judge is not None:
+            fill = fill._replace(asked_by=self._judge.asked_by(request))
         fresh = keeping.store(renewed, stored.content, self._policy, stored.length, fill)
         fresh.kept = stored.kept
         if stored.groups and not fresh.groups:

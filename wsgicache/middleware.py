@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from wsgicache.arguments import has_methods
 from wsgicache.bodies import close
 from wsgicache.clock import SYSTEM_CLOCK, Clock
+from wsgicache.controls.judging import Judge
 from wsgicache.controls.matching import Routes
 from wsgicache.controls.routes import Route
 from wsgicache.frameworks import with_their_names
@@ -79,8 +80,10 @@ class CacheMiddleware:
         self._off_file = OffFile(self.policy.off_file) if self.policy.off_file else None
         self._purge_token = checked_token(purge_token)
         self._report = Reporter(self.clock)
-        self._keeper = Keeper(self.store, self.policy, self._report)
         self._routes = Routes(routes, self.policy)
+        judge = Judge(self.policy, self._routes, self.clock, self._report)
+        self._keeper = Keeper(self.store, self.policy, self._report, judge)
+        self._entries = self._keeper.entries
         self._origin = Origin(
             app, self._keeper, self._routes, self.policy, self.clock, self._report
         )
@@ -115,7 +118,7 @@ class CacheMiddleware:
             return self._bypass(environ, start_response, told, whole=whole).ask()
         now = self.clock.now()
         try:
-            entry = self.store.get(request.key)
+            entry = self._entries.get(request.key)
             decision = decide(request, entry, now, self.policy)
         except Exception:
             self._report("store", "looking up in the store failed: the app answers")
@@ -270,7 +273,7 @@ class CacheMiddleware:
             request = self._read(environ, "GET", self.policy)
             if isinstance(request, str):
                 return
-            entry = self.store.get(request.key)
+            entry = self._entries.get(request.key)
             now = self.clock.now()
             stored = None if entry is None else select(request, entry, self.policy)
             trip = self._trip(request, Decision("stale", stored), entry, now)

@@ -23,7 +23,7 @@ from wsgicache import arguments
 from wsgicache.arguments import Status
 from wsgicache.rules.checks import must_be
 from wsgicache.rules.response import Response
-from wsgicache.rules.said import NO_STORE, Said, forbidding, vouches
+from wsgicache.rules.said import NO_STORE, Said, forbidding, forbids_here, vouches
 
 __all__ = ["Control", "Controls", "Statuses", "checked", "current", "heard_in_views"]
 
@@ -96,6 +96,12 @@ class Control:
     def vouches(self) -> bool:
         """Whether what it says gives answers to everybody, whoever asked for them."""
         return vouches(self._said)
+
+    @property
+    def forbids_always(self) -> bool:
+        """Whether it forbids this cache to store, whatever the response is."""
+        is_plain = type(self).about is Control.about
+        return is_plain and self.statuses is None and forbids_here(self._said)
 
     @overload
     def __call__(self, view: C, /) -> C: ...

@@ -65,6 +65,8 @@ class Routes:
         """Whether anything must be known before the look-up."""
         self.speak = policy.default is not None or bool(self._routes)
         """Whether anything can be said of a response that its view does not say."""
+        self.may_forbid = any(route.forbids for route in self._routes)
+        """Whether a route forbids storing whatever the response says."""
         self._remembered = lru_cache(MOST)(self._match)
         self._plain: set[str] = set()
         """PERF: paths of which nothing is said early on any host; asking this is a tenth of a hit
@@ -172,6 +174,10 @@ class Routes:
         if ignored := self._policy.ignore_cookies:
             seen = [without_ignored_cookies(one, ignored) for one in seen if one]
         return [one["HTTP_COOKIE"] for one in seen if one]
+
+    def forbids(self, environ: WSGIEnvironment) -> bool:
+        """Whether a route forbids storing what answers *environ*, whatever that says."""
+        return any(route.forbids for route, _ in self.matching(environ).routes)
 
     # ── Of a response ──────────────────────────────────────────────────────────────────────────
 

@@ -146,6 +146,12 @@ class Route:
                 raise ValueError(
                     must_be("each of Route.controls for every path", _NO_VOUCHER, control)
                 )
+        self.forbids = (
+            self.statuses is None
+            and content_type is None
+            and any(control.forbids_always for control in self.controls)
+        )
+        """Whether it forbids storing, whatever the response is."""
         self._methods = _methods(method)
         # A WSGI environ has the path's bytes as Latin-1 (PEP 3333).
         self._path = Pattern(path.encode().decode("latin-1"))

@@ -122,7 +122,7 @@ def store(
         stored.cache_status = ", ".join([*nearer_caches(response), policy.name])
     stored.span = content_span(response) if code == 206 else None
     stored.groups = groups_of(response) or ()
-    stored.asked_at, stored.born = fill.began, fill.born
+    stored.asked_at, stored.born, stored.asked_by = fill.began, fill.born, fill.asked_by
     stored.mark, stored.aged = "", UNAGED
     stored.least_age, stored.kept = 0, None
     stored.softened_at = NEVER

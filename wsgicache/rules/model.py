@@ -49,6 +49,8 @@ class Fill(NamedTuple):
     """The store's generation then."""
     lease: str = ""
     """The lease that it holds, in a store that has them (`SharedStore.lease`)."""
+    asked_by: str = ""
+    """Whose answer it is, where others may use it: `StoredResponse.asked_by`."""
 
 
 ANY_TIME = Fill()
@@ -126,6 +128,9 @@ class StoredResponse:
     to know."""
     softened_at: float = NEVER
     """When it was made stale before its time, for the last time."""
+    asked_by: str = ""
+    """Under which policy, and whether by somebody that it could tell apart, in a shared store
+    (`controls.judging`)."""
     kept: tuple[str, int] | None = None
     """Where a store keeps content that is not at hand: a name and the bytes of one piece."""
     plain_until: float = field(init=False)

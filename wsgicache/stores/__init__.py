@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CachelibStore",
     "Grouping",
+    "Judging",
     "Listing",
     "Marking",
     "MemcachedStore",
@@ -111,6 +112,15 @@ class Marking(Store, Protocol):
 
     def end_mark(self, cookies: str) -> None:
         """Give *cookies* another mark, one that nothing ever had."""
+
+
+@runtime_checkable
+class Judging(Store, Protocol):
+    """A store whose entries come from other processes, maybe of another release."""
+
+    def judge_by(self, judge: Callable[[Key, CacheEntry], CacheEntry]) -> None:
+        """From now on give out of each entry what *judge*, a method, leaves of it. It is asked once
+        for what comes, and no longer than its object is there."""
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wsgicache.arguments import has_methods
 from wsgicache.clock import SYSTEM_CLOCK, Clock
@@ -10,7 +10,7 @@ from wsgicache.rules.checks import must_be, number
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
-from wsgicache.stores import Listing, Marking, Serving, SharedStore, StoreError
+from wsgicache.stores import Judging, Listing, Marking, Serving, SharedStore, StoreError
 from wsgicache.stores.marks import MOST
 from wsgicache.stores.memory import MemoryStore
 
@@ -97,6 +97,12 @@ class TieredStore:
         """Note whose responses the shared store keeps."""
         if isinstance(self.shared, Serving):
             self.shared.serve(application)
+
+    def judge_by(self, judge: Callable[[Key, CacheEntry], CacheEntry]) -> None:
+        """Have the shared store give out what *judge* leaves, and read everything anew."""
+        if isinstance(self.shared, Judging):
+            self.shared.judge_by(judge)
+            self._cleared_at = self._now()
 
     def refuse_fills(self) -> None:
         """Begin a generation of the shared store, and keep nothing that was born earlier."""

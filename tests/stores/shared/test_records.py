@@ -74,6 +74,7 @@ def test_golden_records_are_what_is_written(case: str) -> None:
 def test_every_attribute_of_a_stored_response_is_packed() -> None:
     handled = {*records._ALIKE, "fields", "not_modified", "content", "generated_at", "validators"}
     handled |= {"span", "groups", "kept", "least_age", "mark", "softened_at", "withheld"}
+    handled |= {"asked_by"}
     attributes = {field.name for field in dataclasses.fields(StoredResponse)}
     assert attributes - {"aged", "asked_at", "plain_until", "weight"} == handled
 

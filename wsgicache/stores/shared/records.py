@@ -110,6 +110,8 @@ _ALIKE: dict[str, tuple[type, ...]] = {
 }
 """What stands in a record as it is, and of which types."""
 
+_MAYBE = ("mark", "asked_by")
+"""Texts that stand in a record if there are any."""
 _FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS = re.compile(r"[2-5][0-9]{2}(?: .*)?")
 _EMPTY = ("204", "304")
@@ -140,8 +142,9 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
         said["kept"] = stored.kept
         if stored.withheld:
             said["withheld"] = stored.withheld
-        if stored.mark:
-            said["mark"] = stored.mark
+        for name in _MAYBE:
+            if text := getattr(stored, name):
+                said[name] = text
         if stored.least_age:
             said["least_age"] = stored.least_age
         if stored.softened_at != NEVER:
@@ -211,7 +214,8 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
     ]
     groups = tuple(said.pop("groups"))
     withheld = [(name, value) for name, value in said.pop("withheld", ())]
-    mark, least_age = said.pop("mark", ""), said.pop("least_age", 0)
+    maybe = {name: said.pop(name, "") for name in _MAYBE}
+    least_age = said.pop("least_age", 0)
     names = "".join([f"{name}\n" for name, _ in (*fields, *not_modified, *withheld)])
     texts = [text for line in fields for text in line]
     texts += [text for line in withheld for text in line]
@@ -223,7 +227,7 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         or _FIELD_TEXT.fullmatch("".join(texts)) is None
         or _STATUS.fullmatch(said["status"]) is None
         or not _CONDITIONS.issuperset([key for key, _ in validators])
-        or type(mark) is not str
+        or any(type(text) is not str for text in maybe.values())
         or type(least_age) is not int
         or not 0 <= least_age <= MAX_DELTA_SECONDS
         or said["length"] < 0
@@ -243,7 +247,7 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         validators=validators,
         groups=groups,
         withheld=withheld,
-        mark=mark,
+        **maybe,
         least_age=least_age,
         span=span,
         kept=kept,

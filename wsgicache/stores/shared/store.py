@@ -6,6 +6,7 @@ A record is one entry, with the small contents of its responses inside: a hit is
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -35,6 +36,7 @@ __all__ = ["PackedStore"]
 STALE_SECONDS = 24 * 3600
 """How long a response is kept once it cannot be served as it is, for it may still be valid."""
 _ATTEMPTS = 16
+_Judge = Callable[[Key, CacheEntry], CacheEntry]
 
 
 class PackedStore:
@@ -71,6 +73,13 @@ class PackedStore:
         self._leases = Leases(self._names, self._times, self._secret, self._odd)
         self._marks = SharedMarks(route, self._names, self._secret, self._odd)
         self._memo = Memo()
+        self._judges: tuple[weakref.WeakMethod[_Judge], ...] = ()
+
+    def judge_by(self, judge: _Judge) -> None:
+        """From now on give out of each entry what *judge*, a method, leaves of it."""
+        known = [one for one in self._judges if one() is not None]
+        self._judges = (*known, weakref.WeakMethod(judge))
+        self._memo = Memo()  # what is in it was not judged so
 
     @property
     def corrupt(self) -> int:
@@ -106,6 +115,9 @@ class PackedStore:
                 # Another process has begun a generation; or the node has lost that one.
                 state = generations.current()
                 found = without_unborn(found, state.number)
+            for reference in self._judges:
+                if (judge := reference()) is not None:
+                    found = judge(key, found)
             entry = reviewed(found, key, state.purged, generations.of)
             self._memo.put(name.text, record, (skew, state.number), entry)
         return entry

@@ -1,0 +1,170 @@
+"""May what a shared store holds still be used, by the policy and the routes of now?
+
+What is stored outlives the process that stored it: another release, with other routes or another
+policy, would not have kept it. So it is judged once more, when it enters this process, by the same
+rules; a hit asks for nothing.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from wsgicache.clock import Clock
+from wsgicache.controls.control import Controls
+from wsgicache.controls.matching import Routes
+from wsgicache.reporting import Reporter
+from wsgicache.rules.credentials import CREDENTIAL_FIELDS, WSGI_CREDENTIALS
+from wsgicache.rules.declaring import Declared
+from wsgicache.rules.freshness import terms
+from wsgicache.rules.keys import Key
+from wsgicache.rules.model import CacheEntry, StoredResponse
+from wsgicache.rules.names import environ_keys
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.request import Request, read
+from wsgicache.rules.response import Response
+from wsgicache.rules.selecting import SELECTING_FIELDS
+from wsgicache.rules.storing import is_for_cookies, is_for_credentials, refusal
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+__all__ = ["Judge"]
+
+_USUAL = WSGI_CREDENTIALS.union(
+    environ_keys(CREDENTIAL_FIELDS), environ_keys(SELECTING_FIELDS), ("HTTP_COOKIE", "CONTENT_TYPE")
+)
+"""Where an environ has what may tell one request from another in the safe policy."""
+_SOMEBODY = "+"
+_LONGEST, _MOST = 1024, 2048
+"""Characters of a path that is remembered, and how many are."""
+
+
+class Judge:
+    """The *policy* and the *routes* of one cache, for what others may have stored."""
+
+    def __init__(self, policy: Policy, routes: Routes, clock: Clock, report: Reporter) -> None:
+        self._policy = policy
+        self._routes = routes
+        self._clock = clock
+        self._report = report
+        self._name = _name(policy)
+        self._knows_all = _USUAL.issuperset((*policy.credential_keys, *policy.selecting_keys))
+        self._remembered = lru_cache(_MOST)(self._forbids)
+
+    def asked_by(self, request: Request) -> str:
+        """Whose the answer to *request* is, as far as another policy may think otherwise: the name
+        of this one, with a mark if the request says anything of who asks, or for what."""
+        nobody = (
+            not request.identified
+            and request.forwarded is None
+            and _USUAL.isdisjoint(request.environ)
+        )
+        return self._name if nobody else self._name + _SOMEBODY
+
+    # ── before the look-up ─────────────────────────────────────────────────────────────────────
+
+    @property
+    def may_forbid(self) -> bool:
+        """Whether there is anything that routes forbid whatever the response says."""
+        return self._routes.may_forbid
+
+    def forbids(self, key: Key) -> bool:
+        """Whether a route forbids to store what is under *key*, whatever the response says: then
+        there is nothing to look up."""
+        scheme, host, path, _ = key
+        return (self._remembered if len(path) <= _LONGEST else self._forbids)(scheme, host, path)
+
+    def _forbids(self, scheme: str, host: str, path: str) -> bool:
+        return self._routes.forbids(_environ(scheme, host, path, ""))
+
+    # ── when it enters this process ────────────────────────────────────────────────────────────
+
+    def left_of(self, key: Key, entry: CacheEntry) -> CacheEntry:
+        """*entry* without what would not be stored under *key* any more; itself if that is nothing.
+        Raises nothing: what cannot be judged is left out."""
+        environ = _environ(*key)
+        left = {s: one for s, one in entry.responses.items() if self._passes(environ, one)}
+        if len(left) == len(entry.responses):
+            return entry
+        return CacheEntry(entry.nominated, left, entry.emptied_at, entry.salt)
+
+    def _passes(self, environ: WSGIEnvironment, stored: StoredResponse) -> bool:
+        try:
+            return self._is_ours(stored.asked_by) and self._would_store(environ, stored)
+        except Exception:
+            self._report("judging", "a stored response could not be judged, and is not used")
+            return False
+
+    def _is_ours(self, asked_by: str) -> bool:
+        """Whether its request tells this policy no more than it told the one that stored it."""
+        if asked_by.removesuffix(_SOMEBODY) == self._name:
+            return True
+        return not asked_by.endswith(_SOMEBODY) and self._knows_all
+
+    def _would_store(self, environ: WSGIEnvironment, stored: StoredResponse) -> bool:
+        policy, names = self._policy, self._policy.names
+        request = read(environ, "GET", policy)
+        if isinstance(request, str):
+            return False
+        said = {name.lower() for name, _ in stored.fields}
+        if not names.never_stored.isdisjoint(said) or names.beginning_so(said):
+            return False
+        now, wall = self._clock.now(), self._clock.wall()
+        at = stored.generated_at
+        fields = [*stored.fields, *stored.withheld]
+        response = Response(stored.status, fields, (), at, at, wall - (now - at))
+        if self._is_forbidden(environ, response) or refusal(request, response, policy) is not None:
+            return False
+        known = terms(response, policy)
+        longest: float = known.lifetime
+        if not known.explicit and known.lifetime:
+            longest = policy.heuristic_limit  # what it was guessed from cannot be told any more
+        if (
+            stored.freshness_lifetime > longest + 1
+            or stored.stale_while_revalidate > known.stale_while_revalidate
+            or stored.stale_if_error > known.stale_if_error
+        ):
+            return False
+        stored.shareable = is_for_credentials(response, policy)
+        stored.for_cookies = is_for_cookies(response, policy)
+        return True
+
+    def _is_forbidden(self, environ: WSGIEnvironment, response: Response) -> bool:
+        """Whether a route, or the default, forbids this cache to store *response*."""
+        matching = self._routes.matching(environ)
+        if not matching.routes and self._policy.default is None:
+            return False
+        spoken = self._routes.spoken(response, Controls(), matching, environ)
+        return isinstance(spoken, Declared) and spoken.refused
+
+
+def _environ(scheme: str, host: str, path: str, query: str) -> WSGIEnvironment:
+    """A GET of that target by nobody."""
+    return {
+        "REQUEST_METHOD": "GET",
+        "wsgi.url_scheme": scheme,
+        "HTTP_HOST": host,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+    }
+
+
+def _told(policy: Policy) -> tuple[object, ...]:
+    """What policies have in common that are told the same by the same request."""
+    return (
+        *(policy.credentials, policy.public_releases, policy.private_cookies),
+        *(policy.ignore_cookies, policy.language_cookies, policy.read_your_writes),
+        *(policy.selecting, policy.store_charset),
+    )
+
+
+_SAFE = _told(Policy())
+
+
+def _name(policy: Policy) -> str:
+    """What stands in records for *policy*: nothing for the safe one."""
+    told = _told(policy)
+    return "" if told == _SAFE else blake2b(repr(told).encode(), digest_size=6).hexdigest()
