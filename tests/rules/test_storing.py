@@ -33,6 +33,18 @@ PART: dict[str, Any] = {"content_range": "bytes 0-4/10", **FRESH}
         ("§3 no-store", 200, {"cache_control": "no-store, max-age=60"}, "no-store"),
         ("§3 private", 200, {"cache_control": "private, max-age=60"}, "private"),
         ("§3 private with field names", 200, {"cache_control": 'private="a", max-age=60'}, None),
+        (
+            "5861 §3 of use while it is validated",
+            200,
+            {"cache_control": "max-age=0, stale-while-revalidate=1"},
+            None,
+        ),
+        (
+            "5861 §4 of use where the app fails",
+            200,
+            {"cache_control": "max-age=0, stale-if-error=1"},
+            None,
+        ),
         ("§3 Expires", 200, {"expires": date(60)}, None),
         ("§3 s-maxage", 200, {"cache_control": "s-maxage=60"}, None),
         ("§3 nothing of the kind", 200, {}, "freshness"),
