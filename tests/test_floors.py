@@ -50,8 +50,9 @@ FLOORS = """
     stores.net.memcached stores.net.redis stores.shared.records
     stores.memory stores.shared.generations stores.shared.leases stores.shared.marks
         stores.shared.pieces
-    stores.shared.store stores.tiered
-    stores.cachelib stores.memcached
+    stores.environments stores.shared.store stores.tiered
+    stores.sieve
+    stores.cachelib stores.lmdb stores.memcached
     stores.urls
     keeper purging
     origin.advice origin.flights origin.sight
@@ -77,7 +78,7 @@ PLACES = {
     for name in names.split()
 }
 USED = {
-    ("stores", f"stores.{name}") for name in ("urls", "cachelib", "memcached", "memory", "tiered")
+    ("stores", f"stores.{name}") for name in "urls cachelib lmdb memcached memory tiered".split()
 }
 """Who imports whom only when used, or for its types, and may so look up."""
 
@@ -230,6 +231,8 @@ ROOMS = {
     "controls.decorators": "controls/test_controls.py",
     "controls.early": "controls/test_routes.py",
     "controls.matching": "controls/test_routes.py",
+    "stores.environments": "stores/test_lmdb.py",
+    "stores.sieve": "stores/test_lmdb.py",
     "stores": "stores/test_urls.py",
     "stores.listing": "stores/contract.py",
     "stores.marks": "stores/test_own_writes.py",

@@ -51,7 +51,8 @@ def warn_of_processes(environ: Mapping[str, Any]) -> None:
         log.warning(
             "the server runs several processes and each has a MemoryStore of its own: a POST "
             "or a purge clears one process's copy, the others serve theirs until it is stale; "
-            "a store that processes share (memcached, Redis) cures it"
+            "a store that processes share cures it: lmdb:///directory for one machine, or "
+            "memcached, or Redis"
         )
 
 

@@ -205,7 +205,7 @@ def test_a_store_with_a_secret(tmp_path: Path) -> None:
         (
             ["--store", "nothing", "--all"],
             1,
-            "must be memory://, memcached://host:port,…/namespace, ",
+            "must be memory://, lmdb:///directory, memcached://host:port,…/namespace, ",
         ),
         (["--store", "memcached://127.0.0.1:1/x", "--all"], 1, "127.0.0.1:1: ConnectionRefused"),
         (["--store", "memcached://127.0.0.1:1/x", "--url", URL], 1, "127.0.0.1:1: ConnectionRef"),

@@ -52,16 +52,17 @@ def play(store: str, folder: Path, rounds: int) -> Played:
 
 
 def written(sites: list[Site], who: str, rounds: int) -> list[tuple[int, Answer]]:
-    """What one client gets after each of its writes, and how many it had made."""
+    """What one client gets after each of its writes, and how many it had made. Its pages are its
+    own, so that it waits for no lease of another's."""
     chance = random.Random(who)
     cookie = f"Cookie: sid={who}"
     got: list[tuple[int, Answer]] = []
     for wrote in range(1, rounds + 1):
         here, there = chance.sample(sites, 2)
-        late: Client = there.send(f"/{chance.randrange(2)}", "GET", cookie)
+        late: Client = there.send(f"/{who}/{chance.randrange(2)}", "GET", cookie)
         assert here.ask("/add", "POST", cookie).status == 303
         for site in (there, here, there):
-            for target in ("/0", "/1"):
+            for target in (f"/{who}/0", f"/{who}/1"):
                 answer = site.ask(target, "GET", cookie)
                 assert answer.status == 200
                 got.append((wrote, answer))

@@ -17,6 +17,7 @@ from tests.stores.servers import PLENTY, Server
 from wsgicache import CacheMiddleware, MemoryStore, Policy, Route
 from wsgicache.stores import store_from_url
 from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.lmdb import LMDBStore
 from wsgicache.stores.memcached import MemcachedStore
 from wsgicache.stores.tiered import TieredStore
 
@@ -74,7 +75,7 @@ class Shop:
         return "; hit" in self.ask("GET", target, cookie, process)[1]
 
 
-@pytest.fixture(params=["memory", "plain", "simple", "files", "memcached", "redis", "tiered"])
+@pytest.fixture(params="memory plain simple files lmdb memcached redis tiered".split())
 def stores(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[list[Any]]:
     """The store as two processes see it; where they cannot share it, as one does twice."""
     kind = request.param
@@ -88,6 +89,8 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> 
     elif kind == "files":
         caches = [FileSystemCache(str(tmp_path / "cache"), threshold=10_000) for _ in "12"]
         yield [CachelibStore(cache, clock=clock) for cache in caches]
+    elif kind == "lmdb":
+        yield [LMDBStore(tmp_path / "cache", clock=clock) for _ in "12"]
     elif kind == "tiered":
         cache = SimpleCache(threshold=10_000)
         shared = [CachelibStore(cache, clock=clock) for _ in "12"]

@@ -16,6 +16,7 @@ from tests.stores.contract import Make, SharedContract, StoreContract
 from tests.stores.servers import Server
 from wsgicache import MemoryStore
 from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.lmdb import LMDBStore
 from wsgicache.stores.memcached import MemcachedStore
 from wsgicache.stores.tiered import TieredStore
 
@@ -54,6 +55,43 @@ class TestSimpleCache(SharedContract):
             cache._cache.pop(name, None)
             if value is not None:
                 cache._cache[name] = (0, value)
+
+        return put
+
+
+class TestLMDB(SharedContract):
+    lists = True
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        return tmp_path / "cache"
+
+    @pytest.fixture
+    def make(self, folder: Path, clock: FakeClock) -> Make:
+        def make(**options: Any) -> LMDBStore:
+            how = {"clock": clock, "generation_seconds": 1.0, **options}
+            return LMDBStore(folder, max_bytes=256 << 20, **how)
+
+        return make
+
+    @pytest.fixture
+    def node(self, make: Make) -> Any:
+        (generations,) = make()._nodes.values()
+        return generations.node
+
+    @pytest.fixture
+    def others(self, node: Any) -> Callable[[], dict[str, bytes]]:
+        def held() -> dict[str, bytes]:
+            return {name: node.read((name,))[0] for name in node.listed("")}
+
+        return held
+
+    @pytest.fixture
+    def tamper(self, node: Any) -> Callable[[str, bytes | None], None]:
+        def put(name: str, value: bytes | None) -> None:
+            node.remove(name)
+            if value is not None:
+                node.write(name, value, 1000)
 
         return put
 

@@ -46,6 +46,19 @@ def test_servers(url: str, names: list[str], namespace: str) -> None:
     assert store._names.namespace == namespace
 
 
+@pytest.mark.parametrize(
+    ("text", "max_bytes"),
+    [("8388608", 8 << 20), ("8192KiB", 8 << 20), ("8MiB", 8 << 20), ("2GiB", 2 << 30)],
+)
+def test_a_size_has_a_unit(tmp_path: Path, text: str, max_bytes: int) -> None:
+    memory: Any = store_from_url(f"memory://?max_bytes={text}")
+    assert memory.max_bytes == max_bytes
+    mapped: Any = store_from_url(f"lmdb://{tmp_path}/{text}?max_bytes={text}&namespace=a")
+    (told,) = mapped.stats().values()
+    assert told["max_bytes"] == max_bytes
+    assert mapped._names.namespace == "a"
+
+
 def test_options_that_a_url_cannot_say() -> None:
     clock = FakeClock()
     store: Any = store_from_url(
@@ -82,8 +95,11 @@ def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("", "the URL of a store must be memory://, memcached://.*, got ''"),
-        ("nothing", "must be memory://, memcached://.* or file:///directory, got 'nothing'"),
+        ("", "the URL of a store must be memory://, lmdb:///directory, memcached://.*, got ''"),
+        (
+            "nothing",
+            "must be memory://, .* or file:///directory, got 'nothing'",
+        ),
         ("http://host/", "must be memory://, .*, got 'http://host/'"),
         ("memcached://", "must be memcached://host:port/namespace, got 'memcached:"),
         ("memcached:///", "must be memcached://host:port/namespace, got 'memcached:"),
@@ -124,6 +140,11 @@ def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -
         ),
         ("file://host/dir", "must be file:///directory, a whole path, got 'file://"),
         ("file://", "must be file:///directory, a whole path, got 'file://"),
+        ("lmdb://host/dir", "must be lmdb:///directory, a whole path, got 'lmdb://"),
+        ("lmdb:cache", "must be lmdb:///directory, a whole path, got 'lmdb:"),
+        ("lmdb:///dir?max_bytes=1MB", "one whose max_bytes is a number, not '1MB'"),
+        ("lmdb:///dir?max_bytes=1MiB", "max_bytes must be a whole number of 4194304 or more"),
+        ("lmdb:///dir?limit=100000", "generation_seconds, max_bytes, namespace, not 'limit'"),
         ("file:cache", "must be file:///directory, a whole path, got 'file:"),
         ("redis://u:secret@host:1/0?what=1", r"not 'what', got 'redis://…@host:1/0\?what=1'"),
         ("redis://u:secret@host:x/0", "must be one with one server, .*, got 'redis://…@host:x/0'"),
@@ -151,7 +172,7 @@ def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -
             "file:///dir?threshold=-1",
             "threshold of store_from_url.. must be a whole number of 0 or more, got -1",
         ),
-        ("memcached://[", "must be memory://, memcached://"),
+        ("memcached://[", "must be memory://, lmdb:///directory, memcached://"),
     ],
 )
 def test_what_names_no_store(url: Any, message: str) -> None:

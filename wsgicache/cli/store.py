@@ -199,8 +199,9 @@ def opened(address: str, secret_file: Path | None) -> Iterator[Store]:
                 kind = "a file with a secret of 16 bytes or more"
                 raise ValueError(f"{must_be('--secret-file', kind, str(secret_file))}: it is empty")
         parts = urlsplit(address)
-        if parts.scheme == "file" and not parts.netloc and not os.path.isdir(unquote(parts.path)):
-            raise ValueError(must_be("--store", "a directory that exists", unquote(parts.path)))
+        folder = unquote(parts.path)
+        if parts.scheme in ("file", "lmdb") and not parts.netloc and not os.path.isdir(folder):
+            raise ValueError(must_be("--store", "a directory that exists", folder))
         if address.partition(":")[0] == "memory":
             kind = "a store that processes share, which the memory of one is not"
             raise ValueError(must_be("--store", kind, address))

@@ -12,6 +12,7 @@ from wsgicache.rules.model import CacheEntry, StoredResponse
 
 if TYPE_CHECKING:
     from wsgicache.stores.cachelib import CachelibStore
+    from wsgicache.stores.lmdb import LMDBStore
     from wsgicache.stores.memcached import MemcachedStore
     from wsgicache.stores.memory import MemoryStore
     from wsgicache.stores.tiered import TieredStore
@@ -20,6 +21,7 @@ __all__ = [
     "CachelibStore",
     "Grouping",
     "Judging",
+    "LMDBStore",
     "Listing",
     "Marking",
     "MemcachedStore",
@@ -34,6 +36,7 @@ __all__ = [
 
 _CLASSES = {
     "CachelibStore": "wsgicache.stores.cachelib",
+    "LMDBStore": "wsgicache.stores.lmdb",
     "MemcachedStore": "wsgicache.stores.memcached",
     "MemoryStore": "wsgicache.stores.memory",
     "TieredStore": "wsgicache.stores.tiered",

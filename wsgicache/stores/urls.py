@@ -14,13 +14,25 @@ from wsgicache.stores.net.addresses import SERVERS, checked_timeout, names_a_ser
 
 __all__ = ["opened"]
 
+_UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_SIZE = re.compile(r"([0-9]{1,15})(|KiB|MiB|GiB)")
+
+
+def size(text: str) -> int:
+    """The bytes that *text* says: a number, or one of KiB, MiB or GiB. Raises ValueError."""
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return int(found[1]) * _UNITS[found[2]]
+
+
 OPTIONS: dict[str, Callable[[str], object]] = {
     "namespace": str,
     "generation_seconds": float,
     "timeout": float,
     "idle": int,
-    "limit": int,
-    "max_bytes": int,
+    "limit": size,
+    "max_bytes": size,
     "threshold": int,
 }
 """What may stand after the ``?``; each scheme takes those that its store has."""
@@ -150,6 +162,17 @@ def _file(parts: SplitResult, options: dict[str, Any]) -> Store:
     return CachelibStore(FileSystemCache(folder, threshold=threshold), **options)
 
 
+def _lmdb(parts: SplitResult, options: dict[str, Any]) -> Store:
+    try:
+        from wsgicache.stores.lmdb import LMDBStore
+    except ImportError:
+        raise ValueError("for lmdb:// the package lmdb is needed: pip install lmdb") from None
+    folder = unquote(parts.path)
+    if parts.netloc or not folder.startswith("/"):
+        raise _wrong(parts.geturl(), "lmdb:///directory, a whole path")
+    return LMDBStore(folder, **options)
+
+
 Make = Callable[[SplitResult, dict[str, Any]], Store]
 _REDIS: tuple[Make, set[str]] = (_redis, _PACKED | {"timeout"})
 _MEMCACHED: tuple[Make, set[str]] = (_memcached, _PACKED | {"timeout", "idle"})
@@ -161,5 +184,9 @@ _SCHEMES: dict[str, tuple[Make, set[str]]] = {
     "rediss": _REDIS,
     "unix": _REDIS,
     "file": (_file, _PACKED | {"threshold"}),
+    "lmdb": (_lmdb, {"namespace", "generation_seconds", "max_bytes"}),
 }
-_KNOWN = "memory://, memcached://host:port,…/namespace, redis://host:port/0 or file:///directory"
+_KNOWN = (
+    "memory://, lmdb:///directory, memcached://host:port,…/namespace, redis://host:port/0 or "
+    "file:///directory"
+)

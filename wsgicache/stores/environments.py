@@ -1,0 +1,242 @@
+"""LMDB environments: files that all processes of a machine map into their memory.
+
+A process opens each one once, and closes it before a fork: parent and child open it anew. What was
+written before the machine started for the last time is not trusted, for it was never waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from mmap import mmap
+from typing import Any, NamedTuple, TypeVar
+
+import lmdb
+
+from wsgicache import forks
+from wsgicache.rules.checks import must_be
+from wsgicache.stores.folders import check_folder
+
+__all__ = ["PLACES", "Environment", "Opened", "environment_at"]
+
+T = TypeVar("T")
+
+PLACES = 1 << 20
+"""Bytes of the file that tells what was used: a byte each, by number."""
+_READERS = 1024
+_BOOT = "/proc/sys/kernel/random/boot_id"
+
+
+class Opened(NamedTuple):
+    """An environment that is open, its three tables, and the file beside it."""
+
+    env: lmdb.Environment
+    entries: Any
+    """Names, and when the value ends, its number and the value."""
+    order: Any
+    """Numbers in the order of adding, and what the entry costs and its name."""
+    about: Any
+    """What is counted, and where the hand is."""
+    used: mmap
+    lock: int
+    """A descriptor by which others see that the environment is in use."""
+
+    def close(self) -> None:
+        """Close all of it."""
+        self.env.close()
+        self.used.close()
+        os.close(self.lock)
+
+
+class Environment:
+    """The environment in the folder *path*, whose file has *map_bytes* at most."""
+
+    def __init__(self, path: str, map_bytes: int) -> None:
+        self.path = path
+        self.map_bytes = map_bytes
+        self._opened: Opened | None = None
+        self.begin_in_child()
+        forks.renew(self)
+
+    def begin_in_child(self) -> None:
+        """Have a gate that no thread holds."""
+        self._gate = threading.Condition()
+        self._using = 0
+        self._closing = False
+
+    def run(self, do: Callable[[Opened], T]) -> T:
+        """What *do* returns for the open environment, which it neither keeps nor asks for again."""
+        with self._gate:
+            if self._closing:
+                self._gate.wait_for(lambda: not self._closing)
+            if self._opened is None:
+                self._opened = _opened(self.path, self.map_bytes)
+            opened = self._opened
+            self._using += 1
+        try:
+            return do(opened)
+        finally:
+            with self._gate:
+                self._using -= 1
+                if self._closing:
+                    self._gate.notify_all()
+
+    def close(self) -> None:
+        """Close it once nobody uses it, and keep it closed until `release`."""
+        with self._gate:
+            self._closing = True
+            while self._using:
+                self._gate.wait()
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+    def release(self) -> None:
+        """Have it opened again by whoever comes next."""
+        with self._gate:
+            self._closing = False
+            self._gate.notify_all()
+
+    def __del__(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+
+def _opened(path: str, map_bytes: int) -> Opened:
+    """The environment in *path*, begun anew if nobody uses it and it is of another start of the
+    machine, or broken. Raises OSError and lmdb.Error."""
+    check_folder(path)
+    with suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    lock = os.open(os.path.join(path, "in-use"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        alone = _is_alone(lock)
+        if alone and not _is_of_this_start(path):
+            _begin_anew(path)
+        try:
+            env = _environment(path, map_bytes)
+        except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError):
+            if not alone:
+                raise
+            _begin_anew(path)
+            env = _environment(path, map_bytes)
+        _share(lock)
+        entries, order, about = (env.open_db(name) for name in (b"entries", b"order", b"about"))
+        return Opened(env, entries, order, about, _flags(path), lock)
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def _environment(path: str, map_bytes: int) -> lmdb.Environment:
+    return lmdb.open(
+        path,
+        map_size=map_bytes,
+        max_dbs=3,
+        max_readers=_READERS,
+        mode=0o600,
+        sync=False,
+        metasync=False,
+    )
+
+
+def _flags(path: str) -> mmap:
+    file = os.open(os.path.join(path, "used"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.ftruncate(file, PLACES)
+        return mmap(file, PLACES)
+    finally:
+        os.close(file)
+
+
+def _begin_anew(path: str) -> None:
+    for name in ("data.mdb", "lock.mdb", "used"):
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(path, name))
+    with open(os.path.join(path, "start"), "w", encoding="ascii") as file:
+        file.write(_start())
+
+
+def _is_of_this_start(path: str) -> bool:
+    """Whether what is in *path* was begun since the machine started."""
+    try:
+        with open(os.path.join(path, "start"), encoding="ascii") as file:
+            return file.read() == _start() != ""
+    except (OSError, ValueError):
+        return False
+
+
+def _start() -> str:
+    """What tells this start of the machine; nothing where the system does not."""
+    try:
+        with open(_BOOT, encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+try:
+    import fcntl
+except ImportError:  # not there on Windows: nobody knows who else is there, and nothing is removed
+
+    def _is_alone(lock: int) -> bool:
+        return False
+
+    def _share(lock: int) -> None:
+        pass
+
+else:
+
+    def _is_alone(lock: int) -> bool:
+        """Whether no other process has the environment open; else wait for one that opens it."""
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            return False
+        return True
+
+    def _share(lock: int) -> None:
+        """Let others open it, too."""
+        fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+# ── one for each path ──────────────────────────────────────────────────────────────────────────
+
+_environments: weakref.WeakValueDictionary[str, Environment] = weakref.WeakValueDictionary()
+_forking = threading.Lock()
+_closed: list[Environment] = []
+
+
+def environment_at(path: str, map_bytes: int) -> Environment:
+    """The environment that this process has at *path*. Raises ValueError where it has one there of
+    another size."""
+    path = os.path.realpath(path)
+    with _forking:
+        known = _environments.get(path)
+        if known is None:
+            known = _environments[path] = Environment(path, map_bytes)
+    if known.map_bytes != map_bytes:
+        kind = f"the same for all stores of a process at {path}, which is {known.map_bytes}"
+        raise ValueError(must_be("LMDBStore.max_bytes", kind, map_bytes))
+    return known
+
+
+def _before_fork() -> None:
+    _forking.acquire()
+    _closed[:] = list(_environments.values())
+    for one in _closed:
+        one.close()
+
+
+def _after_fork() -> None:
+    for one in _closed:
+        one.release()
+    _closed.clear()
+    _forking.release()
+
+
+forks.around(_before_fork, _after_fork)

@@ -1,0 +1,219 @@
+"""One machine, many processes, no server: entries in a file that all of them map (LMDB)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import time
+from typing import TypeVar
+
+import lmdb
+
+from wsgicache.clock import Clock
+from wsgicache.rules.checks import must_be, whole
+from wsgicache.stores import StoreError
+from wsgicache.stores.environments import Opened, environment_at
+from wsgicache.stores.folders import check_folder
+from wsgicache.stores.shared.applications import NAMESPACE
+from wsgicache.stores.shared.store import PackedStore
+from wsgicache.stores.sieve import add, drop, evict, held, kept_bytes, value_of
+
+__all__ = ["LMDBStore"]
+
+T = TypeVar("T")
+
+MAX_BYTES = 1 << 30
+_LEAST = 4 << 20
+LIMIT = 512 * 1024
+"""Bytes of a value: a larger one would need as many pages in one piece."""
+_FILLED = 0.6
+"""The part of the file that entries fill: what goes frees its pages two transactions later, and
+not while an older reader is there."""
+_LEFT = 0.95
+"""The part of that which is left once room was made: each time at once for many."""
+_ATTEMPTS = 6
+
+
+class LMDBStore(PackedStore):
+    """Entries in the folder *path*, whose files have *max_bytes* at most (and 1 MiB more); about
+    three fifths of that are pages.
+
+    All processes of the machine share it, and see at once what others purge. It outlives them, but
+    not the machine. The folder is made if the one above is there. The other options are those of
+    `PackedStore`. Raises TypeError or ValueError for what makes no sense.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int = MAX_BYTES,
+        namespace: str = NAMESPACE,
+        secret: str | bytes = b"",
+        generation_seconds: float = 0.0,
+        clock: Clock | None = None,
+    ) -> None:
+        if not isinstance(path, str | os.PathLike) or not os.path.isabs(path):
+            kind = "the whole path of a folder, such as '/var/cache/myapp'"
+            raise (ValueError if isinstance(path, str) else TypeError)(
+                must_be("LMDBStore.path", kind, path)
+            )
+        whole("LMDBStore.max_bytes", max_bytes, _LEAST)
+        folder = os.fspath(path)
+        check_folder(folder)
+        node = _Node(folder, max_bytes)
+        super().__init__(
+            [node],
+            lambda name: node,
+            namespace=namespace,
+            secret=secret,
+            generation_seconds=generation_seconds,
+            clock=clock,
+        )
+
+
+class _Node:
+    """The tables of one environment."""
+
+    atomic = True
+    connects = 0
+    limit = LIMIT
+    # Records begin with their digest, so their first bytes tell them apart.
+    _VERSION = 32
+
+    def __init__(self, path: str, max_bytes: int) -> None:
+        self.name = f"lmdb {path}"
+        self._max_bytes = max_bytes
+        self._budget = int(max_bytes * _FILLED)
+        self._environment = environment_at(path, max_bytes)
+
+    def _ask(self, do: Callable[[Opened], T]) -> T:
+        """What *do* returns. Raises MapFullError where there is no room, and StoreError for what
+        goes wrong with the files."""
+        try:
+            try:
+                return self._environment.run(do)
+            except lmdb.ReadersFullError:
+                # Of processes that were killed; the living have less than one for each thread.
+                self._environment.run(lambda opened: opened.env.reader_check())
+                return self._environment.run(do)
+        except lmdb.MapFullError:
+            raise
+        except (lmdb.Error, OSError, ValueError) as error:
+            raise StoreError(f"{self.name}: {type(error).__name__}: {error}") from error
+
+    def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
+        """What is kept under *names*."""
+        wanted, now = [name.encode("ascii") for name in names], time()
+
+        def copied(opened: Opened) -> list[bytes | None]:
+            # Copied out at once: while a reader is there no page is used again.
+            with opened.env.begin() as txn:
+                found = [held(txn, opened, name) for name in wanted]
+            return [value_of(record, opened, now) for record in found]
+
+        return self._ask(copied)
+
+    def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
+        """What is kept under *names*, and how each begins."""
+        return [
+            (value, None if value is None else value[: self._VERSION]) for value in self.read(names)
+        ]
+
+    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+        """Keep *value* (None: nothing), if what is kept is still *version*."""
+        key, now = name.encode("ascii"), time()
+
+        def swapped(opened: Opened, txn: lmdb.Transaction) -> bool:
+            before = held(txn, opened, key)
+            found = value_of(before, opened, now)
+            if (None if found is None else found[: self._VERSION]) != version:
+                return False
+            if value is not None:
+                add(txn, opened, key, value, now + seconds, before)
+            elif before is not None:
+                drop(txn, opened, key, before)
+            return True
+
+        return self._change(swapped)
+
+    def write(self, name: str, value: bytes, seconds: int) -> None:
+        """Keep *value* for at most *seconds*. Raises StoreError where there is no room."""
+        if len(value) > self.limit:
+            raise StoreError(f"{self.name} takes {self.limit} bytes, and not {len(value)}")
+        key, ends = name.encode("ascii"), time() + seconds
+        self._change(lambda opened, txn: add(txn, opened, key, value, ends, held(txn, opened, key)))
+
+    def remove(self, name: str) -> None:
+        """Keep nothing under *name*."""
+        key = name.encode("ascii")
+
+        def removed(opened: Opened, txn: lmdb.Transaction) -> None:
+            if (before := held(txn, opened, key)) is not None:
+                drop(txn, opened, key, before)
+
+        self._change(removed)
+
+    def _change(self, change: Callable[[Opened, lmdb.Transaction], T]) -> T:
+        """What *change* returns in a transaction, and make room afterwards, or before once more."""
+
+        def changed(opened: Opened) -> tuple[T, int]:
+            with opened.env.begin(write=True) as txn:
+                return change(opened, txn), kept_bytes(txn, opened)
+
+        for attempt in range(_ATTEMPTS):
+            try:
+                result, kept = self._ask(changed)
+            except lmdb.MapFullError:
+                self._make_room(int(self._budget * (1 - _LEFT)) * (attempt + 1))
+                continue
+            if kept > self._budget:
+                self._make_room(kept - int(self._budget * _LEFT))
+            return result
+        raise StoreError(f"{self.name} is full, and what was removed is still being read")
+
+    def _make_room(self, wanted: int) -> None:
+        """Evict so many bytes, in a transaction of their own, and end another one after it: then
+        their pages can be used."""
+
+        def room(opened: Opened) -> None:
+            with opened.env.begin(write=True) as txn:
+                evict(txn, opened, wanted)
+            with opened.env.begin(write=True) as txn:
+                txn.put(b"room", b"", db=opened.about)
+
+        with suppress(lmdb.MapFullError):
+            self._ask(room)
+
+    def listed(self, prefix: str) -> list[str]:
+        """The names that begin with *prefix*."""
+        begin = prefix.encode("ascii")
+
+        def names(opened: Opened) -> list[str]:
+            found: list[str] = []
+            with opened.env.begin() as txn:
+                cursor = txn.cursor(opened.entries)
+                there = cursor.set_range(begin)
+                while there and (name := cursor.key()).startswith(begin):
+                    found.append(name.decode("ascii"))
+                    there = cursor.next()
+            return found
+
+        return self._ask(names)
+
+    def life(self) -> str:
+        """Nothing: what is kept outlives the processes, and all of it goes with the machine."""
+        return ""
+
+    def stats(self) -> dict[str, object]:
+        """What the files hold."""
+
+        def told(opened: Opened) -> dict[str, object]:
+            with opened.env.begin() as txn:
+                kept = kept_bytes(txn, opened)
+                entries = txn.stat(opened.entries)["entries"]
+            readers = opened.env.info()["num_readers"]
+            return {"entries": entries, "bytes": kept, "readers": readers}
+
+        return {**self._ask(told), "max_bytes": self._max_bytes}
