@@ -59,7 +59,8 @@ FLOORS = """
     origin.exchange
     origin.bypass origin.trip
     origin.hidden
-    origin.background origin.forward origin.turns
+    origin.filling origin.background origin.heads origin.turns
+    origin.forward
     middleware
     flask
     wsgicache

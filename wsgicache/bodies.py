@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from wsgiref.types import InputStream
 
-__all__ = ["Primed", "Tee", "WatchedInput", "Within", "Write", "close"]
+__all__ = ["Primed", "Tee", "WatchedInput", "Within", "Write", "close", "exhaust", "finish"]
 
 T = TypeVar("T")
 
@@ -125,6 +125,11 @@ class Tee:
         """Take the chunks from *body*."""
         self._body = body
         return self
+
+    @property
+    def will_end(self) -> bool:
+        """Whether it is known that the body is not endless: by its length, or since it is made."""
+        return self._length is not None or isinstance(self._body, list | tuple)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -244,3 +249,21 @@ def close(body: Iterable[bytes]) -> None:
     finish = getattr(body, "close", None)
     if finish is not None:
         finish()
+
+
+def exhaust(body: Iterable[bytes]) -> None:
+    """Take *body* to its end, for what it does on the way, and close it."""
+    try:
+        for _ in body:
+            pass
+    finally:
+        close(body)
+
+
+def finish(body: Iterable[bytes], report: Callable[[str, str], object]) -> None:
+    """Be done with a *body* of which no byte is sent: take it to its end where it is kept and that
+    is near, and close it. What it raises goes to *report*."""
+    try:
+        (exhaust if isinstance(body, Tee) and body.will_end else close)(body)
+    except Exception:
+        report("unsent", "the app raised in a body that was not sent")

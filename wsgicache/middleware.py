@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wsgicache.arguments import has_methods
-from wsgicache.bodies import close
+from wsgicache.bodies import exhaust
 from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.controls.judging import Judge
 from wsgicache.controls.matching import Routes
@@ -19,6 +19,7 @@ from wsgicache.origin.background import Background, Runner, described, to_nobody
 from wsgicache.origin.bypass import Bypass
 from wsgicache.origin.exchange import Origin
 from wsgicache.origin.forward import Forward
+from wsgicache.origin.heads import answer_head
 from wsgicache.origin.trip import Reuse, Trip
 from wsgicache.origin.turns import Turns
 from wsgicache.purging import Purged, Purging, answer_purge, checked_token
@@ -29,8 +30,8 @@ from wsgicache.rules.checks import must_be
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import URI_MISS, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.request import Request, is_safe, read
-from wsgicache.rules.reuse import UNMARKED, decide, forwarded, may_collapse, select
+from wsgicache.rules.request import Request, as_get, is_safe, read
+from wsgicache.rules.reuse import UNMARKED, decide, forwarded, goes_as_get, may_collapse, select
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.switch import OffFile, off_at_start
 
@@ -130,8 +131,10 @@ class CacheMiddleware:
             decision = self._look_closer(request, entry, decision, now)
             if decision.forward is None:
                 return self._serve(request, decision, now, start_response)
-        trip = self._trip(request, decision, entry, now)
-        return self._forward(trip, start_response)
+        if method == "HEAD" and goes_as_get(request, decision, self.policy):
+            forward = partial(self._forward, self._trip(as_get(request), decision, entry, now))
+            return answer_head(self._origin, request, forward, start_response)
+        return self._forward(self._trip(request, decision, entry, now), start_response)
 
     def _look_closer(
         self, request: Request, entry: CacheEntry, decision: Decision, now: float
@@ -189,8 +192,8 @@ class CacheMiddleware:
                 decision = forwarded(request, URI_MISS)
                 if decision.forward is None:
                     return self._serve(request, decision, now, start_response)
-                trip = self._trip(request, decision, None, self.clock.now())
-                return self._forward(trip, start_response)
+                now = self.clock.now()
+                return self._forward(self._trip(request, decision, None, now), start_response)
             elif ranges is None:
                 body = pieces
             else:
@@ -278,12 +281,7 @@ class CacheMiddleware:
             stored = None if entry is None else select(request, entry, self.policy)
             trip = self._trip(request, Decision("stale", stored), entry, now)
             trip.background = True
-            body = self._forward(trip, to_nobody)
-            try:
-                for _ in body:
-                    pass
-            finally:
-                close(body)
+            exhaust(self._forward(trip, to_nobody))
         except Exception:
             self._report("background", "a background validation failed")
 

@@ -66,7 +66,7 @@ def styled(members: Directives, style: int) -> str:
     if style == 2:
         return ",, ".join(n if a is None else f'{n}="{a}"' for n, a in members) + " ,"
     if style == 3:
-        return "\t,".join(n.title() if a is None else f"{n} = {a}" for n, a in members)
+        return "\t,".join(n.title() if a is None else f"{n}={a}" for n, a in members)
     if style == 4:  # what is quoted is an argument
         return 'x="no-store, max-age=0", ' + ", ".join(
             n if a is None else f"{n}={a}" for n, a in members

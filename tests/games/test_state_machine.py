@@ -219,12 +219,13 @@ class World:
             return
         self.scene.settle()
         me = threading.get_ident()
-        asked = [a for thread, _, a in self.answers[before:] if thread == me]
+        mine = [(q, a) for thread, q, a in self.answers[before:] if thread == me]
+        asked = [answer for _, answer in mine]
         behind = [(q, a) for thread, q, a in self.answers[before:] if thread != me]
         if due is not None:
             assert got.hit, (due, got)
         self.check(ask, got, asked, tag, now, raised=self.raised > raised)
-        self.learn(ask, got, asked, behind)
+        self.learn(ask, got, mine, behind)
 
     def check(
         self,
@@ -331,16 +332,17 @@ class World:
         self,
         ask: Ask,
         got: Exchange,
-        asked: list[Answer],
+        mine: list[tuple[Ask, Answer]],
         behind: list[tuple[Ask, Answer]],
     ) -> None:
-        """Tell the model what happened."""
-        for n, answer in enumerate(asked):
-            told = got.stored and n == len(asked) - 1
+        """Tell the model what happened. A HEAD may have gone to the app as GET."""
+        for n, (seen, answer) in enumerate(mine):
+            told = got.stored and n == len(mine) - 1
+            went = replace(ask, method=seen.method)
             if told and answer.status != 304:
-                allowed = self.model_may_store(ask, answer)
-                assert allowed, f"stored {answer} for {ask}"
-            self.heard(ask, answer, told and got.code != 304)
+                allowed = self.model_may_store(went, answer)
+                assert allowed, f"stored {answer} for {went}"
+            self.heard(went, answer, told and got.code != 304)
         for seen, answer in behind:
             self.heard(seen, answer, False)
 

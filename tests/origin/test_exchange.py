@@ -418,7 +418,7 @@ def test_an_odd_status_passes_through(bare_scene: Scene, method: str, status: st
     bare_scene.wsgi(giving(lambda: [b"page"], FRESH, status))
     for _ in range(2):
         got = bare_scene.request(method, "/")
-        assert (got.status, got.body) == (status, b"page")
+        assert (got.status, got.body) == (status, b"" if method == "HEAD" else b"page")
     if not status.startswith(("200 ", "200\t")) and status != "200":
         assert bare_scene.count == 2
 
@@ -482,7 +482,7 @@ def test_headers_that_are_none_are_the_servers_to_refuse(method: str, headers: A
     cache = CacheMiddleware(app)
     for _ in range(2):
         body = cache(environ_for(method), server)
-        assert b"".join(body) == b"page"
+        assert b"".join(body) == (b"" if method == "HEAD" else b"page")
     for sent in seen:
         assert sent is headers or list(sent)[: len(headers)] == headers
 

@@ -475,7 +475,6 @@ ALONE: dict[str, dict[str, Any]] = {
     "body": {"body": b"x=1"},
     "chunked": {"headers": [("Transfer-Encoding", "chunked")]},
     "if-match": {"headers": [("If-Match", '"x"')]},
-    "head": {"method": "HEAD"},
     "post": {"method": "POST"},
     "bypass": {"changes": {"wsgicache.bypass": True}},
 }

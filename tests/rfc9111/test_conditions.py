@@ -19,11 +19,11 @@ def test_head_is_answered_from_a_stored_get(scene: Scene) -> None:
     assert (head.status, head.headers) == (got.status, got.headers)
 
 
-def test_head_on_a_cold_key_stores_nothing_for_get(scene: Scene) -> None:
-    scene.app(200, "hello", **FRESH)
-    head = scene.head("/")
+def test_head_on_a_cold_key_stores_nothing_for_get(rfc_scene: Scene) -> None:
+    rfc_scene.app(200, "hello", **FRESH)
+    head = rfc_scene.head("/")
     assert (head.code, head.body, head.header("Content-Length")) == (200, b"", "5")
-    got = scene.get("/")
+    got = rfc_scene.get("/")
     assert (got.text, got.hit) == ("hello", False)
 
 

@@ -10,6 +10,7 @@ from tests.conftest import MakeScene
 from tests.rules.messages import date, rows
 from tests.scene import Environ, Reply, Scene
 from wsgicache import Policy
+from wsgicache.rules.validators import is_generated
 
 BRIEF: dict[str, Any] = {"cache_control": "max-age=2"}
 LONG: dict[str, Any] = {"cache_control": "max-age=3600"}
@@ -66,7 +67,7 @@ def test_what_vary_names_is_sent_along(rfc_scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     "condition",
-    [{"if_none_match": '"b"'}, {"if_modified_since": date()}, {"if_none_match": "*"}],
+    [{"if_none_match": "b"}, {"if_modified_since": date()}, {"if_none_match": "*"}],
     ids=str,
 )
 def test_the_clients_own_condition_is_not(rfc_scene: Scene, condition: dict[str, Any]) -> None:
@@ -583,15 +584,14 @@ def test_a_200_replaces_what_was_stale(
         assert (got.header("X-Old"), got.header("X-New")) == (None, "2")
 
 
-@pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
 @pytest.mark.parametrize(
     "changed", [{"etag": '"v2"'}, {"last_modified": -60}, {"content_length": "11"}], ids=str
 )
 def test_a_head_with_a_changed_validator_makes_it_stale(
-    make_scene: MakeScene, policy: Policy, changed: dict[str, Any]
+    rfc_scene: Scene, changed: dict[str, Any]
 ) -> None:
     """§4.3.5: the old content is not served again, though its lifetime is not over."""
-    scene = make_scene(policy)
+    scene = rfc_scene
     before: dict[str, Any] = {"etag": '"v1"', "last_modified": scene.clock.date(-3600)}
     scene.app(200, "0123456789", **{**LONG, **before})
     assert scene.get("/").stored
@@ -601,3 +601,107 @@ def test_a_head_with_a_changed_validator_makes_it_stale(
     scene.head("/", cache_control="no-cache")
     scene.app(200, "new", **LONG)
     assert scene.get("/", cache_control="max-stale").text == "new"
+
+
+# ── what the client has (§4.3.2) ─────────────────────────────────────────────────────────────────
+
+
+class Versions:
+    """An app that has one version after the other, and may name it in a 304."""
+
+    def __init__(self, scene: Scene, named: bool) -> None:
+        self.now = "1"
+        self.rendered: list[str] = []
+        self._named = named
+        scene.app(self._answer)
+
+    def _answer(self, environ: Environ) -> Reply:
+        tag = f'"{self.now}"'
+        if tag in environ.get("HTTP_IF_NONE_MATCH", ""):
+            return Reply(304, "", etag=tag if self._named else None, **BRIEF)
+        self.rendered.append(self.now)
+        return Reply(200, self.now, etag=tag, **BRIEF)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
+@pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
+@pytest.mark.parametrize("seconds", [1, 3], ids=["forced", "stale"])
+def test_a_client_that_has_what_is_newer_gets_a_304(
+    make_scene: MakeScene, policy: Policy, named: bool, seconds: float
+) -> None:
+    """A 304 that does not say which of both it is about freshens nothing."""
+    scene = make_scene(policy)
+    versions = Versions(scene, named)
+    scene.get("/")
+    versions.now = "2"
+    scene.after(seconds)
+    got = scene.get("/", if_none_match='"2"', cache_control="no-cache")
+    assert (got.code, got.body) == (304, b"")
+    assert scene.calls[1].header("If-None-Match") == '"1", "2"'
+    assert versions.rendered == (["1"] if named else ["1", "2"])
+    got = scene.get("/")
+    assert (got.text, got.hit) == ("2", not named)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
+def test_a_client_that_has_what_is_older_gets_the_stored(scene: Scene, named: bool) -> None:
+    versions = Versions(scene, named)
+    scene.get("/")
+    scene.after(3)
+    got = scene.get("/", if_none_match='"0"')
+    assert (got.code, got.text, got.verdict["fwd-status"]) == (200, "1", 304)
+    assert versions.rendered == ["1"]
+    assert scene.get("/").hit
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["length", "none"])
+def test_a_relayed_200_that_the_client_has_is_a_304(scene: Scene, length: bool) -> None:
+    """The app was asked about what is stored alone: it has not seen the client's date."""
+    stale(scene, etag='"1"', last_modified=date(-60))
+    scene.app(200, "new", etag='"2"', last_modified=date(-30), length=length, **LONG)
+    got = scene.get("/", if_modified_since=date(-30))
+    if length:
+        assert (got.code, got.body) == (304, b"")
+        assert got.cache_status == "wsgicache; fwd=stale; fwd-status=200; stored"
+        assert (got.header("ETag"), got.header("Content-Type")) == ('"2"', None)
+    else:
+        assert (got.code, got.text) == (200, "new"), "it could be endless"
+    got = scene.get("/")
+    assert (got.hit, got.text) == (True, "new")
+
+
+def test_a_later_date_is_asked_about_too(scene: Scene) -> None:
+    scene.resource("old", etag=None, last_modified=date(-60), **BRIEF)
+    scene.get("/")
+    scene.after(3)
+    scene.resource("new", etag=None, last_modified=date(-30), **BRIEF)
+    got = scene.get("/", if_modified_since=date(-30))
+    assert (got.code, scene.calls[-1].header("If-Modified-Since")) == (304, date(-30))
+    assert (scene.get("/").text, scene.count) == ("new", 3)
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy.rfc()], ids=["safe", "rfc"])
+@pytest.mark.parametrize("etag", [None, "abc"])
+@pytest.mark.parametrize("headers", [{}, {"cookie": "a=b"}], ids=["stranger", "cookie"])
+def test_a_page_that_is_always_validated_has_a_tag(
+    make_scene: MakeScene, policy: Policy, etag: str | None, headers: dict[str, str]
+) -> None:
+    """The app has none, or one that is none: its client could never have a 304."""
+    scene = make_scene(policy, lint=False)
+    scene.app(200, "page", cache_control="no-cache", etag=etag)
+    first = scene.get("/", **headers)
+    tag = first.header("ETag")
+    assert (first.text, is_generated(tag or "")) == ("page", True)
+    got = scene.get("/", if_none_match=tag, **headers)
+    assert (got.code, got.body, got.header("ETag"), got.header("Cache-Control")) == (
+        304,
+        b"",
+        tag,
+        "no-cache",
+    )
+    assert scene.calls[-1].header("If-None-Match") is None
+    scene.app(200, "another", cache_control="no-cache", etag=etag)
+    got = scene.get("/", if_none_match=tag, **headers)
+    assert (got.code, got.text) == (200, "another")
+    scene.app(200, "page", cache_control="no-cache, no-store", etag=etag)
+    assert scene.get("/").header("ETag") == etag

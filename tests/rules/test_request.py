@@ -9,7 +9,7 @@ import pytest
 from tests.rules.messages import RFC, SAFE, asked, rows
 from tests.scene import Environ, environ_for
 from wsgicache import Policy
-from wsgicache.rules.request import Request, is_safe, read, without_ignored_cookies
+from wsgicache.rules.request import Request, as_get, is_safe, read, without_ignored_cookies
 
 
 @pytest.mark.parametrize(
@@ -145,3 +145,14 @@ def test_the_servers_environ_keeps_its_cookies() -> None:
 )
 def test_is_safe(method: str, safe: bool) -> None:
     assert is_safe(method) is safe
+
+
+def test_as_get() -> None:
+    """RFC 9110 §9.3.2, §14.2."""
+    head = asked("HEAD", "/a?b", range="bytes=0-1", if_range='"a"', if_none_match='"a"')
+    given = dict(head.environ)
+    get = as_get(head)
+    assert (get.method, get.key, get.conditional) == ("GET", head.key, True)
+    assert get.given is head.environ == given
+    assert get.environ["REQUEST_METHOD"] == "GET"
+    assert given.keys() - get.environ.keys() == {"HTTP_RANGE", "HTTP_IF_RANGE"}

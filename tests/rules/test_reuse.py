@@ -24,6 +24,7 @@ from wsgicache.rules.reuse import (
     collapse_key,
     decide,
     decide_again,
+    goes_as_get,
     may_collapse,
     may_stand_in,
     outlasts,
@@ -500,6 +501,30 @@ def test_may_collapse(method: str, headers: dict[str, Any], forward: str, may: b
     request = asked(method, **headers)
     assert may_collapse(request, Decision(forward), SAFE) is may
     assert not may_collapse(request, Decision(forward), Policy(collapse=False))
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "decision", "goes"),
+    rows(
+        ("9110 §9.3.2 nothing is stored", "HEAD", {}, URI_MISS, True),
+        ("9110 §9.3.2 something stale is", "HEAD", {}, Decision("stale", kept()), True),
+        ("9110 §9.3.2 GET", "GET", {}, URI_MISS, False),
+        ("§3.5 for one client", "HEAD", {"authorization": "x"}, URI_MISS, False),
+        ("§5.2.1.5 for nobody else", "HEAD", {"cache_control": "no-store"}, URI_MISS, False),
+        (
+            "§5.2.1.5 for nobody else, but something is stored",
+            "HEAD",
+            {"cache_control": "no-store"},
+            Decision("stale", kept()),
+            True,
+        ),
+        ("another HEAD", "HEAD", {"tus_resumable": "1.0.0"}, URI_MISS, False),
+    ),
+)
+def test_goes_as_get(method: str, headers: dict[str, Any], decision: Decision, goes: bool) -> None:
+    request = asked(method, **headers)
+    assert goes_as_get(request, decision, SAFE) is goes
+    assert not goes_as_get(request, decision, RFC)
 
 
 def test_a_request_that_does_not_collapse() -> None:

@@ -18,7 +18,10 @@ from wsgicache.rules.validation import (
     fetching,
     freshened,
     freshening,
+    is_about_stored,
+    is_had,
     matches_head,
+    others_of,
     updated,
     validating,
 )
@@ -51,6 +54,157 @@ def test_validating(fields: dict[str, Any], conditions: Environ) -> None:
 
 
 OURS = generated_etag([], b"x")
+LATER, EARLIER = date(9), date(-9)
+
+
+@pytest.mark.parametrize(
+    ("fields", "presented", "others", "conditions"),
+    rows(
+        (
+            "§4.3.2 another tag",
+            {"etag": '"1"'},
+            {"if_none_match": '"2"'},
+            ('"2"',),
+            {"HTTP_IF_NONE_MATCH": '"1", "2"'},
+        ),
+        (
+            "§4.3.2 several",
+            {"etag": '"1"', "last_modified": date()},
+            {"if_none_match": 'W/"2", "1", W/"1", "3"', "if_modified_since": LATER},
+            ('W/"2"', '"3"'),
+            {"HTTP_IF_NONE_MATCH": '"1", W/"2", "3"', "HTTP_IF_MODIFIED_SINCE": date()},
+        ),
+        (
+            "§4.3.2 the same",
+            {"etag": '"1"'},
+            {"if_none_match": 'W/"1"'},
+            (),
+            {"HTTP_IF_NONE_MATCH": '"1"'},
+        ),
+        (
+            "§4.3.2 one that the app never gave",
+            {"etag": '"1"'},
+            {"if_none_match": OURS},
+            (),
+            {"HTTP_IF_NONE_MATCH": '"1"'},
+        ),
+        (
+            "§4.3.2 a star",
+            {"etag": '"1"'},
+            {"if_none_match": "*"},
+            (),
+            {"HTTP_IF_NONE_MATCH": '"1"'},
+        ),
+        (
+            "9110 §13.1.3 a tag where ours is a date, which it would hide",
+            {"last_modified": date()},
+            {"if_none_match": '"2"', "if_modified_since": LATER},
+            (),
+            {"HTTP_IF_MODIFIED_SINCE": date()},
+        ),
+        (
+            "§4.3.2 a later date",
+            {"last_modified": date()},
+            {"if_modified_since": LATER},
+            (LATER,),
+            {"HTTP_IF_MODIFIED_SINCE": LATER},
+        ),
+        (
+            "§4.3.2 an earlier one",
+            {"last_modified": date()},
+            {"if_modified_since": EARLIER},
+            (),
+            {"HTTP_IF_MODIFIED_SINCE": date()},
+        ),
+        (
+            "§4.3.2 a date where ours is a tag, too",
+            {"etag": '"1"', "last_modified": date()},
+            {"if_modified_since": LATER},
+            (),
+            {"HTTP_IF_NONE_MATCH": '"1"', "HTTP_IF_MODIFIED_SINCE": date()},
+        ),
+    ),
+)
+def test_what_the_client_has_is_asked_about_too(
+    fields: dict[str, Any],
+    presented: dict[str, Any],
+    others: tuple[str, ...],
+    conditions: Environ,
+) -> None:
+    request, stored = asked(**presented), kept(**fields)
+    assert others_of(request, stored) == others
+    environ = validating(request, stored, others)
+    assert {key: environ[key] for key in environ if key.startswith("HTTP_IF_")} == conditions
+
+
+@pytest.mark.parametrize(
+    ("stored", "others", "fields", "about"),
+    rows(
+        ("§4.3.4 asked about ours alone", {"etag": '"1"'}, (), {}, True),
+        ("§4.3.4 ours", {"etag": '"1"'}, ('"2"',), {"etag": '"1"'}, True),
+        ("§4.3.2 the client's", {"etag": '"1"'}, ('"2"', '"3"'), {"etag": 'W/"3"'}, False),
+        ("§4.3.4 no tag", {"etag": '"1"'}, ('"2"',), {"last_modified": date()}, None),
+        ("§4.3.4 what is no tag", {"etag": '"1"'}, ('"2"',), {"etag": "1"}, None),
+        (
+            "§4.3.4 our date",
+            {"last_modified": date()},
+            (LATER,),
+            {"last_modified": date()},
+            True,
+        ),
+        (
+            "§4.3.2 the client's date",
+            {"last_modified": date()},
+            (LATER,),
+            {"last_modified": LATER},
+            False,
+        ),
+        ("§4.3.4 no date", {"last_modified": date()}, (LATER,), {}, None),
+    ),
+)
+def test_whom_a_304_is_about(
+    stored: dict[str, Any], others: tuple[str, ...], fields: dict[str, Any], about: bool | None
+) -> None:
+    """What does not say which of both it is about freshens nothing."""
+    assert is_about_stored(kept(**stored), others, answer(304, **fields)) is about
+
+
+@pytest.mark.parametrize(
+    ("presented", "fields", "had"),
+    rows(
+        ("9110 §13.1.2 the tag", {"if_none_match": '"1", "2"'}, {"etag": '"2"'}, True),
+        ("9110 §13.1.2 another", {"if_none_match": '"1"'}, {"etag": '"2"'}, False),
+        ("9110 §13.1.2 none", {"if_none_match": '"1"'}, {}, False),
+        ("9110 §13.1.3 the date", {"if_modified_since": date()}, {"last_modified": date()}, True),
+        ("9110 §13.1.3 another", {"if_modified_since": EARLIER}, {"last_modified": date()}, False),
+        ("9110 §13.1.3 none", {"if_modified_since": LATER}, {}, False),
+        ("no condition", {}, {"etag": '"2"'}, False),
+    ),
+)
+def test_what_the_client_has_already(
+    presented: dict[str, Any], fields: dict[str, Any], had: bool
+) -> None:
+    assert is_had(asked(**presented), answer(200, **fields), SAFE) is had
+    assert not is_had(asked(**presented), answer(404, **fields), SAFE)
+    assert not is_had(asked("HEAD", **presented), answer(200, **fields), SAFE)
+
+
+def test_a_date_beside_a_tag_that_the_app_never_gave_is_not_forwarded() -> None:
+    """RFC 9110 §13.1.3: it means nothing there."""
+    environ = fetching(asked(if_none_match=OURS, if_modified_since=date()))
+    assert not {key for key in environ if key.startswith("HTTP_IF_")}
+
+
+@pytest.mark.parametrize("tag", ["abc", '"a" "b"'])
+def test_what_is_no_entity_tag_says_nothing(tag: str) -> None:
+    stored = kept(b"x", etag=tag, last_modified=date())
+    assert stored.etag == generated_etag([], b"x")
+    assert [line for line in stored.fields if line[0] == "ETag"] == [("ETag", stored.etag)]
+    renewed = freshened(stored, answer(304, etag=tag, last_modified=date()), SAFE)
+    assert renewed is not None
+    assert renewed.field("etag") == stored.etag
+    assert matches_head(stored, answer(200, etag=tag))
+    assert kept(b"x", etag=tag, policy=Policy(generate_etags=False)).etag is None
 
 
 @pytest.mark.parametrize(
@@ -155,15 +309,15 @@ UPDATED = """
 
 @pytest.mark.parametrize("name", UPDATED)
 def test_updated(name: str) -> None:
-    stored = kept(b"x", 200, (name, "old"), x_other="1")
-    fields = renewed_fields(stored, (name.lower(), "new"))
-    assert (fields[name.lower()], fields["x-other"]) == ("new", "1")
-    assert renewed_fields(kept(b"x"), (name, "new"))[name.lower()] == "new"
+    stored = kept(b"x", 200, (name, '"old"'), x_other="1")
+    fields = renewed_fields(stored, (name.lower(), '"new"'))
+    assert (fields[name.lower()], fields["x-other"]) == ('"new"', "1")
+    assert renewed_fields(kept(b"x"), (name, '"new"'))[name.lower()] == '"new"'
 
 
 @pytest.mark.parametrize("name", [name for name in UPDATED if name != "Date"])
 def test_what_the_304_does_not_say_stays(name: str) -> None:
-    assert renewed_fields(kept(b"x", 200, (name, "old")), x_other="1")[name.lower()] == "old"
+    assert renewed_fields(kept(b"x", 200, (name, '"old"')), x_other="1")[name.lower()] == '"old"'
 
 
 @pytest.mark.parametrize(

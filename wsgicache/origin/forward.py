@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from wsgicache.bodies import Primed, Tee, Write
-from wsgicache.controls.control import Control
+from wsgicache.bodies import Primed, Tee, Write, finish
 from wsgicache.controls.matching import naming_parts
 from wsgicache.origin.exchange import Exchange, Origin, nowhere
+from wsgicache.origin.filling import ending, ends_soon, filling
 from wsgicache.origin.hidden import hidden_cookies
 from wsgicache.origin.trip import Reuse, Trip
-from wsgicache.rules import partial, storing, validation
+from wsgicache.rules import keeping, partial, storing, validation
 from wsgicache.rules.answering import relayed_fields
+from wsgicache.rules.conditional import not_modified_by
 from wsgicache.rules.declaring import Declared
-from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.freshness import answers_others
 from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.names import SET_COOKIE
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 
+_TAGGED = frozenset({"freshness", "private", "authorization", "cookie", "set-cookie"})
+"""Reasons for which a response is not stored, though its client may keep and validate it."""
+
+
 class Forward(Exchange):
     """One request forwarded. Nothing is sent to the client before the origin's head was judged."""
 
@@ -35,6 +39,14 @@ class Forward(Exchange):
     """What takes note of the body, where that is not one piece and may be kept."""
     kept_at_once = False
     """Whether the body was one piece, and was kept."""
+    others: tuple[str, ...] = ()
+    """What the client has, by the validators that the app was asked about beside ours."""
+    alone = False
+    """Whether it is asked about what is stored alone."""
+    replaced = False
+    """Whether the app has not seen the client's conditions as they came."""
+    had = False
+    """Whether the client has what the app answered with: only that is said to it."""
 
     def __init__(self, origin: Origin, trip: Trip, start_response: StartResponse) -> None:
         told = f"fwd={trip.decision.forward}"
@@ -64,6 +76,7 @@ class Forward(Exchange):
         try:
             if self._stored is not None or "HTTP_IF_NONE_MATCH" in shown:
                 shown = self._about_what_is_stored()
+                self.replaced = shown is not self.asked
             if "wsgi.input_terminated" in shown:
                 shown = self.trip.watching(shown)
             body = self.call(shown)
@@ -88,9 +101,14 @@ class Forward(Exchange):
             except BaseException:
                 self.discard(body)
                 raise
-        if self.tee is None:
-            return self.passing(body) if self.hides else body
-        return self.tee.over(self.within(body))
+        if self.tee is not None:
+            body = self.tee.over(self.within(body))
+        elif self.hides:
+            body = self.passing(body)
+        if self.had:
+            finish(body, self.origin.report)
+            return []
+        return body
 
     @property
     def _stored(self) -> StoredResponse | None:
@@ -107,7 +125,9 @@ class Forward(Exchange):
             if request.method == "GET":
                 trip.decision = replace(trip.decision, stored=None)
         elif stored is not None and stored.validators:
-            return validation.validating(request, stored)
+            if not self.alone and request.conditional:
+                self.others = validation.others_of(request, stored)
+            return validation.validating(request, stored, self.others)
         return validation.fetching(request)
 
     def about(self) -> StoredResponse | None:
@@ -124,6 +144,7 @@ class Forward(Exchange):
         response = self.received(self.head, ())
         if self._is_for_us(response) or (self.hidden and self.hidden.set_by(response)):
             return nowhere
+        self.replaced = False  # Bytes follow: nothing else can be said instead.
         self.relay(response)
         return self.following()
 
@@ -145,7 +166,8 @@ class Forward(Exchange):
         if self.trip.decision.forward == "partial":
             return self.request.method == "GET" and response.code in (206, 304, 412, 416)
         if response.code == 304:
-            return bool(stored.validators)
+            about = validation.is_about_stored(stored, self.others, response)
+            return bool(stored.validators) and about is not False
         return response.code >= 500 and self._may_stand_in(response.code)
 
     def _may_stand_in(self, code: int | None) -> bool:
@@ -173,6 +195,8 @@ class Forward(Exchange):
         assert stored is not None
         if isinstance(response, Declared) and response.refused:
             return self._ask_again()  # What was stored is not to be used any more.
+        if validation.is_about_stored(stored, self.others, response) is None:
+            return self._ask_again(about_stored=True)
         renewed = None
         if response.is_readable:
             renewed = validation.freshened(stored, response, self.policy)
@@ -204,14 +228,18 @@ class Forward(Exchange):
         joined = Primed(body, *content)
         return joined if self.tee is None else self.tee.over(self.within(joined))
 
-    def _ask_again(self) -> Iterable[bytes] | Reuse:
-        """Ask for everything, since what is stored is not what the app has (§4.3.3)."""
+    def _ask_again(self, about_stored: bool = False) -> Iterable[bytes] | Reuse:
+        """Ask for everything, since what is stored is not what the app has (§4.3.3); or about that
+        alone, where the app did not say what it spoke of."""
         trip = self.trip
-        self.keeper.drop(self.request)
         self.renew()
-        trip.looked_up_at = self.origin.clock.now()
-        trip.decision = replace(trip.decision, stored=None)
-        return Forward(self.origin, trip, self.start_response).ask()
+        if not about_stored:
+            self.keeper.drop(self.request)
+            trip.looked_up_at = self.origin.clock.now()
+            trip.decision = replace(trip.decision, stored=None)
+        again = Forward(self.origin, trip, self.start_response)
+        again.alone = about_stored
+        return again.ask()
 
     def _stand_in(self, said: str, code: int | None) -> Reuse:
         """Have what is stale served because the app failed (§4.2.4, RFC 5861 §4)."""
@@ -223,27 +251,39 @@ class Forward(Exchange):
     def relay(self, response: Response, said: str = "") -> None:
         """Pass the head of the origin's response on; with a Tee for the body if the rules let us
         keep it (§3)."""
-        request, trip, keeper = self.request, self.trip, self.keeper
-        why_not = self._changed(response) or self.origin.refusal(request, response)
+        trip = self.trip
+        why_not = self._changed(response) or self.origin.refusal(self.request, response)
         why_not = why_not or ("too-large" if trip.too_large else None)
         if self._stored is not None:
             if storing.outlives(trip.decision, response, trip.looked_up_at, self.policy):
                 why_not = storing.FORCED
             else:
-                keeper.supersede(request, self._stored, response, why_not, trip.fill)
+                self.keeper.supersede(self.request, self._stored, response, why_not, trip.fill)
         if why_not is not None:
-            failed = response.code >= 500 or why_not == storing.FORCED
-            trip.land("failed" if failed else "refused", why_not)
+            if why_not in _TAGGED:
+                response = keeping.tagged(response, self.policy)
+            if response.code >= 500 or why_not == storing.FORCED:
+                trip.land("failed", why_not)
+            else:
+                trip.land("refused", why_not)
         detail = trip.decision.detail or why_not
         outcome = f"detail={detail}" if detail else "stored"
         self.relayed = True
-        told = f"{self.told}; {said}{outcome}"
-        self._send(response, relayed_fields(response, told, self.policy))
+        sent = response
+        if self.replaced and self._is_had(response, why_not):
+            self.had, said, sent = True, "fwd-status=200; ", not_modified_by(response)
+        self._send(sent, relayed_fields(sent, f"{self.told}; {said}{outcome}", self.policy))
         if why_not is None:
             self._keep(response)
-            self.controls.late = self._ending()
+            self.controls.late = ending(self, self.keeper, self.request, self.tee)
         else:
             self.controls.late = self.too_late
+
+    def _is_had(self, response: Response, why_not: str | None) -> bool:
+        """Whether the client has what *response* brings; not where its body is kept and may be
+        endless, for that has to be sent."""
+        may_be = why_not is not None or ends_soon(response)
+        return may_be and validation.is_had(self.request, response, self.policy)
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:
         """Pass on the head by which an error handler replaces the first; nothing is kept then."""
@@ -265,49 +305,14 @@ class Forward(Exchange):
 
     def _keep(self, response: Response) -> None:
         """Keep *response* at once, where its body is one piece; else have a Tee do it (§3.3)."""
-        request, trip, body = self.request, self.trip, response.body
+        trip, body = self.trip, response.body
         if not answers_others(response, self.policy):
             trip.land("refused", "validation")
-        keeper, kept = self.keeper, False
         if isinstance(body, (list, tuple)) and len(body) == 1:
             (content,) = body
             if isinstance(content, bytes) and len(content) <= self.policy.max_content:
-                kept = keeper.keep(request, response, content, trip.fill)
+                kept = self.keeper.keep(self.request, response, content, trip.fill)
                 trip.land("kept" if kept else "failed")
                 self.kept_at_once = kept
                 return
-
-        # The app may go on changing its own while the body is on its way.
-        response.fields = response.fields[:]
-
-        def keep(content: bytes) -> None:
-            nonlocal kept
-            kept = keeper.keep(request, response, content, trip.fill)
-
-        def end(too_large: bool) -> None:
-            if too_large:
-                trip.land("refused", "too-large")
-            else:
-                trip.land("kept" if kept else "failed")
-
-        self.tee = Tee(
-            self.policy.max_content,
-            delta_seconds(response.field("content-length")),
-            keep,
-            lambda: keeper.drop(request),
-            end,
-        )
-
-    def _ending(self) -> Callable[[Control], None]:
-        """What takes controls after the head of a response that is kept, or being collected: they
-        can only end that."""
-        keeper, request, tee = self.keeper, self.request, self.tee
-
-        def end(control: Control) -> None:
-            self.too_late(control)
-            if control.forbids():
-                if tee is not None:
-                    tee.give_up()
-                keeper.drop(request)
-
-        return end
+        self.tee = filling(self.origin, trip, response)

@@ -11,10 +11,18 @@ from wsgicache.rules.model import FieldLines, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.ranges import parse_ranges
 from wsgicache.rules.request import Request
+from wsgicache.rules.response import Response
 
 __all__ = [
-    "NOT_MODIFIED", "OF_THE_PART", "Ranges", "covers", "not_modified", "not_modified_fields",
-    "ranged", "wanted_ranges",
+    "NOT_MODIFIED",
+    "OF_THE_PART",
+    "Ranges",
+    "covers",
+    "not_modified",
+    "not_modified_by",
+    "not_modified_fields",
+    "ranged",
+    "wanted_ranges",
 ]  # fmt: skip
 
 NOT_MODIFIED = "304 Not Modified"
@@ -70,6 +78,12 @@ _REPRESENTATION = frozenset(
 def not_modified_fields(stored: StoredResponse) -> FieldLines:
     """What a 304 says instead of what *stored* says (RFC 9110 §15.4.5)."""
     return [line for line in stored.fields if line[0].lower() not in _REPRESENTATION]
+
+
+def not_modified_by(response: Response) -> Response:
+    """The 304 for whom has what *response* brings (RFC 9110 §15.4.5)."""
+    fields = [line for line in response.fields if line[0].lower() not in _REPRESENTATION]
+    return response.instead(NOT_MODIFIED, fields)
 
 
 def wanted_ranges(request: Request, stored: StoredResponse, policy: Policy) -> Ranges | None:

@@ -26,7 +26,7 @@ from wsgicache.rules.response import Response
 from wsgicache.rules.storing import content_span, is_for_cookies, is_for_credentials
 from wsgicache.rules.validators import conditions, generated_etag
 
-__all__ = ["is_complete", "nearer_caches", "store"]
+__all__ = ["is_complete", "nearer_caches", "store", "tagged"]
 
 _ADDED = 128
 """More characters than this cache adds to the fields that it stores."""
@@ -76,7 +76,9 @@ def store(
     # PERF: no __init__(), which takes 1 µs to sort so many arguments.
     stored = StoredResponse.__new__(StoredResponse)
     stored.validators = conditions(code, tag, None if modified_at is None else modified)
-    if etag is None and content is not None and code == 200 and policy.generate_etags:
+    if tag is None and content is not None and code == 200 and policy.generate_etags:
+        if etag is not None:  # no entity tag
+            fields = [line for line in fields if line[0].lower() != "etag"]
         tag = generated_etag(fields, content)
         fields.append(("ETag", tag))
     stored.status = response.status
@@ -129,6 +131,26 @@ def store(
     stored.__post_init__()
     stored.weigh(response.size and response.size + _ADDED)
     return stored
+
+
+def tagged(response: Response, policy: Policy) -> Response:
+    """*response* with an entity tag of ours, where each use of it has to be validated (§5.2.2.4),
+    it has none, and all of its content is there: else the client could never validate it."""
+    etag, body = response.field("etag"), response.body
+    directives = binding(response, policy).directives
+    if (
+        response.code != 200
+        or not policy.generate_etags
+        or directives.get("no-cache", "") is not None
+        or "no-store" in directives
+        or (etag is not None and is_entity_tag(etag))
+        or not isinstance(body, list | tuple)
+        or len(body) != 1
+        or not isinstance(body[0], bytes)
+        or len(body[0]) > policy.max_content
+    ):
+        return response
+    return response.having("ETag", generated_etag(response.fields, body[0]))
 
 
 def _stored_fields(

@@ -110,6 +110,7 @@ class PolicyOptions(TypedDict, total=False):
     forbidding_fields: _Fields
     unstored_fields: _Fields
     update_content_type: _Flag
+    head_as_get: _Flag
     request_directives: _Flag
     generate_etags: _Flag
     stale_if_raised: _From0
@@ -152,6 +153,7 @@ _PERMISSIVE: PolicyOptions = {
     "forbidding_fields": (),
     "unstored_fields": (),
     "update_content_type": True,
+    "head_as_get": False,
     "targets": ("Wsgicache-Cache-Control", "CDN-Cache-Control"),
 }
 """Where the two profiles differ: what RFC 9111 lets a shared cache do."""
@@ -225,6 +227,8 @@ class Policy:
     """Response fields about one exchange, not stored; ``X-B3-*`` stands for all that begin so."""
     update_content_type: bool = False
     """Whether a 304 or HEAD may change the Content-Type of what is stored (§3.2)."""
+    head_as_get: bool = True
+    """Whether a HEAD that the store does not answer has the app asked as GET (RFC 9110 §9.3.2)."""
     request_directives: bool = True
     """Whether clients' Cache-Control is heeded (§5.2.1)."""
     generate_etags: bool = True

@@ -12,7 +12,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.selecting import cookies_named, selecting_fields
 from wsgicache.rules.telling import BYPASS, CONDITIONS, DIRECTIVES, ORIGIN_ONLY, PASSING, REWRITING
 
-__all__ = ["Request", "is_safe", "read", "without_ignored_cookies"]
+__all__ = ["Request", "as_get", "is_safe", "read", "without_ignored_cookies"]
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -89,6 +89,19 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
     if "HTTP_COOKIE" in environ:
         _look_at_cookies(request, policy)
     return request
+
+
+def as_get(request: Request) -> Request:
+    """The GET whose answer tells what *request*, a HEAD, asks for (RFC 9110 §9.3.2): of the whole,
+    since a range means nothing to HEAD (RFC 9110 §14.2)."""
+    asked = Request()
+    vars(asked).update(vars(request))
+    environ = {**request.environ, "REQUEST_METHOD": "GET"}
+    for key in ("HTTP_RANGE", "HTTP_IF_RANGE"):
+        environ.pop(key, None)
+    asked.method, asked.environ = "GET", environ
+    asked.given = request.given or request.environ
+    return asked
 
 
 def _look_at_cookies(request: Request, policy: Policy) -> None:

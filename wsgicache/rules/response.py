@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from wsgicache.rules.fields import (
     NO_DIRECTIVES,
@@ -177,6 +177,15 @@ class Response:
     def instead(self, status: str, fields: FieldLines) -> Response:
         """Another response, asked for and received when this one was, without a body."""
         return Response(status, fields, (), self.requested_at, self.received_at, self.wall)
+
+    def having(self, name: str, value: str) -> Self:
+        """The same response, but for the field *name*, which is *value* alone."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), repeated=_NOTHING_REPEATED)
+        lines = [line for line in self.fields if line[0].lower() != name.lower()]
+        times = self.requested_at, self.received_at, self.wall
+        Response.__init__(other, self.status, [*lines, (name, value)], self.body, *times)
+        return other
 
     def field(self, name: str) -> str | None:
         """The value of the field *name* (lower case), its lines joined (RFC 9110 §5.2)."""

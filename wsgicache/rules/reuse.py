@@ -21,7 +21,7 @@ from wsgicache.rules.request import Request
 
 __all__ = [
     "UNMARKED", "after_waiting", "collapse_key", "decide", "decide_again", "forwarded",
-    "may_collapse", "may_stand_in", "outlasts", "select", "stood_in",
+    "goes_as_get", "may_collapse", "may_stand_in", "outlasts", "select", "stood_in",
 ]  # fmt: skip
 
 
@@ -163,6 +163,24 @@ def _requested(request: Request, stored: StoredResponse, age: float) -> Decision
 def _restricting(argument: str | None) -> int | None:
     """The seconds in *argument* of a directive that asks for more: leniently read, it does, too."""
     return None if argument is None else delta_seconds(argument.strip(" "))
+
+
+def goes_as_get(request: Request, decision: Decision, policy: Policy) -> bool:
+    """Whether the app is asked as GET for *request*, a HEAD that is not answered from the store: so
+    that there is something to store, and nothing of what is stored depends on it.
+
+    Not where there is neither: nothing was found, and the answer would be for this client alone.
+    """
+    # Deviation: a HEAD could change what is stored (§4.3.5). Frameworks answer it with fields of
+    # their own, and anybody may send one with no-cache.
+    if not policy.head_as_get or request.method != "HEAD":
+        return False
+    alone = request.identified or "no-store" in request.directives
+    return decision.stored is not None or not (alone or _ANOTHER_HEAD in request.environ)
+
+
+_ANOTHER_HEAD = "HTTP_TUS_RESUMABLE"
+"""Of a protocol in which HEAD is not GET without the content: how much of a file is there."""
 
 
 def forwarded(request: Request, decision: Decision) -> Decision:

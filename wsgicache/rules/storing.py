@@ -199,6 +199,7 @@ def outlives(decision: Decision, response: Response, now: float, policy: Policy)
         and decision.forward == "request"
         and response.code >= 300
         and stored is not None
+        and not (response.code == 304 and stored.validators)  # the client's is newer
         and stored.status[:1] == "2"
         and decision.is_fresh(now)
     )

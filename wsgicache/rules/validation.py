@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wsgicache.rules.conditional import not_modified
+from wsgicache.rules.dates import parse_date
 from wsgicache.rules.entries import Change, adding, selector_of
 from wsgicache.rules.fields import (
     delta_seconds,
     entity_tags,
     field_names,
+    is_entity_tag,
     parse_vary,
     weak_match,
 )
+from wsgicache.rules.keeping import store
 from wsgicache.rules.model import ANY_TIME, CacheEntry, FieldLines, Fill, StoredResponse
 from wsgicache.rules.names import HOP_BY_HOP, SET_COOKIE
 from wsgicache.rules.policy import Policy
@@ -19,23 +23,65 @@ from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.rules.validators import is_generated
 
-__all__ = ["fetching", "freshened", "freshening", "matches_head", "updated", "validating"]
+__all__ = [
+    "fetching", "freshened", "freshening", "is_about_stored", "is_had", "matches_head", "others_of",
+    "updated", "validating",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 
-def validating(request: Request, stored: StoredResponse) -> WSGIEnvironment:
-    """The environ of a request about *stored*: conditional, by what the app gave (§4.3.1).
+def others_of(request: Request, stored: StoredResponse) -> tuple[str, ...]:
+    """What the client has that is not *stored*, by validators as the app gave for that: entity tags
+    of the app's, or a later date (§4.3.2)."""
+    ours = dict(stored.validators)
+    wanted, tag = request.environ.get("HTTP_IF_NONE_MATCH"), ours.get("HTTP_IF_NONE_MATCH")
+    if wanted is not None and tag is not None:
+        tags = entity_tags(wanted)
+        return tuple(one for one in tags if not (is_generated(one) or weak_match(one, tag)))
+    since = request.environ.get("HTTP_IF_MODIFIED_SINCE")
+    date = parse_date(since, stored.generated_at)
+    if wanted is not None or tag is not None or not ours or since is None or date is None:
+        return ()
+    return (since,) if date > stored.modified_at else ()
 
-    The client's own conditions are left out: they are evaluated on the outcome. A range stays, so
-    that nobody asks for the whole who wants a part; the fields that Vary nominates stay as well.
+
+def validating(
+    request: Request, stored: StoredResponse, others: tuple[str, ...] = ()
+) -> WSGIEnvironment:
+    """The environ of a request about *stored*: conditional, by what the app gave (§4.3.1), and
+    about the client's *others*, too (§4.3.2).
+
+    The rest of the client's own conditions is left out: they are evaluated on the outcome. A range
+    stays, so that nobody asks for the whole who wants a part; the fields that Vary nominates stay
+    as well.
     """
     environ = dict(request.environ)
     environ.pop("HTTP_IF_NONE_MATCH", None)
     environ.pop("HTTP_IF_MODIFIED_SINCE", None)
     environ.update(stored.validators)
+    if others and "HTTP_IF_NONE_MATCH" in environ:
+        environ["HTTP_IF_NONE_MATCH"] = ", ".join([environ["HTTP_IF_NONE_MATCH"], *others])
+    elif others:
+        environ["HTTP_IF_MODIFIED_SINCE"] = others[0]
     return environ
+
+
+def is_about_stored(
+    stored: StoredResponse, others: tuple[str, ...], response: Response
+) -> bool | None:
+    """Whether a 304 to conditions about *stored* and the client's *others* may be about *stored*;
+    None where it does not say which it is about, so that it is no word about either."""
+    if not others:
+        return True
+    if "HTTP_IF_NONE_MATCH" in dict(stored.validators):
+        etag = response.field("etag")
+        if etag is None or not is_entity_tag(etag):
+            return None
+        return not any(weak_match(etag, other) for other in others)
+    modified = response.field("last-modified")
+    return None if modified is None else modified == stored.last_modified
 
 
 def fetching(request: Request) -> WSGIEnvironment:
@@ -53,7 +99,19 @@ def fetching(request: Request) -> WSGIEnvironment:
         environ["HTTP_IF_NONE_MATCH"] = ", ".join(known)
     else:
         del environ["HTTP_IF_NONE_MATCH"]
+        # Beside it a date means nothing (RFC 9110 §13.1.3).
+        environ.pop("HTTP_IF_MODIFIED_SINCE", None)
     return environ
+
+
+def is_had(request: Request, response: Response, policy: Policy) -> bool:
+    """Whether the client of *request* has what this 200 brings, as its own condition tells, which
+    the app has not seen (RFC 9110 §13.2.2)."""
+    if response.code != 200 or request.method != "GET" or not request.conditional:
+        return False
+    if "HTTP_IF_NONE_MATCH" not in request.environ and "last-modified" not in response.values:
+        return False  # Its Date is that of now.
+    return not_modified(request, store(response, None, policy, 0), response.wall)
 
 
 # What a 304 never changes: these describe the content that is stored (§3.2), or are one client's.
@@ -74,7 +132,7 @@ def freshened(stored: StoredResponse, response: Response, policy: Policy) -> Res
     """
     etag = response.field("etag")
     ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
-    if etag is not None:
+    if etag is not None and is_entity_tag(etag):
         # A weak one by weak comparison (RFC 9110 §8.8.3.2).
         is_ours = ours is not None and etag.startswith("W/") and weak_match(etag, ours)
         if etag != ours and not is_ours:
@@ -92,6 +150,9 @@ def updated(stored: StoredResponse, response: Response, policy: Policy) -> Respo
     # Deviation: frameworks give a 304 their default Content-Type, which is not that of the content.
     if not policy.update_content_type:
         newer.discard("content-type")
+    # What is no entity tag does not replace the one that was generated in its stead.
+    if "etag" in newer and stored.etag is not None and is_generated(stored.etag):
+        newer = newer if is_entity_tag(response.values["etag"]) else newer - {"etag"}
     # Without a Date it is dated by its receipt (RFC 9110 §6.6.1): the stored one says nothing more.
     gone = newer | {"date"}
     held = [*stored.fields, *stored.withheld]
@@ -116,6 +177,7 @@ def matches_head(stored: StoredResponse, response: Response) -> bool:
             return False
     ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
     etag, modified = response.field("etag"), response.field("last-modified")
+    etag = None if etag is None or not is_entity_tag(etag) else etag
     length = response.field("content-length")
     whole = stored.length if stored.span is None else stored.span[2]
     return (

@@ -1,0 +1,65 @@
+"""Keeping what the app answers when its body has ended (RFC 9111 §3.3)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wsgicache.bodies import Tee
+from wsgicache.controls.control import Control
+from wsgicache.keeper import Keeper
+from wsgicache.origin.exchange import Exchange, Origin
+from wsgicache.origin.trip import Trip
+from wsgicache.rules.fields import delta_seconds
+from wsgicache.rules.request import Request
+from wsgicache.rules.response import Response
+
+__all__ = ["ending", "ends_soon", "filling"]
+
+
+def filling(origin: Origin, trip: Trip, response: Response) -> Tee:
+    """What takes note of the body of *response*, and keeps it if it was complete; then those who
+    wait hear of it."""
+    request, keeper, kept = trip.request, origin.keeper, False
+    # The app may go on changing its own while the body is on its way.
+    response.fields = response.fields[:]
+
+    def keep(content: bytes) -> None:
+        nonlocal kept
+        kept = keeper.keep(request, response, content, trip.fill)
+
+    def end(too_large: bool) -> None:
+        if too_large:
+            trip.land("refused", "too-large")
+        else:
+            trip.land("kept" if kept else "failed")
+
+    return Tee(
+        origin.policy.max_content,
+        delta_seconds(response.field("content-length")),
+        keep,
+        lambda: keeper.drop(request),
+        end,
+    )
+
+
+def ends_soon(response: Response) -> bool:
+    """Whether it is known that the body of *response* is not endless: what is kept of it can be
+    taken though nobody gets a byte."""
+    length = delta_seconds(response.field("content-length"))
+    return length is not None or isinstance(response.body, list | tuple)
+
+
+def ending(
+    forward: Exchange, keeper: Keeper, request: Request, tee: Tee | None
+) -> Callable[[Control], None]:
+    """What takes controls after the head of a response to *request* that is kept, or being
+    collected by *tee*: they can only end that."""
+
+    def end(control: Control) -> None:
+        forward.too_late(control)
+        if control.forbids():
+            if tee is not None:
+                tee.give_up()
+            keeper.drop(request)
+
+    return end
