@@ -226,6 +226,7 @@ def test_what_is_imported_when_used(module: str, other: str) -> None:
 ROOMS = {
     "rules.telling": "rules/test_request.py",
     "origin.bypass": "test_middleware.py",
+    "origin.filling": "test_bodies.py",
     "origin.forward": "test_middleware.py",
     "origin.turns": "origin/test_flights.py",
     "controls.control": "controls/test_controls.py",
