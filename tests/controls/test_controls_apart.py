@@ -76,7 +76,7 @@ def test_what_a_view_says_wrong_is_logged_and_not_stored(
         WRONG[wrong]()
 
 
-def test_a_module_that_a_request_imports_is_told_at_once(scene: Scene) -> None:
+def test_a_module_that_a_request_imports_raises_at_once(scene: Scene) -> None:
     """As Django imports its views at the first request."""
 
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:

@@ -169,7 +169,7 @@ class Controls:
     def say(self, *controls: Control) -> None:
         """Say more of this response; the last word counts.
 
-        Too late for the fields, a word is heard only where it forbids storing. What is no control
+        Too late for the fields, a word counts only where it forbids storing. What is no control
         is logged, and forbids it; outside of any request it raises TypeError.
         """
         for word in controls:
