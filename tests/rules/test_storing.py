@@ -246,6 +246,16 @@ def test_what_cannot_be_read_is_malformed_whatever_else_it_lacks() -> None:
     assert refusal(asked(), response, SAFE) == "malformed"
 
 
+def test_what_no_field_can_say_is_malformed() -> None:
+    assert refusal(asked(), answer(200, ("X", "a\x00"), **FRESH), SAFE) == "malformed"
+
+
+def test_no_lifetime_is_guessed_for_what_is_clipped() -> None:
+    """A status code that is heuristically cacheable, and an error (§4.2.2)."""
+    policy = Policy(heuristic_fraction=0.1)
+    assert refusal(asked(), answer(404, last_modified=date(-3600)), policy) == "freshness"
+
+
 def test_a_range_may_have_made_any_other_answer() -> None:
     request = asked(range="bytes=0-1", policy=RFC)
     assert refusal(request, answer(404, **FRESH), RFC) == "range"
@@ -569,6 +579,7 @@ def test_what_is_read_leniently_releases_nothing(words: str) -> None:
             "method",
         ),
         ("9110 §9.3.3 an error", RFC, 404, {"content_location": "/form", **FRESH}, "method"),
+        ("9110 §9.3.3 a choice", RFC, 300, {"content_location": "/form", **FRESH}, "method"),
         ("9110 §9.3.3 a redirect", RFC, 303, {"content_location": "/form", **FRESH}, "method"),
         (
             "9110 §9.3.3 no-store",
