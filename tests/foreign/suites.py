@@ -58,6 +58,7 @@ SUITES = {
             "jaraco.text",
             "portend",
             "pytest-mock",
+            "pytest-rerunfailures",
             "requests",
             "requests-toolbelt",
         ),
