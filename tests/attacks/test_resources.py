@@ -6,7 +6,7 @@ import gc
 import random
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import MakeScene
 from tests.scene import EPOCH, Environ, FakeClock, Reply, Scene, environ_for, exchange, steps
-from wsgicache import CacheMiddleware, MemoryStore, Policy, SystemClock
+from wsgicache import CacheMiddleware, MemoryStore, Policy, SystemClock, current, never_cache
 
 FRESH: dict[str, Any] = {"cache_control": "max-age=60"}
 
@@ -629,3 +629,52 @@ def test_the_systems_clock_never_runs_backwards(monkeypatch: pytest.MonkeyPatch)
     later = clock.now()
     assert later >= after
     assert abs(later - wall[0]) < 10 or later == after
+
+
+# ── nothing is left to the garbage collector ─────────────────────────────────────────────────────
+
+
+def _piece(environ: Environ, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Cache-Control", "public, max-age=60"), ("Vary", "Accept")])
+    return [b"a page"]
+
+
+def _stream(environ: Environ, start_response: Any) -> Iterator[bytes]:
+    start_response("200 OK", [("Cache-Control", "max-age=60")])
+    yield b"a "
+    yield b"page"
+
+
+def _refused(environ: Environ, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Cache-Control", "no-store")])
+    return [b"a page"]
+
+
+def _late(environ: Environ, start_response: Any) -> Iterator[bytes]:
+    start_response("200 OK", [("Cache-Control", "max-age=60")])
+    yield b"a page"
+    current().say(never_cache)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("app", [_piece, _stream, _refused, _late])
+def test_what_a_request_made_goes_with_it(app: Callable[..., Any], method: str) -> None:
+    """What waits for a garbage collection keeps what a view made in memory, and costs time."""
+    cache = CacheMiddleware(app)
+
+    def ask(number: int) -> None:
+        body = cache(environ_for(method, f"/{number}"), lambda *head: lambda data: None)
+        for _ in body:
+            pass
+        if hasattr(body, "close"):
+            body.close()
+
+    ask(0)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(1, 11):
+            ask(number)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

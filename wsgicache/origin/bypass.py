@@ -69,7 +69,7 @@ class Bypass(Exchange):
                 asked, now = self.asked, self.origin.clock.now()
                 method, destination = asked.get("REQUEST_METHOD", ""), asked.get("HTTP_DESTINATION")
                 self.origin.keeper.invalidate(self._changed, response, now, method, destination)
-        self.controls.late = self.too_late
+        self.controls.late = self.origin.too_late
         self._send(response, relayed_fields(response, self.told, self.origin.policy))
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:

@@ -55,6 +55,10 @@ class Origin:
         if isinstance(keeper.store, Serving):
             keeper.store.serve(application_name(app))
 
+    def too_late(self, control: Control) -> None:
+        """Say that *control* came after the head of the response it is about."""
+        self.report("late", f"{control!r} was said after the response had begun")
+
     def refusal(self, request: Request, response: Response) -> str | None:
         """Why *response* must not be stored, or None if it may (§3); the log tells of a cure."""
         try:
@@ -208,10 +212,6 @@ class Exchange:
             close(body)
         except Exception:
             self.origin.report("close", "the app raised in close() of a body that was not sent")
-
-    def too_late(self, control: Control) -> None:
-        """Say that *control* came after the head of the response it is about."""
-        self.origin.report("late", f"{control!r} was said after the response had begun")
 
     def on_write(self) -> Write:
         """The app writes before its body is there: its head goes on now."""

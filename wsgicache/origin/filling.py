@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from wsgicache.bodies import Tee
 from wsgicache.controls.control import Control
-from wsgicache.keeper import Keeper
-from wsgicache.origin.exchange import Exchange, Origin
+from wsgicache.origin.exchange import Origin
 from wsgicache.origin.trip import Trip
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.request import Request
@@ -49,17 +48,16 @@ def ends_soon(response: Response) -> bool:
     return length is not None or isinstance(response.body, list | tuple)
 
 
-def ending(
-    forward: Exchange, keeper: Keeper, request: Request, tee: Tee | None
-) -> Callable[[Control], None]:
+def ending(origin: Origin, request: Request, tee: Tee | None) -> Callable[[Control], None]:
     """What takes controls after the head of a response to *request* that is kept, or being
-    collected by *tee*: they can only end that."""
+    collected by *tee*: they can only end that. It refers to nothing that refers to it: what a
+    request made shall go with the request, and not wait for a garbage collection."""
 
     def end(control: Control) -> None:
-        forward.too_late(control)
+        origin.too_late(control)
         if control.forbids():
             if tee is not None:
                 tee.give_up()
-            keeper.drop(request)
+            origin.keeper.drop(request)
 
     return end

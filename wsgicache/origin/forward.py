@@ -275,9 +275,9 @@ class Forward(Exchange):
         self._send(sent, relayed_fields(sent, f"{self.told}; {said}{outcome}", self.policy))
         if why_not is None:
             self._keep(response)
-            self.controls.late = ending(self, self.keeper, self.request, self.tee)
+            self.controls.late = ending(self.origin, self.request, self.tee)
         else:
-            self.controls.late = self.too_late
+            self.controls.late = self.origin.too_late
 
     def _is_had(self, response: Response, why_not: str | None) -> bool:
         """Whether the client has what *response* brings; not where its body is kept and may be
