@@ -670,6 +670,20 @@ def test_a_relayed_200_that_the_client_has_is_a_304(scene: Scene, length: bool) 
     assert (got.hit, got.text) == (True, "new")
 
 
+def test_what_the_app_writes_goes_out_with_its_head(scene: Scene) -> None:
+    """Bytes follow: nothing else can be said instead."""
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        fields = [("Content-Type", "a/b"), ("Content-Length", "3"), ("ETag", '"2"')]
+        start_response("200 OK", fields)(b"new")
+        return []
+
+    stale(scene, etag='"1"')
+    scene.wsgi(app)
+    got = scene.get("/", if_none_match='"2"')
+    assert (got.code, got.text) == (200, "new")
+
+
 def test_a_later_date_is_asked_about_too(scene: Scene) -> None:
     scene.resource("old", etag=None, last_modified=date(-60), **BRIEF)
     scene.get("/")
