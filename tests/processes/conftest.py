@@ -27,6 +27,8 @@ def shared(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
     if not kind:
         return ""
+    if kind == "lmdb":
+        return f"lmdb://{request.getfixturevalue('tmp_path')}/lmdb?max_bytes=64MiB"
     space = request.getfixturevalue("namespace")
     if kind == "memcached":
         server = request.getfixturevalue("memcached")

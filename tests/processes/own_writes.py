@@ -61,10 +61,10 @@ def written(sites: list[Site], who: str, rounds: int) -> list[tuple[int, Answer]
         here, there = chance.sample(sites, 2)
         late: Client = there.send(f"/{who}/{chance.randrange(2)}", "GET", cookie)
         assert here.ask("/add", "POST", cookie).status == 303
+        answers([late])
         for site in (there, here, there):
             for target in (f"/{who}/0", f"/{who}/1"):
                 answer = site.ask(target, "GET", cookie)
                 assert answer.status == 200
                 got.append((wrote, answer))
-        answers([late])
     return got

@@ -11,7 +11,7 @@ from tests.processes.own_writes import CLIENTS, play
 ROUNDS = 50
 
 
-@pytest.mark.parametrize("shared", ["memcached", "redis"], indirect=True)
+@pytest.mark.parametrize("shared", ["lmdb", "memcached", "redis"], indirect=True)
 def test_two_processes_know_of_each_others_writes(shared: str, tmp_path: Path) -> None:
     stale, hits, asked = play(shared, tmp_path, ROUNDS)
     assert asked == CLIENTS * ROUNDS * 6
