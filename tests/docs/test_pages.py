@@ -148,6 +148,14 @@ def test_every_deviation_is_confessed() -> None:
         assert section.count(name) >= marked, f"{name} has {marked} deviations"
 
 
+def test_the_walk_says_what_each_rule_answers() -> None:
+    named = re.findall(
+        r"^[1-9a-zW.][a-z0-9 .]*  +``(\w+)`` +\S", page("explanation/walk"), re.MULTILINE
+    )
+    rules = (ROOT / "wsgicache" / "rules").glob("*.py")
+    assert sorted(named) == sorted(path.stem for path in rules if path.stem != "__init__")
+
+
 def test_every_benchmark_has_its_row() -> None:
     section = page("explanation/performance")
     rows = re.findall(r"^``(\w+)``\s+\S", section, re.MULTILINE)
