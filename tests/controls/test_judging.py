@@ -10,6 +10,7 @@ from cachelib import SimpleCache
 from tests.rules.messages import date, rows
 from tests.scene import FakeClock, environ_for, exchange, named_fields
 from wsgicache import CacheMiddleware, Control, MemoryStore, Policy, Route, cache_control, no_cache
+from wsgicache.controls import judging
 from wsgicache.controls.judging import Judge
 from wsgicache.rules.response import Response
 from wsgicache.stores.cachelib import CachelibStore
@@ -29,13 +30,15 @@ class Releases:
         self.backend = SimpleCache()
         self.near = near
         self.asked = 0
+        self.status = "200 OK"
         self.fields: dict[str, Any] = PUBLIC
         self.stores: list[Any] = []
 
     def app(self, environ: Any, start_response: Any) -> list[bytes]:
         self.asked += 1
-        start_response("200 OK", [("Content-Length", "4"), *named_fields(self.fields)])
-        return [b"page"]
+        length = [] if self.status.startswith("304") else [("Content-Length", "4")]
+        start_response(self.status, [*length, *named_fields(self.fields)])
+        return [b"page"] if length else []
 
     def release(self, policy: Policy = SAFE, *routes: Route) -> CacheMiddleware:
         store: Any = CachelibStore(self.backend, clock=self.clock)
@@ -148,6 +151,22 @@ def test_routes_of_now(releases: Releases, routes: list[Route], hit: bool) -> No
             FRESH,
             False,
         ),
+        (
+            "a window for errors that the policy gave",
+            Policy(stale_if_error=60),
+            SAFE,
+            {},
+            FRESH,
+            False,
+        ),
+        (
+            "asked with a cookie, released by our own field",
+            SAFE,
+            SAFE,
+            {"cookie": "a=1"},
+            {"wsgicache_cache_control": "max-age=60"},
+            True,
+        ),
         ("too large for now", SAFE, Policy(max_content=3), {}, PUBLIC, False),
         ("another credential", SAFE, Policy(credentials=["X-Mine"]), {}, PUBLIC, False),
         (
@@ -183,6 +202,34 @@ def test_what_is_kept_is_released_to_those_of_now(releases: Releases) -> None:
     assert releases.hits(old, cookie="a=1")
     assert releases.hits(new)
     assert not releases.hits(new, cookie="a=1")
+
+
+def test_public_is_no_release_any_more_for_credentials(releases: Releases) -> None:
+    old, new = releases.release(RFC), releases.release(SAFE)
+    releases.hits(old)
+    assert releases.hits(old, authorization="x")
+    assert not releases.hits(new, authorization="x")
+
+
+def test_what_somebody_has_freshened_is_somebodys(releases: Releases) -> None:
+    releases.fields = {"etag": '"a"', **FRESH}
+    old, new = releases.release(RFC), releases.release(SAFE)
+    releases.hits(old)
+    releases.clock.advance(61)
+    releases.status = "304 Not Modified"
+    assert not releases.hits(old, cookie="a=1")
+    assert releases.hits(old)
+    assert not releases.hits(new)
+
+
+def test_what_cannot_be_judged_is_not_used(
+    releases: Releases, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    releases.hits(releases.release())
+    new = releases.release()
+    monkeypatch.setattr(judging, "terms", None)
+    assert not releases.hits(new)
+    assert "could not be judged" in caplog.text
 
 
 def test_one_store_for_two_caches(releases: Releases) -> None:
