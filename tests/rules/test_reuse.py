@@ -213,6 +213,8 @@ def test_a_part_that_needs_validation_is_no_answer_to_more(headers: dict[str, An
         ("§5.2.1.1 max-age, older", 11, "max-age=10", "max-age=60", "request"),
         ("§5.2.1.1 max-age=0, just now", 0, "max-age=0", "max-age=60", None),
         ("§5.2.1.1 max-age=0", 1, "max-age=0", "max-age=60", "request"),
+        ("§5.2.1.1 max-age with white space", 11, "max-age =10", "max-age=60", "request"),
+        ("§5.2.1.2 max-stale with white space", 61, "max-stale =10", "max-age=60", "stale"),
         ("§5.2.1.1 an invalid max-age", 10, "max-age=x", "max-age=60", None),
         (
             "§5.2.1.1 nothing stale",
