@@ -184,6 +184,13 @@ def may_store(ask: Ask, answer: Answer, rules: Rules) -> bool:
         or answer.status in HEURISTIC
     ):
         return False
+    # Nor is what gives no lifetime itself shared by a heuristic one, where somebody has asked.
+    given = answer.says("max-age", "s-maxage") or (
+        answer.expires is not None and answer.targeted is None
+    )
+    somebody = ask.identified or ("cookie" in ask.fields and "cookie" not in answer.vary)
+    if somebody and not given and not answer.says("public"):
+        return False
     # What the safe policy adds: nothing with a cookie in it, in either direction.
     if answer.set_cookie and not rules.store_set_cookie:
         return False
