@@ -235,11 +235,11 @@ class WatchedInput:
         """What else a server's has, such as ``readinto``; it may be a way to what is inside."""
         value = getattr(self._input, name)
         if not callable(value):
-            return value if isinstance(value, bool | int | str) else self._noted(value)
+            return value if isinstance(value, int | str) else self._noted(value)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             result = value(*args, **kwargs)
-            return result if isinstance(result, bool) else self._noted(result)
+            return result if result is True or result is False else self._noted(result)
 
         return call
 
