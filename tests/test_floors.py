@@ -21,16 +21,16 @@ PACKAGE = ROOT / "wsgicache"
 TESTS = ROOT / "tests"
 
 FLOORS = """
-    rules.checks rules.dates rules.fields rules.ranges rules.telling
-    rules.credentials rules.elsewhere rules.names rules.selecting
+    rules.checks rules.dates rules.fields rules.ranges rules.special
+    rules.credentials rules.other_caches rules.names rules.selecting
     rules.keys
     rules.model
     rules.response
     rules.said
     rules.policy
     rules.declaring rules.freshness rules.request rules.validators
-    rules.anonymous rules.conditional rules.entries rules.writes
-    rules.groups rules.hiding rules.reuse
+    rules.anonymous rules.conditional rules.entries rules.own_writes
+    rules.groups rules.hidden_cookies rules.reuse
     rules.storing
     rules.keeping
     rules.answering rules.validation
@@ -38,7 +38,7 @@ FLOORS = """
     bodies forks frameworks switch
     clock
     arguments reporting
-    controls.control controls.extensions
+    controls.control controls.file_types
     controls.decorators controls.routes
     controls.early
     controls.matching controls.static
@@ -195,6 +195,11 @@ def test_imports_only_go_down(module: str) -> None:
     assert up == [], f"{module} looks up"
 
 
+def test_the_rules_say_where_each_question_is_answered() -> None:
+    rows = re.findall(r"^``(\w+)`` ", MODULES["rules"].read_text("utf-8"), re.MULTILINE)
+    assert sorted(f"rules.{name}" for name in rows) == sorted(set(RULES) - {"rules"})
+
+
 def test_the_documentation_draws_what_is_so() -> None:
     """Its rows are floors of rooms, a room being a package or a module at the top."""
     drawing = (ROOT / "docs" / "contributing.rst").read_text("utf-8").partition("**Floors.**")[2]
@@ -224,7 +229,7 @@ def test_what_is_imported_when_used(module: str, other: str) -> None:
 # ── each module has its room among the tests ─────────────────────────────────────────────────────
 
 ROOMS = {
-    "rules.telling": "rules/test_request.py",
+    "rules.special": "rules/test_request.py",
     "origin.bypass": "test_middleware.py",
     "origin.filling": "test_bodies.py",
     "origin.forward": "test_middleware.py",

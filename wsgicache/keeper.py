@@ -24,10 +24,10 @@ from wsgicache.rules.groups import (
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.names import SET_COOKIE
+from wsgicache.rules.own_writes import written
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
-from wsgicache.rules.writes import written
 from wsgicache.stores import Grouping, Judging, Listing, Marking, SharedStore, Store
 from wsgicache.stores.listing import keys_below
 from wsgicache.stores.marks import Marks
@@ -163,7 +163,7 @@ class Keeper:
             if response.code == 206:
                 change = partial.combining(request, response, content, self._policy, fill)
             else:
-                stored = keeping.store(response, content, self._policy, fill=fill)
+                stored = keeping.stored_response(response, content, self._policy, fill=fill)
                 change = entries.adding(request, response, stored, self._policy, fill)
         except Exception:
             self._report("keep", "a response could not be stored")
@@ -216,7 +216,7 @@ class Keeper:
             why_not, personal = "set-cookie", why_not is None or personal
         if self._judge is not None:
             fill = fill._replace(asked_by=self._judge.asked_by(request))
-        fresh = keeping.store(renewed, stored.content, self._policy, stored.length, fill)
+        fresh = keeping.stored_response(renewed, stored.content, self._policy, stored.length, fill)
         fresh.kept = stored.kept
         if stored.groups and not fresh.groups:
             fresh.groups, fresh.weight = stored.groups, 0  # named by fields that did not leave

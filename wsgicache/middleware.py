@@ -104,8 +104,8 @@ class CacheMiddleware:
             if method == "PURGE" and self._purge_token is not None:
                 return self._write_through(environ, method, start_response)
             # What is changed meanwhile must not come back when the cache does.
-            told, unsafe = "fwd=bypass; detail=off", not is_safe(method)
-            return self._bypass(environ, start_response, told, unsafe=unsafe, whole=True).ask()
+            off, unsafe = "fwd=bypass; detail=off", not is_safe(method)
+            return self._bypass(environ, start_response, off, unsafe=unsafe, whole=True).ask()
         if method != "GET" and method != "HEAD":
             return self._write_through(environ, method, start_response)
         try:
@@ -114,9 +114,9 @@ class CacheMiddleware:
             self._report("request", "a request that could not be read passed by the cache")
             request = "request"
         if isinstance(request, str):
-            told = f"fwd=bypass; detail={request}"
+            cache_status = f"fwd=bypass; detail={request}"
             whole = request == "bypass"
-            return self._bypass(environ, start_response, told, whole=whole).ask()
+            return self._bypass(environ, start_response, cache_status, whole=whole).ask()
         now = self.clock.now()
         try:
             entry = self._entries.get(request.key)
@@ -128,7 +128,7 @@ class CacheMiddleware:
         if decision.forward is None:
             if entry is None or not decision.background:
                 return self._serve(request, decision, now, start_response)
-            decision = self._look_closer(request, entry, decision, now)
+            decision = self._reuse_or_validate(request, entry, decision, now)
             if decision.forward is None:
                 return self._serve(request, decision, now, start_response)
         if method == "HEAD" and goes_as_get(request, decision, self.policy):
@@ -136,7 +136,7 @@ class CacheMiddleware:
             return answer_head(self._origin, request, forward, start_response)
         return self._forward(self._trip(request, decision, entry, now), start_response)
 
-    def _look_closer(
+    def _reuse_or_validate(
         self, request: Request, entry: CacheEntry, decision: Decision, now: float
     ) -> Decision:
         """Whether to serve after all: cookies may have written, a validation may have to start."""
@@ -160,12 +160,12 @@ class CacheMiddleware:
         decision: Decision,
         now: float,
         start_response: StartResponse,
-        told: str | None = None,
+        cache_status: str | None = None,
         more: FieldLines | None = None,
     ) -> Iterable[bytes]:
         """Answer from the cache, with Age (§4) and Cache-Status (RFC 9211).
 
-        *told* is what Cache-Status says where this is no hit; *more* are fields for this client
+        *cache_status* is what that says where this is no hit; *more* are fields for this client
         alone.
         """
         stored = decision.stored
@@ -200,10 +200,10 @@ class CacheMiddleware:
                 status, fields, body = conditional.ranged(stored, pieces, ranges)
         age = now - stored.generated_at
         seconds, lines = stored.aged
-        if not seconds <= age < seconds + 1 or told is not None:
+        if not seconds <= age < seconds + 1 or cache_status is not None:
             seconds = max(0, int(age))
-            lines = reused_lines(stored, seconds, told, self.policy)
-            if told is None:
+            lines = reused_lines(stored, seconds, cache_status, self.policy)
+            if cache_status is None:
                 stored.aged = seconds, lines
         start_response(status, with_own(fields + lines, more) if more else fields + lines)
         return body
@@ -225,8 +225,8 @@ class CacheMiddleware:
             if may_collapse(request, trip.decision, self.policy):
                 why, trip.decision = trip.decision.forward, self._turns.take(trip)
                 if trip.decision.forward is None:
-                    now, told = self.clock.now(), f"fwd={why}; collapsed"
-                    return self._serve(request, trip.decision, now, start_response, told)
+                    now, cache_status = self.clock.now(), f"fwd={why}; collapsed"
+                    return self._serve(request, trip.decision, now, start_response, cache_status)
             if self._purging.origin is None:
                 self._purging.note_first(request)
             answer = Forward(self._origin, trip, start_response).ask()
@@ -235,8 +235,8 @@ class CacheMiddleware:
             raise
         if not isinstance(answer, Reuse):
             return answer
-        now = self.clock.now()
-        return self._serve(request, answer.decision, now, start_response, answer.told, answer.more)
+        now, (decision, cache_status, more) = self.clock.now(), answer
+        return self._serve(request, decision, now, start_response, cache_status, more)
 
     # ── W write through, and what passes by ────────────────────────────────────────────────────
 
@@ -245,8 +245,8 @@ class CacheMiddleware:
     ) -> Iterable[bytes]:
         """Forward an uncacheable method; a success invalidates what it changed (§4, §4.4)."""
         if self._routes.are_early and self._routes.matching(environ).early.exempt:
-            told, unsafe = "fwd=bypass; detail=exempt", not is_safe(method)
-            return self._bypass(environ, start_response, told, unsafe=unsafe).ask()
+            exempt, unsafe = "fwd=bypass; detail=exempt", not is_safe(method)
+            return self._bypass(environ, start_response, exempt, unsafe=unsafe).ask()
         if is_safe(method):
             return self._bypass(environ, start_response, "fwd=method").ask()
         if method == "PURGE" and self._purge_token is not None:

@@ -17,7 +17,7 @@ from tests.stores.samples import GOLDEN_ENTRIES, NOW, SALT, name, told
 from tests.stores.samples import record as golden
 from wsgicache import CacheMiddleware
 from wsgicache.rules.entries import adding
-from wsgicache.rules.keeping import store as stored_response
+from wsgicache.rules.keeping import stored_response
 from wsgicache.rules.keys import digested
 from wsgicache.rules.model import Fill
 from wsgicache.stores import StoreError

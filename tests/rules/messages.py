@@ -10,7 +10,7 @@ from werkzeug.http import http_date
 
 from tests.scene import EPOCH, Environ, Field, Reply, environ_for, named_fields
 from wsgicache import Policy
-from wsgicache.rules.keeping import store
+from wsgicache.rules.keeping import stored_response
 from wsgicache.rules.model import ANY_TIME, Fill, StoredResponse
 from wsgicache.rules.request import Request, read
 from wsgicache.rules.response import Response
@@ -60,7 +60,7 @@ def kept(
     **named: Any,
 ) -> StoredResponse:
     """A response at rest, received at EPOCH."""
-    return store(answer(status, *fields, **named), content, policy, length, fill)
+    return stored_response(answer(status, *fields, **named), content, policy, length, fill)
 
 
 def names(fields: Iterable[Field]) -> set[str]:

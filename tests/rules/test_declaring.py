@@ -8,7 +8,7 @@ import pytest
 
 from tests.rules.messages import RFC, answer, date, kept, rows
 from wsgicache.rules.declaring import Declared, Sources, declared
-from wsgicache.rules.keeping import store
+from wsgicache.rules.keeping import stored_response
 from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import (
@@ -278,7 +278,7 @@ def test_a_304_whose_view_speaks_silences_what_was_said_to_this_cache() -> None:
     fields = told(answer(304), about=about, view=[MINUTE])
     assert fields["Wsgicache-Cache-Control"] == ""
     renewed = answer(200, *fields.items())
-    assert store(renewed, b"", RFC).freshness_lifetime == 60
+    assert stored_response(renewed, b"", RFC).freshness_lifetime == 60
 
 
 def test_what_is_said_is_said_to_other_targets_too() -> None:
@@ -287,7 +287,7 @@ def test_what_is_said_is_said_to_other_targets_too() -> None:
     spoken = declared(response, Sources(view=[MINUTE]), (OWN, "CDN-Cache-Control"))
     assert spoken.field("wsgicache-cache-control") == "max-age=60"
     assert spoken.field("cdn-cache-control") == "max-age=5"
-    assert store(spoken, b"", RFC).freshness_lifetime == 60
+    assert stored_response(spoken, b"", RFC).freshness_lifetime == 60
 
 
 def test_a_prohibition_here_is_one_for_all_shared_caches_where_there_is_no_field_for_one() -> None:

@@ -11,7 +11,7 @@ from tests.scene import Field
 from wsgicache import Policy
 from wsgicache.rules.answering import relayed_fields
 from wsgicache.rules.conditional import not_modified_fields
-from wsgicache.rules.keeping import store
+from wsgicache.rules.keeping import stored_response
 
 HOP_BY_HOP = (
     "Connection Keep-Alive Proxy-Authenticate Proxy-Authentication-Info Proxy-Authorization "
@@ -63,7 +63,7 @@ def test_fields_that_go_no_further(fields: list[Field], gone: set[str]) -> None:
     response = answer(200, *fields, x_other="1")
     left = names(fields) - gone - {"Connection", "connection"} | {"X-Other"}
     assert names(relayed_fields(response, "", policy)) == left
-    assert names(store(response, None, policy, 0).fields) == left | {"Content-Length"}
+    assert names(stored_response(response, None, policy, 0).fields) == left | {"Content-Length"}
 
 
 def test_nothing_is_taken_where_nothing_must_be() -> None:

@@ -12,7 +12,7 @@ from wsgicache import Policy
 from wsgicache.rules.entries import adding
 from wsgicache.rules.model import (
     IMPLIED,
-    UNSATISFIABLE,
+    ONLY_IF_CACHED,
     URI_MISS,
     VARY_MISS,
     CacheEntry,
@@ -295,7 +295,7 @@ def test_request_directives(after: float, wish: str, directives: str, forward: s
 )
 def test_only_if_cached_and_nothing_usable(after: float, wish: str, directives: str) -> None:
     decision = decided(after, {"cache_control": wish}, cache_control=directives)
-    assert decision is UNSATISFIABLE
+    assert decision is ONLY_IF_CACHED
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_only_if_cached_and_nothing_usable(after: float, wish: str, directives: 
     ),
 )
 def test_only_if_cached_and_nothing_at_all(decision: Decision) -> None:
-    assert decision is UNSATISFIABLE
+    assert decision is ONLY_IF_CACHED
 
 
 def test_only_if_cached_may_have_what_is_validated_meanwhile() -> None:

@@ -11,7 +11,7 @@ from tests.rules.messages import RFC, SAFE, answer, asked, date, kept, rows
 from tests.scene import Environ
 from wsgicache import Policy
 from wsgicache.rules.entries import adding
-from wsgicache.rules.keeping import store
+from wsgicache.rules.keeping import stored_response
 from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.rules.request import Request
 from wsgicache.rules.validation import (
@@ -378,7 +378,7 @@ def aged(stored: dict[str, Any], fields: dict[str, Any]) -> float:
     """The age of a stored response after a 304."""
     response = answer(304, **fields)
     renewed = updated(kept(**stored), response, SAFE)
-    return response.received_at - store(renewed, b"x", SAFE).generated_at
+    return response.received_at - stored_response(renewed, b"x", SAFE).generated_at
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_a_targeted_field_still_counts(policy: Policy, name: str, repeated: bool
     stored = kept(policy=policy, **{**fields, name: "max-age=60"})
     said: dict[str, Any] = {name: "max-age=90"} if repeated else {}
     renewed = updated(stored, answer(304, **{**fields, **said}), policy)
-    again = store(renewed, b"x", policy)
+    again = stored_response(renewed, b"x", policy)
     assert again.freshness_lifetime == (90 if repeated else 60)
     assert not any(line[0].lower() == "wsgicache-cache-control" for line in again.fields)
 

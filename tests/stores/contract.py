@@ -79,7 +79,7 @@ class Filling:
         self.content = content
 
     def commit(self) -> StoredResponse:
-        from wsgicache.rules.keeping import store as stored_response
+        from wsgicache.rules.keeping import stored_response
 
         stored = stored_response(self.response, self.content, self.policy, fill=self.fill)
         change = adding(self.request, self.response, stored, self.policy, self.fill)
@@ -116,7 +116,7 @@ class StoreContract:
         raise NotImplementedError
 
     @pytest.fixture
-    def store(self, make: Make) -> Any:
+    def stored_response(self, make: Make) -> Any:
         return make()
 
     @pytest.fixture

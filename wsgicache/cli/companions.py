@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 __all__ = ["companions", "keep"]
 
 GRACE = 3
-"""How long companions may take to end once they are told to, in seconds."""
+"""How long companions may take to end once the server has ended, in seconds."""
 
 
 @contextmanager

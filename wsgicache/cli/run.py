@@ -234,8 +234,8 @@ def access_log(app: WSGIApplication) -> WSGIApplication:
             spent = (time.perf_counter() - began) * 1000
             asked = visible(f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']}")
             colour = "green" if "; hit" in outcome else "red" if status[0] == "5" else "yellow"
-            told = click.style(visible(outcome) or "-", fg=colour)
-            click.echo(f"{asked} {status} {size} B {spent:.1f} ms {told}", err=True)
+            shown = click.style(visible(outcome) or "-", fg=colour)
+            click.echo(f"{asked} {status} {size} B {spent:.1f} ms {shown}", err=True)
 
     return logged
 

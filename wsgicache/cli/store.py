@@ -94,7 +94,7 @@ def purge(
             done = each(prefixes, partial(purging.purge_prefix, soft=soft))
         else:
             done = purging.purge_all(soft=soft)
-    say(told(done))
+    say(sentence_of(done))
 
 
 def each(urls: tuple[str, ...], purge: Callable[[str], Purged]) -> Purged:
@@ -117,7 +117,7 @@ def each(urls: tuple[str, ...], purge: Callable[[str], Purged]) -> Purged:
     return done[0]._replace(what=what, responses=responses, nearby=nearby)
 
 
-def told(done: Purged) -> str:
+def sentence_of(done: Purged) -> str:
     """What a purge did, as a sentence."""
     from wsgicache.purging import nothing_found
 

@@ -25,7 +25,7 @@ from wsgicache.rules.checks import must_be
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import NO_STORE, Said, forbidding, forbids_here, vouches
 
-__all__ = ["Control", "Controls", "Statuses", "checked", "current", "heard_in_views"]
+__all__ = ["Control", "Controls", "Statuses", "checked", "current", "logged_in_views"]
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -65,7 +65,7 @@ class Control:
         `field("content-type")` are there to look at. The status filter does not apply to it."""
         return self
 
-    def heard(
+    def said_of(
         self, response: Response, environ: WSGIEnvironment, any_status: bool = False
     ) -> Said | None:
         """What is said of *response*, None for nothing; *any_status* where a route has named the
@@ -75,7 +75,7 @@ class Control:
             if control is None:
                 return None
             if control is not self:
-                return control.heard(response, environ, any_status)
+                return control.said_of(response, environ, any_status)
         except Exception:
             log.warning("%r failed: the response is not stored", self, exc_info=True)
             return NO_STORE
@@ -173,12 +173,12 @@ class Controls:
         is logged, and forbids it; outside of any request it raises TypeError.
         """
         for word in controls:
-            control = word if isinstance(word, Control) else self._misheard(word)
+            control = word if isinstance(word, Control) else self._replaced(word)
             self.said = (*self.said, control)
             if self.late is not None:
                 self.late(control)
 
-    def _misheard(self, word: object) -> Control:
+    def _replaced(self, word: object) -> Control:
         """What stands for a *word* that is no control."""
         log.warning("%s: nothing is stored", must_be(_WORD, _CONTROL, word))
         return _UNKNOWN
@@ -197,10 +197,10 @@ class Controls:
                 environ[KEY] = outer
 
 
-class _Unheard(Controls):
+class _NoControls(Controls):
     """One that nobody listens to."""
 
-    def _misheard(self, word: object) -> Control:
+    def _replaced(self, word: object) -> Control:
         return checked(_WORD, word)
 
 
@@ -208,10 +208,10 @@ def current() -> Controls:
     """The `Controls` of the request that is being answered; outside of any request, and where no
     cache is in front, one that nobody listens to."""
     controls = _CURRENT.get()
-    return _Unheard() if controls is None else controls
+    return _NoControls() if controls is None else controls
 
 
-def heard_in_views(make: Callable[P, Control]) -> Callable[P, Control]:
+def logged_in_views(make: Callable[P, Control]) -> Callable[P, Control]:
     """Have *make* raise for wrong arguments where a module is imported, but not in a view that a
     cache listens to: there they are logged, and the response is not stored."""
 

@@ -14,7 +14,7 @@ from warnings import warn
 
 from wsgicache import arguments
 from wsgicache.arguments import Seconds, Status
-from wsgicache.controls.control import Control, Statuses, heard_in_views
+from wsgicache.controls.control import Control, Statuses, logged_in_views
 from wsgicache.rules.checks import flag, must_be
 from wsgicache.rules.fields import Directives
 from wsgicache.rules.response import Response
@@ -88,7 +88,7 @@ of those that say nothing of caching themselves."""
 # ── Lifetimes ──────────────────────────────────────────────────────────────────────────────────
 
 
-@heard_in_views
+@logged_in_views
 @arguments.explained("minutes=5")
 def cache_for(
     *,
@@ -152,7 +152,7 @@ _SECONDS = ("max_age", "s_maxage", "stale_while_revalidate", "stale_if_error")
 _FIELD_LISTS = ("private", "no_cache")
 
 
-@heard_in_views
+@logged_in_views
 @arguments.explained("max_age=60", CacheControl.__annotations__)
 def cache_control(**directives: Unpack[CacheControl]) -> Control:
     """These very directives, in Cache-Control.
@@ -180,7 +180,7 @@ def cache_control(**directives: Unpack[CacheControl]) -> Control:
     return _Named(f"cache_control({written})", Said(said), statuses)
 
 
-@heard_in_views
+@logged_in_views
 @arguments.explained("client=60, server=3600")
 def cached(
     *,
@@ -280,7 +280,7 @@ def _warn_of_windows(written: str, directives: Directives) -> None:
 # ── Vary, groups ───────────────────────────────────────────────────────────────────────────────
 
 
-@heard_in_views
+@logged_in_views
 def vary(*names: str) -> Control:
     """The response depends on these request fields (RFC 9110 §12.5.5): Vary names them, besides
     what it names already. Raises TypeError and ValueError."""
@@ -288,7 +288,7 @@ def vary(*names: str) -> Control:
     return _Named(f"vary({', '.join(map(repr, names))})", said)
 
 
-@heard_in_views
+@logged_in_views
 def cache_groups(*names: str) -> Control:
     """The response belongs to these groups (RFC 9875 §2), by which it can be purged.
 

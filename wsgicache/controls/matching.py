@@ -205,7 +205,7 @@ class Routes:
         others: list[list[Said]] = []
         doubted = False
         for route, only_forbids in matching.routes:
-            if not route.hears(response.code, kind):
+            if not route.applies_to(response.code, kind):
                 continue
             any_status = route.statuses is not None
             said = _heard(route.controls, response, environ, any_status, only_forbids or empty)
@@ -251,7 +251,7 @@ def _heard(
 ) -> list[Said]:
     heard: list[Said] = []
     for control in controls:
-        said = control.heard(response, environ, any_status)
+        said = control.said_of(response, environ, any_status)
         if said is not None and only_forbids:
             said = forbidding(said)
         if said is not None:

@@ -21,7 +21,7 @@ from typing import Any
 from wsgicache import arguments
 from wsgicache.arguments import Status
 from wsgicache.controls.control import Control, checked
-from wsgicache.controls.extensions import contradicts, extension_of
+from wsgicache.controls.file_types import contradicts, extension_of
 from wsgicache.rules.checks import must_be, several, text
 from wsgicache.rules.fields import TOKEN
 
@@ -180,7 +180,7 @@ class Route:
         """Whether it is about *path* on some host, for some method."""
         return self._path.matches(path)
 
-    def hears(self, code: int, kind: str) -> bool:
+    def applies_to(self, code: int, kind: str) -> bool:
         """Whether it is about responses with the status *code* and the media type *kind*."""
         if self.statuses is not None and code not in self.statuses:
             return False

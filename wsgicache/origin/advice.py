@@ -1,4 +1,4 @@
-"""What authors are told in the log of pages that would be stored if they said one word more."""
+"""What the log says to authors of pages that would be stored if they said one word more."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Bypass(Exchange):
-    """One request that passes by; *told* is what Cache-Status says of it.
+    """One request that passes by; *cache_status* is what Cache-Status says of it.
 
     The app sees it *whole*, or without the query parameters that routes say it does not need; it
     sees all cookies, for nothing is stored. An *unsafe* one empties what its success has changed.
@@ -31,7 +31,7 @@ class Bypass(Exchange):
         origin: Origin,
         environ: WSGIEnvironment,
         start_response: StartResponse,
-        told: str,
+        cache_status: str,
         *,
         unsafe: bool = False,
         whole: bool = False,
@@ -42,7 +42,7 @@ class Bypass(Exchange):
         self._cookies = origin.routes.cookies(environ) if unsafe else []
         shown = environ if whole else self._matching.early.queried(environ)
         given = None if shown is environ else environ
-        super().__init__(origin, shown, start_response, told, given)
+        super().__init__(origin, shown, start_response, cache_status, given)
 
     def matching(self) -> Matching:
         """The routes that match the request as it came."""
@@ -70,11 +70,11 @@ class Bypass(Exchange):
                 method, destination = asked.get("REQUEST_METHOD", ""), asked.get("HTTP_DESTINATION")
                 self.origin.keeper.invalidate(self._changed, response, now, method, destination)
         self.controls.late = self.origin.too_late
-        self._send(response, relayed_fields(response, self.told, self.origin.policy))
+        self._send(response, relayed_fields(response, self.cache_status, self.origin.policy))
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:
         """Pass on the head by which an error handler replaces the first."""
-        lines = relayed_fields(response, self.told, self.origin.policy)
+        lines = relayed_fields(response, self.cache_status, self.origin.policy)
         return self._send(response, lines, exc_info)
 
 

@@ -94,7 +94,7 @@ class Exchange:
         origin: Origin,
         environ: WSGIEnvironment,
         start_response: StartResponse,
-        told: str,
+        cache_status: str,
         given: WSGIEnvironment | None = None,
     ) -> None:
         self.origin = origin
@@ -106,7 +106,7 @@ class Exchange:
             self._sight = Sight(given, environ)
             self.hides = self._sight.differs
         self.start_response = start_response
-        self.told = told
+        self.cache_status = cache_status
         """How Cache-Status begins."""
         self.controls = Controls()
 

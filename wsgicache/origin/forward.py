@@ -49,9 +49,9 @@ class Forward(Exchange):
     """Whether the client has what the app answered with: only that is said to it."""
 
     def __init__(self, origin: Origin, trip: Trip, start_response: StartResponse) -> None:
-        told = f"fwd={trip.decision.forward}"
+        cache_status = f"fwd={trip.decision.forward}"
         request = trip.request
-        super().__init__(origin, request.environ, start_response, told, request.given)
+        super().__init__(origin, request.environ, start_response, cache_status, request.given)
         self.hidden = None if request.given is None else hidden_cookies(origin, request)
         # Apps and what is around them change the environ that they get, and may; the rules go on
         # with what was asked of this cache.
@@ -71,7 +71,7 @@ class Forward(Exchange):
         the app raises where nothing can stand in.
         """
         if self.hidden is not None and self.hidden.are_known_to_be_set():
-            return self.hidden.ask_openly(self.trip, self.start_response, self.told)
+            return self.hidden.ask_openly(self.trip, self.start_response, self.cache_status)
         shown = self.asked
         try:
             if self._stored is not None or "HTTP_IF_NONE_MATCH" in shown:
@@ -95,7 +95,7 @@ class Forward(Exchange):
                 self.discard(body)
                 self.renew()
                 self.hidden.note(name)
-                return self.hidden.ask_openly(self.trip, self.start_response, self.told)
+                return self.hidden.ask_openly(self.trip, self.start_response, self.cache_status)
             try:
                 self.relay(response)
             except BaseException:
@@ -206,12 +206,12 @@ class Forward(Exchange):
         if why_not is None and not answers_others(renewed, self.policy):
             trip.land("refused", "validation")
         trip.land("refused" if why_not else "kept", why_not)
-        told = f"{self.told}; fwd-status=304"
-        lines = relayed_fields(response, told, self.policy)
+        cache_status = f"{self.cache_status}; fwd-status=304"
+        lines = relayed_fields(response, cache_status, self.policy)
         cookies = [line for line in lines if line[0].lower() in SET_COOKIE]
         return Reuse(
             replace(trip.decision, stored=fresh),
-            f"{told}; detail={why_not}" if why_not else told,
+            f"{cache_status}; detail={why_not}" if why_not else cache_status,
             cookies,
         )
 
@@ -244,7 +244,7 @@ class Forward(Exchange):
     def _stand_in(self, said: str, code: int | None) -> Reuse:
         """Have what is stale served because the app failed (§4.2.4, RFC 5861 §4)."""
         self.trip.land("stood in", code=code)
-        return Reuse(self.trip.decision, f"{self.told}; {said}", [])
+        return Reuse(self.trip.decision, f"{self.cache_status}; {said}", [])
 
     # ── 6 relay, 7 keep ────────────────────────────────────────────────────────────────────────
 
@@ -272,7 +272,7 @@ class Forward(Exchange):
         sent = response
         if self.replaced and self._is_had(response, why_not):
             self.had, said, sent = True, "fwd-status=200; ", not_modified_by(response)
-        self._send(sent, relayed_fields(sent, f"{self.told}; {said}{outcome}", self.policy))
+        self._send(sent, relayed_fields(sent, f"{self.cache_status}; {said}{outcome}", self.policy))
         if why_not is None:
             self._keep(response)
             self.controls.late = ending(self.origin, self.request, self.tee)
@@ -289,7 +289,9 @@ class Forward(Exchange):
         """Pass on the head by which an error handler replaces the first; nothing is kept then."""
         if self.tee is not None:
             self.tee.give_up()
-        return self._send(response, relayed_fields(response, self.told, self.policy), exc_info)
+        return self._send(
+            response, relayed_fields(response, self.cache_status, self.policy), exc_info
+        )
 
     def _changed(self, response: Response) -> str | None:
         """Empty what the success of a POST has changed (§4.4) before its answer is kept; "changed"

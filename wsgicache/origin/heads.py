@@ -39,7 +39,7 @@ def answer_head(
     finish(forward(start), origin.report)
     assert head is not None
     if head[0][:3] in _NOT_WITH_GET:
-        told = "fwd=method; detail=method"
-        return Bypass(origin, request.given or request.environ, start_response, told).ask()
+        why = "fwd=method; detail=method"
+        return Bypass(origin, request.given or request.environ, start_response, why).ask()
     start_response(*head)
     return []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wsgicache.origin.bypass import Bypass
 from wsgicache.origin.exchange import Origin
 from wsgicache.origin.trip import Trip
-from wsgicache.rules.hiding import set_unseen
+from wsgicache.rules.hidden_cookies import set_unseen
 from wsgicache.rules.keys import url_of
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
@@ -67,12 +67,14 @@ class Hidden:
                 break
         return "Policy(ignore_cookies=…)"
 
-    def ask_openly(self, trip: Trip, start_response: StartResponse, told: str) -> Iterable[bytes]:
+    def ask_openly(
+        self, trip: Trip, start_response: StartResponse, cache_status: str
+    ) -> Iterable[bytes]:
         """Have the app answer to all cookies: that is for the client of this *trip* alone, and says
         nothing of what is stored. Raises what the app raises."""
         trip.land("refused", DETAIL)
-        told = f"{told}; detail={DETAIL}"
-        return Bypass(self._origin, self._given, start_response, told).ask()
+        cache_status = f"{cache_status}; detail={DETAIL}"
+        return Bypass(self._origin, self._given, start_response, cache_status).ask()
 
 
 def hidden_cookies(origin: Origin, request: Request) -> Hidden | None:

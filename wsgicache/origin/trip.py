@@ -75,7 +75,7 @@ class Reuse(NamedTuple):
     """What the origin's answer comes to where a stored response is to be served after all."""
 
     decision: Decision
-    told: str
+    cache_status: str
     """For Cache-Status."""
     more: FieldLines
     """Fields for this client alone."""

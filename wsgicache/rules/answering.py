@@ -11,18 +11,20 @@ from wsgicache.rules.response import Response
 __all__ = ["refused_fields", "relayed_fields", "reused_lines", "with_own"]
 
 
-def reused_lines(stored: StoredResponse, age: int, told: str | None, policy: Policy) -> FieldLines:
+def reused_lines(
+    stored: StoredResponse, age: int, cache_status: str | None, policy: Policy
+) -> FieldLines:
     """The lines that a reuse of *stored* at *age* seconds adds to the stored fields.
 
-    *told* is how it was forwarded, or None for a hit (RFC 9211 §2.1). What a soft purge made stale
-    says an Age by which it is stale everywhere.
+    *cache_status* is how it was forwarded, or None for a hit (RFC 9211 §2.1). What a soft purge
+    made stale says an Age by which it is stale everywhere.
     """
     # Deviation: what came without a Date goes out without one (RFC 9110 §6.6.1); servers add it.
     lines = [("Age", str(max(age, stored.least_age)))]
     if policy.cache_status:
-        if told is None:
-            told = f"hit; ttl={int(stored.freshness_lifetime) - age}"
-        lines.append(("Cache-Status", f"{stored.cache_status}; {told}"))
+        if cache_status is None:
+            cache_status = f"hit; ttl={int(stored.freshness_lifetime) - age}"
+        lines.append(("Cache-Status", f"{stored.cache_status}; {cache_status}"))
     if policy.x_cache:
         lines.append(("X-Cache", "HIT"))
     return lines
@@ -35,7 +37,7 @@ def with_own(fields: FieldLines, own: FieldLines) -> FieldLines:
     return [*(line for line in fields if line[0].lower() not in names), *own]
 
 
-def relayed_fields(response: Response, told: str, policy: Policy) -> FieldLines:
+def relayed_fields(response: Response, cache_status: str, policy: Policy) -> FieldLines:
     """The fields of the app's response as they leave: hop-by-hop ones and words to this cache taken
     out, Cache-Status put in, after what caches nearer to the app said there."""
     if not response.is_readable:
@@ -51,7 +53,7 @@ def relayed_fields(response: Response, told: str, policy: Policy) -> FieldLines:
     if not gone.isdisjoint(values):
         named = zip(response.names, fields, strict=True)
         fields = [line for name_of, line in named if name_of not in gone]
-    more = [("Cache-Status", f"{name}; {told}")] if policy.cache_status else []
+    more = [("Cache-Status", f"{name}; {cache_status}")] if policy.cache_status else []
     if policy.x_cache:
         more.append(("X-Cache", "MISS"))
     return [*fields, *more]

@@ -159,7 +159,7 @@ def _first(routes: Iterable[Iterable[Said]]) -> Said | None:
 
 
 def _general(chosen: Said | None, own: Said | None, declaring: Sequence[Said]) -> Said | None:
-    """What everybody is told: what is *chosen*, or less than that."""
+    """What goes to everybody: what is *chosen*, or less than that."""
     worst = max(declaring, key=severity, default=None)
     level = 0 if worst is None else severity(worst)
     own_level = 0 if own is None else severity(own)
@@ -191,7 +191,7 @@ def _keeping_lists(chosen: Said | None, own: Said | None) -> Said | None:
 
 
 def _here(chosen: Said) -> Directives:
-    """What this cache is told of *chosen* in its own field: what is said to it alone, and what says
+    """What of *chosen* goes into this cache's own field: what is said to it alone, and what says
     who has vouched for sharing where Cache-Control does not tell."""
     if not chosen.everywhere:
         return chosen.here or (chosen.directives if "public" in chosen.directives else {})
@@ -206,7 +206,7 @@ _RELEASING = frozenset({"public", "s-maxage", "must-revalidate"})
 def _instead(
     chosen: Said, response: Response, others: Sequence[str], about: StoredResponse | None
 ) -> str | None:
-    """What this cache is told where it would hear what was meant for others, or said earlier."""
+    """What goes into this cache's own field where words to others, or older ones, stand there."""
     held = {line[0].lower() for line in about.fields} if about is not None else set()
     if any(name.lower() in response.values or name.lower() in held for name in others):
         return dictionary(chosen.directives)

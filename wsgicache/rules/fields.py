@@ -228,7 +228,7 @@ def parse_vary(value: str) -> tuple[str, ...] | None:
     """The nominated fields, sorted, in lower case (RFC 9110 §12.5.5), or None if none can match.
 
     None for a member ``*`` wherever it stands, for what is no list of field names, and for more
-    names than anyone means. A name with an underscore cannot be told from one with a dash in a
+    names than anyone means. A name with an underscore looks like one with a dash in a
     WSGI environ, so it matches nothing either.
     """
     return (_nominated if len(value) > WORTH_REMEMBERING else _remembered_names)(value)

@@ -26,7 +26,7 @@ from wsgicache.rules.response import Response
 from wsgicache.rules.storing import content_span, is_for_cookies, is_for_credentials
 from wsgicache.rules.validators import conditions, generated_etag
 
-__all__ = ["is_complete", "nearer_caches", "store", "tagged"]
+__all__ = ["is_complete", "nearer_caches", "stored_response", "tagged"]
 
 _ADDED = 128
 """More characters than this cache adds to the fields that it stores."""
@@ -52,7 +52,7 @@ def nearer_caches(response: Response) -> list[str]:
     return response.lines("cache-status") if value and is_structured_list(value) else []
 
 
-def store(
+def stored_response(
     response: Response,
     content: bytes | None,
     policy: Policy,
@@ -169,14 +169,14 @@ def _stored_fields(
         for listed in (directives.get("no-cache"), directives.get("private")):
             gone = gone.union(field_names(listed) or ())
     said = str(length)
-    told = values.get("content-length") == said and "content-length" not in gone
-    if not told or response.code in _NO_CONTENT:
+    has_length = values.get("content-length") == said and "content-length" not in gone
+    if not has_length or response.code in _NO_CONTENT:
         gone = gone.union(("content-length",))
     if gone.isdisjoint(values):
         fields = list(response.fields)
     else:
         named = zip(response.names, response.fields, strict=True)
         fields = [line for name, line in named if name not in gone]
-    if not told and response.code not in _NO_CONTENT:
+    if not has_length and response.code not in _NO_CONTENT:
         fields.append(("Content-Length", said))
     return fields

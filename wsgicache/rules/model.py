@@ -10,9 +10,22 @@ from typing import NamedTuple
 from wsgicache.rules.keys import Selector, Values
 
 __all__ = [
-    "ANY_TIME", "EMPTY", "IMPLIED", "NEVER", "NO_LINES", "UNAGED", "UNSATISFIABLE", "URI_MISS",
-    "VARY_MISS", "CacheEntry", "Decision", "FieldLines", "Fill", "Head",
-    "LeasedEntry", "StoredResponse",
+    "ANY_TIME",
+    "EMPTY",
+    "IMPLIED",
+    "NEVER",
+    "NO_LINES",
+    "ONLY_IF_CACHED",
+    "UNAGED",
+    "URI_MISS",
+    "VARY_MISS",
+    "CacheEntry",
+    "Decision",
+    "FieldLines",
+    "Fill",
+    "Head",
+    "LeasedEntry",
+    "StoredResponse",
 ]  # fmt: skip
 
 Line = tuple[str, str]
@@ -94,7 +107,7 @@ class StoredResponse:
     stale_if_error: float
     """Seconds past the freshness lifetime (RFC 5861)."""
     etag: str | None
-    """The entity tag that clients are told; it may be generated."""
+    """The entity tag that clients get; it may be generated."""
     last_modified: str | None
     modified_at: float
     """What If-Modified-Since is compared with: Last-Modified, else Date (§4.3.2)."""
@@ -237,5 +250,5 @@ class Decision:
 
 URI_MISS = Decision("uri-miss")
 VARY_MISS = Decision("vary-miss")
-UNSATISFIABLE = Decision(None)
+ONLY_IF_CACHED = Decision(None)
 """only-if-cached and nothing usable: 504 (§5.2.1.7)."""

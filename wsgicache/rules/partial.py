@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wsgicache.rules.conditional import OF_THE_PART
 from wsgicache.rules.entries import Change, adding, selector_of
-from wsgicache.rules.keeping import store
+from wsgicache.rules.keeping import stored_response
 from wsgicache.rules.model import ANY_TIME, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
@@ -139,4 +139,4 @@ def part_or_whole(
     if length is None or (first, last) != (0, length - 1):
         status = "206 Partial Content"
         fields.append(("Content-Range", f"bytes {first}-{last}/{length or '*'}"))
-    return store(response.instead(status, fields), content, policy, fill=fill)
+    return stored_response(response.instead(status, fields), content, policy, fill=fill)

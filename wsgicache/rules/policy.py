@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar, Unpack, ge
 
 from wsgicache.rules.checks import Check, flag, is_whole, must_be, number, several, text, whole
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS, WSGI_CREDENTIALS
-from wsgicache.rules.elsewhere import ELSEWHERE_FIELDS
 from wsgicache.rules.names import EXCHANGE_FIELDS, FieldNames, environ_keys, names_for
+from wsgicache.rules.other_caches import ELSEWHERE_FIELDS
 from wsgicache.rules.said import Speaking
 from wsgicache.rules.selecting import FORWARDED_FIELDS, SELECTING_FIELDS
-from wsgicache.rules.telling import ALWAYS_TELLING
+from wsgicache.rules.special import ALWAYS_SPECIAL
 
 __all__ = ["Policy", "PolicyOptions"]
 
@@ -267,7 +267,7 @@ class Policy:
     """Those, and what servers say of who asks."""
     selecting_keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """Where an environ has the fields that are *selecting*."""
-    telling: frozenset[str] = field(init=False, repr=False, compare=False)
+    special_keys: frozenset[str] = field(init=False, repr=False, compare=False)
     """Environ keys that make a request more than a plain one. PERF: one question to all of them
     costs a third of asking each, and no more where they are many."""
 
@@ -286,7 +286,7 @@ class Policy:
             "field_credentials": credentials,
             "credential_keys": credentials | WSGI_CREDENTIALS,
             "selecting_keys": selecting,
-            "telling": ALWAYS_TELLING.union(credentials, WSGI_CREDENTIALS, selecting),
+            "special_keys": ALWAYS_SPECIAL.union(credentials, WSGI_CREDENTIALS, selecting),
         }
         for name, value in held.items():
             object.__setattr__(self, name, value)

@@ -10,7 +10,7 @@ from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_contro
 from wsgicache.rules.keys import Key, canonical_host
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.selecting import cookies_named, selecting_fields
-from wsgicache.rules.telling import BYPASS, CONDITIONS, DIRECTIVES, ORIGIN_ONLY, PASSING, REWRITING
+from wsgicache.rules.special import BYPASS, CONDITIONS, DIRECTIVES, ORIGIN_ONLY, PASSING, REWRITING
 
 __all__ = ["Request", "as_get", "is_safe", "read", "without_ignored_cookies"]
 
@@ -80,7 +80,9 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
     request = Request()  # PERF: 0.06 µs less than by __init__()
     request.environ, request.method = environ, method
     request.key = (scheme, host, path, get("QUERY_STRING", ""))
-    if not policy.telling.isdisjoint(environ) and (why := _look_closer(request, environ, policy)):
+    if not policy.special_keys.isdisjoint(environ) and (
+        why := _read_special(request, environ, policy)
+    ):
         return why
     if scheme == "https" and shows_certificate(get("gunicorn.socket")):
         request.identified, request.plain = True, False
@@ -119,9 +121,9 @@ def _look_at_cookies(request: Request, policy: Policy) -> None:
         request.forwarded = (*(request.forwarded or ()), *chosen)
 
 
-def _look_closer(request: Request, environ: WSGIEnvironment, policy: Policy) -> str | None:
+def _read_special(request: Request, environ: WSGIEnvironment, policy: Policy) -> str | None:
     """Note what a request with something to say says; or why it must pass by."""
-    present = policy.telling.intersection(environ)
+    present = policy.special_keys.intersection(environ)
     if present <= CONDITIONS:
         request.conditional = True
         return None  # PERF: a browser that asks whether its copy is good; 1 µs less

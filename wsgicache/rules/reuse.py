@@ -9,7 +9,7 @@ from wsgicache.rules.entries import selector_of, values_of
 from wsgicache.rules.fields import Directives, delta_seconds
 from wsgicache.rules.keys import Values
 from wsgicache.rules.model import (
-    UNSATISFIABLE,
+    ONLY_IF_CACHED,
     URI_MISS,
     VARY_MISS,
     CacheEntry,
@@ -186,7 +186,7 @@ _ANOTHER_HEAD = "HTTP_TUS_RESUMABLE"
 def forwarded(request: Request, decision: Decision) -> Decision:
     """*decision*, or 504 where it goes forward and the request forbids that (§5.2.1.7)."""
     if decision.forward is not None and "only-if-cached" in request.directives:
-        return UNSATISFIABLE
+        return ONLY_IF_CACHED
     return decision
 
 

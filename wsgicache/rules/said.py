@@ -45,7 +45,7 @@ class Said(NamedTuple):
 class Speaking(Protocol):
     """What has something to say of responses: a control."""
 
-    def heard(
+    def said_of(
         self, response: Response, environ: WSGIEnvironment, any_status: bool = False
     ) -> Said | None:
         """What it says of *response*, None for nothing; *any_status* if its own filter is not to

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 from wsgicache.rules.credentials import INHERITED
-from wsgicache.rules.elsewhere import forbidding_field
 from wsgicache.rules.fields import (
     WORTH_REMEMBERING,
     delta_seconds,
@@ -21,6 +20,7 @@ from wsgicache.rules.freshness import (
 from wsgicache.rules.groups import groups_of
 from wsgicache.rules.keys import same_origin_key
 from wsgicache.rules.model import Decision
+from wsgicache.rules.other_caches import forbidding_field
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.ranges import parse_content_range
 from wsgicache.rules.request import Request

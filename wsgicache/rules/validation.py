@@ -15,7 +15,7 @@ from wsgicache.rules.fields import (
     parse_vary,
     weak_match,
 )
-from wsgicache.rules.keeping import store
+from wsgicache.rules.keeping import stored_response
 from wsgicache.rules.model import ANY_TIME, CacheEntry, FieldLines, Fill, StoredResponse
 from wsgicache.rules.names import HOP_BY_HOP, SET_COOKIE
 from wsgicache.rules.policy import Policy
@@ -111,7 +111,7 @@ def is_had(request: Request, response: Response, policy: Policy) -> bool:
         return False
     if "HTTP_IF_NONE_MATCH" not in request.environ and "last-modified" not in response.values:
         return False  # Its Date is that of now.
-    return not_modified(request, store(response, None, policy, 0), response.wall)
+    return not_modified(request, stored_response(response, None, policy, 0), response.wall)
 
 
 # What a 304 never changes: these describe the content that is stored (§3.2), or are one client's.

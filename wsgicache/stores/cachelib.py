@@ -268,12 +268,12 @@ class _RedisNode(_Node):
     def _run_id(self) -> str:
         """Raises StoreError where the server does not answer; if it refuses, it does not tell."""
         try:
-            told = self._ask(lambda: self._client.info("server"))
+            info = self._ask(lambda: self._client.info("server"))
         except StoreError as error:
             if error.__cause__ is None or _weight(error.__cause__):
                 raise
             return ""
-        return str(told.get("run_id", ""))
+        return str(info.get("run_id", ""))
 
     def _key(self, name: str) -> str:
         prefix = self._cache.key_prefix or ""
@@ -313,6 +313,6 @@ class _RedisNode(_Node):
 
     def stats(self) -> dict[str, object]:
         """What the server says of its memory and its keys."""
-        told = self._ask(lambda: self._client.info())
+        info = self._ask(lambda: self._client.info())
         names = ("redis_version", "used_memory", "maxmemory", "evicted_keys", "keyspace_hits")
-        return {name: told[name] for name in (*names, "keyspace_misses") if name in told}
+        return {name: info[name] for name in (*names, "keyspace_misses") if name in info}

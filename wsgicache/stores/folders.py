@@ -28,16 +28,16 @@ def _check(path: str) -> None:
     """Whether every user may add to the folder above, which then has the sticky bit."""
     for place in _from_root(path):
         try:
-            told = os.lstat(place)
+            found = os.lstat(place)
         except OSError:
             return
-        if above and told.st_uid not in (0, os.geteuid()):
+        if above and found.st_uid not in (0, os.geteuid()):
             raise ValueError(f"{_wrong(path)}: {place} belongs to another user")
-        if stat.S_ISLNK(told.st_mode):
+        if stat.S_ISLNK(found.st_mode):
             above = False
             continue
-        above = bool(told.st_mode & stat.S_IWOTH)
-        if above and (place == path or not told.st_mode & stat.S_ISVTX):
+        above = bool(found.st_mode & stat.S_IWOTH)
+        if above and (place == path or not found.st_mode & stat.S_ISVTX):
             raise ValueError(f"{_wrong(path)}: every user may write to {place}")
 
 

@@ -36,7 +36,7 @@ Server = str | tuple[str, int]
 
 _SERVER = "'host:port', (host, port) or the path of a socket"
 LIMIT = 1_000_000
-"""Bytes of a value: memcached takes 1 MiB for the item as a whole, if not told otherwise."""
+"""Bytes of a value: memcached takes 1 MiB for the item as a whole, by default."""
 
 
 class MemcachedStore(PackedStore):
@@ -216,9 +216,9 @@ class _Node:
 
     def stats(self) -> dict[str, object]:
         """What the server says of its memory and its items."""
-        told = self._ask(lambda client: client.stats())
+        answers = self._ask(lambda client: client.stats())
         names = "version uptime curr_items bytes limit_maxbytes evictions get_hits get_misses"
-        found = {name: told.get(name.encode()) for name in names.split()}
+        found = {name: answers.get(name.encode()) for name in names.split()}
         return {
             name: value.decode() if isinstance(value, bytes) else value
             for name, value in found.items()

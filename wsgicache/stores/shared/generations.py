@@ -48,7 +48,7 @@ class State(NamedTuple):
 
 
 class Generations:
-    """The generations of one *node*, re-read every *seconds*; *odd* is told of what is there and no
+    """The generations of one *node*, re-read every *seconds*; *odd* gets what is there and is no
     record."""
 
     def __init__(

@@ -26,7 +26,7 @@ _OVER = 0.0
 
 
 class Leases:
-    """The leases of those who fill keys; *odd* is told of what is there and no record."""
+    """The leases of those who fill keys; *odd* gets what is there and is no record."""
 
     def __init__(
         self, names: Names, times: Times, secret: bytes, odd: Callable[[str], None]

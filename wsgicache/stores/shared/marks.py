@@ -17,7 +17,7 @@ __all__ = ["SharedMarks"]
 
 
 class SharedMarks:
-    """The marks on the nodes that *route* tells; *odd* is told of what is there and no record."""
+    """The marks on the nodes that *route* tells; *odd* gets what is there and is no record."""
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ Kept = tuple[str, int, int]
 
 class Contents:
     """The contents that a store keeps beside its entries; *route* tells the node for a name, and
-    *odd* is told of what is there and no record."""
+    *odd* gets what is there and is no record."""
 
     def __init__(
         self,

@@ -265,14 +265,14 @@ class PackedStore:
 
     def stats(self) -> dict[str, dict[str, object]]:
         """What each node says of itself; what it raises, under ``error``."""
-        told: dict[str, dict[str, object]] = {}
+        answers: dict[str, dict[str, object]] = {}
         for name, generations in self._nodes.items():
             try:
-                told[name] = generations.node.stats()
-                told[name]["generation"] = generations.current().number
+                answers[name] = generations.node.stats()
+                answers[name]["generation"] = generations.current().number
             except StoreError as error:
-                told[name] = {"error": str(error)}
-        return told
+                answers[name] = {"error": str(error)}
+        return answers
 
 
 class _Odd:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.rules.messages import answer
-from wsgicache.rules.hiding import set_unseen
+from wsgicache.rules.hidden_cookies import set_unseen
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from tests.controls.declaring import NEVER, view, with_routes
 from tests.scene import Reply, Scene
 from wsgicache import Route, cache_control, cache_for, cached, no_cache, vary
-from wsgicache.controls.extensions import contradicts, extension_of
+from wsgicache.controls.file_types import contradicts, extension_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.rules.messages import answer, date, rows
-from wsgicache.rules.writes import written
+from wsgicache.rules.own_writes import written
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.rules.messages import rows
-from wsgicache.rules.elsewhere import ELSEWHERE_FIELDS, forbidding_field
+from wsgicache.rules.other_caches import ELSEWHERE_FIELDS, forbidding_field
 
 DICTIONARIES = [name for name in ELSEWHERE_FIELDS if name != "X-Accel-Expires"]
 
