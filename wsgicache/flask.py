@@ -30,11 +30,13 @@ def easy_setup(
     routes: Iterable[Route] = (),
     purge_token: str | None = None,
 ) -> CacheMiddleware:
-    """Put a cache in front of the Flask *app*, and return it. It takes what `CacheMiddleware` does.
+    """Put a cache in front of the Flask *app*, and return it. The options are those of
+    `CacheMiddleware`.
 
-    It is ``app.wsgi_app`` from then on, and ``app.extensions["wsgicache"]``. Nothing is exempt from
-    it, static files included. Under ``app.debug`` it has a memory of its own instead of *store*, so
-    that every start and every reload begins with nothing; the log says so. Errors are seen then.
+    The cache is ``app.wsgi_app`` from then on, and ``app.extensions["wsgicache"]``. It caches
+    static files, too. Under ``app.debug`` it uses a new `MemoryStore` instead of *store*, so that
+    every start and every reload begins with nothing; the log says so. No stale page hides an error
+    then.
     Raises TypeError for what is no Flask application, ValueError for one that has a cache already.
     """
     if not callable(getattr(app, "wsgi_app", None)) or not hasattr(app, "extensions"):

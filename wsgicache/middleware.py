@@ -46,11 +46,11 @@ if TYPE_CHECKING:
 class CacheMiddleware:
     """A shared HTTP cache (RFC 9111) in front of a WSGI application.
 
-    *store* keeps the entries (default: a `MemoryStore` of its own), *policy* holds the operator's
-    choices (default: the safe `Policy()`), *clock* tells the time, *runner* runs the `Job` of a
-    background validation (default: a few threads). With *purge_token*, whoever has it may purge
-    by the method PURGE (`purging.answer_purge`). Raises TypeError or ValueError for a wrong
-    argument.
+    *store* keeps the pages (default: a new `MemoryStore`). *policy* holds the operator's choices
+    (default: the safe `Policy()`), *routes* what they say of places. *clock* tells the time.
+    *runner* runs the `Job` of a validation in the background (default: a few threads). Who has the
+    *purge_token* may purge by the method PURGE; without one nobody may. Raises TypeError or
+    ValueError for a wrong argument.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class CacheMiddleware:
         self.policy = with_their_names(Policy() if policy is None else policy)
         self.clock: Clock = SYSTEM_CLOCK if clock is None else clock
         self.enabled = not off_at_start()
-        """Set to False, every request passes by the cache until it is True again."""
+        """Whether the cache does anything. While it is False, every request passes by."""
         self._off_file = OffFile(self.policy.off_file) if self.policy.off_file else None
         self._purge_token = checked_token(purge_token)
         self._report = Reporter(self.clock)
@@ -286,29 +286,29 @@ class CacheMiddleware:
             self._report("background", "a background validation failed")
 
     def refresh(self, url: str, fields: Mapping[str, str] | None = None, mount: str = "") -> None:
-        """Ask the app for *url* with the request *fields* and store what it answers, as a `Job`
-        given to a runner describes it; *mount* is the part of the path before the app's own. Raises
-        ValueError for a *url* that is not absolute, TypeError for other arguments that are none."""
+        """Ask the app for the absolute *url*, with the request *fields*, and store what it answers.
+        A `Job` has all three; *mount* is the part of the path before the app's own. Raises
+        ValueError or TypeError for wrong arguments."""
         self._validate(described(url, fields or {}, mount))
 
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
-        """Purge all that is stored for the absolute *url* (`Purging.purge`). With *soft* it is
-        stale, and may still stand in or be served while it is validated."""
+        """Purge all that is stored for the absolute *url*, and with *both_schemes* for its twin by
+        http or https. With *soft* it is stale, and may still stand in, or be served meanwhile."""
         return self._purging.purge(url, soft=soft, both_schemes=both_schemes)
 
     def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
         """Purge all responses that belong to any of *groups* (RFC 9875; Cache-Tag, Surrogate-Key),
-        of all origins or of this one, ``https://example.org`` (`Purging.purge_groups`)."""
+        of all origins, or of *origin*, such as ``https://example.org``. For *soft* see `purge`."""
         return self._purging.purge_groups(*groups, origin=origin, soft=soft)
 
     def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:
-        """Purge all stored URLs that begin with *url* (`Purging.purge_prefix`)."""
+        """Purge all stored URLs that begin with *url*, if the store can list what it holds."""
         return self._purging.purge_prefix(url, soft=soft)
 
     def purge_all(self, *, soft: bool = False) -> Purged:
-        """Purge everything (`Purging.purge_all`)."""
+        """Purge everything. For *soft* see `purge`."""
         return self._purging.purge_all(soft=soft)
 
     def _filed_under(self, key: Key) -> Key:

@@ -41,13 +41,14 @@ class Purged(NamedTuple):
     """What a purge did."""
 
     what: tuple[str, ...]
-    """URLs, or names of groups; nothing stands for everything."""
+    """URLs, or names of groups. It is empty where everything was purged."""
     responses: int | None
-    """How many stored responses that took or made stale. None where it is not counted: groups and
-    everything are purged without looking for what belongs to them."""
+    """How many stored responses the purge removed, or made stale. None for groups and everything:
+    these are purged without looking for what belongs to them."""
     soft: bool
+    """Whether it made them stale."""
     nearby: tuple[str, ...] = ()
-    """Where nothing was found for any of the URLs: URLs like them for which something is stored."""
+    """If a purge by URL found nothing: URLs like that for which something is stored."""
 
 
 class Purging:

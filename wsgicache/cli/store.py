@@ -29,8 +29,8 @@ store_option = click.option(
     metavar="URL",
     required=True,
     envvar="WSGICACHE_STORE",
-    help="memcached://host:port/namespace, redis://host:port/0?namespace=… or file:///directory; "
-    "also in WSGICACHE_STORE.",
+    help="lmdb:///directory, memcached://host:port/namespace, redis://host:port/0?namespace=… or "
+    "file:///directory; also in WSGICACHE_STORE.",
 )
 secret_option = click.option(
     "--secret-file",

@@ -49,9 +49,9 @@ _STANDING_FOR_200 = frozenset({206, 304})
 class Control:
     """Something said of responses: a decorator for views, and what a `Route` carries.
 
-    For a decorator of one's own, derive from it and have `about` choose among other controls.
-    *statuses* are those it speaks of: None is every successful one (2xx), and every status for
-    what forbids storing. A 206 or 304 is spoken of as the 200 that it stands for.
+    For another decorator, derive from it and have `about` choose among controls. *statuses* are
+    those it speaks of. None is every successful one (2xx), and every status for what forbids
+    storing. A 206 or 304 counts as the 200 that it stands for.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class Control:
         self.statuses = arguments.statuses("Control.statuses", statuses)
 
     def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
-        """What to say of this *response*, None for nothing; `status`, `code`, `fields` and
-        `field("content-type")` are there to look at. The status filter does not apply to it."""
+        """The control to say of this *response*, or None. It may look at ``response.status``,
+        ``code``, ``fields`` and ``field("content-type")``, and is called for every status."""
         return self
 
     def said_of(

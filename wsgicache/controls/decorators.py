@@ -66,7 +66,7 @@ class NeverCache(_Named):
 
 
 never_cache = NeverCache("never_cache", NEVER_KEPT)
-"""Never from any cache: ``@never_cache`` or ``never_cache()``."""
+"""No cache keeps it, and the Back button asks again: ``@never_cache`` or ``never_cache()``."""
 
 no_cache = never_cache
 """Another name of `never_cache`. It forbids more than ``cache_control(no_cache=True)`` does."""
@@ -103,8 +103,8 @@ def cache_for(
 ) -> Control:
     """Fresh for so long, in every cache that may store it: max-age (§5.2.2.1) and Expires (§5.3).
 
-    The keywords are those of `datetime.timedelta`; *status* says of which responses, 2xx if it is
-    left out. Raises TypeError and ValueError.
+    The keywords are those of `datetime.timedelta`. *status* names the status codes that it counts
+    for; without it, it counts for 2xx. Raises TypeError and ValueError.
     """
     parts = {
         "weeks": weeks,
@@ -157,9 +157,9 @@ _FIELD_LISTS = ("private", "no_cache")
 def cache_control(**directives: Unpack[CacheControl]) -> Control:
     """These very directives, in Cache-Control.
 
-    Lifetimes are whole seconds or a timedelta; *private* and *no_cache* are True or the names of
-    the fields that they are about; False is as if left out. Raises TypeError for what is no
-    directive or of the wrong type, ValueError for what contradicts itself.
+    Lifetimes are whole seconds or a timedelta. *private* and *no_cache* are True, or name the
+    fields that they are about. False is as if left out. Raises TypeError for what is no directive
+    or of the wrong type, ValueError for what contradicts itself.
     """
     said: Directives = {}
     for name, value in directives.items():
@@ -196,18 +196,18 @@ def cached(
 ) -> Control:
     """A lifetime for browsers and another one for this cache.
 
-    *client* is how long browsers, and caches in front, may reuse it without asking; without it, or
-    with 0, they ask every time. *server* is how long this cache answers them; with 0 it does not,
-    and without it *client* counts here as well. It is said to this cache alone, so it also stores
-    for everybody what is *private* to others, and the answers to requests with cookies or
-    credentials.
+    *client* is how long browsers, and caches in front, may reuse the response without asking;
+    without it, or with 0, they ask every time. *server* is how long this cache answers; with 0 it
+    does not, and without it *client* counts here as well. Only this cache reads *server*. With it,
+    the response is for everybody: for requests with cookies or credentials, too, and even where it
+    is *private* to other caches.
 
-    ``cacheable=False`` is `never_cache`; *revalidate* has clients ask every time, whatever the age;
-    *private* keeps it out of other shared caches, and with *client* alone says ``Vary: Cookie``, so
-    that a browser does not show it to the next who logs in; *public* lets them store answers to
-    requests with credentials. *stale_while_revalidate* and *stale_if_error* are those of RFC 5861,
-    for this cache where *server* is given. Seconds may be timedeltas. Raises TypeError and
-    ValueError.
+    ``cacheable=False`` is `never_cache`. With *revalidate* clients ask each time, whatever the age.
+    *private* keeps the response out of other shared caches; with *client* alone it also says
+    ``Vary: Cookie``, so that a browser does not show it to the next person who logs in. *public*
+    says that other shared caches may store answers to requests with credentials.
+    *stale_while_revalidate* and *stale_if_error* are those of RFC 5861; with *server* only this
+    cache reads them. Seconds may be timedeltas. Raises TypeError and ValueError.
     """
     flags = {"cacheable": cacheable, "revalidate": revalidate, "private": private, "public": public}
     arguments.flags("cached", **flags)
@@ -282,8 +282,8 @@ def _warn_of_windows(written: str, directives: Directives) -> None:
 
 @logged_in_views
 def vary(*names: str) -> Control:
-    """The response depends on these request fields (RFC 9110 §12.5.5): Vary names them, besides
-    what it names already. Raises TypeError and ValueError."""
+    """The response depends on these request fields (RFC 9110 §12.5.5): they are added to Vary.
+    Raises TypeError and ValueError."""
     said = Said(vary=arguments.field_names("the fields of vary()", names))
     return _Named(f"vary({', '.join(map(repr, names))})", said)
 

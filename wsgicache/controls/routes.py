@@ -74,22 +74,22 @@ class Pattern:
 class Route:
     """What is said of the responses at some place. Raises TypeError and ValueError.
 
-    *path* is a pattern for the path as a URL tells it, mount point included, in which ``*`` stands
-    for anything; *host* one for the host, with its port or without. *method* is one or several, GET
-    standing for HEAD too. *status* and *content_type* (a pattern) look at the response: the
-    controls then need no status of their own.
+    *path* is a pattern for the decoded path of the URL, mount point included; ``*`` stands for
+    anything. *host* is a pattern for the host, with its port or without. *method* is one or more;
+    GET stands for HEAD, too. *status* and *content_type* (a pattern) are those of the response.
+    With *status*, the controls need no status themselves.
 
-    Paths that hardly anybody means (``..`` and ``//``, backslashes, semicolons, control characters)
-    match only with *odd_paths*; of what forbids storing they match without it.
+    Some paths are odd: those with ``..``, ``//``, a backslash, a semicolon or a control character.
+    For them only what forbids storing counts, unless *odd_paths* is true.
 
-    A pattern that ends in a file extension, such as ``*.css``, allows nothing to a response whose
-    media type is not that of such files, unless *content_type* says which it may have.
+    A pattern that ends in a file extension, such as ``*.css``, gives a lifetime only to a response
+    with the media type of such files. *content_type* names another type.
 
-    *override* has the controls come before the response's own Cache-Control. The rest is known
-    before the look-up and applies to GET and HEAD: *query* are the only query parameters, *cookies*
-    the only cookies that tell requests apart, and that the app sees; *vary_by* takes the environ
-    and returns a text that tells requests apart besides; with ``collapse=False`` requests do not
-    wait for each other.
+    With *override* the controls come before the response's own Cache-Control. The other options
+    count before the look-up, for GET and HEAD. *query* names the only query parameters, and
+    *cookies* the only cookies, that tell requests apart and that the app sees. *vary_by* takes the
+    environ and returns a text that tells requests apart, too. With ``collapse=False`` requests do
+    not wait for each other.
     """
 
     @arguments.explained()

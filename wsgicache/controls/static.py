@@ -28,15 +28,15 @@ _ANOTHER = cache_control(no_store=True)
 
 
 class StaticVersions(Control):
-    """Versions of the files in *directory*, which the app serves under *prefix*.
+    """Versions of the files in *directory*, which the app serves under *prefix*::
 
         versions = StaticVersions("static")
         app = CacheMiddleware(app, routes=[versions.route])
         versions.url("app.js")  # /static/app.js?v=6f1c…
 
-    A request whose version is that of the file's content is answered ``public, max-age=31536000,
-    immutable`` (RFC 8246); one with another version ``no-store``, one with none as the app says.
-    *prefix* is a path as the URL has it, mount point included. Raises TypeError and ValueError.
+    The answer to a request with the right version says ``public, max-age=31536000, immutable`` (RFC
+    8246). With another version it says ``no-store``, without one what the app says. *prefix* is the
+    path in the URL, mount point included. Raises TypeError and ValueError.
     """
 
     def __init__(self, directory: str | os.PathLike[str], prefix: str = "/static/") -> None:
@@ -54,7 +54,7 @@ class StaticVersions(Control):
 
     @property
     def route(self) -> Route:
-        """What has the cache, and browsers, believe in the versions."""
+        """The route for ``CacheMiddleware(routes=…)`` that says so."""
         return Route(f"{self.prefix}*", self, method="GET", override=True)
 
     def url(self, name: str) -> str:
@@ -64,9 +64,8 @@ class StaticVersions(Control):
         return self.prefix + quote(name) + (f"?v={version}" if version else "")
 
     def version(self, name: str) -> str | None:
-        """The version of the file *name*; None where there is none. Asked again, it is looked for
-        in the file only if its time or its size has changed. Raises TypeError for what is no name.
-        """
+        """The version of the file *name*, or None if there is no such file. A file is read again
+        only if its time or its size has changed. Raises TypeError for what is no name."""
         found = self._stat(text("name of version()", name, "the name of a file, such as 'app.js'"))
         return None if found is None else self._digest(*found)
 

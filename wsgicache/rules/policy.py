@@ -200,14 +200,14 @@ class Policy:
     """Cookies by which a framework chooses the language: their values select, whether Vary names
     Cookie or not (§4.1)."""
     ignore_cookies: tuple[str, ...] = ()
-    """Patterns (``_ga*``) of cookies that the app never needs: they are taken from its sight."""
+    """Patterns (``_ga*``) of cookies that the app never needs: the cache hides them from it."""
     error_lifetime: int | None = 10
     """Most seconds that a status of 400 and above stays fresh (404, 410: as they say)."""
     unstored_statuses: tuple[int, ...] = REQUEST_STATUSES
     """Status codes of answers to one request alone, which are never stored."""
     forced_errors: bool = False
-    """Whether an error or a redirect that a client's own directive asked for replaces what is
-    fresh."""
+    """Whether an error or a redirect replaces a fresh response, where only a client's no-cache or
+    max-age had the cache ask."""
     store_partial: bool = False
     """Whether 206 responses, and complete ones to range requests, may be stored (§3.3, §3.4)."""
     store_post: bool = False
@@ -215,9 +215,9 @@ class Policy:
     store_charset: bool = False
     """Whether the answer to a GET whose Content-Type names a charset may be stored."""
     collections: bool = True
-    """Whether DELETE, COPY or MOVE of what ends in / ends all that is filed below it."""
+    """Whether DELETE, COPY or MOVE of a path that ends in / removes all pages below that path."""
     normalize_language: bool = False
-    """Whether the places in Accept-Language mean nothing where weights differ (§4.1)."""
+    """Whether the order in Accept-Language means nothing where weights differ (§4.1)."""
     targets: tuple[str, ...] = ("Wsgicache-Cache-Control",)
     """Targeted fields that speak to this cache, the first valid one wins (RFC 9213 §2.2). The
     first name is our own: it never leaves."""
@@ -230,31 +230,31 @@ class Policy:
     head_as_get: bool = True
     """Whether a HEAD that the store does not answer has the app asked as GET (RFC 9110 §9.3.2)."""
     request_directives: bool = True
-    """Whether clients' Cache-Control is heeded (§5.2.1)."""
+    """Whether the Cache-Control of requests counts (§5.2.1)."""
     generate_etags: bool = True
     """Whether a stored 200 without an entity tag gets one, for clients only."""
     stale_if_raised: int = 10
     """Seconds past its freshness that a response may stand in for an app that raises (§4.2.4)."""
     stale_while_revalidate: int = 0
-    """Seconds, where a response with explicit freshness does not say (RFC 5861 §3)."""
+    """Seconds of it for a response with a lifetime that does not say any (RFC 5861 §3)."""
     stale_if_error: int = 0
-    """Seconds, where a response does not say (RFC 5861 §4)."""
+    """Seconds of it for a response that does not say any (RFC 5861 §4)."""
     collapse: bool = True
-    """Whether requests wait for one that is on its way for the same (§4)."""
+    """Whether requests wait for another one that asks the app for the same (§4)."""
     collapse_timeout: float = 5.0
     """Seconds that a request waits at most before it asks for itself."""
     refresh_ahead: int = 0
-    """Seconds before the end of its freshness that a hit has a response validated meanwhile."""
+    """Seconds before the end of freshness in which a hit starts a validation in the background."""
     debug: bool = False
     """Whether errors must be seen: nothing stale stands in for them."""
     off_file: str = ""
     """A path: while there is such a file, every request passes by the cache."""
     default: Speaking | None = None
-    """A control, such as json_never_stale, for responses of whose caching nobody says anything."""
+    """A control, such as json_never_stale, for responses about which nothing else says anything."""
     exempt: tuple[str, ...] = ()
-    """Beginnings of paths that are left alone: nothing below them is looked up or stored."""
+    """Beginnings of paths: of what lies below, the cache looks up and stores nothing."""
     strip: tuple[str, ...] = ()
-    """Response fields that do not leave."""
+    """Response fields that the cache takes away."""
     cache_status: bool = True
     """Whether responses say what the cache did (RFC 9211)."""
     x_cache: bool = False

@@ -146,9 +146,10 @@ class Listing(Store, Protocol):
 def store_from_url(url: str, **options: Any) -> Store:
     """The store that *url* names; *options* are those of its class that a URL cannot say.
 
-    ``memory://``, ``memcached://host:port,host:port/namespace`` (``memcacheds`` for TLS,
-    ``memcached:///run/memcached.sock``), ``redis://host:port/0`` (``rediss`` for TLS,
-    ``unix:///run/redis.sock``) and ``file:///directory``; each may end in ``?option=value&…``.
+    ``memory://``, ``lmdb:///directory``, ``memcached://host:port,host:port/namespace``
+    (``memcacheds`` for TLS, ``memcached:///run/memcached.sock``), ``redis://host:port/0``
+    (``rediss`` for TLS, ``unix:///run/redis.sock``) and ``file:///directory``; each may end in
+    ``?option=value&…``.
     Raises ValueError, which does not repeat the password, for anything else; TypeError for what is
     no str.
     """
