@@ -156,6 +156,13 @@ def test_the_walk_says_what_each_rule_answers() -> None:
     assert sorted(named) == sorted(path.stem for path in rules if path.stem != "__init__")
 
 
+def test_the_limits_are_those_of_the_policy() -> None:
+    said = re.findall(r"``Policy\((\w+)=…\)``, (\d+)( MiB)?", page("explanation/security"))
+    assert len(said) == 4
+    for option, number, mebi in said:
+        assert getattr(Policy(), option) == int(number) * (1 << 20 if mebi else 1), option
+
+
 def test_every_benchmark_has_its_row() -> None:
     section = page("explanation/performance")
     rows = re.findall(r"^``(\w+)``\s+\S", section, re.MULTILINE)

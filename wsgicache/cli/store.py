@@ -55,7 +55,7 @@ secret_option = click.option(
     "prefixes",
     metavar="URL",
     multiple=True,
-    help="Purge all URLs that begin so (not on memcached); may be repeated.",
+    help="Purge all URLs that begin so (not on memcached or in files); may be repeated.",
 )
 @click.option("--all", "everything", is_flag=True, help="Purge everything.")
 @click.option("--soft", is_flag=True, help="Make stale instead: it may still stand in.")
