@@ -169,8 +169,8 @@ class Controls:
     def say(self, *controls: Control) -> None:
         """Say more of this response; the last word counts.
 
-        Too late for the fields, a word counts only where it forbids storing. What is no control
-        is logged, and forbids it; outside of any request it raises TypeError.
+        Once the fields are out, only a word that forbids storing counts. What is no control is
+        logged, and nothing is stored then; outside of any request it raises TypeError.
         """
         for word in controls:
             control = word if isinstance(word, Control) else self._replaced(word)
@@ -205,8 +205,8 @@ class _NoControls(Controls):
 
 
 def current() -> Controls:
-    """The `Controls` of the request that is being answered; outside of any request, and where no
-    cache is in front, one that nobody listens to."""
+    """The `Controls` of the request that the app is answering. Outside of any request, and where
+    no cache is in front, one that does nothing."""
     controls = _CURRENT.get()
     return _NoControls() if controls is None else controls
 

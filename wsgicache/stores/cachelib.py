@@ -42,12 +42,12 @@ _EXPIRY = 4
 class CachelibStore(PackedStore):
     """Entries in *cache*, a `cachelib.BaseCache`; the options are those of `PackedStore`.
 
-    *limit* is how many bytes one value may have there. Raises TypeError for a cache that cannot be
-    kept from unpickling what it reads: one without a serializer of its own, as MemcachedCache; and
+    *limit* is how many bytes one value may have there. Raises TypeError for a cache that unpickles
+    what it reads whatever the store does: one without a serializer, as MemcachedCache. Raises
     ValueError for a FileSystemCache in a folder that other users can write to (`check_folder`).
 
-    Redis and its like replace entries atomically. Of the others, two processes that change the same
-    entry at the same time may lose one change: that is a miss later on, or, if one of the two is a
+    Redis and its like replace entries atomically. In the others, two processes that change the same
+    entry at the same time may lose one change. That is a miss later on; or, if one of the two is a
     purge, an entry that survives it.
     """
 

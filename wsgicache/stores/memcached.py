@@ -40,16 +40,18 @@ LIMIT = 1_000_000
 
 
 class MemcachedStore(PackedStore):
-    """Entries in memcached. *servers* is one, or several: ``"host:port"``, ``(host, port)`` or the
-    path of a UNIX socket; or a client of pymemcache's (Client, PooledClient, HashClient), of which
-    the servers and how to connect to them are taken, and nothing else.
+    """Entries in memcached.
 
-    An operation takes *timeout* seconds at most; a server that usually takes more than a twentieth
-    of that needs a longer one, since then one thread waits for it and the others do without
-    (`connections`). Up to *idle* connections to each server are kept open. *tls* is used for
-    connections where given. *limit* is how many bytes a value may have (memcached's ``-I``, less a
-    little). The other options are those of `PackedStore`. Raises TypeError or ValueError for what
-    makes no sense; a server that cannot be reached is none of it.
+    *servers* is one, or several: ``"host:port"``, ``(host, port)`` or the path of a UNIX socket. Or
+    it is a client of pymemcache (Client, PooledClient, HashClient): the store takes from it the
+    servers and how to connect to them, and nothing else.
+
+    An operation takes *timeout* seconds at most. A server that usually takes more than a twentieth
+    of that needs a longer one: one thread waits for it then, and the others do without. Up to
+    *idle* connections to each server stay open. *tls* is an `ssl.SSLContext` for them. *limit* is
+    how many bytes a value may have (memcached's ``-I``, less a little). The other options are those
+    of `PackedStore`. Raises TypeError or ValueError for what makes no sense, but not where a server
+    cannot be reached.
     """
 
     def __init__(

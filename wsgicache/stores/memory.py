@@ -58,7 +58,7 @@ class _Node:
 
 
 class MemoryStore:
-    """Entries of this process, within *max_bytes* of memory counted with their overhead.
+    """Entries in the memory of this process: *max_bytes* at most, counted with their overhead.
 
     Safe under threads and after fork. Raises ValueError or TypeError for a *max_bytes* that is no
     positive whole number.

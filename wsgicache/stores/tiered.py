@@ -22,9 +22,9 @@ _SHARED = "a store that processes share, such as a MemcachedStore"
 class TieredStore:
     """*near* in front of *shared*: an entry is used for *seconds* before it is read again.
 
-    So a purge or an invalidation by another process is seen that much later, and one of groups or
-    of everything when the shared store has seen it, too; what this process does is seen by it at
-    once. Raises TypeError or ValueError for what makes no sense.
+    So this process sees a purge or a write by another process that much later; one of groups or of
+    everything, that much after the shared store has seen it. What it does itself it sees at once.
+    Raises TypeError or ValueError for what makes no sense.
     """
 
     def __init__(
