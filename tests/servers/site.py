@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.servers.process import Process, free_port, running
 from tests.servers.rows import Server
 from tests.servers.wire import Reply, Wire, fetch
+from wsgicache.rules.fields import is_entity_tag
 
 Field = tuple[str, str]
 
@@ -106,8 +107,10 @@ class Site:
         assert cached.body == bare.body
         assert not bare.all("Cache-Status")
         assert end_to_end(cached) == end_to_end(bare)
-        if bare.all("ETag"):
-            assert cached.all("ETag") == bare.all("ETag")
+        if (tag := bare.field("ETag")) is not None:
+            # Bottle gives files a tag without quotes, which is none: the cache replaces it.
+            assert is_entity_tag(cached.field("ETag") or "")
+            assert not is_entity_tag(tag) or cached.all("ETag") == bare.all("ETag")
         if not cached.hit:
             assert cached.all("Content-Length") == bare.all("Content-Length")
             assert cached.all("Transfer-Encoding") == bare.all("Transfer-Encoding")

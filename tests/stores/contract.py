@@ -116,7 +116,7 @@ class StoreContract:
         raise NotImplementedError
 
     @pytest.fixture
-    def stored_response(self, make: Make) -> Any:
+    def store(self, make: Make) -> Any:
         return make()
 
     @pytest.fixture
