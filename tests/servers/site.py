@@ -108,9 +108,8 @@ class Site:
         assert not bare.all("Cache-Status")
         assert end_to_end(cached) == end_to_end(bare)
         if (tag := bare.field("ETag")) is not None:
-            # Bottle gives files a tag without quotes, which is none: the cache replaces it.
-            assert is_entity_tag(cached.field("ETag") or "")
-            assert not is_entity_tag(tag) or cached.all("ETag") == bare.all("ETag")
+            # Bottle gives files a tag without quotes, which is none: it may get one of ours.
+            assert cached.all("ETag") == bare.all("ETag") or not is_entity_tag(tag)
         if not cached.hit:
             assert cached.all("Content-Length") == bare.all("Content-Length")
             assert cached.all("Transfer-Encoding") == bare.all("Transfer-Encoding")
