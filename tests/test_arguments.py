@@ -71,7 +71,7 @@ def test_a_set_is_always_in_the_same_order(option: str) -> None:
 
 
 def test_one_form_of_error() -> None:
-    """It says what the argument must be (rules/checks), and not what is allowed."""
+    """It says what the argument must be (rules/checks) in one form."""
     old = re.compile(r"\b(?:is|are) allowed\b")
     assert [path.name for path in SOURCES if old.search(path.read_text("utf-8"))] == []
 

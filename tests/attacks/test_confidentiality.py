@@ -1146,7 +1146,7 @@ def test_two_digits_of_a_year(scene: Scene, year: str, hit: bool) -> None:
     assert twice(scene).hit is hit
 
 
-# ── what is told ─────────────────────────────────────────────────────────────────────────────────
+# ── what leaves ─────────────────────────────────────────────────────────────────────────────────
 
 SECRET = "s3cret-token"
 

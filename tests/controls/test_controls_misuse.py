@@ -1,4 +1,4 @@
-"""Wrong use is told where it is written: what argument it is, what that must be, what was given."""
+"""Wrong use raises where it is written: it names the argument, what it must be, what it was."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def forks(memcached: bool) -> Callable[[int], str]:
 
 
 def terminated(count: int) -> str:
-    """So often a server whose background validation hangs is told to end."""
+    """So often a server that has to end while a background validation hangs."""
     patience, took = 1, []
     for number in range(count):
         with tempfile.TemporaryDirectory() as folder:

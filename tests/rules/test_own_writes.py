@@ -11,7 +11,7 @@ from wsgicache.rules.own_writes import written
 @pytest.mark.parametrize(
     ("cookies", "lines", "ended"),
     rows(
-        ("nobody's", [], [], []),
+        ("without any", [], [], []),
         ("those of its cookies", ["a=1; b=2"], [], ["a=1; b=2"]),
         ("each once", ["a=1", "b=2", "a=1"], [], ["a=1", "b=2"]),
         ("6265 §5.3 a first cookie", [], ["a=1"], ["a=1"]),

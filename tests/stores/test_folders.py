@@ -21,7 +21,7 @@ OTHER = 65_534
 
 @pytest.fixture
 def owned(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-    """What has a folder belong to another user; in a test as root, and as far as is told."""
+    """What has a folder belong to another user, as a test run by root needs it."""
     lstat, others = os.lstat, set()
 
     def told(path: Any) -> os.stat_result:

@@ -270,7 +270,7 @@ def _warn_of_windows(written: str, directives: Directives) -> None:
         if windows and name in directives and (name != "no-cache" or directives[name] is None):
             warn(
                 f"{written}: {name} forbids shared caches to serve stale responses, so "
-                f"{' and '.join(windows)} do nothing there (RFC 9111 §5.2.2); say "
+                f"they do not heed {' or '.join(windows)} (RFC 9111 §5.2.2); say "
                 "cached(client=…, server=…, stale_while_revalidate=…) to this cache alone",
                 stacklevel=5,
             )
