@@ -19,6 +19,7 @@ from wsgicache.rules.groups import (
     invalidated_collections,
     invalidated_groups,
     invalidated_keys,
+    is_of_webdav,
     origin_of,
 )
 from wsgicache.rules.keys import Key
@@ -236,10 +237,11 @@ class Keeper:
         now: float,
         method: str = "POST",
         destination: str | None = None,
+        depth: str | None = None,
     ) -> float:
         """Empty *key* and what Location and Content-Location name of its origin (§4.4), at *now*;
         for a *method* that copies, moves or deletes, what is at its *destination* and the members
-        of collections, too.
+        of collections, too, to that *depth*.
 
         Returns the moment it is filed under; only fills that began no earlier are kept.
         """
@@ -259,21 +261,21 @@ class Keeper:
                 self.update(one, entries.emptied(moment))
         if self._policy.collections:
             for collection in invalidated_collections(key, method, destination):
-                self._empty_below(collection, moment)
+                self._empty_below(collection, moment, is_of_webdav(method, depth))
         self.invalidate_groups(key, response, moment)
         return emptied_at
 
-    def _empty_below(self, collection: Key, moment: float) -> None:
+    def _empty_below(self, collection: Key, moment: float, surely: bool) -> None:
         """End all that is filed below *collection*; in a store that others share, where it would
-        take long to find that, everything."""
+        take long to find that, everything, if that is *surely* a collection."""
         store = self.store
         try:
             if isinstance(store, Listing) and not isinstance(store, SharedStore):
                 for key in keys_below(store, collection):
                     self.update(key, entries.emptied(moment))
-            elif self._grouping is not None:
+            elif surely and self._grouping is not None:
                 self._grouping.bump([], moment)
-            else:
+            elif surely:
                 raise TypeError(f"{type(store).__name__} neither lists nor counts generations")
         except Exception:
             self._report("collection", "what lies below a collection could not be invalidated")

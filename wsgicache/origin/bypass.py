@@ -67,8 +67,9 @@ class Bypass(Exchange):
             self.origin.keeper.end_marks(self._cookies, response)
             if self._changed is not None:
                 asked, now = self.asked, self.origin.clock.now()
-                method, destination = asked.get("REQUEST_METHOD", ""), asked.get("HTTP_DESTINATION")
-                self.origin.keeper.invalidate(self._changed, response, now, method, destination)
+                method = asked.get("REQUEST_METHOD", "")
+                to, depth = asked.get("HTTP_DESTINATION"), asked.get("HTTP_DEPTH")
+                self.origin.keeper.invalidate(self._changed, response, now, method, to, depth)
         self.controls.late = self.origin.too_late
         self._send(response, relayed_fields(response, self.cache_status, self.origin.policy))
 

@@ -18,8 +18,8 @@ from wsgicache.rules.response import Response
 
 __all__ = [
     "ALWAYS", "Generation", "destination_of", "group_name", "groups_of",
-    "invalidated_collections", "invalidated_groups", "invalidated_keys", "names_of", "origin_of",
-    "reviewed", "without_late", "without_unborn",
+    "invalidated_collections", "invalidated_groups", "invalidated_keys", "is_of_webdav", "names_of",
+    "origin_of", "reviewed", "without_late", "without_unborn",
 ]  # fmt: skip
 
 MOST_GROUPS = 128
@@ -121,6 +121,13 @@ def invalidated_collections(key: Key, method: str, destination: str | None) -> l
     if destination is not None and (other := same_origin_key(key, destination)) is not None:
         named.append(other)
     return [(scheme, host, f"{path.rstrip('/')}/", "") for scheme, host, path, _ in named]
+
+
+def is_of_webdav(method: str, depth: str | None) -> bool:
+    """Whether the application behind an unsafe request speaks WebDAV for sure: COPY and MOVE are
+    its own, and so is a DELETE with a Depth (RFC 4918 §9.6.1, §10.2). Other APIs have paths that
+    end in a slash, too, and nothing below them."""
+    return method in ("COPY", "MOVE") or depth is not None
 
 
 def _strings(value: str) -> list[str]:
