@@ -22,6 +22,11 @@ SERVERS = {
 }
 
 
+RESET = 92
+"""What curl ends with where the server resets the stream, as one may that needs no content: granian
+does so before or after it has answered."""
+
+
 @pytest.fixture(scope="module", params=SERVERS)
 def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     server: str = request.param
@@ -40,9 +45,9 @@ def got(port: int, path: str, content: bytes | None = None) -> str:
     sent = [] if content is None else ["--request", "GET", "--upload-file", "-"]
     url = f"http://127.0.0.1:{port}{path}"
     curl = [binary("curl"), "--silent", "--include", "--http2-prior-knowledge", *sent, url]
-    return subprocess.run(
-        curl, input=content, capture_output=True, timeout=30, check=True
-    ).stdout.decode()
+    done = subprocess.run(curl, input=content, capture_output=True, timeout=30)
+    assert done.returncode in (0, RESET)
+    return done.stdout.decode()
 
 
 def test_what_was_made_of_the_content_is_not_stored(port: int) -> None:
@@ -55,5 +60,5 @@ def test_what_was_made_of_the_content_is_not_stored(port: int) -> None:
 
 
 def test_content_that_is_not_read_changes_nothing(port: int) -> None:
-    assert "stored" in got(port, "/unread", b"content")
+    got(port, "/unread", b"content")
     assert "; hit" in got(port, "/unread")
