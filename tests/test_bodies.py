@@ -448,7 +448,7 @@ LOOKING: dict[str, Callable[[Any], object]] = {
 def sent_with(content: bytes) -> Environ:
     """What a server says of a GET by HTTP/2 that has content: it gives no length."""
     changes: Environ = {"wsgi.input": io.BytesIO(content), "wsgi.input_terminated": True}
-    return environ_for(changes=changes)
+    return environ_for(changes={**changes, "SERVER_PROTOCOL": "HTTP/2"})
 
 
 @pytest.mark.parametrize("when", ["at first", "while the body is on its way", "to validate"])

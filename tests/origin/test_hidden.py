@@ -214,6 +214,7 @@ def test_what_has_read_its_content_is_not_asked_again(make_scene: MakeScene) -> 
 
     scene.wsgi(reading)
     sent = {"wsgi.input": io.BytesIO(b"content"), "wsgi.input_terminated": True}
+    sent["SERVER_PROTOCOL"] = "HTTP/2"
     got = scene.get("/shop/1", cookie=CLIENT, environ=sent)
     assert (got.text, got.detail, scene.count) == ("page of new", "body", 1)
 

@@ -11,7 +11,7 @@ from wsgicache.controls.matching import naming_parts
 from wsgicache.origin.exchange import Exchange, Origin, nowhere
 from wsgicache.origin.filling import ending, ends_soon, filling
 from wsgicache.origin.hidden import hidden_cookies
-from wsgicache.origin.trip import Reuse, Trip
+from wsgicache.origin.trip import ANNOUNCING, Reuse, Trip
 from wsgicache.rules import keeping, partial, storing, validation
 from wsgicache.rules.answering import relayed_fields
 from wsgicache.rules.conditional import not_modified_by
@@ -77,7 +77,7 @@ class Forward(Exchange):
             if self._stored is not None or "HTTP_IF_NONE_MATCH" in shown:
                 shown = self._about_what_is_stored()
                 self.replaced = shown is not self.asked
-            if "wsgi.input_terminated" in shown:
+            if "wsgi.input_terminated" in shown and shown.get("SERVER_PROTOCOL") not in ANNOUNCING:
                 shown = self.trip.watching(shown)
             body = self.call(shown)
         except Exception:

@@ -12,7 +12,10 @@ from wsgicache.rules.request import Request
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-__all__ = ["Reuse", "Trip"]
+__all__ = ["ANNOUNCING", "Reuse", "Trip"]
+
+ANNOUNCING = ("HTTP/1.1", "HTTP/1.0")
+"""Protocols in which a request's head tells whether content follows."""
 
 
 class Trip:
@@ -52,7 +55,11 @@ class Trip:
 
     def watching(self, shown: WSGIEnvironment) -> WSGIEnvironment:
         """What the app shall see, such that the request has it noted if content is read of it that
-        nothing announced (RFC 9110 §9.3.1): no key has that."""
+        nothing announced (RFC 9110 §9.3.1): no key has that.
+
+        Only HTTP/2 and later have such content; in HTTP/1.1 a request without Content-Length and
+        Transfer-Encoding has none (RFC 9112 §6.3).
+        """
         if not shown["wsgi.input_terminated"] or self.request.method == "POST":
             return shown  # no more than Content-Length may be read
         return {**shown, "wsgi.input": WatchedInput(shown["wsgi.input"], self._note_reading)}
