@@ -9,6 +9,7 @@ import pytest
 
 from tests.rules.messages import SAFE, asked, date, rows
 from tests.scene import Environ, environ_for
+from wsgicache import Policy
 from wsgicache.rules.anonymous import background_environ
 from wsgicache.rules.request import Request, read
 
@@ -109,11 +110,71 @@ def test_what_vary_nominates_is_asked_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("nominated", "said"), [((), "host=a"), (("HTTP_FORWARDED",), "for=192.0.2.1;host=a")]
+    ("given", "nominated", "said"),
+    rows(
+        ("7239 §5.2 for", "for=192.0.2.1;host=a", (), "host=a"),
+        ("7239 §5.2 for nobody else", "for=192.0.2.1", (), None),
+        ("7239 §4 by several", "for=192.0.2.1, for=192.0.2.2", (), None),
+        ("§4.1 nominated", "for=192.0.2.1;host=a", ("HTTP_FORWARDED",), "for=192.0.2.1;host=a"),
+    ),
 )
-def test_forwarded_says_nothing_of_who_asks(nominated: tuple[str, ...], said: str) -> None:
-    environ = in_background(asked(forwarded="for=192.0.2.1;host=a"), nominated)
-    assert environ["HTTP_FORWARDED"] == said
+def test_forwarded_says_nothing_of_who_asks(
+    given: str, nominated: tuple[str, ...], said: str | None
+) -> None:
+    assert in_background(asked(forwarded=given), nominated).get("HTTP_FORWARDED") == said
+
+
+@pytest.mark.parametrize(
+    ("nominated", "left"),
+    rows(
+        ("those that choose a language", (), "lang=de; locale=at"),
+        ("§4.1 nominated", ("HTTP_COOKIE",), "lang=de;sid=alice;locale=at"),
+    ),
+)
+def test_which_cookies_are_left(nominated: tuple[str, ...], left: str) -> None:
+    policy = Policy(language_cookies=("lang", "locale"))
+    request = asked(policy=policy, cookie="lang=de;sid=alice;locale=at")
+    environ = background_environ(request, nominated, {}, policy)
+    assert environ is not None
+    assert environ["HTTP_COOKIE"] == left
+
+
+# ── whose a key is, by how it begins ─────────────────────────────────────────────────────────────
+
+OF_THE_CLIENT = (
+    *("REMOTE_", "AUTH_TYPE", "SSL_CLIENT_", "HTTPS_DN", "HTTPS_CC", "TLS_CLIENT_", "CERT_"),
+    *("LOGON_USER", "AUTH_USER", "PEER_CERT", "peercert", "tls.", "CONTENT_LENGTH"),
+)
+OF_THE_SERVER = (
+    *("CONTEXT_", "DOCUMENT_", "GATEWAY_", "HTTPS", "PATH_", "QUERY_STRING", "RAW_URI"),
+    *("REQUEST_", "SCRIPT_", "SERVER_", "SSL_", "UNIQUE_ID", "wsgi.", "wsgicache."),
+    *("gunicorn.", "mod_wsgi.", "uwsgi.", "waitress.", "werkzeug."),
+)
+
+
+def test_a_background_request_has_the_fields_of_the_target() -> None:
+    """RFC 9110 §7.2, §10.1.5, §12.5."""
+    fields = "ACCEPT ACCEPT_CHARSET ACCEPT_ENCODING ACCEPT_LANGUAGE HOST USER_AGENT".split()
+    given = {f"HTTP_{field}": "x" for field in fields}
+    assert in_background(asked(environ=given)).items() >= given.items()
+
+
+def test_what_is_said_of_the_connection_goes_and_what_only_begins_alike_stays() -> None:
+    gone = {key + "X": "x" for key in OF_THE_CLIENT}
+    alike = {key[:-1]: "x" for key in OF_THE_CLIENT}
+    environ = in_background(asked(environ={**gone, **alike}))
+    assert not gone.keys() & environ.keys()
+    assert environ.items() >= alike.items()
+
+
+@pytest.mark.parametrize("key", OF_THE_SERVER)
+def test_what_the_server_says_of_everybody_stays_and_what_only_begins_alike_may_say_who(
+    key: str,
+) -> None:
+    environ = in_background(asked(cookie="a=1", environ={key + "X": "x"}))
+    assert environ[key + "X"] == "x"
+    request = asked(cookie="a=1", environ={key[:-1]: "x"})
+    assert background_environ(request, (), {}, SAFE) is None
 
 
 def test_environs_are_realistic() -> None:

@@ -81,6 +81,12 @@ def test_a_hit_follows_what_nearer_caches_said() -> None:
         ),
         ("X-Cache", LOUD, {}, [("Cache-Status", "mine; fwd=method"), ("X-Cache", "MISS")]),
         ("9110 §7.6.1 hop by hop", QUIET, {"connection": "x", "x": "1", "y": "2"}, [("Y", "2")]),
+        (
+            "9110 §7.6.1 no list of names",
+            QUIET,
+            {"connection": "x y", "x": "1"},
+            [("X", "1")],
+        ),
         ("9213 §2.2 our own field", QUIET, {"wsgicache_cache_control": "max-age=60"}, []),
     ),
 )
@@ -124,3 +130,4 @@ def test_refused_fields(policy: Policy, said: list[str]) -> None:
     lines = refused_fields(policy)
     assert [value for name, value in lines if name == "Cache-Status"] == said
     assert dict(lines)["Content-Length"] == "0"
+    assert dict(lines)["Content-Type"] == "text/plain; charset=utf-8"

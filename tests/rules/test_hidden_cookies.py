@@ -21,6 +21,8 @@ from wsgicache.rules.hidden_cookies import set_unseen
         ("sid=1", None, ["other=1", "sid=2"], "sid"),
         ("a=1; b=2", None, ["b=1", "a=1"], "b"),
         ('sid="a;b"', None, ["sid=2"], "sid"),
+        ("\tsid\t=1", None, ["sid=2"], "sid"),
+        ("?=1", None, ["?=2"], "?"),
         # nothing that the client has
         ("sid=1", None, ["other=2"], None),
         ("sid=1", None, ["SID=2"], None),

@@ -7,7 +7,11 @@ import pytest
 from tests.rules.messages import rows
 from wsgicache.rules.other_caches import ELSEWHERE_FIELDS, forbidding_field
 
-DICTIONARIES = [name for name in ELSEWHERE_FIELDS if name != "X-Accel-Expires"]
+DICTIONARIES = (
+    *("CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Vercel-CDN-Cache-Control"),
+    *("Netlify-CDN-Cache-Control", "Akamai-Cache-Control", "Edge-Control", "Surrogate-Control"),
+    "X-LiteSpeed-Cache-Control",
+)
 
 
 @pytest.mark.parametrize("name", DICTIONARIES)
@@ -45,7 +49,7 @@ def test_words(name: str, value: str, forbids: bool) -> None:
     ("value", "forbids"),
     rows(
         ("no time", "0", True),
-        ("no time, with white space", " 00 ", True),
+        ("no time, with white space", " 00\t", True),
         ("a moment long ago", "@0", True),
         ("a time", "60", False),
         ("a moment", "@1893456000", False),
@@ -60,3 +64,7 @@ def test_nginx(value: str, forbids: bool) -> None:
 
 def test_only_the_fields_asked_about_count() -> None:
     assert forbidding_field({"a": "no-store", "b": "no-store"}, ["c", "b"]) == "b"
+
+
+def test_which_fields_speak_to_other_caches() -> None:
+    assert {*ELSEWHERE_FIELDS} == {*DICTIONARIES, "X-Accel-Expires"}

@@ -23,6 +23,18 @@ from wsgicache.rules.own_writes import written
             ["a=3"],
             ["a=1", "b=2", "a=3", "b=2; a=3"],
         ),
+        (
+            "6265 §5.2 tabs are white space",
+            ["a\t=1;\tb=2\t"],
+            ["\ta\t=\t3\t;\tPath=/"],
+            ["a\t=1;\tb=2\t", "a=3; b=2"],
+        ),
+        (
+            "6265 §5.2 in attributes, too",
+            ["a=1"],
+            ["b=2", "b=;\tMax-Age\t=\t0"],
+            ["a=1"],
+        ),
         ("6265 §5.3 two lines", ["a=1"], ["a=2", "a=3"], ["a=1", "a=3"]),
         ("6265 §5.2 Max-Age ends it", ["a=1; b=2"], ["a=; max-AGE = 0"], ["a=1; b=2", "b=2"]),
         ("6265 §5.2 below zero, too", ["a=1; b=2"], ["a=; Max-Age=-1"], ["a=1; b=2", "b=2"]),
