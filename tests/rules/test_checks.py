@@ -111,6 +111,20 @@ def test_one_of_several_is_wrong() -> None:
         SOME("it", [1, -1, "x"])
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    rows(
+        ("a list", [2, 1], (2, 1)),
+        ("keys", {2: "", 1: ""}, (2, 1)),
+        ("a set", {20, 8, 10}, (10, 20, 8)),
+        ("a frozenset", frozenset({20, 8, 10}), (10, 20, 8)),
+    ),
+)
+def test_several_stay_in_their_order(given: object, kept: tuple[int, ...]) -> None:
+    """What is in no order is sorted as it is written."""
+    assert SOME("it", given) == kept
+
+
 def test_one_alone_would_do_among_several() -> None:
     with pytest.raises(TypeError, match=r", got 5: write \[5\]$"):
         SOME("it", 5)

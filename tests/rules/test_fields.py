@@ -22,7 +22,6 @@ from tests.rules.texts import (
 )
 from wsgicache.rules.fields import (
     MAX_DELTA_SECONDS,
-    MAX_NOMINATED,
     Directives,
     delta_seconds,
     dictionary,
@@ -30,6 +29,8 @@ from wsgicache.rules.fields import (
     environ_key,
     field_names,
     is_entity_tag,
+    is_structured_list,
+    nominated_keys,
     parse_age,
     parse_cache_control,
     parse_targeted,
@@ -83,6 +84,20 @@ from wsgicache.rules.fields import (
         ("§5.2 a restrictive word of odd form", "no-cache=;", {"no-cache": None}),
         ("§5.2 a separator for a comma", "no-store; max-age=60", {"no-store": " "}),
         ("§5.2 no directive at all", "@@", {}),
+        (
+            "§5.2 each restrictive word in an odd member",
+            "no-store private no-cache must-revalidate proxy-revalidate must-understand",
+            {
+                "no-store": " ",
+                "private": None,
+                "no-cache": None,
+                "must-revalidate": " ",
+                "proxy-revalidate": " ",
+                "must-understand": " ",
+            },
+        ),
+        ("§5.2 a restrictive word with an odd argument", "no-store=;", {"no-store": " "}),
+        ("§5.2 a tab after the equals sign", "max-age=\t60", {"max-age": " 60"}),
         ("§4.2.1 the smaller of two", "max-age=60, max-age=5", {"max-age": "5"}),
         ("§4.2.1 the smaller of two, first", "max-age=5, max-age=60", {"max-age": "5"}),
         ("§4.2.1 an invalid one of two", "max-age=5, max-age=x", {"max-age": "x"}),
@@ -90,6 +105,21 @@ from wsgicache.rules.fields import (
         ("§4.2.1 s-maxage likewise", "s-maxage=9, s-maxage=2", {"s-maxage": "2"}),
         ("§4.2.1 no limit is more than any", "max-stale, max-stale=5", {"max-stale": "5"}),
         ("§4.2.1 no limit is more than any, first", "max-stale=5, max-stale", {"max-stale": "5"}),
+        (
+            "§4.2.1 no limit is more than the greatest",
+            "max-stale, max-stale=2147483648",
+            {"max-stale": "2147483648"},
+        ),
+        (
+            "5861 §3 the smaller of two",
+            "stale-while-revalidate=1, stale-while-revalidate=0",
+            {"stale-while-revalidate": "0"},
+        ),
+        (
+            "5861 §4 the smaller of two",
+            "stale-if-error=1, stale-if-error=0",
+            {"stale-if-error": "0"},
+        ),
         ("§4.2.1 of others the first", "x=1, x=2", {"x": "1"}),
         ("§4.2.1 an argument before none", "public, public=x", {"public": "x"}),
         ("§4.2.1 an argument before none, first", "public=x, public", {"public": "x"}),
@@ -236,6 +266,38 @@ def test_parse_targeted(value: str, directives: Directives | None) -> None:
     assert parse_targeted(value) == directives
 
 
+SECONDS = "max-age s-maxage max-stale min-fresh stale-while-revalidate stale-if-error"
+FLAGS = "no-store must-revalidate proxy-revalidate must-understand public immutable no-transform"
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    rows(
+        *[(f"§5.2, 5861 {name}", name, f"{name}=0", name) for name in SECONDS.split()],
+        *[(f"§5.2, 8246 {name}", name, name, f"{name}=1") for name in FLAGS.split()],
+    ),
+)
+def test_the_type_of_each_directive_in_a_targeted_field(name: str, right: str, wrong: str) -> None:
+    """A directive of another type has the whole field ignored (RFC 9213 §2.1)."""
+    assert parse_targeted(f"x, {right}") == {"x": None, name: "0" if right != name else None}
+    assert parse_targeted(f"x, {wrong}") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "right"),
+    rows(
+        ("9651 §3.1 one", "a; hit", True),
+        ("9651 §3.1 several", 'a, "b", 1', True),
+        ("9651 §3.1 none", "", False),
+        ("9651 §3.1 a trailing comma", "a,", False),
+        ("9651 §3.1 a Dictionary", "a=1", False),
+        ("9651 §4.2 characters beyond bytes", "€", False),
+    ),
+)
+def test_is_structured_list(value: str, right: bool) -> None:
+    assert is_structured_list(value) is right
+
+
 # ── Age, Vary ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -283,8 +345,9 @@ def test_parse_age(value: str | None, seconds: int) -> None:
             [", ".join(f"x{n}" for n in range(16))],
             tuple(sorted(f"x{n}" for n in range(16))),
         ),
-        ("§4.1 more than that", [", ".join(f"x{n}" for n in range(MAX_NOMINATED + 1))], None),
-        ("§4.1 longer than that", ["a" * 9000], None),
+        ("§4.1 one more than allowed", [", ".join(f"x{n}" for n in range(17))], None),
+        ("§4.1 as long as allowed", ["a" * 8192], ("a" * 8192,)),
+        ("§4.1 one character longer", ["a" * 8193], None),
     ),
 )
 def test_parse_vary(lines: list[str], names: tuple[str, ...] | None) -> None:
@@ -302,6 +365,22 @@ def test_parse_vary(lines: list[str], names: tuple[str, ...] | None) -> None:
 )
 def test_environ_key(name: str, key: str) -> None:
     assert environ_key(name) == key
+
+
+@pytest.mark.parametrize(
+    ("value", "keys"),
+    rows(
+        ("§4.1 none", "", ()),
+        (
+            "§4.1 sorted as WSGI names them",
+            "B, content-type, A",
+            ("CONTENT_TYPE", "HTTP_A", "HTTP_B"),
+        ),
+        ("§4.1 a star", "A, *", ()),
+    ),
+)
+def test_nominated_keys(value: str, keys: tuple[str, ...]) -> None:
+    assert nominated_keys(value) == keys
 
 
 # ── validators ───────────────────────────────────────────────────────────────────────────────────
