@@ -12,27 +12,9 @@ from wsgicache.rules.credentials import releases, releases_to_cookies, shows_cer
 from wsgicache.rules.fields import parse_cache_control
 
 
-@pytest.mark.parametrize(
-    ("changes", "identified"),
-    rows(
-        ("§3.5 nobody", {}, False),
-        ("§3.5 Authorization", {"HTTP_AUTHORIZATION": "Basic YQ=="}, True),
-        ("§3.5 an empty one", {"HTTP_AUTHORIZATION": ""}, True),
-        ("3333 REMOTE_USER", {"REMOTE_USER": "a"}, True),
-        ("3333 an empty REMOTE_USER", {"REMOTE_USER": ""}, False),
-        ("3333 AUTH_TYPE", {"AUTH_TYPE": "Basic"}, True),
-        ("a client certificate", {"SSL_CLIENT_S_DN": "CN=a"}, True),
-        ("a client certificate that was verified", {"SSL_CLIENT_VERIFY": "SUCCESS"}, True),
-        ("no client certificate", {"SSL_CLIENT_VERIFY": "NONE"}, False),
-        ("nothing said of it", {"SSL_CLIENT_VERIFY": ""}, False),
-    ),
-)
-def test_identified(changes: Environ, identified: bool) -> None:
-    assert asked(environ=changes).identified is identified
-
-
 class Socket:
-    """A server's, which answers so when it is asked for the certificate of its client."""
+    """A server's, which answers so when it is asked for the certificate of its client. In the other
+    form one that was not verified is empty."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -40,7 +22,42 @@ class Socket:
     def getpeercert(self, binary_form: bool) -> Any:
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        return self.answer if binary_form else {}
+
+
+def by(scheme: str, certificate: bytes | None) -> Environ:
+    """What a server says that hands its socket on."""
+    return {"wsgi.url_scheme": scheme, "gunicorn.socket": Socket(certificate)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "identified"),
+    rows(
+        ("§3.5 nobody", {}, False),
+        ("§3.5 Authorization", {"HTTP_AUTHORIZATION": "Basic YQ=="}, True),
+        ("§3.5 an empty one", {"HTTP_AUTHORIZATION": ""}, True),
+        ("a field of the policy", {"HTTP_X_API_KEY": "a"}, True),
+        ("an empty one of those", {"HTTP_X_API_KEY": ""}, True),
+        ("a certificate that a proxy verified", {"HTTP_X_SSL_CLIENT_VERIFY": "SUCCESS"}, True),
+        ("a certificate that no proxy saw", {"HTTP_X_SSL_CLIENT_VERIFY": "NONE"}, False),
+        ("a proxy that says nothing of it", {"HTTP_X_SSL_CLIENT_VERIFY": ""}, False),
+        ("9110 §13.1.2 a condition", {"REMOTE_USER": "", "HTTP_IF_NONE_MATCH": '"a"'}, False),
+        ("what is unknown of one", {"SSL_CLIENT_VERIFY": "", "SSL_CLIENT_SHOE_SIZE": "9"}, True),
+        ("3333 REMOTE_USER", {"REMOTE_USER": "a"}, True),
+        ("3333 an empty REMOTE_USER", {"REMOTE_USER": ""}, False),
+        ("3333 AUTH_TYPE", {"AUTH_TYPE": "Basic"}, True),
+        ("a client certificate", {"SSL_CLIENT_S_DN": "CN=a"}, True),
+        ("a client certificate that was verified", {"SSL_CLIENT_VERIFY": "SUCCESS"}, True),
+        ("no client certificate", {"SSL_CLIENT_VERIFY": "NONE"}, False),
+        ("nothing said of it", {"SSL_CLIENT_VERIFY": ""}, False),
+        ("a client certificate at the server's socket", by("https", b"x"), True),
+        ("no client certificate there", by("https", None), False),
+        ("no TLS there", by("http", b"x"), False),
+    ),
+)
+def test_identified(changes: Environ, identified: bool) -> None:
+    request = asked(environ=changes)
+    assert (request.identified, request.plain) == (identified, not identified)
 
 
 @pytest.mark.parametrize(

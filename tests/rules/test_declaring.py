@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.rules.messages import RFC, answer, date, kept, rows
+from tests.scene import EPOCH
 from wsgicache.rules.declaring import Declared, Sources, declared
 from wsgicache.rules.keeping import stored_response
 from wsgicache.rules.model import StoredResponse
@@ -20,13 +21,16 @@ from wsgicache.rules.said import (
 OWN = "Wsgicache-Cache-Control"
 MINUTE, PRIVATE = Said({"max-age": "60"}), Said({"private": None})
 HERE = Said({"no-cache": None}, {"max-age": "60"})
+TLS = {"https": True}
+NEVER = "no-store, no-cache, must-revalidate, max-age=0"
+DOWNLOAD = "private, max-age=0, must-revalidate"
 NOT_HERE = Said({"max-age": "60"}, {"no-store": None})
 
 
 def told(response: Response, **said: Any) -> dict[str, str]:
     """The fields of *response* with what is said in them."""
-    https, about = said.pop("https", False), said.pop("about", None)
-    spoken = declared(response, Sources(**said), (OWN,), https=https, about=about)
+    options = {name: said.pop(name) for name in ("https", "about") if name in said}
+    spoken = declared(response, Sources(**said), (OWN,), **options)
     return {name.title(): value for name, value in spoken.values.items()}
 
 
@@ -58,6 +62,36 @@ def told(response: Response, **said: Any) -> dict[str, str]:
             {"cache_control": "max-age=5"},
             {"routes": [[MINUTE]]},
             {"Cache-Control": "max-age=5"},
+        ),
+        (
+            "§5.4 Pragma before a route",
+            {"pragma": "No-Cache"},
+            {"routes": [[MINUTE]]},
+            {"Pragma": "No-Cache"},
+        ),
+        (
+            "§5.4 another Pragma says nothing",
+            {"pragma": "no-caching"},
+            {"routes": [[MINUTE]]},
+            {"Cache-Control": "max-age=60"},
+        ),
+        (
+            "§5.3 Expires before a route",
+            {"expires": date(5)},
+            {"routes": [[MINUTE]]},
+            {"Expires": date(5)},
+        ),
+        (
+            "9213 §2.2 our own field before a route",
+            {"wsgicache_cache_control": "max-age=5"},
+            {"routes": [[MINUTE]]},
+            {OWN: "max-age=5"},
+        ),
+        (
+            "9213 §2.2 our own field stays where the response counts",
+            {"wsgicache_cache_control": "max-age=5"},
+            {"view": [Said(vary=("a",))]},
+            {OWN: "max-age=5", "Vary": "a"},
         ),
         (
             "a route",
@@ -127,6 +161,84 @@ def told(response: Response, **said: Any) -> dict[str, str]:
             {"Cache-Control": "private, max-age=60"},
         ),
         (
+            "§5.2.2.7 private beside what the response says",
+            {"cache_control": "max-age=5", "expires": date(5)},
+            {"routes": [[PRIVATE]]},
+            {"Cache-Control": "private, max-age=5", "Expires": date(5)},
+        ),
+        (
+            "§5.2.2.5 no-store in the place of all that",
+            {"cache_control": "max-age=5", "expires": date(5), "pragma": "x"},
+            {"routes": [[NO_STORE]]},
+            {"Cache-Control": "no-store"},
+        ),
+        (
+            "§5.2.2.7 the response's own private, when others say it too",
+            {"cache_control": "max-age=5, private"},
+            {"routes": [[PRIVATE]]},
+            {"Cache-Control": "max-age=5, private"},
+        ),
+        (
+            "9213 §2 no other targeted field beside the response's own no-store",
+            {"cache_control": "no-store", "cdn_cache_control": "max-age=5"},
+            {"view": [NO_STORE]},
+            {"Cache-Control": "no-store"},
+        ),
+        (
+            "9213 §2 a prohibition here where nobody speaks",
+            {},
+            {"view": [Said(here={"no-store": None}, only_forbids=True)]},
+            {OWN: "no-store"},
+        ),
+        (
+            "9213 §2 no field that tells others what Cache-Control does not",
+            {"surrogate_control": "max-age=5", "x_accel_expires": "5"},
+            {"view": [PRIVATE]},
+            {"Cache-Control": "private"},
+        ),
+        (
+            "§5.2.2.7 private where nobody speaks",
+            {},
+            {"view": [Said({"private": None}, only_forbids=True)]},
+            {"Cache-Control": "private"},
+        ),
+        (
+            "§5.2.2.7 private, with Expires",
+            {},
+            {"view": [MINUTE._replace(expires=True)], "routes": [[PRIVATE]]},
+            {"Cache-Control": "private, max-age=60", "Expires": date(60)},
+        ),
+        (
+            "§5.2.2.7 all of it is private, and no word for shared caches stays",
+            {},
+            {
+                "view": [Said({"private": "a", "s-maxage": "9", "max-age": "60"})],
+                "routes": [[PRIVATE]],
+            },
+            {"Cache-Control": "private, max-age=60"},
+        ),
+        (
+            "§5.2.2.7 the response's own field lists stay",
+            {"cache_control": 'private="a", no-cache="b", max-age=5'},
+            {"view": [MINUTE]},
+            {"Cache-Control": 'private="a", no-cache="b", max-age=60'},
+        ),
+        (
+            "§5.2.2.4 here, too",
+            {"cache_control": 'private="a", no-cache="b", max-age=5'},
+            {"view": [HERE]},
+            {
+                "Cache-Control": 'private="a", no-cache',
+                OWN: 'private="a", no-cache="b", max-age=60',
+            },
+        ),
+        (
+            "§5.2.2.4 they are where they were when the response counts",
+            {"cache_control": 'max-age=5, no-cache="b"'},
+            {"routes": [[MINUTE]]},
+            {"Cache-Control": 'max-age=5, no-cache="b"'},
+        ),
+        (
             "private, whatever else",
             {"cache_control": "private"},
             {"view": [Said({"public": None, "max-age": "9"})]},
@@ -160,6 +272,12 @@ def told(response: Response, **said: Any) -> dict[str, str]:
             },
         ),
         (
+            "nor by s-maxage",
+            {},
+            {"default": [Said({"s-maxage": "60"}, everywhere=True)]},
+            {"Cache-Control": "s-maxage=60", OWN: "s-maxage=60, inherited"},
+        ),
+        (
             "nor does what a default says here alone",
             {},
             {"default": [HERE._replace(everywhere=True)]},
@@ -178,6 +296,12 @@ def told(response: Response, **said: Any) -> dict[str, str]:
             {"Cache-Control": "no-store, max-age=9"},
         ),
         (
+            "§5.3 nor beside no-cache",
+            {},
+            {"view": [Said({"no-cache": None, "max-age": "9"}, expires=True)]},
+            {"Cache-Control": "no-cache, max-age=9"},
+        ),
+        (
             "never",
             {"etag": '"a"', "age": "5", "last_modified": date()},
             {"view": [NEVER_KEPT]},
@@ -188,6 +312,13 @@ def told(response: Response, **said: Any) -> dict[str, str]:
             },
         ),
         ("Vary added", {"vary": "B"}, {"view": [Said(vary=("a", "b"))]}, {"Vary": "B, a"}),
+        (
+            "Vary in place of an empty one",
+            {"vary": "\t"},
+            {"view": [Said(vary=("a",))]},
+            {"Vary": "a"},
+        ),
+        ("Vary that says it", {"vary": "A,\tB"}, {"view": [Said(vary=("b",))]}, {"Vary": "A,\tB"}),
         ("Vary beside a star", {"vary": "*"}, {"view": [Said(vary=("a",))]}, {"Vary": "*"}),
         (
             "9875 §2 groups",
@@ -225,7 +356,9 @@ def test_where_nothing_is_said_nothing_is_made() -> None:
         ("a route", Sources(routes=[[MINUTE]]), True, False),
         ("an overriding route", Sources(overriding=[[MINUTE]]), True, False),
         ("the default", Sources(default=[MINUTE]), True, False),
+        ("the view before such a route", Sources([MINUTE], [[PRIVATE]]), False, True),
         ("a prohibition", Sources(view=[NO_STORE]), False, True),
+        ("a prohibition of the default", Sources(default=[NO_STORE]), True, True),
     ),
 )
 def test_where_a_lifetime_comes_from(said: Sources, inherited: bool, refused: bool) -> None:
@@ -235,16 +368,42 @@ def test_where_a_lifetime_comes_from(said: Sources, inherited: bool, refused: bo
 
 
 @pytest.mark.parametrize(
-    ("kind", "https", "expected"),
+    ("own", "refused"),
     rows(
-        ("a download by TLS", "attachment; x", True, "private, max-age=0, must-revalidate"),
-        ("a download", "attachment", False, "no-store, no-cache, must-revalidate, max-age=0"),
-        ("by TLS", "inline", True, "no-store, no-cache, must-revalidate, max-age=0"),
+        ("9213 §2.2 the first", "no-store", True),
+        ("9213 §2.2 the first that is valid", "max-age=5", False),
+        ("9213 §2.2 the next where that is none", "&", True),
     ),
 )
-def test_never_for_old_browsers(kind: str, https: bool, expected: str) -> None:
-    fields = told(answer(200, content_disposition=kind), view=[NEVER_KEPT], https=https)
-    assert fields["Cache-Control"] == expected
+def test_which_targeted_field_counts(own: str, refused: bool) -> None:
+    response = answer(200, (OWN, own), cdn_cache_control="no-store")
+    spoken = declared(response, Sources(view=[MINUTE]), (OWN, "CDN-Cache-Control"))
+    assert isinstance(spoken, Declared)
+    assert spoken.refused is refused
+
+
+def test_a_prohibition_leaves_no_targeted_field_whatever_its_name() -> None:
+    response = answer(200, ("My-Control", "max-age=5"))
+    spoken = declared(response, Sources(view=[NO_STORE]), ("My-Control",))
+    assert dict(spoken.fields) == {"Cache-Control": "no-store"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "said", "control", "expires"),
+    rows(
+        ("a download by TLS", "attachment; x", TLS, NEVER_KEPT, DOWNLOAD, date(-EPOCH)),
+        ("9110 §5.5 white space", "\tAttachment", TLS, NEVER_KEPT, DOWNLOAD, date(-EPOCH)),
+        ("a download", "attachment", {}, NEVER_KEPT, NEVER, "0"),
+        ("by TLS", "inline", TLS, NEVER_KEPT, NEVER, "0"),
+        ("another word by TLS", "attachmen", TLS, NEVER_KEPT, NEVER, "0"),
+        ("a download that may be kept", "attachment", TLS, MINUTE, "max-age=60", None),
+    ),
+)
+def test_never_for_old_browsers(
+    kind: str, options: dict[str, bool], said: Said, control: str, expires: str | None
+) -> None:
+    fields = told(answer(200, content_disposition=kind), view=[said], **options)
+    assert (fields["Cache-Control"], fields.get("Expires")) == (control, expires)
 
 
 # ── a 304 (§3.2) ─────────────────────────────────────────────────────────────────────────────────
@@ -254,22 +413,30 @@ def held(**fields: Any) -> StoredResponse:
     return kept(policy=RFC, etag='"a"', **fields)
 
 
+SPOKEN = {"Cache-Control": "max-age=60"}
+
+
 @pytest.mark.parametrize(
-    ("about", "said", "expected"),
+    ("status", "about", "said", "expected"),
     rows(
-        ("§3.2 a route says nothing new", held(), {"routes": [[MINUTE]]}, {}),
-        ("§3.2 nor the default", held(), {"default": [MINUTE]}, {}),
-        ("§3.2 the view does", held(), {"view": [MINUTE]}, {"Cache-Control": "max-age=60"}),
+        ("§3.2 a route says nothing new", 304, held(), {"routes": [[MINUTE]]}, {}),
+        ("§3.2 nor the default", 304, held(), {"default": [MINUTE]}, {}),
+        ("§3.2 the view does", 304, held(), {"view": [MINUTE]}, SPOKEN),
         (
             "§3.2 a prohibition counts",
+            304,
             held(),
             {"routes": [[NO_STORE]]},
             {"Cache-Control": "no-store"},
         ),
+        ("§3.2 what is about nothing stored", 304, None, {"routes": [[MINUTE]]}, SPOKEN),
+        ("§4.3.3 what takes its place", 200, held(), {"routes": [[MINUTE]]}, SPOKEN),
     ),
 )
-def test_a_304(about: StoredResponse, said: dict[str, Any], expected: dict[str, str]) -> None:
-    assert told(answer(304), about=about, **said) == expected
+def test_a_304(
+    status: int, about: StoredResponse | None, said: dict[str, Any], expected: dict[str, str]
+) -> None:
+    assert told(answer(status), about=about, **said) == expected
 
 
 def test_a_304_whose_view_speaks_silences_what_was_said_to_this_cache() -> None:
@@ -281,6 +448,21 @@ def test_a_304_whose_view_speaks_silences_what_was_said_to_this_cache() -> None:
     assert stored_response(renewed, b"", RFC).freshness_lifetime == 60
 
 
+@pytest.mark.parametrize(
+    ("about", "own"),
+    rows(
+        ("9213 §2.2 they are in the stored response", held(cdn_cache_control="max-age=5"), True),
+        ("9213 §2.2 they are nowhere", held(), False),
+    ),
+)
+def test_a_304_whose_view_speaks_where_words_to_others_count(
+    about: StoredResponse, own: bool
+) -> None:
+    targets = (OWN, "CDN-Cache-Control")
+    spoken = declared(answer(304), Sources(view=[MINUTE]), targets, about=about)
+    assert spoken.field("wsgicache-cache-control") == ("max-age=60" if own else None)
+
+
 def test_what_is_said_is_said_to_other_targets_too() -> None:
     """Else this cache would hear what was meant for others."""
     response = answer(200, cdn_cache_control="max-age=5")
@@ -290,6 +472,17 @@ def test_what_is_said_is_said_to_other_targets_too() -> None:
     assert stored_response(spoken, b"", RFC).freshness_lifetime == 60
 
 
-def test_a_prohibition_here_is_one_for_all_shared_caches_where_there_is_no_field_for_one() -> None:
-    spoken = declared(answer(200), Sources(view=[NOT_HERE]), ())
-    assert spoken.field("cache-control") == "private, max-age=60"
+@pytest.mark.parametrize(
+    ("said", "general"),
+    rows(
+        (
+            "9213 §2 a prohibition here is one for all shared caches",
+            NOT_HERE,
+            "private, max-age=60",
+        ),
+        ("9213 §2 nothing is forbidden", MINUTE, "max-age=60"),
+        ("9213 §2 public goes to all", Said({"public": None}), "public"),
+    ),
+)
+def test_where_there_is_no_field_for_this_cache_alone(said: Said, general: str) -> None:
+    assert declared(answer(200), Sources(view=[said]), ()).fields == [("Cache-Control", general)]

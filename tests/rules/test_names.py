@@ -12,6 +12,7 @@ from wsgicache import Policy
 from wsgicache.rules.answering import relayed_fields
 from wsgicache.rules.conditional import not_modified_fields
 from wsgicache.rules.keeping import stored_response
+from wsgicache.rules.names import names_for
 
 HOP_BY_HOP = (
     "Connection Keep-Alive Proxy-Authenticate Proxy-Authentication-Info Proxy-Authorization "
@@ -103,3 +104,14 @@ def test_the_policy_says_which_fields_those_are(unstored: tuple[str, ...], gone:
     fields = [("X-Mine", "1"), ("X-Mine-Too", "1"), ("Server-Timing", "1")]
     stored = kept(b"", 200, *fields, policy=Policy(unstored_fields=unstored))
     assert names(fields) - names(stored.fields) == gone
+
+
+def test_names_that_have_been_seen() -> None:
+    """The answer is the same again, and memory has a bound: so many names, none of them long."""
+    known = names_for((), (), ("X-B3-*",), ())
+    for _ in range(2):
+        assert known.beginning_so(["x-b3-a", "a" * 64, "b" * 65]) == ["x-b3-a"]
+    assert known.known == {"a" * 64}
+    for number in range(600):
+        assert known.beginning_so([f"x-{number}"]) == []
+    assert len(known.known) == 512

@@ -17,6 +17,7 @@ from wsgicache.rules.request import Request, as_get, is_safe, read, without_igno
     rows(
         ("what an outer layer says", {"wsgicache.bypass": True}, "bypass"),
         ("9110 §7.1 no target", {"HTTP_HOST": None}, "target"),
+        ("9110 §7.1 no path in it", {"PATH_INFO": "*"}, "target"),
         ("9110 §9.3.1 a body", {"CONTENT_LENGTH": "4"}, "body"),
         ("9110 §9.3.1 a body of any length", {"HTTP_TRANSFER_ENCODING": "chunked"}, "body"),
         ("9110 §8.6 a length that is none", {"CONTENT_LENGTH": "x"}, "body"),
@@ -31,6 +32,7 @@ from wsgicache.rules.request import Request, as_get, is_safe, read, without_igno
         ("9110 §7.8 Upgrade", {"HTTP_UPGRADE": "websocket"}, "upgrade"),
         ("9110 §7.8 to one of several", {"HTTP_UPGRADE": "h2c, websocket"}, "upgrade"),
         ("9110 §7.8 to what is unknown", {"HTTP_UPGRADE": "h2cx"}, "upgrade"),
+        ("9110 §7.8 to a TLS that there is not", {"HTTP_UPGRADE": "TLS/1.4"}, "upgrade"),
     ),
 )
 def test_what_passes_by(changes: Environ, why: str) -> None:
@@ -44,6 +46,7 @@ def test_what_passes_by(changes: Environ, why: str) -> None:
         ("9110 §8.6 an empty length", "GET", {"CONTENT_LENGTH": ""}),
         ("9110 §9.3.3 a POST has one", "POST", {"CONTENT_LENGTH": "4"}),
         ("9110 §7.8 Upgrade to other HTTP", "GET", {"HTTP_UPGRADE": "h2c"}),
+        ("9110 §7.8 to one of its versions", "GET", {"HTTP_UPGRADE": "h2,\tHTTP/2"}),
         ("9110 §7.8 to TLS", "GET", {"HTTP_UPGRADE": "TLS/1.2, HTTP/2.0"}),
     ),
 )
@@ -86,6 +89,8 @@ def test_directives_that_the_policy_does_not_heed() -> None:
         ("9110 §13.1.3 If-Modified-Since", {"if_modified_since": "x"}, True),
         ("9110 §13.1.5 If-Range", {"if_range": '"a"'}, True),
         ("9110 §14.2 Range", {"range": "bytes=0-"}, True),
+        ("9110 §13 beside a directive", {"if_none_match": '"a"', "cache_control": "a"}, True),
+        ("§5.2.1 a directive alone", {"cache_control": "a"}, False),
     ),
 )
 def test_conditional(headers: dict[str, Any], conditional: bool) -> None:
@@ -100,6 +105,21 @@ def test_a_plain_request_keeps_its_environ() -> None:
     request = read(environ, "GET", SAFE)
     assert isinstance(request, Request)
     assert request.environ is environ
+    assert request.plain is request.collapses is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "query"),
+    rows(
+        ("§2 path and query", {"PATH_INFO": "/b", "QUERY_STRING": "c"}, "/b", "c"),
+        ("3333 within an app", {"SCRIPT_NAME": "/a", "PATH_INFO": "/b"}, "/a/b", ""),
+        ("3333 no SCRIPT_NAME", {"SCRIPT_NAME": None, "PATH_INFO": "/b"}, "/b", ""),
+        ("3333 no PATH_INFO", {"SCRIPT_NAME": "/a", "PATH_INFO": None}, "/a", ""),
+        ("3333 no QUERY_STRING", {"QUERY_STRING": None}, "/", ""),
+    ),
+)
+def test_the_key(changes: Environ, path: str, query: str) -> None:
+    assert asked(environ=changes).key == ("http", "example.org", path, query)
 
 
 @pytest.mark.parametrize("host", rows(("§2 case", "Example.ORG"), ("§2 port", "example.org:80")))
@@ -116,12 +136,38 @@ def test_the_host_as_the_key_has_it(host: str) -> None:
         ("by a pattern", "_ga_x=2;b=3", "b=3"),
         ("all of them", "_ga=1; _ga_x=2", None),
         ("a name with white space round it", " _ga =1; b=3", "b=3"),
+        ("a tab before a name", "\t_ga=1; b=3", "b=3"),
+        ("nothing between two", "_ga=1; ;b=3", "b=3"),
         ("case counts", "_GA=1", "_GA=1"),
     ),
 )
 def test_ignored_cookies(cookies: str, left: str | None) -> None:
     policy = Policy(ignore_cookies=("_ga", "_ga_*"))
     assert asked(policy=policy, cookie=cookies).environ.get("HTTP_COOKIE") == left
+
+
+def test_a_post_keeps_its_cookies() -> None:
+    """What is not safe is asked once, with all cookies."""
+    request = asked("POST", policy=Policy(ignore_cookies=("_ga",)), cookie="_ga=1")
+    assert request.environ["HTTP_COOKIE"] == "_ga=1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "copied"),
+    rows(
+        ("nothing left out", {"HTTP_COOKIE": "a=1"}, False),
+        ("a cookie", {"HTTP_COOKIE": "_ga=1"}, True),
+        ("capitals in Host", {"HTTP_HOST": "Example.ORG", "HTTP_COOKIE": "a=1"}, True),
+        ("both", {"HTTP_HOST": "Example.ORG", "HTTP_COOKIE": "_ga=1"}, True),
+    ),
+)
+def test_what_was_given(changes: Environ, copied: bool) -> None:
+    """Where the app will see a copy, the request knows what that is a copy of."""
+    environ = environ_for(changes=changes)
+    request = read(environ, "GET", Policy(ignore_cookies=("_ga",)))
+    assert isinstance(request, Request)
+    assert (request.given is environ, request.environ is environ) == (copied, not copied)
+    assert copied or request.given is None
 
 
 def test_the_servers_environ_keeps_its_cookies() -> None:
@@ -133,8 +179,11 @@ def test_the_servers_environ_keeps_its_cookies() -> None:
 @pytest.mark.parametrize(
     ("method", "safe"),
     rows(
-        ("9110 §9.2.1 GET", "GET", True),
-        ("9110 §16.1.1 a registered one", "PROPFIND", True),
+        *((f"9110 §9.2.1 {name}", name, True) for name in ("GET", "HEAD", "OPTIONS", "TRACE")),
+        *(
+            (f"9110 §16.1.1 {name}", name, True)
+            for name in ("PROPFIND", "REPORT", "SEARCH", "QUERY", "PRI")
+        ),
         ("9110 §9.1 another spelling", "get", True),
         ("9110 §9.1 another spelling of a registered one", "Query", True),
         ("9110 §9.2.1 POST", "POST", False),
@@ -156,3 +205,9 @@ def test_as_get() -> None:
     assert get.given is head.environ == given
     assert get.environ["REQUEST_METHOD"] == "GET"
     assert given.keys() - get.environ.keys() == {"HTTP_RANGE", "HTTP_IF_RANGE"}
+
+
+def test_as_get_of_a_head_whose_environ_is_a_copy() -> None:
+    head = asked("HEAD", environ={"HTTP_HOST": "Example.ORG"})
+    assert head.given is not None
+    assert as_get(head).given is head.given

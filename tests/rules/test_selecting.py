@@ -31,6 +31,10 @@ from wsgicache import Policy, never_cache
             False,
         ),
         ("7239 Forwarded for", {"forwarded": "for=a;host=h"}, {"forwarded": "for=b;host=h"}, True),
+        ("7239 Forwarded for alone", {"forwarded": "for=a"}, {}, True),
+        ("7239 §4 white space before it", {"forwarded": "\tfor=a"}, {"forwarded": "\tfor=b"}, True),
+        ("7239 §4 a Forwarded that is none", {"forwarded": "for a"}, {"forwarded": "for b"}, False),
+        ("7239 another field like it", {"x_host": "for=a"}, {"x_host": "for=b"}, False),
     ),
 )
 def test_what_proxies_say_selects(one: dict[str, Any], other: dict[str, Any], same: bool) -> None:
@@ -49,7 +53,9 @@ def test_what_proxies_say_selects(one: dict[str, Any], other: dict[str, Any], sa
         ),
         ("my_django_language=de", SAFE, None),
         ("sid=django_language=de", SAFE, None),
+        ("sid=1;\tdjango_language=de", SAFE, ("django_language=de",)),
         ("lang=de", Policy(language_cookies=("lang",)), ("lang=de",)),
+        ("lang=de", Policy(language_cookies=("lang", "locale")), ("lang=de",)),
         ("django_language=de", Policy(ignore_cookies=("django_*",)), None),
         ("django_language=de", RFC, None),
     ],

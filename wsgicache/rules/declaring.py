@@ -37,7 +37,7 @@ from wsgicache.rules.said import (
 
 __all__ = ["Declared", "Sources", "declared", "without_lifetimes"]
 
-_ALL_SHARED = Said({"private": None}, only_forbids=True)
+_ALL_SHARED = Said({"private": None})
 
 
 class Sources(NamedTuple):
@@ -94,7 +94,7 @@ def declared(
     overriding = _first(said.overriding)
     chosen = together(said.view) or overriding or own
     declaring = [*said.view, *chain(*said.overriding), *chain(*said.routes)]
-    inherited = chosen is overriding and overriding is not None
+    inherited = chosen is overriding
     if chosen is None:
         if about is None or response.code != 304:
             chosen = _first(said.routes)
