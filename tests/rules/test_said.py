@@ -49,6 +49,7 @@ def test_what_is_forbidden(said: Said, level: int, here: bool) -> None:
         ("nobody", [], None),
         ("nobody who speaks", [Said(vary=("a",))], None),
         ("one", [MINUTE], MINUTE),
+        ("9213 §2 one, here alone", [Said({}, {"max-age": "60"})], Said({}, {"max-age": "60"})),
         (
             "the last word of each",
             [MINUTE, Said({"max-age": "5", "public": None})],
