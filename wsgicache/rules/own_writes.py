@@ -31,7 +31,7 @@ def _renewed(cookies: str, lines: Iterable[str], now: float) -> str:
     pairs = [pair.strip(" \t") for pair in cookies.split(";")]
     held = {pair.partition("=")[0].strip(" \t"): pair for pair in pairs if pair}
     for line in lines:
-        pair, *attributes = (part.strip(" \t") for part in line.split(";"))
+        pair, *attributes = line.split(";")
         name, _, value = pair.partition("=")
         name = name.strip(" \t")
         if _is_over(attributes, now):
