@@ -135,7 +135,7 @@ def is_silent(node: ast.AST) -> bool:
             return True
         case ast.If(ast.Name("TYPE_CHECKING")):
             return True
-        case ast.Call(ast.Attribute(_, "_report")) | ast.keyword("maxsize"):
+        case ast.Call(ast.Attribute(_, "_report" | "report")) | ast.keyword("maxsize"):
             return True
     return False
 

@@ -599,6 +599,21 @@ def test_the_middleware_shows_what_it_is_made_of() -> None:
     assert CacheMiddleware(app).policy == policy
 
 
+WRONG: list[tuple[str, Any, str]] = [
+    ("store", 5, "an object with the methods get, content and update, got 5"),
+    ("store", MemoryStore, "an object with the methods get, content and update, got <class"),
+    ("clock", 5, "an object with the methods now and wall, got 5"),
+    ("runner", 5, "a callable that takes a Job, got 5"),
+    ("policy", 5, "a Policy, got 5"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "kind"), WRONG)
+def test_what_an_argument_must_be(name: str, value: Any, kind: str) -> None:
+    with pytest.raises(TypeError, match=f"^{name} must be {kind}"):
+        CacheMiddleware(lambda environ, start_response: [], **{name: value})
+
+
 class FailingStore:
     """A store out of order."""
 

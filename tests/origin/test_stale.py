@@ -59,6 +59,19 @@ def test_a_503_without_leave_is_passed_on(scene: Scene) -> None:
     assert (got.code, got.text, got.fwd) == (503, "broken", "stale")
 
 
+@pytest.mark.parametrize(("status", "stays"), [(499, False), (500, True), (501, True)])
+def test_an_error_of_the_server_leaves_what_is_stored(
+    scene: Scene, status: int, stays: bool
+) -> None:
+    """§4.3.3: it says nothing about what is stored, which is validated the next time."""
+    filled(scene, "old", etag='"v1"')
+    scene.after(61)
+    scene.app(status, "broken", cache_control="no-store")
+    assert scene.get("/").code == status
+    scene.get("/")
+    assert (scene.calls[-1].header("If-None-Match") == '"v1"') is stays
+
+
 STALE_FORBIDDEN = [
     "max-age=60, must-revalidate",
     "max-age=60, proxy-revalidate",
