@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.rules.messages import answer, date, kept, names, rows
+from tests.rules.messages import SAFE, answer, date, kept, names, rows
 from tests.scene import EPOCH, Field
-from wsgicache.rules.keeping import is_complete, nearer_caches
+from wsgicache import Policy
+from wsgicache.rules.keeping import is_complete, nearer_caches, stored_response, tagged
+from wsgicache.rules.model import NEVER, NO_LINES, UNAGED, Fill
+from wsgicache.rules.validators import generated_etag, is_generated
 
 PART: dict[str, Any] = {"content_range": "bytes 0-4/10", "cache_control": "max-age=60"}
 
@@ -18,6 +21,7 @@ PART: dict[str, Any] = {"content_range": "bytes 0-4/10", "cache_control": "max-a
     rows(
         ("§3.3 no length given", 200, {}, 7, True),
         ("§3.3 the length given", 200, {"content_length": "7"}, 7, True),
+        ("9110 §8.6 with a zero before it", 200, {"content_length": "07"}, 7, True),
         ("§3.3 less", 200, {"content_length": "7"}, 6, False),
         ("§3.3 more", 200, {"content_length": "7"}, 8, False),
         (
@@ -161,3 +165,195 @@ def test_generated_at_is_when_its_age_was_zero(fields: dict[str, Any], seconds: 
 )
 def test_span(status: int, fields: dict[str, Any], span: object) -> None:
     assert kept(b"01234", status, **fields).span == span
+
+
+# ── what it comes to ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("fields", "etag", "modified", "modified_at", "strong"),
+    rows(
+        ("9110 §8.8 none", {}, None, None, EPOCH, False),
+        ("9110 §8.8.3 an entity tag", {"etag": '"a"'}, '"a"', None, EPOCH, False),
+        ("9110 §8.8.3 no entity tag", {"etag": "a"}, None, None, EPOCH, False),
+        (
+            "9110 §8.8.2.2 a second before the receipt",
+            {"last_modified": date(-1)},
+            None,
+            date(-1),
+            EPOCH - 1,
+            True,
+        ),
+        ("9110 §8.8.2.2 at the receipt", {"last_modified": date()}, None, date(), EPOCH, False),
+        (
+            "9110 §8.8.2.2 at the time of its Date",
+            {"last_modified": date(-9), "date": date(-9)},
+            None,
+            date(-9),
+            EPOCH - 9,
+            False,
+        ),
+        (
+            "9110 §8.8.2.2 a second before its Date",
+            {"last_modified": date(-9), "date": date(-8)},
+            None,
+            date(-9),
+            EPOCH - 9,
+            True,
+        ),
+        (
+            "9110 §6.6.1 without a Date it may be older",
+            {"last_modified": date(-9), "age": 9},
+            None,
+            date(-9),
+            EPOCH - 9,
+            False,
+        ),
+        (
+            "9110 §8.8.2 no date",
+            {"last_modified": "0", "date": date(-5)},
+            None,
+            None,
+            EPOCH - 5,
+            False,
+        ),
+    ),
+)
+def test_its_validators(
+    fields: dict[str, Any], etag: str | None, modified: str | None, modified_at: float, strong: bool
+) -> None:
+    stored = kept(b"x", policy=Policy(generate_etags=False), **fields)
+    assert (stored.etag, stored.last_modified, stored.modified_at) == (etag, modified, modified_at)
+    assert stored.strong_date is strong
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "etag", "lines"),
+    rows(
+        ("9110 §8.8.3 none", b"x", 200, None, 1),
+        ("9110 §8.8.3 none of the app's that is one", b"x", 200, "a", 1),
+        ("9110 §8.8.3 no tag, and no content at hand", None, 200, "a", 1),
+        ("9110 §8.8.3 no tag of another status", b"x", 404, "a", 1),
+        ("9110 §8.8.3 the app's", b"x", 200, '"a"', 1),
+    ),
+)
+def test_an_entity_tag_is_said_once(
+    content: bytes | None, status: int, etag: str | None, lines: int
+) -> None:
+    """Ours stands for what is no entity tag (RFC 9110 §8.8.3), and other fields stay."""
+    stored = kept(content, status, ("X-Other", "1"), etag=etag)
+    said = [value for name, value in stored.fields if name == "ETag"]
+    ours = content is not None and status == 200 and etag != '"a"'
+    assert len(said) == lines
+    assert is_generated(said[0]) is ours
+    assert ("X-Other", "1") in stored.fields
+
+
+@pytest.mark.parametrize(
+    ("ahead", "refresh_age"),
+    rows(
+        ("not ahead of its end", 0, 60), ("ahead of its end", 10, 50), ("half-way at most", 50, 30)
+    ),
+)
+def test_refresh_age(ahead: float, refresh_age: float) -> None:
+    stored = kept(cache_control="max-age=60", policy=Policy(refresh_ahead=ahead))
+    assert (stored.freshness_lifetime, stored.refresh_age) == (60, refresh_age)
+
+
+@pytest.mark.parametrize(
+    ("took", "fields", "seconds"),
+    rows(
+        ("§4.2.3 as old as its request", 4.0, {}, 4.0),
+        ("§4.2.3 older than its request", 4.0, {"age": 7}, 11.0),
+        ("§4.2.3 with a Date before that", 4.0, {"date": date(-9)}, 9.0),
+    ),
+)
+def test_its_age_counts_the_time_that_it_took(
+    took: float, fields: dict[str, Any], seconds: float
+) -> None:
+    stored = stored_response(answer(200, took=took, **fields), b"", SAFE)
+    assert stored.generated_at == EPOCH - seconds
+
+
+def test_what_says_something_to_this_cache_alone_is_withheld() -> None:
+    """RFC 9213 §2.2."""
+    stored = kept(b"", 200, ("Wsgicache-Cache-Control", "max-age=5"), ("X-Other", "1"))
+    assert stored.withheld == [("Wsgicache-Cache-Control", "max-age=5")]
+    assert "Wsgicache-Cache-Control" not in names(stored.fields)
+    assert kept(b"", 200, ("X-Other", "1")).withheld is NO_LINES
+
+
+def test_it_begins_as_its_fill_says() -> None:
+    stored = kept(b"text", fill=Fill(3.0, NEVER, 5, "", "others"))
+    assert (stored.asked_at, stored.born, stored.asked_by) == (3.0, 5, "others")
+    assert (stored.mark, stored.aged, stored.least_age, stored.kept) == ("", UNAGED, 0, None)
+    assert (stored.softened_at, stored.content, stored.length) == (NEVER, b"text", 4)
+    assert stored.not_modified is NO_LINES
+
+
+# ── our entity tag on what is always validated (§5.2.2.4) ────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "body", "policy", "ours"),
+    rows(
+        ("§5.2.2.4 no-cache", 200, {"cache_control": "no-cache"}, [b"x"], SAFE, True),
+        ("§5.2.2.4 a tuple", 200, {"cache_control": "no-cache"}, (b"x",), SAFE, True),
+        ("§5.2.2.4 of names", 200, {"cache_control": 'no-cache="a"'}, [b"x"], SAFE, False),
+        ("§5.2.2.4 not said", 200, {"cache_control": "max-age=60"}, [b"x"], SAFE, False),
+        ("§5.2.2.5 no-store", 200, {"cache_control": "no-cache, no-store"}, [b"x"], SAFE, False),
+        ("9110 §15.5.5 a 404", 404, {"cache_control": "no-cache"}, [b"x"], SAFE, False),
+        (
+            "9110 §8.8.3 a tag of the app's",
+            200,
+            {"cache_control": "no-cache", "etag": '"a"'},
+            [b"x"],
+            SAFE,
+            False,
+        ),
+        (
+            "9110 §8.8.3 no tag of the app's",
+            200,
+            {"cache_control": "no-cache", "etag": "a"},
+            [b"x"],
+            SAFE,
+            True,
+        ),
+        (
+            "switched off",
+            200,
+            {"cache_control": "no-cache"},
+            [b"x"],
+            Policy(generate_etags=False),
+            False,
+        ),
+        ("content that comes later", 200, {"cache_control": "no-cache"}, iter([b"x"]), SAFE, False),
+        ("in two pieces", 200, {"cache_control": "no-cache"}, [b"x", b"y"], SAFE, False),
+        ("no piece", 200, {"cache_control": "no-cache"}, [], SAFE, False),
+        ("no bytes", 200, {"cache_control": "no-cache"}, ["x"], SAFE, False),
+        (
+            "as long as is kept",
+            200,
+            {"cache_control": "no-cache"},
+            [b"xy"],
+            Policy(max_content=2),
+            True,
+        ),
+        (
+            "longer than is kept",
+            200,
+            {"cache_control": "no-cache"},
+            [b"xyz"],
+            Policy(max_content=2),
+            False,
+        ),
+    ),
+)
+def test_tagged(status: int, fields: dict[str, Any], body: Any, policy: Policy, ours: bool) -> None:
+    response = answer(status, **fields)
+    response.body = body
+    found = tagged(response, policy)
+    assert (found is not response) is ours
+    if ours:
+        lines = [line for line in found.fields if line[0].lower() == "etag"]
+        assert lines == [("ETag", generated_etag(response.fields, body[0]))]
