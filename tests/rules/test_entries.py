@@ -20,7 +20,15 @@ from wsgicache.rules.entries import (
     softened_all,
     values_of,
 )
-from wsgicache.rules.model import ANY_TIME, IMPLIED, NEVER, CacheEntry, Fill, StoredResponse
+from wsgicache.rules.model import (
+    ANY_TIME,
+    IMPLIED,
+    NEVER,
+    CacheEntry,
+    Fill,
+    LeasedEntry,
+    StoredResponse,
+)
 from wsgicache.rules.request import Request
 from wsgicache.rules.reuse import select
 
@@ -122,6 +130,44 @@ def test_in_a_shared_store_the_order_counts_and_not_the_clock(seen: float, fille
         shared = CacheEntry(IMPLIED, {}, 10.0, b"salt")
         entry, _ = added(shared, asked(), fill=Fill(began, seen))
         assert bool(entry.responses) is filled
+
+
+@pytest.mark.parametrize(
+    ("leases", "lease", "filled"),
+    rows(
+        ("§4.4 a lease that it still has", ("a", "b"), "a", True),
+        ("§4.4 a lease that a purge took away", ("b",), "a", False),
+        ("§4.4 a fill without a lease", ("b",), "", True),
+        ("§4.4 a store without leases", None, "a", True),
+    ),
+)
+def test_an_invalidation_takes_leases_away(
+    leases: tuple[str, ...] | None, lease: str, filled: bool
+) -> None:
+    shared = CacheEntry(IMPLIED, {}, 10.0, b"salt")
+    known = shared if leases is None else LeasedEntry(shared, leases)
+    entry, _ = added(known, asked(), fill=Fill(9.0, 10.0, lease=lease))
+    assert bool(entry.responses) is filled
+
+
+@pytest.mark.parametrize(
+    ("vary", "headers", "mark", "policy", "marked"),
+    rows(
+        ("§4.1 Cookie selects", "Cookie", {"cookie": "a=1"}, "m", SAFE, True),
+        ("§4.1 another field does", "Accept", {"cookie": "a=1"}, "m", SAFE, False),
+        ("§4.1 no cookies", "Cookie", {}, "m", SAFE, False),
+        ("§4.1 no mark", "Cookie", {"cookie": "a=1"}, None, SAFE, False),
+        ("§4.1 without the option", "Cookie", {"cookie": "a=1"}, "m", RFC, False),
+    ),
+)
+def test_what_cookies_select_has_their_mark(
+    vary: str, headers: dict[str, str], mark: str | None, policy: Policy, marked: bool
+) -> None:
+    request = asked(policy=policy, **headers)
+    request.mark = mark
+    _, stored = added(None, request, policy, vary=vary, cache_control="max-age=60")
+    assert stored.mark == ("m" if marked else "")
+    assert (stored.plain_until == NEVER) is marked
 
 
 def test_dropping_takes_one_variant() -> None:
@@ -264,6 +310,7 @@ def test_a_soft_invalidation_makes_every_response_stale() -> None:
         ),
         ("§1.2.2 no more than that", {"cache_control": f"max-age={2**40}"}, 2**31),
         ("it is older", {"cache_control": "max-age=10"}, 0),
+        ("§4.2 it is as old as that", {"cache_control": "max-age=11"}, 0),
         (
             "stale here alone",
             {"wsgicache_cache_control": "max-age=5", "cache_control": "max-age=60"},

@@ -49,6 +49,7 @@ from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
         ("a tag", {"cache_tag": "a, b ,c"}, ("a", "b", "c")),
         ("tags on several lines", {"cache_tag": ["a", "b"]}, ("a", "b")),
         ("empty tags", {"cache_tag": " ,, a,"}, ("a",)),
+        ("a tag between tabs", {"cache_tag": "\ta\t"}, ("a",)),
         ("a key", {"surrogate_key": "a  b\tc "}, ("a", "b", "c")),
         ("keys between commas", {"surrogate_key": "a-1, b"}, ("a-1", "b")),
         ("keys between commas alone", {"surrogate_key": "a,b"}, ("a", "b")),
@@ -74,6 +75,7 @@ from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
             tuple(map(str, range(MOST_GROUPS))),
         ),
         ("more than are kept", {"surrogate_key": " ".join(map(str, range(MOST_GROUPS + 1)))}, None),
+        ("as long as is read", {"cache_tag": "a" * MOST_TEXT}, ("a" * MOST_TEXT,)),
         ("longer than is read", {"cache_tag": "a" * (MOST_TEXT + 1)}, None),
     ),
 )

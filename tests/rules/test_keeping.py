@@ -202,6 +202,14 @@ def test_span(status: int, fields: dict[str, Any], span: object) -> None:
             True,
         ),
         (
+            "9110 §8.8.2.2 its Date counts, whatever its Age",
+            {"last_modified": date(-9), "date": date(-8), "age": 9},
+            None,
+            date(-9),
+            EPOCH - 9,
+            True,
+        ),
+        (
             "9110 §6.6.1 without a Date it may be older",
             {"last_modified": date(-9), "age": 9},
             None,

@@ -29,11 +29,27 @@ IF_NONE_MATCH, IF_MODIFIED_SINCE = "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE
         ("9110 §8.8.3 two tags", {"etag": ['"a"', '"b"']}, ()),
         ("9110 §8.8.2 what is no date", {"last_modified": "0"}, ()),
         ("a generated one", {"etag": '"wsgicache-0"'}, ()),
+        ("one that is nearly so", {"etag": '"wsgicache"'}, ((IF_NONE_MATCH, '"wsgicache"'),)),
     ),
 )
 def test_app_validators(fields: dict[str, Any], items: tuple[tuple[str, str], ...]) -> None:
     assert app_validators(answer(200, **fields)) == items
     assert kept(**fields).validators == items
+
+
+@pytest.mark.parametrize(
+    ("status", "conditional"),
+    rows(
+        ("9110 §15.4.5 a 200", 200, True),
+        ("9110 §15.4.5 a 203", 203, True),
+        ("9110 §15.4.5 a 206", 206, True),
+        ("9110 §15.4.5 a 204", 204, False),
+        ("9110 §15.4.5 a redirect", 301, False),
+        ("9110 §15.4.5 an error", 404, False),
+    ),
+)
+def test_what_a_304_can_be_about(status: int, conditional: bool) -> None:
+    assert bool(app_validators(answer(status, etag='"a"'))) is conditional
 
 
 def test_a_generated_tag_tells_contents_and_codings_apart() -> None:
@@ -47,6 +63,8 @@ def test_a_generated_tag_tells_contents_and_codings_apart() -> None:
     assert all(map(is_generated, tags))
     assert generated_etag([("X", "1"), ("CONTENT-TYPE", "a")], b"1") == tags[0]
     assert generated_etag([("Content-Type", "a"), ("Content-Length", "1")], b"1") == tags[0]
+    others = [("Content", "1"), ("content", "1"), ("Contents", "1")]  # which describe nothing
+    assert generated_etag([("Content-Type", "a"), *others], b"1") == tags[0]
 
 
 @pytest.mark.parametrize(
