@@ -161,7 +161,7 @@ def test_an_invalidation_takes_leases_away(
     ),
 )
 def test_what_cookies_select_has_their_mark(
-    vary: str, headers: dict[str, str], mark: str | None, policy: Policy, marked: bool
+    vary: str, headers: dict[str, Any], mark: str | None, policy: Policy, marked: bool
 ) -> None:
     request = asked(policy=policy, **headers)
     request.mark = mark

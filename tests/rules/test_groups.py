@@ -22,9 +22,11 @@ from wsgicache.rules.groups import (
     invalidated_collections,
     invalidated_groups,
     invalidated_keys,
+    is_of_webdav,
     names_of,
     reviewed,
     without_late,
+    without_unborn,
 )
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
@@ -127,6 +129,7 @@ def test_a_group_is_that_of_its_origin() -> None:
 
 
 def test_a_purge_begins_a_generation() -> None:
+    assert ALWAYS == (0, 0, NEVER)  # the first response is born in generation 0
     generation = ALWAYS.begun(5, EPOCH, soft=False)
     assert generation == Generation(5, 0, NEVER)
     assert generation.begun(7, EPOCH, soft=True) == Generation(5, 7, EPOCH)
@@ -204,6 +207,12 @@ def test_without_late() -> None:
     assert without_late(late, None, 5).responses == {}
 
 
+def test_without_unborn() -> None:
+    """What was born in the last generation there was stays."""
+    last = born(4)
+    assert list(without_unborn(entry_with(born(5), last), 4).responses.values()) == [last]
+
+
 # ── what an unsafe request makes invalid (§4.4) ──────────────────────────────────────────────────
 
 TARGET: Key = ("http", "example.org", "/a/b", "q")
@@ -257,3 +266,16 @@ def test_a_destination(method: str, keys: list[str]) -> None:
     """RFC 4918 §10.3."""
     found = invalidated_keys(TARGET, answer(201), destination_of(method, "/x"))
     assert found == [TARGET, *[(*TARGET[:2], path, "") for path in keys]]
+
+
+@pytest.mark.parametrize(
+    ("method", "depth", "webdav"),
+    rows(
+        ("4918 §9.8 COPY", "COPY", None, True),
+        ("4918 §9.9 MOVE", "MOVE", None, True),
+        ("4918 §9.6.1 DELETE with a Depth", "DELETE", "infinity", True),
+        ("9110 §9.3.5 DELETE without", "DELETE", None, False),
+    ),
+)
+def test_is_of_webdav(method: str, depth: str | None, webdav: bool) -> None:
+    assert is_of_webdav(method, depth) is webdav
