@@ -263,7 +263,7 @@ def test_an_entity_tag_is_said_once(
         ("not ahead of its end", 0, 60), ("ahead of its end", 10, 50), ("half-way at most", 50, 30)
     ),
 )
-def test_refresh_age(ahead: float, refresh_age: float) -> None:
+def test_refresh_age(ahead: int, refresh_age: float) -> None:
     stored = kept(cache_control="max-age=60", policy=Policy(refresh_ahead=ahead))
     assert (stored.freshness_lifetime, stored.refresh_age) == (60, refresh_age)
 
