@@ -41,8 +41,6 @@ def parse_ranges(value: str, length: int, most: int) -> list[tuple[int, int]] | 
             return None
         if first < length:
             ranges.append((first, length - 1 if last is None else min(last, length - 1)))
-    if length == 0:
-        return []
     if sum(last - first + 1 for first, last in ranges) > length:
         return None
     return ranges
