@@ -102,6 +102,7 @@ from wsgicache.rules.fields import (
         ("§4.2.1 the smaller of two, first", "max-age=5, max-age=60", {"max-age": "5"}),
         ("§4.2.1 an invalid one of two", "max-age=5, max-age=x", {"max-age": "x"}),
         ("§4.2.1 an invalid one of two, first", "max-age=x, max-age=5", {"max-age": "x"}),
+        ("§4.2.1 a missing one of two", "max-age=5, max-age", {"max-age": None}),
         ("§4.2.1 s-maxage likewise", "s-maxage=9, s-maxage=2", {"s-maxage": "2"}),
         ("§4.2.1 no limit is more than any", "max-stale, max-stale=5", {"max-stale": "5"}),
         ("§4.2.1 no limit is more than any, first", "max-stale=5, max-stale", {"max-stale": "5"}),
@@ -453,6 +454,7 @@ def test_weak_match(one: str, other: str, match: bool) -> None:
         ("§5.2 an empty one", {"x": ""}, 'x=""'),
         ("§5.2.2.4 field names", {"no-cache": "a"}, 'no-cache="a"'),
         ("§5.2.2.7 field names", {"private": "a,b"}, 'private="a,b"'),
+        ("§5.2.2.7 one field name", {"private": "a"}, 'private="a"'),
     ),
 )
 def test_written(directives: Directives, text: str) -> None:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import fields as fields_of
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.rules.messages import RFC, kept, rows
 from tests.scene import EPOCH
-from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, Decision
+from wsgicache.rules.model import (
+    IMPLIED,
+    NEVER,
+    ONLY_IF_CACHED,
+    UNAGED,
+    URI_MISS,
+    VARY_MISS,
+    CacheEntry,
+    Decision,
+    Fill,
+    LeasedEntry,
+    StoredResponse,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +37,53 @@ from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, Decision
 def test_until_when_it_is_plain(status: int, fields: dict[str, Any], until: float) -> None:
     given = {"cache_control": "max-age=60", **fields}
     assert kept(status=status, policy=RFC, **given).plain_until == until
+
+
+def test_what_a_mark_selects_is_never_plain() -> None:
+    """Whether it may answer depends on the cookies of the request (§4.1)."""
+    stored = kept(cache_control="max-age=60")
+    assert replace(stored, mark="").plain_until == EPOCH + 60
+    assert replace(stored, mark="m").plain_until == NEVER
+
+
+def test_what_nobody_says_of_a_stored_response_is_nothing() -> None:
+    stored = kept()
+    optional = {
+        "asked_at": NEVER,
+        "weight": 0,
+        "aged": UNAGED,
+        "withheld": [],
+        "span": None,
+        "groups": (),
+        "born": 0,
+        "mark": "",
+        "least_age": 0,
+        "softened_at": NEVER,
+        "asked_by": "",
+        "kept": None,
+    }
+    needed: dict[str, Any] = {
+        one.name: getattr(stored, one.name)
+        for one in fields_of(StoredResponse)
+        if one.init and one.name not in optional
+    }
+    bare = StoredResponse(**needed)
+    assert {name: getattr(bare, name) for name in optional} == optional
+    assert Fill() == (NEVER, NEVER, 0, "", "")
+
+
+def test_a_decision_to_ask_says_why() -> None:
+    """In the words of RFC 9211 §2.2; only-if-cached asks nobody (§5.2.1.7)."""
+    decisions = URI_MISS, VARY_MISS, ONLY_IF_CACHED
+    assert [one.forward for one in decisions] == ["uri-miss", "vary-miss", None]
+    assert not any(one.background or one.stored or one.detail for one in decisions)
+
+
+def test_an_entry_with_leases_is_the_same_entry() -> None:
+    entry = CacheEntry((*IMPLIED, "HTTP_A"), {}, 5.0, b"salt")
+    leased = LeasedEntry(entry, ("one",))
+    assert (leased.nominated, leased.emptied_at, leased.salt) == (entry.nominated, 5.0, b"salt")
+    assert (leased.responses is entry.responses, leased.leases) == (True, ("one",))
 
 
 @pytest.mark.parametrize(
@@ -46,6 +107,7 @@ def test_whatever_it_holds_weighs() -> None:
         kept(b"", cache_tag="a"),
     ]
     assert all(other.weigh() > one.weigh() >= 1000 for other in heavier)
+    assert {other.weigh() % 64 for other in heavier} == {63}
     size = sum(len(name) + len(value) for name, value in one.fields)
     assert one.weigh(size) == one.weight == one.weigh()
     assert kept(None, length=9_000).weigh() < 9_000

@@ -109,6 +109,11 @@ def test_what_is_no_response_has_no_code() -> None:
     assert (response.code, response.is_readable) == (0, False)
 
 
+def test_the_directives_of_a_response() -> None:
+    assert answer(200, cache_control="no-store").directives == {"no-store": None}
+    assert answer(200).directives == {}
+
+
 def test_one_field_may_be_another() -> None:
     """The rest stays, and what was found out."""
     response = answer(200, ("A", "1"), ("a", "2"), ("B", "3"))
