@@ -384,7 +384,7 @@ def test_which_targeted_field_counts(own: str, refused: bool) -> None:
 
 def test_a_prohibition_leaves_no_targeted_field_whatever_its_name() -> None:
     response = answer(200, ("My-Control", "max-age=5"))
-    spoken = declared(response, Sources(view=[NO_STORE]), ("My-Control",))
+    spoken = declared(response, Sources(view=[NO_STORE]), (OWN, "My-Control"))
     assert dict(spoken.fields) == {"Cache-Control": "no-store"}
 
 

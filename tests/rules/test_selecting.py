@@ -54,6 +54,7 @@ def test_what_proxies_say_selects(one: dict[str, Any], other: dict[str, Any], sa
         ("my_django_language=de", SAFE, None),
         ("sid=django_language=de", SAFE, None),
         ("sid=1;\tdjango_language=de", SAFE, ("django_language=de",)),
+        ("django_language\t=de", SAFE, ("django_language\t=de",)),
         ("lang=de", Policy(language_cookies=("lang",)), ("lang=de",)),
         ("lang=de", Policy(language_cookies=("lang", "locale")), ("lang=de",)),
         ("django_language=de", Policy(ignore_cookies=("django_*",)), None),
