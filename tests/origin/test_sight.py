@@ -118,7 +118,9 @@ def test_the_app_sees_the_same_from_its_call_to_its_end(
     scene = make_scene(Policy(ignore_cookies=("_ga*",)), lint=False)
     app = Writer(kept, lazy=True)
     with_routes(scene, *ROUTES).wsgi(app)
-    seen_outside(scene.cache, environ_for(**ASKED[asked]))
+    environ = environ_for(**ASKED[asked])
+    environ["wsgi.file_wrapper"] = wsgiref.util.FileWrapper  # which its body is not made with
+    seen_outside(scene.cache, environ)
     assert [host for host, *_ in app.seen] == ["example.org", "of.the.app", "of.the.app"]
     assert [others for _, *others in app.seen] == [seen] * 3
 
@@ -130,6 +132,12 @@ def test_a_file_stays_the_servers_own(make_scene: MakeScene) -> None:
     environ = environ_for(**ASKED["with all that"])
     environ["wsgi.file_wrapper"] = wsgiref.util.FileWrapper
     assert scene.cache(environ, lambda *start: lambda data: None) is body
+
+
+def test_a_body_of_an_app_that_sees_all_stays_its_own(bare_scene: Scene) -> None:
+    body = iter([b"page"])
+    bare_scene.wsgi(giving(body, STREAM))
+    assert bare_scene.cache(environ_for(), lambda *start: lambda data: None) is body
 
 
 def test_the_app_sees_the_same_while_it_gives_the_rest_of_a_part(make_scene: MakeScene) -> None:
