@@ -13,7 +13,7 @@ import pytest
 from tests.bodies import STREAM, WSGI, giving
 from tests.conftest import MakeScene
 from tests.controls.declaring import with_routes
-from tests.scene import Environ, environ_for
+from tests.scene import Environ, Scene, environ_for
 from wsgicache import Policy, Route
 
 ROUTES = [Route("/", query=("q",)), Route("/", cookies=("theme",))]

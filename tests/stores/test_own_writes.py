@@ -10,6 +10,7 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 from cachelib import FileSystemCache, SimpleCache
 
+from tests.conftest import MakeScene
 from tests.rig.gates import together
 from tests.rig.stores import Faulty
 from tests.scene import FakeClock
@@ -271,6 +272,20 @@ def test_many_writers_are_forgotten_together(clock: FakeClock) -> None:
 
 
 # ── stores that fail ───────────────────────────────────────────────────────────────────────────
+
+
+class Unasked(MemoryStore):
+    """A store that nobody may ask for a mark."""
+
+    def mark(self, cookies: str) -> str:
+        pytest.fail("it was asked")
+
+
+def test_no_mark_is_asked_for_where_writes_end_nothing(make_scene: MakeScene) -> None:
+    scene = make_scene(Policy(read_your_writes=False), store=Unasked())
+    scene.app(200, "page", cache_control="public, max-age=60", vary="Cookie")
+    scene.get("/", cookie="a=1")
+    assert scene.get("/", cookie="a=1").hit
 
 
 class Forgetful(CachelibStore):
