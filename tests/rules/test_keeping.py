@@ -86,6 +86,37 @@ def test_a_length_that_must_not_be_kept_is_said_anew(field: Field) -> None:
     assert [line for line in fields if line[0] == "Content-Length"] == [("Content-Length", "4")]
 
 
+@pytest.mark.parametrize(
+    ("fields", "policy", "gone"),
+    rows(
+        ("§3.1 Connection names fields", {"connection": "x-other"}, SAFE, {"X-Other"}),
+        ("§3.1 Connection is no list of names", {"connection": "x other"}, SAFE, set()),
+        (
+            "§3.1 what the policy leaves out",
+            {"x_a_b": "1"},
+            Policy(unstored_fields=("X-A-*",)),
+            {"X-A-B"},
+        ),
+        ("§3.1 without that", {"x_a_b": "1"}, SAFE, set()),
+    ),
+)
+def test_fields_that_are_not_stored(fields: dict[str, Any], policy: Policy, gone: set[str]) -> None:
+    stored = kept(b"", 200, ("X-Other", "2"), policy=policy, **fields)
+    given = {"X-Other", *(["X-A-B"] if "x_a_b" in fields else [])}
+    assert given - names(stored.fields) == gone
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_it_weighs_no_less_than_its_fields(counted: bool) -> None:
+    """Whether they were counted before or not."""
+    for more in range(64):
+        response = answer(200, x_other="x" * (500 + more))
+        response.size = sum(len(name) + len(value) for name, value in response.fields) * counted
+        stored = stored_response(response, b"x", SAFE)
+        weight = stored.weight
+        assert weight >= stored.weigh()
+
+
 def test_lines_of_one_name_stay_apart() -> None:
     stored = kept(b"", 200, ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"))
     assert [line for line in stored.fields if line[0] == "Set-Cookie"] == [
