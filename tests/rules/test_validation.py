@@ -175,6 +175,7 @@ def test_whom_a_304_is_about(
         ("9110 §13.1.2 the tag", {"if_none_match": '"1", "2"'}, {"etag": '"2"'}, True),
         ("9110 §13.1.2 another", {"if_none_match": '"1"'}, {"etag": '"2"'}, False),
         ("9110 §13.1.2 none", {"if_none_match": '"1"'}, {}, False),
+        ("9110 §13.1.2 any", {"if_none_match": " * "}, {"etag": '"2"'}, False),
         ("9110 §13.1.3 the date", {"if_modified_since": date()}, {"last_modified": date()}, True),
         ("9110 §13.1.3 another", {"if_modified_since": EARLIER}, {"last_modified": date()}, False),
         ("9110 §13.1.3 none", {"if_modified_since": LATER}, {}, False),

@@ -109,8 +109,11 @@ def is_had(request: Request, response: Response, policy: Policy) -> bool:
     the app has not seen (RFC 9110 §13.2.2)."""
     if response.code != 200 or request.method != "GET" or not request.conditional:
         return False
-    if "HTTP_IF_NONE_MATCH" not in request.environ and "last-modified" not in response.values:
+    wanted = request.environ.get("HTTP_IF_NONE_MATCH")
+    if wanted is None and "last-modified" not in response.values:
         return False  # Its Date is that of now.
+    if wanted is not None and wanted.strip(" \t") == "*":
+        return False  # It names nothing that the client has (RFC 9110 §13.1.2).
     return not_modified(request, stored_response(response, None, policy, 0), response.wall)
 
 
