@@ -18,7 +18,7 @@ from tests.rig.proxy import Proxy
 
 
 class Echo(socketserver.BaseRequestHandler):
-    """Says what it is told."""
+    """Says what it gets."""
 
     def handle(self) -> None:
         with suppress(OSError):  # from a client that has gone

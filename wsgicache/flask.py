@@ -37,7 +37,7 @@ def easy_setup(
     static files, too. Under ``app.debug`` it uses a new `MemoryStore` instead of *store*, so that
     every start and every reload begins with nothing; the log says so. No stale page hides an error
     then.
-    Raises TypeError for what is no Flask application, ValueError for one that has a cache already.
+    Raises TypeError for anything but a Flask application, and ValueError for one that has a cache.
     """
     if not callable(getattr(app, "wsgi_app", None)) or not hasattr(app, "extensions"):
         raise TypeError(must_be("app", "a Flask application", app))

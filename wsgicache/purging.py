@@ -86,7 +86,7 @@ class Purging:
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
         """Purge all that is stored for the absolute *url*, and for its twin with the other scheme
         if *both_schemes*. With *soft* it is stale, and may still stand in or be served while it is
-        validated. Raises ValueError for what is no http(s) URL, and what the store raises."""
+        validated. Raises ValueError for anything but an http(s) URL, and what the store raises."""
         return self.purge_key(key_of(url), soft=soft, both_schemes=both_schemes)
 
     def purge_key(self, key: Key, *, soft: bool = False, both_schemes: bool = False) -> Purged:

@@ -385,7 +385,7 @@ def test_nothing_stands_in_where_the_response_forbids_it(word: str, failure: Tur
             stage.get()
 
 
-# ── in nobody's name ─────────────────────────────────────────────────────────────────────────────
+# ── as an anonymous client ────────────────────────────────────────────────────────────────────────
 
 PERSONAL: list[Field] = [
     ("Cookie", "sid=alice"),

@@ -108,7 +108,7 @@ class Control:
     @overload
     def __call__(self, view: Callable[P, R], /) -> Callable[P, R]: ...
     def __call__(self, view: Any, /) -> Any:
-        """Have it said whenever *view* is called. Raises TypeError for what is no view.
+        """Have it said whenever *view* is called. Raises TypeError for anything but a view.
 
         Of a class, its dispatch() or dispatch_request() is decorated, as class-based views have.
         """

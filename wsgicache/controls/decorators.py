@@ -158,7 +158,7 @@ def cache_control(**directives: Unpack[CacheControl]) -> Control:
     """These very directives, in Cache-Control.
 
     Lifetimes are whole seconds or a timedelta. *private* and *no_cache* are True, or name the
-    fields that they are about. False is as if left out. Raises TypeError for what is no directive
+    fields that they are about. False is as if left out. Raises TypeError for an unknown directive
     or of the wrong type, ValueError for what contradicts itself.
     """
     said: Directives = {}

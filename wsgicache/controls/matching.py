@@ -53,7 +53,7 @@ class Routes:
     """The routes of one cache, and its policy's default.
 
     Which match is remembered for what they look at (path, host, method): many cost no more than
-    one. Raises TypeError for what is no route.
+    one. Raises TypeError for anything but a route.
     """
 
     def __init__(self, routes: Iterable[Route], policy: Policy) -> None:

@@ -59,13 +59,13 @@ class StaticVersions(Control):
 
     def url(self, name: str) -> str:
         """The URL of the file *name*, with its version if there is such a file. Raises TypeError
-        for what is no name."""
+        for anything but a name."""
         version = self.version(name)
         return self.prefix + quote(name) + (f"?v={version}" if version else "")
 
     def version(self, name: str) -> str | None:
         """The version of the file *name*, or None if there is no such file. A file is read again
-        only if its time or its size has changed. Raises TypeError for what is no name."""
+        only if its time or its size has changed. Raises TypeError for anything but a name."""
         found = self._stat(text("name of version()", name, "the name of a file, such as 'app.js'"))
         return None if found is None else self._digest(*found)
 

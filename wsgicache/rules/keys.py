@@ -38,7 +38,7 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 def canonical_host(scheme: str, host: str | None) -> str | None:
     """The Host field as part of a key: lower case, without the scheme's default port.
 
-    None for what is no host: nothing can be filed under it (RFC 9110 §7.2).
+    None for anything but a host: nothing can be filed under it (RFC 9110 §7.2).
     """
     if host is None or len(host) > 255:
         return None
