@@ -279,7 +279,7 @@ def test_its_validators(
 def test_an_entity_tag_is_said_once(
     content: bytes | None, status: int, etag: str | None, lines: int
 ) -> None:
-    """Ours stands for what is no entity tag (RFC 9110 §8.8.3), and other fields stay."""
+    """Ours replaces an ETag that is no entity tag (RFC 9110 §8.8.3); other fields stay."""
     stored = kept(content, status, ("X-Other", "1"), etag=etag)
     said = [value for name, value in stored.fields if name == "ETag"]
     ours = content is not None and status == 200 and etag != '"a"'
