@@ -9,9 +9,12 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_refnode
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -23,7 +26,12 @@ release = version = version_of("wsgicache")
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.intersphinx", "sphinx_click"]
 exclude_patterns = ["_build"]
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r".*")]
+OTHER_PACKAGES = r"(collections|datetime|os|ssl|cachelib|_typeshed)\..*|WSGI\w+|Flask"
+NOT_API = (
+    r"(wsgicache\.rules|rules|stores)\..*"
+    r"|PackedStore|Job|Runner|Response|Store|wall|now|check_folder"
+)
+nitpick_ignore_regex = [("py:.*", OTHER_PACKAGES), ("py:.*", NOT_API)]
 default_role = "py:obj"
 intersphinx_mapping: dict[str, tuple[str, None]] = {}
 autodoc_member_order = "bysource"
@@ -35,32 +43,26 @@ html_show_sphinx = False
 
 
 class PolicyOptions(SphinxDirective):
-    """A table of every option of `Policy`, its value in both profiles and its docstring."""
+    """Every option of `Policy`: its docstring and its value in both profiles."""
 
     def run(self) -> list[nodes.Node]:
         analyzer = ModuleAnalyzer.for_module(Policy.__module__)
         analyzer.analyze()
-        lines = [
-            ".. list-table::",
-            "   :header-rows: 1",
-            "   :widths: 24 14 14 48",
-            "",
-            "   * - option",
-            "     - ``Policy()``",
-            "     - ``Policy.rfc()``",
-            "     - effect",
-        ]
+        lines = []
         safe, rfc = Policy(), Policy.rfc()
         for option in dataclasses.fields(Policy):
             if not option.init:
                 continue
-            told = " ".join(analyzer.attr_docs["Policy", option.name])
+            careful, by_the_rfc = getattr(safe, option.name), getattr(rfc, option.name)
             lines += [
-                f"   * - ``{option.name}``",
-                f"     - {shown(getattr(safe, option.name))}",
-                f"     - {shown(getattr(rfc, option.name))}",
-                f"     - {told}",
+                f".. confval:: {option.name}",
+                f"   :default: {shown(careful)}",
+                "",
+                "   " + " ".join(analyzer.attr_docs["Policy", option.name]),
+                "",
             ]
+            if by_the_rfc != careful:
+                lines += [f"   ``Policy.rfc()`` has {shown(by_the_rfc)}.", ""]
         return self.parse_text_to_nodes(StringList(lines, "policy-options"))
 
 
@@ -71,6 +73,20 @@ def shown(value: object) -> str:
     return f"``{value!r}``"
 
 
+def by_short_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
+) -> nodes.reference | None:
+    """Resolve `Policy`, and `refresh()` of a class, wherever a docstring names them."""
+    short = "." + node.get("reftarget", "").removesuffix("()")
+    for domain in [env.domains.python_domain] if node.get("refdomain") == "py" else []:
+        found = [name for name in domain.objects if name.endswith(short)]
+        if found:
+            entry = domain.objects[min(found, key=len)]
+            return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, content)
+    return None
+
+
 def setup(app: Sphinx) -> None:
-    """Register the directive."""
+    """Register the directive, and what resolves short names."""
     app.add_directive("policy-options", PolicyOptions)
+    app.connect("missing-reference", by_short_name)
