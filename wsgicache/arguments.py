@@ -82,8 +82,10 @@ def _known(function: str, given: Iterable[str], names: Collection[str]) -> None:
 
 
 def has_methods(subject: str, value: object, *methods: str) -> None:
-    """Raise TypeError where *value* is given and has not all of these *methods*, or is the class in
-    place of one of its objects."""
+    """Raise TypeError where *value* is given and lacks one of these *methods*.
+
+    A class in place of one of its objects raises, too.
+    """
     right = all(callable(getattr(value, method, None)) for method in methods)
     if value is not None and (not right or isinstance(value, type)):
         kind = f"an object with the methods {', '.join(methods[:-1])} and {methods[-1]}"

@@ -1,6 +1,8 @@
-"""Bodies on their way (PEP 3333): `Primed` has chunks at hand already, `Within` has each
-chunk made within something, `Tee` hands over the content if, and only if, it was complete. And
-`WatchedInput` is what the client sends."""
+"""Wrappers of bodies on their way (PEP 3333), in both directions.
+
+`Primed` has some chunks at hand. `Within` makes each chunk inside something. `Tee` hands over the
+content if, and only if, it was complete. `WatchedInput` is what the client sends.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,10 @@ Write = Callable[[bytes], object]
 
 
 class Primed:
-    """An app body some of whose chunks are at hand already: those that were taken to make the app
-    start, or a part of the content that was stored."""
+    """An app body some of whose chunks are at hand already.
+
+    They were taken to make the app start, or are the stored part of the content.
+    """
 
     __slots__ = ("_body", "_next", "_pending")
 
@@ -215,12 +219,15 @@ class WatchedInput:
         self._note = note
 
     def read(self, *size: int) -> bytes:
+        """Read at most *size* bytes, or all."""
         return self._noted(self._input.read(*size))
 
     def readline(self, *size: int) -> bytes:
+        """Read a line of at most *size* bytes."""
         return self._noted(self._input.readline(*size))
 
     def readlines(self, *hint: int) -> list[bytes]:
+        """Read all lines, or about *hint* bytes of them."""
         return self._noted(self._input.readlines(*hint))
 
     def __iter__(self) -> Iterator[bytes]:
@@ -245,7 +252,7 @@ class WatchedInput:
 
 
 def close(body: Iterable[bytes]) -> None:
-    """Call *body*'s close(), if it has one."""
+    """Close *body*, if it has a ``close`` method."""
     finish = getattr(body, "close", None)
     if finish is not None:
         finish()
@@ -261,8 +268,11 @@ def exhaust(body: Iterable[bytes]) -> None:
 
 
 def finish(body: Iterable[bytes], report: Callable[[str, str], object]) -> None:
-    """Be done with a *body* of which no byte is sent: take it to its end where it is kept and that
-    is near, and close it. What it raises goes to *report*."""
+    """Close a *body* of which no byte is sent.
+
+    A body that is kept, and known to end, is read to its end first. What it raises goes to
+    *report*.
+    """
     try:
         (exhaust if isinstance(body, Tee) and body.will_end else close)(body)
     except Exception:

@@ -35,11 +35,11 @@ _JITTER = 0.001
 
 
 class SystemClock:
-    """The machine's clocks: time that passes, sleep included where the system tells, moved to the
-    epoch.
+    """The machine's monotonic clock, moved to the epoch.
 
-    Set back, the wall clock changes no age; set forward it moves `now` along at the next `wall`,
-    which every response asks for that may be kept.
+    It counts sleep where the system does. If the wall clock is set back, no age changes. If it is
+    set forward, `now` follows at the next `wall`, which is called for every response that may be
+    kept.
     """
 
     def __init__(self) -> None:

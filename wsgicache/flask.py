@@ -30,14 +30,13 @@ def easy_setup(
     routes: Iterable[Route] = (),
     purge_token: str | None = None,
 ) -> CacheMiddleware:
-    """Put a cache in front of the Flask *app*, and return it. The options are those of
-    `CacheMiddleware`.
+    """Put a cache in front of the Flask *app*, and return it.
 
-    The cache is ``app.wsgi_app`` from then on, and ``app.extensions["wsgicache"]``. It caches
-    static files, too. Under ``app.debug`` it uses a new `MemoryStore` instead of *store*, so that
-    every start and every reload begins with nothing; the log says so. No stale page hides an error
-    then.
-    Raises TypeError for anything but a Flask application, and ValueError for one that has a cache.
+    The options are those of `CacheMiddleware`. The cache becomes ``app.wsgi_app`` and
+    ``app.extensions["wsgicache"]``. It caches static files, too. Under ``app.debug`` it uses a new
+    `MemoryStore` instead of *store*, so that every start and every reload begins with nothing, and
+    the log says so. No stale page hides an error then. Raises TypeError for anything but a Flask
+    application, and ValueError for one that has a cache.
     """
     if not callable(getattr(app, "wsgi_app", None)) or not hasattr(app, "extensions"):
         raise TypeError(must_be("app", "a Flask application", app))

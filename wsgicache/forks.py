@@ -1,5 +1,8 @@
-"""What happens at a fork: the child has no threads of its parent's, and locks that they hold stay
-held. Whatever has locks, or work under way, begins anew there."""
+"""Renew locks and threads in the child of a fork.
+
+The child has none of its parent's threads, and a lock that one of them held stays locked. So
+everything with locks, or with work under way, begins anew there.
+"""
 
 from __future__ import annotations
 

@@ -16,8 +16,10 @@ _DEEPEST = 16
 
 
 def application_name(app: object) -> str:
-    """A name for *app*, the same in all its processes and another one for most other applications:
-    its module and its own name there, or what its framework has for that."""
+    """Return a name for *app* that all its processes share and most other applications do not.
+
+    It is made of its module and its name there, or of what its framework has for that.
+    """
     for _ in range(_DEEPEST):
         app = getattr(app, "__self__", app) or app
         if isinstance(name := getattr(app, "import_name", None), str):  # Flask, Quart
@@ -38,8 +40,10 @@ _USUAL = "django_language"
 
 
 def with_their_names(policy: Policy) -> Policy:
-    """*policy* with the name that Django's settings give the cookie of the language, if Django is
-    loaded and configured and the policy has the usual one."""
+    """Return *policy* with the language cookie's name from Django's settings.
+
+    It applies where Django is loaded and configured, and the policy has the usual name.
+    """
     conf = sys.modules.get("django.conf")
     settings = getattr(conf, "settings", None)
     if _USUAL not in policy.language_cookies or not getattr(settings, "configured", False):

@@ -1,7 +1,6 @@
-"""What goes into the store and what comes out of it: the verbs of keeping.
+"""The way into the store and out of it.
 
-Nothing here raises: a store that fails costs a miss, or a response that is not kept, and a line in
-the log.
+Nothing here raises. If the store fails, that is a miss, or a response not kept, and a log line.
 """
 
 from __future__ import annotations
@@ -81,9 +80,11 @@ class Keeper:
             return None
 
     def fill(self, request: Request, entry: CacheEntry | None, now: float) -> Fill:
-        """From when on a response that *request* asks for at *now* may fill its key, under which
-        there is *entry*: what is emptied or purged after that is not filled by it. The mark of its
-        cookies is noted, too."""
+        """Return from when a response that *request* asks for at *now* may fill its key.
+
+        *entry* is what is there. Anything emptied or purged later is not filled. With
+        Policy.read_your_writes the mark of its cookies is noted, too.
+        """
         if self._policy.read_your_writes and "HTTP_COOKIE" in request.environ:
             self.note_mark(request)
         emptied_at = NEVER if entry is None else entry.emptied_at
@@ -105,8 +106,7 @@ class Keeper:
             request.mark = _NO_MARK
 
     def _is_markable(self, request: Request, response: Response) -> bool:
-        """Whether *response* can be kept until the cookies of *request* write, if they select
-        it."""
+        """Return whether *response* can end when the cookies that select it write."""
         named = nominated_keys(response.field("vary") or "")
         if not entries.is_marked(request, named, self._policy):
             return True
@@ -118,8 +118,10 @@ class Keeper:
         return request.mark not in ("", _NO_MARK)
 
     def end_marks(self, cookies: Sequence[str], response: Response) -> None:
-        """End what was stored for *cookies*, those of an unsafe request that succeeded with this
-        *response* (Policy.read_your_writes)."""
+        """End what was stored for *cookies*, which have just written (Policy.read_your_writes).
+
+        *response* is the answer to that successful unsafe request.
+        """
         if not self._policy.read_your_writes:
             return
         for value in written(cookies, response):
@@ -129,8 +131,7 @@ class Keeper:
                 self._report("store", "what is stored for the cookies of a write stays")
 
     def emptied_since(self, request: Request, fill: Fill) -> bool:
-        """Whether the key of *request* was emptied after *fill* began, or anything purged that it
-        might belong to."""
+        """Return whether anything that *request* may belong to was purged after *fill* began."""
         entry, born = self.entry(request), fill.born
         if self._grouping is not None:
             try:
@@ -239,11 +240,11 @@ class Keeper:
         destination: str | None = None,
         depth: str | None = None,
     ) -> float:
-        """Empty *key* and what Location and Content-Location name of its origin (§4.4), at *now*;
-        for a *method* that copies, moves or deletes, what is at its *destination* and the members
-        of collections, too, to that *depth*.
+        """Empty *key*, and what Location and Content-Location name of its origin (§4.4), at *now*.
 
-        Returns the moment it is filed under; only fills that began no earlier are kept.
+        A *method* that copies, moves or deletes also empties what is at its *destination*, and the
+        members of collections, to that *depth*. Returns the moment of emptying; only fills that
+        began no earlier are kept.
         """
         moment = emptied_at = math.nextafter(now, math.inf)
 
@@ -266,8 +267,11 @@ class Keeper:
         return emptied_at
 
     def _empty_below(self, collection: Key, moment: float, surely: bool) -> None:
-        """End all that is filed below *collection*; in a store that others share, where it would
-        take long to find that, everything, if that is *surely* a collection."""
+        """Empty all that is filed below *collection*.
+
+        A shared store would take long to find that, so it purges everything, if this is *surely* a
+        collection.
+        """
         store = self.store
         try:
             if isinstance(store, Listing) and not isinstance(store, SharedStore):

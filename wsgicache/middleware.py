@@ -99,6 +99,7 @@ class CacheMiddleware:
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request from the store, or have the app answer it (PEP 3333)."""
         method = environ.get("REQUEST_METHOD", "")
         if not self.enabled or (self._off_file is not None and self._off_file.is_there()):
             if method == "PURGE" and self._purge_token is not None:
@@ -165,8 +166,7 @@ class CacheMiddleware:
     ) -> Iterable[bytes]:
         """Answer from the cache, with Age (§4) and Cache-Status (RFC 9211).
 
-        *cache_status* is what that says where this is no hit; *more* are fields for this client
-        alone.
+        *cache_status* is given unless this is a hit; *more* are fields for this client alone.
         """
         stored = decision.stored
         if stored is None:
@@ -268,8 +268,7 @@ class CacheMiddleware:
     # ── background validation (RFC 5861 §3) ────────────────────────────────────────────────────
 
     def _validate(self, environ: WSGIEnvironment) -> None:
-        """A new walk for nobody: whatever it learns is in the store afterwards. Nothing is asked
-        while the cache is off. Raises no Exception."""
+        """Ask the app on behalf of no client, and store its answer. Raises no Exception."""
         if not self.enabled or (self._off_file is not None and self._off_file.is_there()):
             return
         try:
@@ -286,21 +285,24 @@ class CacheMiddleware:
             self._report("background", "a background validation failed")
 
     def refresh(self, url: str, fields: Mapping[str, str] | None = None, mount: str = "") -> None:
-        """Ask the app for the absolute *url*, with the request *fields*, and store what it answers.
-        A `Job` has all three; *mount* is the part of the path before the app's own. Raises
-        ValueError or TypeError for wrong arguments."""
+        """Ask the app for the absolute *url*, with the request *fields*, and store the answer.
+
+        A `Job` has all three. *mount* is the path up to the app's own. Raises ValueError or
+        TypeError.
+        """
         self._validate(described(url, fields or {}, mount))
 
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
-        """Purge all that is stored for the absolute *url*, and with *both_schemes* for its twin by
-        http or https. With *soft* it is stale, and may still stand in, or be served meanwhile."""
+        """Purge all responses for the absolute *url*, with *both_schemes* for http and https.
+
+        With *soft* they become stale: they may still stand in, or be served during validation.
+        """
         return self._purging.purge(url, soft=soft, both_schemes=both_schemes)
 
     def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
-        """Purge all responses that belong to any of *groups* (RFC 9875; Cache-Tag, Surrogate-Key),
-        of all origins, or of *origin*, such as ``https://example.org``. For *soft* see `purge`."""
+        """Purge all responses in any of *groups* (RFC 9875), of all origins or of one *origin*."""
         return self._purging.purge_groups(*groups, origin=origin, soft=soft)
 
     def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:

@@ -84,9 +84,11 @@ class Purging:
         self._and_then()
 
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
-        """Purge all that is stored for the absolute *url*, and for its twin with the other scheme
-        if *both_schemes*. With *soft* it is stale, and may still stand in or be served while it is
-        validated. Raises ValueError for anything but an http(s) URL, and what the store raises."""
+        """Purge all responses for the absolute *url*, with *both_schemes* for http and https.
+
+        With *soft* they become stale: they may still stand in, or be served during validation.
+        Raises ValueError for anything but an http(s) URL, and what the store raises.
+        """
         return self.purge_key(key_of(url), soft=soft, both_schemes=both_schemes)
 
     def purge_key(self, key: Key, *, soft: bool = False, both_schemes: bool = False) -> Purged:
@@ -100,9 +102,12 @@ class Purging:
         return self._purge(keys, soft)
 
     def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
-        """Purge all responses that belong to any of *groups* (RFC 9875; Cache-Tag, Surrogate-Key),
-        of all origins or of this one (``https://example.org``). Raises ValueError where there is
-        none, StoreError where the store knows no groups, and what it raises."""
+        """Purge all responses that belong to any of *groups* (RFC 9875; Cache-Tag, Surrogate-Key).
+
+        It purges those of all origins, or of *origin*, such as ``https://example.org``. For *soft*
+        see `purge`. Raises ValueError where there is no group, StoreError where the store knows no
+        groups, and what the store raises.
+        """
         flags("purge_groups", soft=soft)
         for group in groups:
             text("each of the groups of purge_groups()", group, "a name, such as 'news'", _NAME)
@@ -121,8 +126,10 @@ class Purging:
         return Purged((), None, soft)
 
     def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:
-        """Purge all stored URLs that begin with *url*, which has scheme, host and path. Raises
-        ValueError for anything else, StoreError where the store cannot list what it holds."""
+        """Purge all stored URLs that begin with *url*, which has a scheme, host and path.
+
+        Raises ValueError for anything else, StoreError where the store cannot list what it holds.
+        """
         flags("purge_prefix", soft=soft)
         prefix, store = key_of(url), self.store
         if prefix[3]:
@@ -208,8 +215,10 @@ def key_of(url: str) -> Key:
 
 
 def checked_token(token: object) -> str | None:
-    """*token*, if it is one that PURGE may be protected by. Raises TypeError or ValueError, which
-    do not repeat it."""
+    """Return *token*, if it may protect PURGE.
+
+    Raises TypeError or ValueError, whose messages do not repeat it.
+    """
     if token is None:
         return None
     if not isinstance(token, str):

@@ -37,16 +37,20 @@ class Reporter:
             log.warning(message, exc_info=sys.exception())
 
     def once(self, about: str, message: str) -> None:
-        """Log *message* if nothing was logged *about* that before, and not too much in all: clients
-        can make up as many URLs as they like."""
+        """Log *message* unless something was logged *about* that before.
+
+        The number of messages has a limit, since clients can make up as many URLs as they like.
+        """
         if about not in self._said and len(self._said) < _MOST_ONCE and len(about) <= _LONGEST:
             self._said.add(about)
             log.warning(message)
 
 
 def warn_of_processes(environ: Mapping[str, Any]) -> None:
-    """Log what several processes mean for a memory of each their own, if *environ* says that the
-    server has several."""
+    """Log a warning if the server has several processes, each with its own memory.
+
+    *environ* says whether it has.
+    """
     if environ.get("wsgi.multiprocess"):
         log.warning(
             "the server runs several processes and each has a MemoryStore of its own: a POST "

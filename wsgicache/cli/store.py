@@ -98,8 +98,10 @@ def purge(
 
 
 def each(urls: tuple[str, ...], purge: Callable[[str], Purged]) -> Purged:
-    """What *purge* did for all of *urls*. Raises StoreError for those that it did not purge, when
-    it has done the others."""
+    """Call *purge* for each of *urls* and return what all of them did.
+
+    Raises StoreError for those that were not purged, after it has tried all.
+    """
     from wsgicache.stores import StoreError
 
     done: list[Purged] = []

@@ -22,8 +22,11 @@ _LONGEST_SHOWN = 60
 
 
 def own_cache(app: object) -> CacheMiddleware | None:
-    """The cache that *app* is or has around it: behind its attributes (Flask's ``wsgi_app``), other
-    middleware, and what a function encloses. One that an app only knows, to purge it, is none."""
+    """Return the cache that *app* is, or has around it, or None.
+
+    It looks behind attributes (Flask's ``wsgi_app``), other middleware, and what a function
+    encloses. A cache that an app only knows, to purge it, does not count.
+    """
     queue, seen = deque([app]), {id(app)}
     while queue and len(seen) <= _MOST_LOOKED_AT:
         outer = queue.popleft()
@@ -57,8 +60,10 @@ def _behind(outer: object) -> Iterator[object]:
 
 
 def said_of(cache: CacheMiddleware) -> str:
-    """The store and the policy of *cache*, in a few words: what differs from the nearest profile
-    is named."""
+    """Describe the store and the policy of *cache* in a few words.
+
+    The policy is the nearest profile, and the options that differ from it.
+    """
     differing = {
         profile: _differing(cache.policy, with_their_names(make()))
         for profile, make in PROFILES.items()

@@ -61,15 +61,21 @@ class Control:
         self.statuses = arguments.statuses("Control.statuses", statuses)
 
     def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
-        """The control to say of this *response*, or None. It may look at ``response.status``,
-        ``code``, ``fields`` and ``field("content-type")``, and is called for every status."""
+        """Return the control that applies to *response*, or None.
+
+        It may look at ``response.status``, ``code``, ``fields`` and ``field("content-type")``. The
+        cache calls it for every status.
+        """
         return self
 
     def said_of(
         self, response: Response, environ: WSGIEnvironment, any_status: bool = False
     ) -> Said | None:
-        """What is said of *response*, None for nothing; *any_status* where a route has named the
-        statuses. What cannot be told because `about` raises forbids storing."""
+        """Return what this control says of *response*, or None if it says nothing.
+
+        *any_status* is true where a route has named the statuses. If `about` raises, the response
+        is not stored.
+        """
         try:
             control = self.about(response, environ)
             if control is None:
@@ -205,15 +211,19 @@ class _NoControls(Controls):
 
 
 def current() -> Controls:
-    """The `Controls` of the request that the app is answering. Outside of any request, and where
-    no cache is in front, one that does nothing."""
+    """Return the `Controls` of the request that the app is answering.
+
+    Outside a request, and where no cache is in front, they do nothing.
+    """
     controls = _CURRENT.get()
     return _NoControls() if controls is None else controls
 
 
 def logged_in_views(make: Callable[P, Control]) -> Callable[P, Control]:
-    """Have *make* raise for wrong arguments where a module is imported, but not in a view that a
-    cache listens to: there they are logged, and the response is not stored."""
+    """Make *make* raise for wrong arguments at import, but only log them in a view.
+
+    A view whose cache is listening logs the error, and its response is not stored.
+    """
 
     @wraps(make)
     def making(*args: P.args, **kwargs: P.kwargs) -> Control:

@@ -62,6 +62,7 @@ class NeverCache(_Named):
     @overload
     def __call__(self, view: Callable[P, R], /) -> Callable[P, R]: ...
     def __call__(self, *view: Any) -> Any:
+        """Decorate a view, or make the control where there is none."""
         return super().__call__(*view) if view else self
 
 
@@ -263,8 +264,11 @@ def cached(
 
 
 def _warn_of_windows(written: str, directives: Directives) -> None:
-    """Warn of a window for stale responses beside what forbids to serve them (§5.2.2.2, §5.2.2.4,
-    §5.2.2.8, §5.2.2.10)."""
+    """Warn of a stale window that another directive makes useless.
+
+    The other directives are those that forbid serving stale responses (§5.2.2.2, §5.2.2.4,
+    §5.2.2.8, §5.2.2.10).
+    """
     windows = [name for name in ("stale-while-revalidate", "stale-if-error") if name in directives]
     for name in ("s-maxage", "must-revalidate", "proxy-revalidate", "no-cache"):
         if windows and name in directives and (name != "no-cache" or directives[name] is None):
@@ -282,8 +286,10 @@ def _warn_of_windows(written: str, directives: Directives) -> None:
 
 @logged_in_views
 def vary(*names: str) -> Control:
-    """The response depends on these request fields (RFC 9110 §12.5.5): they are added to Vary.
-    Raises TypeError and ValueError."""
+    """Add the request fields *names*, on which the response depends, to Vary (RFC 9110 §12.5.5).
+
+    Raises TypeError and ValueError.
+    """
     said = Said(vary=arguments.field_names("the fields of vary()", names))
     return _Named(f"vary({', '.join(map(repr, names))})", said)
 

@@ -29,8 +29,7 @@ class Early(NamedTuple):
     collapse: bool = True
 
     def trimmed(self, environ: WSGIEnvironment) -> WSGIEnvironment:
-        """*environ* as the app shall see it: without the query parameters and the cookies that
-        tell nothing apart."""
+        """Return *environ* without the query parameters and cookies that the routes ignore."""
         trimmed = self.queried(environ)
         if self.cookies is not None and "HTTP_COOKIE" in environ:
             trimmed = with_cookies(trimmed, self.cookies)
@@ -49,11 +48,10 @@ EXEMPT = Early(exempt=True)
 
 
 def _with_query(environ: WSGIEnvironment, names: frozenset[str]) -> WSGIEnvironment:
-    """*environ*, or a copy of it, with the query parameters of these *names* only, sorted by name,
-    in the raw target too.
+    """Return *environ*, or a copy, with only the query parameters *names*, sorted by name.
 
-    A parameter is what stands between ``&``, whatever an app may find in it besides; names count as
-    they are meant, not as they are encoded, and those of one name stay in their order.
+    The raw target changes, too. A parameter is the text between two ``&``, even if an app would
+    split it further. Names are compared decoded, and parameters of the same name keep their order.
     """
     query: str = environ["QUERY_STRING"]
     kept = (_kept if len(query) <= LONGEST else _kept.__wrapped__)(query, names)

@@ -54,8 +54,10 @@ class Judge:
         self._remembered = lru_cache(_MOST)(self._forbids)
 
     def asked_by(self, request: Request) -> str:
-        """Whose the answer to *request* is, as far as another policy may think otherwise: the name
-        of this one, with a mark if the request says anything of who asks, or for what."""
+        """Return the name of the policy that answers *request*, since others may judge differently.
+
+        A mark is added if the request says anything about who asks, or for what.
+        """
         nobody = (
             not request.identified
             and request.forwarded is None
@@ -71,8 +73,10 @@ class Judge:
         return self._routes.may_forbid
 
     def forbids(self, key: Key) -> bool:
-        """Whether a route forbids to store what is under *key*, whatever the response says: then
-        there is nothing to look up."""
+        """Return whether a route forbids storing under *key*, whatever the response says.
+
+        If so, there is nothing to look up.
+        """
         scheme, host, path, _ = key
         return (self._remembered if len(path) <= _LONGEST else self._forbids)(scheme, host, path)
 
@@ -82,8 +86,11 @@ class Judge:
     # ── when it enters this process ────────────────────────────────────────────────────────────
 
     def left_of(self, key: Key, entry: CacheEntry) -> CacheEntry:
-        """*entry* without what would not be stored under *key* any more; itself if that is nothing.
-        Raises nothing: what cannot be judged is left out."""
+        """Return *entry* without the responses that could no longer be stored under *key*.
+
+        Returns *entry* itself if all of them stay. Raises nothing: a response that cannot be judged
+        is left out.
+        """
         environ = _environ(*key)
         left = {s: one for s, one in entry.responses.items() if self._passes(environ, one)}
         if len(left) == len(entry.responses):

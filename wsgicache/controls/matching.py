@@ -164,8 +164,11 @@ class Routes:
         return target_key(environ)
 
     def cookies(self, environ: WSGIEnvironment) -> list[str]:
-        """The Cookie values that what was stored for the client of *environ* may be filed under:
-        what the policy leaves of them, and each route that names cookies."""
+        """Return the Cookie values under which responses for the client of *environ* may be stored.
+
+        They are what the policy leaves of its cookies, and what each route that names cookies
+        leaves.
+        """
         if "HTTP_COOKIE" not in environ:
             return []
         own: WSGIEnvironment = {"HTTP_COOKIE": environ["HTTP_COOKIE"]}
@@ -236,8 +239,10 @@ class Routes:
 
 
 def naming_parts(environ: WSGIEnvironment, policy: Policy) -> tuple[Control, ...]:
-    """What this cache says itself of the answer to *environ*, where that asks for a part of a page:
-    what told it so, in Vary, whatever the status."""
+    """Return the control that names in Vary the fields by which *environ* asks for a fragment.
+
+    It applies to every status. There is none where the request asks for a whole page.
+    """
     named = fragment_fields(environ, policy.selecting_keys)
     return (Control(Said(vary=named)),) if named else ()
 

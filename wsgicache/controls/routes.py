@@ -48,8 +48,10 @@ _NO_VOUCHER = (
 
 
 class Pattern:
-    """Text in which ``*`` stands for any characters, slashes too, and for none. Matching takes
-    time linear in the length of the text for each piece between the stars."""
+    """Text in which ``*`` stands for any number of characters, slashes included.
+
+    Matching takes time linear in the length of the text for each piece between the stars.
+    """
 
     def __init__(self, glob: str) -> None:
         self._head, *rest = re.split(r"\*+", glob)
@@ -187,8 +189,10 @@ class Route:
         return self._kind is None or self._kind.matches(kind)
 
     def doubts(self, code: int, kind: str) -> bool:
-        """Whether it is about files of a type that a response with *code* and *kind* is not: a
-        pattern that ends in ``.css`` also matches the page of a view that takes any path."""
+        """Return whether the route names a file type that a response with *code* and *kind* lacks.
+
+        A pattern that ends in ``.css`` also matches the page of a view that takes any path.
+        """
         return (
             self._extension is not None
             and code in _WITH_THE_FILE

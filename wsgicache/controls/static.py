@@ -28,15 +28,17 @@ _ANOTHER = cache_control(no_store=True)
 
 
 class StaticVersions(Control):
-    """Versions of the files in *directory*, which the app serves under *prefix*::
+    """Versions for the files in *directory*, for URLs that browsers may keep for ever.
+
+    The app serves the files under *prefix*::
 
         versions = StaticVersions("static")
         app = CacheMiddleware(app, routes=[versions.route])
         versions.url("app.js")  # /static/app.js?v=6f1c…
 
     The answer to a request with the right version says ``public, max-age=31536000, immutable`` (RFC
-    8246). With another version it says ``no-store``, without one what the app says. *prefix* is the
-    path in the URL, mount point included. Raises TypeError and ValueError.
+    8246). With another version it says ``no-store``. Without a version it says what the app says.
+    *prefix* is the path in the URL, mount point included. Raises TypeError and ValueError.
     """
 
     def __init__(self, directory: str | os.PathLike[str], prefix: str = "/static/") -> None:
@@ -58,21 +60,28 @@ class StaticVersions(Control):
         return Route(f"{self.prefix}*", self, method="GET", override=True)
 
     def url(self, name: str) -> str:
-        """The URL of the file *name*, with its version if there is such a file. Raises TypeError
-        for anything but a name."""
+        """Return the URL of the file *name*, with its version if there is such a file.
+
+        Raises TypeError for anything but a name.
+        """
         version = self.version(name)
         return self.prefix + quote(name) + (f"?v={version}" if version else "")
 
     def version(self, name: str) -> str | None:
-        """The version of the file *name*, or None if there is no such file. A file is read again
-        only if its time or its size has changed. Raises TypeError for anything but a name."""
+        """Return the version of the file *name*, or None if there is no such file.
+
+        A file is read again only if its time or its size has changed. Raises TypeError for anything
+        but a name.
+        """
         found = self._stat(text("name of version()", name, "the name of a file, such as 'app.js'"))
         return None if found is None else self._digest(*found)
 
     def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
-        """For ever, if *response* is the file that the request names, in the version it names; not
-        to be stored, if it is not: while versions replace each other a process may be asked for one
-        that it does not have yet."""
+        """Return the control that says for ever, if *response* is the file in the named version.
+
+        If it is another version, the control returned forbids storing: during a deployment a
+        process may be asked for a version that it does not have yet.
+        """
         path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         query: str = environ.get("QUERY_STRING", "")
         asked = [piece for piece in query.split("&") if piece.partition("=")[0] == "v"]
@@ -113,8 +122,10 @@ class StaticVersions(Control):
 
 
 def _may_be(response: Response, stat: os.stat_result) -> bool:
-    """Whether nothing in *response* tells that it is not the file as it is now: it may have been
-    opened before that was replaced."""
+    """Return whether *response* may be the file as it is now.
+
+    It is not if its fields show that it was opened before the file was replaced.
+    """
     modified = parse_date(response.field("last-modified"), response.wall)
     if modified is not None and modified != int(stat.st_mtime):
         return False

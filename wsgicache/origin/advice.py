@@ -14,8 +14,7 @@ __all__ = ["advise"]
 
 
 def advise(report: Reporter, request: Request, response: Response, policy: Policy) -> None:
-    """Name the cure, once for each URL, where *response* says ``public`` and is refused all the
-    same since its request had credentials."""
+    """Log the cure, once for each URL, for a public response that is refused for credentials."""
     if not says(binding(response, policy).directives, "public"):
         return
     scheme, host, path, _ = request.key

@@ -63,8 +63,11 @@ class Job:
         self._run = run
 
     def __call__(self) -> None:
-        """Ask the app and store what it answers, in a context of its own: what was set for who
-        asked first (contextvars) is not seen. Raises no Exception."""
+        """Ask the app and store what it answers.
+
+        It runs in a new context, so that it does not see what was set for the first client
+        (contextvars). Raises no Exception.
+        """
         Context().run(self._run, self._environ)
 
 
@@ -73,8 +76,11 @@ _URL = re.compile(r"(https?)://([^/?#]+)(/[^?#]*)?(?:\?([^#]*))?")
 
 
 def described(url: str, fields: Mapping[str, str], mount: str) -> WSGIEnvironment:
-    """The environ of what a `Job` is about. Raises TypeError for what is no `Job`'s, and ValueError
-    for a *url* that is not absolute."""
+    """Return the environ of the request that a `Job` describes.
+
+    Raises TypeError for arguments that no `Job` has, and ValueError for a *url* that is not
+    absolute.
+    """
     if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
         raise TypeError(must_be("fields of refresh()", "a dict of names and values", fields))
     text("mount of refresh()", mount, "the path where the app is mounted, such as '/shop'")
@@ -267,8 +273,10 @@ class Threads:
                 log.warning("the app left a background validation", exc_info=True)
 
     def stop(self, deadline: float) -> None:
-        """Begin nothing more, and wait for what is under way until *deadline*, in seconds of the
-        monotonic clock."""
+        """Begin nothing more, and wait until *deadline* for what is under way.
+
+        *deadline* is in seconds of the monotonic clock.
+        """
         self._jobs.clear()
         for worker in list(self._workers):
             worker.join(max(0.0, deadline - time.monotonic()))

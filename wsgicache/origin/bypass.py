@@ -1,5 +1,7 @@
-"""Requests that pass by the cache: the app answers, body and all untouched. Only the head is looked
-at, and says what an unsafe request has changed (§4.4)."""
+"""Requests that bypass the cache: the app answers them.
+
+Bodies pass untouched. Only the head is read: it says what an unsafe request has changed (§4.4).
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""One call of the app, as one asks an origin server (PEP 3333): status and fields at once, the body
-as it comes."""
+"""One call of the app in the role of an origin server (PEP 3333).
+
+Status and fields are there at once, and the body as it comes.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,10 @@ Args = TypeVarTuple("Args")
 
 
 class Origin:
-    """The wrapped app in its role as origin server (RFC 9110 §3.6), and what one cache needs to ask
-    it: its way to the store, its routes, its policy, its clock, its log and its flights."""
+    """The wrapped app in its role as origin server (RFC 9110 §3.6).
+
+    It has what one cache needs to ask it: the keeper, routes, policy, clock, log and flights.
+    """
 
     def __init__(
         self,
@@ -169,8 +173,10 @@ class Exchange:
         return body if isinstance(body, list | tuple) else Within(self.during, body)
 
     def passing(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """*body* as it goes on: what the app did not see at first, it does not see later. But a
-        file stays the very same, which the server sends by itself."""
+        """Return *body* so that the app never sees what was hidden from it at first.
+
+        A file stays as it is: the server may send it by itself.
+        """
         return body if self._is_file(body) else self.within(body)
 
     def _is_file(self, body: Iterable[bytes]) -> bool:
@@ -179,8 +185,7 @@ class Exchange:
         return isinstance(wrapper, type) and isinstance(body, wrapper)
 
     def renew(self) -> None:
-        """Have the environ say what it said before the app got it, so that the app can be asked
-        again."""
+        """Restore the environ to what it was before the app got it, to ask the app again."""
         if self._sight is None:
             self.given.clear()
             self.given.update(self.asked)

@@ -1,4 +1,4 @@
-"""Keeping what the app answers when its body has ended (RFC 9111 §3.3)"""
+"""Keep what the app answers when its body has ended (RFC 9111 §3.3)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ __all__ = ["ending", "ends_soon", "filling"]
 
 
 def filling(origin: Origin, trip: Trip, response: Response) -> Tee:
-    """What takes note of the body of *response*, and keeps it if it was complete; then those who
-    wait hear of it."""
+    """Return a Tee that collects the body of *response*, and keeps it if it was complete.
+
+    Afterwards it lands the flight, for those who wait.
+    """
     request, keeper, kept = trip.request, origin.keeper, False
     # The app may go on changing its own while the body is on its way.
     response.fields = response.fields[:]
@@ -42,16 +44,20 @@ def filling(origin: Origin, trip: Trip, response: Response) -> Tee:
 
 
 def ends_soon(response: Response) -> bool:
-    """Whether it is known that the body of *response* is not endless: what is kept of it can be
-    taken though nobody gets a byte."""
+    """Return whether the body of *response* is known to end.
+
+    Such a body can be kept even if the client gets none of it.
+    """
     length = delta_seconds(response.field("content-length"))
     return length is not None or isinstance(response.body, list | tuple)
 
 
 def ending(origin: Origin, request: Request, tee: Tee | None) -> Callable[[Control], None]:
-    """What takes controls after the head of a response to *request* that is kept, or being
-    collected by *tee*: they can only end that. It refers to nothing that refers to it: what a
-    request made shall go with the request, and not wait for a garbage collection."""
+    """Return what takes controls that come after the head of a response to *request*.
+
+    They can only forbid what is kept, or what *tee* collects. The function refers to nothing that
+    refers to it, so that no request has to wait for a garbage collection.
+    """
 
     def end(control: Control) -> None:
         origin.too_late(control)

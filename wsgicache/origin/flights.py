@@ -110,9 +110,11 @@ class Flights:
         return len(self._flying)
 
     def refused(self, key: int, now: float) -> Alone | None:
-        """Why the last response of *key* could not be shared, if that was not long ago; what is
-        soon forgotten is remembered anew when it lands, but for content that was too large: nobody
-        has looked at that again."""
+        """Return why the last response of *key* could not be shared, if that was not long ago.
+
+        Past half its time, the next response records the refusal again. Content that was too large
+        is not recorded again, since nothing has measured it anew.
+        """
         known = self._refused.get(key)
         if known is None or now >= known.until:
             return None
@@ -153,8 +155,10 @@ class Flights:
                 self._retire(one)
 
     def landed_since(self, key: int, moment: float) -> bool:
-        """Whether a flight of *key* has filled the store after *moment*: whoever looked before that
-        and boards now would ask for what is there."""
+        """Return whether a flight of *key* has filled the store after *moment*.
+
+        A request that looked earlier, and boards now, would ask for what is already there.
+        """
         return self._landed.get(key, moment) > moment
 
     def forget(self) -> None:
@@ -213,8 +217,10 @@ class Flights:
 
 
 def _add(known: dict[int, T], key: int, value: T, most: int) -> None:
-    """Put *value* last, and let the first go where there are *most*: a tenth at once, for to find
-    the first of a dict takes the longer, the more have gone before it."""
+    """Put *value* last, and drop the oldest tenth where there are *most*.
+
+    Finding a dict's first key slows down as keys before it are deleted, hence a tenth at once.
+    """
     known.pop(key, None)
     if len(known) >= most:
         for first in list(islice(known, most // 10)):

@@ -115,8 +115,7 @@ class Forward(Exchange):
         return self.trip.decision.stored
 
     def _about_what_is_stored(self) -> WSGIEnvironment:
-        """The environ that asks about what is stored (§4.3.1), if anything can be asked about it;
-        else as the request came."""
+        """Return the environ that asks about what is stored (§4.3.1), or the request's own."""
         request, stored, trip = self.request, self._stored, self.trip
         if stored is not None and trip.decision.forward == "partial":
             completing = partial.completing(request, stored)
@@ -158,8 +157,11 @@ class Forward(Exchange):
         return write
 
     def _is_for_us(self, response: Response) -> bool:
-        """Whether the answer is about what is stored, and not to be passed on: a 304 to our
-        conditions, the rest of a part, or an error for which a stale response may stand in."""
+        """Return whether the answer is about what is stored, and is not passed on.
+
+        It is a 304 to our conditions, the rest of a part, or an error that a stale response
+        replaces.
+        """
         stored = self._stored
         if stored is None:
             return False
@@ -229,8 +231,7 @@ class Forward(Exchange):
         return joined if self.tee is None else self.tee.over(self.within(joined))
 
     def _ask_again(self, about_stored: bool = False) -> Iterable[bytes] | Reuse:
-        """Ask for everything, since what is stored is not what the app has (§4.3.3); or about that
-        alone, where the app did not say what it spoke of."""
+        """Ask for everything, since what is stored does not fit (§4.3.3), or about that alone."""
         trip = self.trip
         self.renew()
         if not about_stored:
@@ -249,8 +250,7 @@ class Forward(Exchange):
     # ── 6 relay, 7 keep ────────────────────────────────────────────────────────────────────────
 
     def relay(self, response: Response, said: str = "") -> None:
-        """Pass the head of the origin's response on; with a Tee for the body if the rules let us
-        keep it (§3)."""
+        """Pass the head of the response on, with a Tee for the body if it may be kept (§3)."""
         trip = self.trip
         why_not = self._changed(response) or self.origin.refusal(self.request, response)
         why_not = why_not or ("too-large" if trip.too_large else None)
@@ -280,8 +280,7 @@ class Forward(Exchange):
             self.controls.late = self.origin.too_late
 
     def _is_had(self, response: Response, why_not: str | None) -> bool:
-        """Whether the client has what *response* brings; not where its body is kept and may be
-        endless, for that has to be sent."""
+        """Return whether the client has what *response* brings, and nothing needs its body."""
         may_be = why_not is not None or ends_soon(response)
         return may_be and validation.is_had(self.request, response, self.policy)
 
@@ -294,8 +293,7 @@ class Forward(Exchange):
         )
 
     def _changed(self, response: Response) -> str | None:
-        """Empty what the success of a POST has changed (§4.4) before its answer is kept; "changed"
-        where something else did that meanwhile."""
+        """Empty what a POST changed (§4.4); return "changed" if something else did meanwhile."""
         request, trip, keeper = self.request, self.trip, self.keeper
         if request.method != "POST" or not 200 <= response.code < 400:
             return None

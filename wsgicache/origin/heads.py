@@ -1,5 +1,4 @@
-"""A HEAD that the store does not answer: the app is asked as GET, and the head of that is sent
-(RFC 9110 §9.3.2)."""
+"""Ask the app as GET for a HEAD, and send the head of its answer (RFC 9110 §9.3.2)."""
 
 from __future__ import annotations
 
@@ -27,8 +26,10 @@ def answer_head(
     forward: Callable[[StartResponse], Iterable[bytes]],
     start_response: StartResponse,
 ) -> Iterable[bytes]:
-    """Answer *request*, a HEAD, by the head of what *forward* gets for the same as GET. Raises what
-    the app raises."""
+    """Answer *request*, a HEAD, with the head of what *forward* gets for the same as GET.
+
+    Raises what the app raises.
+    """
     head: Head | None = None
 
     def start(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:

@@ -1,5 +1,8 @@
-"""Cookies that the app shall not see, and yet sets: what it answers then is for one client alone,
-and it has to see all of that client's cookies to answer right."""
+"""Handle cookies that are hidden from the app although it sets them.
+
+Such an answer is for one client alone, and the app has to see all of that client's cookies to
+answer right.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,10 @@ DETAIL = "hidden-cookie"
 
 
 class Hidden:
-    """The cookies of the client of *request* that are hidden from the app of *origin*; *given* is
-    the environ that has them all."""
+    """The cookies of *request* that are hidden from the app of *origin*.
+
+    *given* is the environ that has them all.
+    """
 
     def __init__(self, origin: Origin, request: Request, given: WSGIEnvironment) -> None:
         self._origin = origin
@@ -36,8 +41,11 @@ class Hidden:
         self._page = hash((request.key, DETAIL))
 
     def set_by(self, response: Response) -> str | None:
-        """The one that *response* sets or removes, if it does; none where the app has read what the
-        request was sent with: it cannot be asked again."""
+        """Return the hidden cookie that *response* sets or removes, or None.
+
+        Returns None, too, where the app has read the content of the request: it cannot be asked
+        again.
+        """
         if self._request.content_was_read:
             return None
         return set_unseen(self._presented, self._shown, response)
@@ -70,8 +78,11 @@ class Hidden:
     def ask_openly(
         self, trip: Trip, start_response: StartResponse, cache_status: str
     ) -> Iterable[bytes]:
-        """Have the app answer to all cookies: that is for the client of this *trip* alone, and says
-        nothing of what is stored. Raises what the app raises."""
+        """Ask the app with all cookies.
+
+        The answer is for the client of this *trip* alone, and says nothing of what is stored.
+        Raises what the app raises.
+        """
         trip.land("refused", DETAIL)
         cache_status = f"{cache_status}; detail={DETAIL}"
         return Bypass(self._origin, self._given, start_response, cache_status).ask()

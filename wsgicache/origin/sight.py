@@ -1,5 +1,4 @@
-"""One environ for the app and for what is around the cache (PEP 3333): what the app makes of it is
-seen outside, as it is where no cache stands between."""
+"""Show what the app writes into its environ to what is outside of the cache (PEP 3333)."""
 
 from __future__ import annotations
 

@@ -54,11 +54,11 @@ class Trip:
         self.nominated = IMPLIED if entry is None else entry.nominated
 
     def watching(self, shown: WSGIEnvironment) -> WSGIEnvironment:
-        """What the app shall see, such that the request has it noted if content is read of it that
-        nothing announced (RFC 9110 §9.3.1): no key has that.
+        """Return *shown* with an input that notes when the app reads unannounced content.
 
-        Only HTTP/2 and later have such content; in HTTP/1.1 a request without Content-Length and
-        Transfer-Encoding has none (RFC 9112 §6.3).
+        No key has the content of a GET (RFC 9110 §9.3.1). Only HTTP/2 and later have content that
+        nothing announces: in HTTP/1.1 a request without Content-Length and Transfer-Encoding has
+        none (RFC 9112 §6.3).
         """
         if not shown["wsgi.input_terminated"] or self.request.method == "POST":
             return shown  # no more than Content-Length may be read

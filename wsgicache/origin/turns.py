@@ -1,5 +1,8 @@
-"""Who asks the origin where several want the same (RFC 9111 §4): one leads, in this process and
-among those that share its store; the others wait, and then decide again."""
+"""Choose who asks the origin where several requests want the same (RFC 9111 §4).
+
+One leads, in this process and among those that share its store. The others wait, and then decide
+again.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,11 @@ class Turns:
         self._shared = store if isinstance(store, SharedStore) else None
 
     def take(self, trip: Trip) -> Decision:
-        """Lead a flight, or wait for the one ahead and decide again: twice at most, and no longer
-        than the policy says. What goes forward then has a flight, which must be landed."""
+        """Lead a flight, or wait for the one ahead and decide again.
+
+        It waits twice at most, and no longer than the policy says. What goes forward then has a
+        flight, which must be landed.
+        """
         request, decision = trip.request, trip.decision
         key = collapse_key(request, trip.nominated, self._policy)
         refused = self.flights.refused(key, trip.looked_up_at)
@@ -91,9 +97,11 @@ class Turns:
         shared: SharedStore,
         deadline: float,
     ) -> Decision:
-        """Lead among the processes that share the store, too; or wait for the one that does, until
-        its answer is there, its lease has run out, or *deadline*. A process that waited in vain
-        proceeds, and so do the others: one after the other would take long."""
+        """Lead among the processes that share the store, too, or wait for the one that does.
+
+        It waits until the answer is there, the lease has run out, or *deadline*. A process that
+        waited in vain proceeds, and so do the others: one after the other would take long.
+        """
         key = trip.request.key
         token, pause, waited = uuid4().hex, 0.01, False
         known = None if decision.stored is None else decision.stored.generated_at

@@ -1,4 +1,4 @@
-"""The request of nobody in particular, for what outlives the request that began it (RFC 5861 §3)"""
+"""What does an anonymous request, which outlives the one that began it, ask for (RFC 5861 §3)?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer says of how it came about: Age (RFC 9111 §5.1), Cache-Status (RFC 9211)"""
+"""What does an answer say of its origin: Age (RFC 9111 §5.1), Cache-Status (RFC 9211)?"""
 
 from __future__ import annotations
 
@@ -31,15 +31,17 @@ def reused_lines(
 
 
 def with_own(fields: FieldLines, own: FieldLines) -> FieldLines:
-    """*fields* of a stored response with those of one client's *own*, which replace all that have
-    their names (§3.2)."""
+    """Return stored *fields* with one client's *own* in place of those of the same names (§3.2)."""
     names = {name.lower() for name, _ in own}
     return [*(line for line in fields if line[0].lower() not in names), *own]
 
 
 def relayed_fields(response: Response, cache_status: str, policy: Policy) -> FieldLines:
-    """The fields of the app's response as they leave: hop-by-hop ones and words to this cache taken
-    out, Cache-Status put in, after what caches nearer to the app said there."""
+    """Return the fields of the app's response as the client gets them.
+
+    Hop-by-hop fields and fields for this cache alone are taken out. Cache-Status is added, after
+    what caches nearer to the app put there.
+    """
     if not response.is_readable:
         return response.fields  # for the server to judge
     values = response.values

@@ -1,4 +1,4 @@
-"""What does it answer? (RFC 9110 §13, §14; RFC 9111 §4.3.2)"""
+"""What does the stored response answer (RFC 9110 §13, §14; RFC 9111 §4.3.2)?"""
 
 from __future__ import annotations
 
@@ -104,8 +104,10 @@ _UNKNOWN_LENGTH = 10**18
 
 
 def covers(request: Request, stored: StoredResponse, policy: Policy) -> bool:
-    """Whether *stored* has all that is asked for: it is the whole, or a part in which the one
-    range of the request lies (§3.3)."""
+    """Return whether *stored* has all that the request asks for (§3.3).
+
+    It is the whole, or a part in which the one range of the request lies.
+    """
     if stored.span is None:
         return True
     ranges = wanted_ranges(request, stored, policy)

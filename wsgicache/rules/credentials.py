@@ -1,8 +1,8 @@
-"""Who asks, and what releases an answer to them? (RFC 9111 §3.5)
+"""Who asks, and what releases an answer to them (RFC 9111 §3.5)?
 
 A request is identified by what servers say of its user, by a client certificate, by Authorization,
 and by the fields of `Policy.credentials`. Cookies that count (`Policy.private_cookies`) identify it
-less surely: more releases an answer to them.
+less surely, so more directives release an answer to them.
 """
 
 from __future__ import annotations
@@ -163,8 +163,10 @@ WSGI_CREDENTIALS = frozenset(
 
 
 def identifies(environ: Mapping[str, Any], present: frozenset[str], fields: frozenset[str]) -> bool:
-    """Whether what is *present* in *environ* says who asks; *fields* are the policy's, by their
-    environ keys."""
+    """Return whether the keys *present* in *environ* say who asks.
+
+    *fields* are the credential fields of the policy, as environ keys.
+    """
     for key in present:
         if key in fields or key == "HTTP_AUTHORIZATION":
             if not key.endswith("_VERIFY") or environ[key] not in _NO_CERTIFICATE:
@@ -194,13 +196,12 @@ def shows_certificate(socket: object) -> bool:
 
 
 def releases(directives: Directives, own: bool, public: bool) -> bool:
-    """Whether an answer with these *directives* may go to others though its request had credentials
-    (§3.5).
+    """Return whether an answer to a request with credentials may go to others (§3.5).
 
-    s-maxage releases it. Where *public* is true, so do public and must-revalidate. Deviation: in
-    `Policy()` they do not, since frameworks say public of their own accord and authors say
-    must-revalidate for other reasons; there it counts that the directives are this cache's *own*,
-    spoken to it alone.
+    s-maxage among its *directives* releases it. Where *public* is true, so do public and
+    must-revalidate. Deviation: in `Policy()` they do not, since frameworks add public by themselves
+    and authors write must-revalidate for other reasons. There, the directives must be this cache's
+    *own*: in a field that addresses it alone.
     """
     # A lifetime that is said of every page vouches for none.
     if INHERITED in directives:

@@ -1,4 +1,4 @@
-"""HTTP dates as they are read: three forms and nothing else (RFC 9110 §5.6.7)"""
+"""HTTP dates: the three forms that are read, and nothing else (RFC 9110 §5.6.7)."""
 
 from __future__ import annotations
 

@@ -54,8 +54,10 @@ class Sources(NamedTuple):
 
 
 def without_lifetimes(said: Sources) -> Sources:
-    """*said* of a response without an end, such as an event stream: a browser that keeps one shows
-    events of the past, and loses the last."""
+    """Return *said* without lifetimes, for a response without an end, such as an event stream.
+
+    A browser that keeps an event stream shows events of the past, and loses the last.
+    """
     view, overriding, routes, default = said
     return Sources(
         list(map(without_lifetime, view)),
@@ -175,8 +177,10 @@ def _general(chosen: Said | None, own: Said | None, declaring: Sequence[Said]) -
 
 
 def _keeping_lists(chosen: Said | None, own: Said | None) -> Said | None:
-    """*chosen*, with the field lists of the response's own words (§5.2.2.4, §5.2.2.7): they forbid,
-    too, whoever comes before them."""
+    """Return *chosen* with the field lists of the response's own directives (§5.2.2.4, §5.2.2.7).
+
+    They forbid something, so they count even where another source comes first.
+    """
     if chosen is None or own is None or chosen is own:
         return chosen
     lists = {
@@ -191,8 +195,11 @@ def _keeping_lists(chosen: Said | None, own: Said | None) -> Said | None:
 
 
 def _here(chosen: Said) -> Directives:
-    """What of *chosen* goes into this cache's own field: what is said to it alone, and what says
-    who has vouched for sharing where Cache-Control does not tell."""
+    """Return what of *chosen* goes into this cache's own field.
+
+    That is what addresses this cache alone, and what says who vouched for sharing where
+    Cache-Control does not say it.
+    """
     if not chosen.everywhere:
         return chosen.here or (chosen.directives if "public" in chosen.directives else {})
     if chosen.here or not _RELEASING.isdisjoint(chosen.directives):

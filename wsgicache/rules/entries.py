@@ -1,4 +1,4 @@
-"""How an entry changes: responses added, dropped, emptied (RFC 9111 §4.1, §4.4)"""
+"""How does an entry change: responses added, dropped, emptied (RFC 9111 §4.1, §4.4)?"""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def adding(
     policy: Policy,
     fill: Fill = ANY_TIME,
 ) -> Change:
-    """The change that files *stored* under what *request* presented (§4.1), unless something
-    overtook that *fill*.
+    """Return the change that files *stored* under what *request* presented (§4.1).
 
-    It replaces what those values selected before. Where it nominates more fields than the entry
-    knew, what was stored without knowing them goes: it could stand for anything.
+    It replaces what those values selected before. If *stored* nominates more fields than the entry
+    knew, the responses stored without them go: they could match any value. The change does nothing
+    if the entry was emptied after *fill* began.
     """
     named = nominated_keys(response.field("vary") or "")
     if request.mark and is_marked(request, named, policy):
@@ -74,8 +74,10 @@ def adding(
 
 
 def is_marked(request: Request, named: Sequence[str], policy: Policy) -> bool:
-    """Whether the cookies of *request* select its response, whose Vary named these keys: then that
-    answers only until they write (Policy.read_your_writes)."""
+    """Return whether the cookies of *request* select its response, whose Vary names *named*.
+
+    Such a response answers only until these cookies write (Policy.read_your_writes).
+    """
     return "HTTP_COOKIE" in named and policy.read_your_writes and "HTTP_COOKIE" in request.environ
 
 
@@ -85,9 +87,12 @@ def _nominated(named: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...
 
 
 def overtaken(fill: Fill, known: CacheEntry) -> bool:
-    """Whether the entry was emptied after *fill* began. Where processes share it their
-    clocks may differ, and the moment only tells one emptying from another; a store that has no
-    room may have lost that, so a lease that was taken away, or lost, tells it, too."""
+    """Return whether the entry was emptied after *fill* began.
+
+    Processes that share an entry may have different clocks, so the moment only tells one emptying
+    from another. A full store may have lost the moment, so a lease that was lost or taken away
+    counts, too.
+    """
     if known.salt:
         if fill.lease and isinstance(known, LeasedEntry) and fill.lease not in known.leases:
             return True
@@ -96,8 +101,10 @@ def overtaken(fill: Fill, known: CacheEntry) -> bool:
 
 
 def emptied(moment: float) -> Change:
-    """The change that removes every response of an entry (§4.4), and remembers when: a fill that
-    began earlier is not kept."""
+    """Return the change that removes every response of an entry (§4.4).
+
+    The entry remembers the moment, so that a fill that began earlier is not kept.
+    """
 
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY
@@ -107,8 +114,10 @@ def emptied(moment: float) -> Change:
 
 
 def softened_all(now: float) -> Change:
-    """The change that makes every response of an entry stale since *now*; a fill that has begun by
-    then is not kept."""
+    """Return the change that makes every response of an entry stale since *now*.
+
+    A fill that has begun by then is not kept.
+    """
     moment = math.nextafter(now, math.inf)
 
     def change(entry: CacheEntry | None) -> CacheEntry:
@@ -129,8 +138,11 @@ def _later(moment: float, known: CacheEntry) -> float:
 
 
 def softened(stored: StoredResponse, moment: float) -> StoredResponse:
-    """*stored*, stale since *moment*: it may stand in, or be served while it is validated. Whoever
-    gets it is to see that, so it says an Age of at least any lifetime that its fields give."""
+    """Return *stored*, stale since *moment*: it may stand in, or be served while it is validated.
+
+    It says an Age of at least any lifetime that its fields give, so that a client can tell that it
+    is stale.
+    """
     age = max(0.0, moment - stored.generated_at)
     lifetime = min(stored.freshness_lifetime, age)
     least_age, longest = stored.least_age, longest_lifetime(stored)
@@ -166,8 +178,11 @@ _NAMED = slice(len(IMPLIED), None)
 
 
 def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> Values:
-    """What selects a response for *request*: what a proxy forwarded, what is implied, and what Vary
-    names (§4.1). *nominated* begins with what is implied."""
+    """Return the values that select a response for *request* (§4.1).
+
+    They are what a proxy forwarded, what is implied, and what Vary names. *nominated* begins with
+    what is implied.
+    """
     environ = request.environ
     raw, target, mount = map(environ.get, IMPLIED)
     if raw or target:

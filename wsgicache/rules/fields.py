@@ -93,8 +93,10 @@ def _parsed(value: str) -> Directives:
 
 
 def says(directives: Directives, name: str) -> bool:
-    """Whether the directive *name* is there, well-formed and without an argument. Only then does it
-    permit anything."""
+    """Return whether the directive *name* is there, well-formed and without an argument.
+
+    Only then does it permit anything.
+    """
     return directives.get(name, "") is None
 
 

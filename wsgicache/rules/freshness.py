@@ -1,4 +1,4 @@
-"""For how long, and how old? (RFC 9111 §4.2, RFC 5861, RFC 9213)"""
+"""For how long is a response fresh, and how old is it (RFC 9111 §4.2, RFC 5861, RFC 9213)?"""
 
 from __future__ import annotations
 
@@ -135,8 +135,11 @@ _float = lru_cache(maxsize=1024)(float)
 
 
 def terms(response: Response, policy: Policy) -> Terms:
-    """For how long *response* may be used, worked out once: its lifetime is what it says, or the
-    heuristic, within what the policy grants errors."""
+    """Return for how long *response* may be used; it is worked out once.
+
+    The lifetime is what the response says, else the heuristic, and for errors at most what the
+    policy grants.
+    """
     if response.terms is not None:
         return response.terms
     said = binding(response, policy)
@@ -160,8 +163,10 @@ def terms(response: Response, policy: Policy) -> Terms:
 
 
 def longest_lifetime(stored: StoredResponse) -> float:
-    """Seconds for which anybody may take *stored* for fresh, as what it says to this cache, to
-    others or to all of them goes (§4.2.1, RFC 9213)."""
+    """Return the seconds for which any cache may take *stored* for fresh (§4.2.1, RFC 9213).
+
+    It is the longest lifetime in any of its fields, whether for this cache, others or all of them.
+    """
     longest = stored.freshness_lifetime
     dates: dict[str, float | None] = {}
     for line_name, value in stored.fields:
@@ -179,8 +184,10 @@ def longest_lifetime(stored: StoredResponse) -> float:
 
 
 def answers_others(response: Response, policy: Policy) -> bool:
-    """Whether *response*, once it is stored, may answer requests without being asked about: it is
-    not there for its validators only (§4, §5.2.2.4)."""
+    """Return whether *response*, once stored, may be used without validation (§4, §5.2.2.4).
+
+    Otherwise it is stored for its validators only.
+    """
     if binding(response, policy).directives.get("no-cache", "") is None:
         return False
     known = terms(response, policy)

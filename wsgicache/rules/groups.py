@@ -35,8 +35,11 @@ _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
 
 def group_name(text: str) -> str:
-    """*text* as the name of a group, which is printable ASCII (RFC 9875 §2, RFC 9651 §3.3.3): the
-    rest of it is percent-encoded as in a URL (RFC 3987), so that a name has only itself."""
+    """Return *text* as the name of a group, in printable ASCII (RFC 9875 §2, RFC 9651 §3.3.3).
+
+    Other characters are percent-encoded as in a URL (RFC 3987), so that no two texts have the same
+    name.
+    """
     return _NOT_PRINTABLE.sub(_encoded, text)
 
 
@@ -45,8 +48,10 @@ def _encoded(found: re.Match[str]) -> str:
 
 
 def _decoded(value: str) -> str:
-    """*value*, where a framework has written what Latin-1 lacks as encoded words (RFC 2047), as
-    Django does."""
+    """Return *value* with encoded words (RFC 2047) decoded.
+
+    Django writes them for characters outside Latin-1.
+    """
     if "=?" not in value:
         return value
     from email.header import decode_header, make_header
@@ -58,8 +63,11 @@ def _decoded(value: str) -> str:
 
 
 def _label(value: str) -> str:
-    """The name that a label of Cache-Tag or Surrogate-Key is: beyond ASCII its bytes, which WSGI
-    has as Latin-1 (PEP 3333), are UTF-8, or else they are Latin-1."""
+    """Return the name of the group that a label of Cache-Tag or Surrogate-Key means.
+
+    WSGI delivers its bytes as Latin-1 (PEP 3333). They are read as UTF-8 if they are valid UTF-8,
+    else as Latin-1.
+    """
     if value.isascii():
         return group_name(value)
     try:
@@ -94,9 +102,11 @@ def invalidated_groups(response: Response) -> tuple[str, ...]:
 
 
 def invalidated_keys(key: Key, response: Response, destination: str | None = None) -> list[Key]:
-    """What the success of an unsafe request makes invalid (§4.4): the target URI, and what Location
-    and Content-Location name of the same origin; and the *destination* of what was moved or copied
-    (`destination_of`)."""
+    """Return the keys that the success of an unsafe request makes invalid (§4.4).
+
+    They are the target URI, what Location and Content-Location name of the same origin, and the
+    *destination* of what was moved or copied (`destination_of`).
+    """
     keys = [key]
     references = [*response.lines("location"), *response.lines("content-location")]
     for reference in references if destination is None else [*references, destination]:
@@ -112,9 +122,11 @@ def destination_of(method: str, destination: str | None) -> str | None:
 
 
 def invalidated_collections(key: Key, method: str, destination: str | None) -> list[Key]:
-    """The collections of which the success of an unsafe request makes all members invalid, where
-    the target is one, as the end of its path tells (RFC 4918 §5.2): DELETE and MOVE take them away,
-    COPY and MOVE put others at their *destination* (RFC 4918 §9.6.1, §9.8.3, §9.9.2)."""
+    """Return the collections all of whose members an unsafe request makes invalid.
+
+    A target is a collection if its path ends in a slash (RFC 4918 §5.2). DELETE and MOVE remove its
+    members. COPY and MOVE put others at their *destination* (RFC 4918 §9.6.1, §9.8.3, §9.9.2).
+    """
     if method not in ("COPY", "DELETE", "MOVE") or key[2][-1:] != "/":
         return []
     named = [] if method == "COPY" else [key]
@@ -124,9 +136,11 @@ def invalidated_collections(key: Key, method: str, destination: str | None) -> l
 
 
 def is_of_webdav(method: str, depth: str | None) -> bool:
-    """Whether the application behind an unsafe request speaks WebDAV for sure: COPY and MOVE are
-    its own, and so is a DELETE with a Depth (RFC 4918 §9.6.1, §10.2). Other APIs have paths that
-    end in a slash, too, and nothing below them."""
+    """Return whether the app behind an unsafe request certainly speaks WebDAV.
+
+    COPY and MOVE belong to WebDAV alone, and so does a DELETE with a Depth (RFC 4918 §9.6.1,
+    §10.2). Other APIs also have paths that end in a slash, and nothing below them.
+    """
     return method in ("COPY", "MOVE") or depth is not None
 
 
@@ -148,8 +162,11 @@ def _no_string(member: object) -> str:
 
 
 def names_of(key: Key, groups: Iterable[str]) -> list[str]:
-    """What stores call the *groups* of a response under *key*: those of its origin, which the app
-    may invalidate (RFC 9875 §2.1), and those of all origins, which only the operator purges."""
+    """Return the names by which stores know the *groups* of a response under *key*.
+
+    Each group has a name for its origin, which the app may invalidate (RFC 9875 §2.1), and one for
+    all origins, which only the operator purges.
+    """
     origin = origin_of(key)
     return [name for group in groups for name in (f"{origin} {group}", f"* {group}")]
 
@@ -160,8 +177,11 @@ def origin_of(key: Key) -> str:
 
 
 class Generation(NamedTuple):
-    """How far a purge goes: what was born earlier than *hard* is gone, earlier than *soft* stale
-    since *moment* (on the cache's clock)."""
+    """How far a purge goes.
+
+    What was born before *hard* is gone; what was born before *soft* is stale since *moment*, on the
+    cache's clock.
+    """
 
     hard: int = 0
     soft: int = 0
@@ -183,8 +203,11 @@ def reviewed(
     everything: Generation,
     generations: Callable[[Sequence[str]], Sequence[Generation | None]],
 ) -> CacheEntry:
-    """*entry* without what purges of groups, or of *everything*, have ended; itself if that is
-    nothing. *generations* tells those of group names; of None nothing is known, so all is ended."""
+    """Return *entry* without what purges of its groups, or of *everything*, have ended.
+
+    Returns *entry* itself if nothing has ended. *generations* returns the generation of each group
+    name, None where it is unknown: then all that belongs to that group has ended.
+    """
     responses: dict[Selector, StoredResponse] = {}
     for selector, stored in entry.responses.items():
         names = names_of(key, stored.groups)

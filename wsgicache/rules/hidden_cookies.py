@@ -13,8 +13,10 @@ __all__ = ["set_unseen"]
 
 
 def set_unseen(presented: str, shown: str | None, response: Response) -> str | None:
-    """The first cookie that the *response* sets, or removes, although the app did not see that it
-    was presented; None if there is no such. *presented* and *shown* are values of Cookie."""
+    """Return the first cookie that *response* sets or removes although the app did not see it.
+
+    Returns None if there is none. *presented* and *shown* are values of Cookie.
+    """
     if SET_COOKIE.isdisjoint(response.values):
         return None
     unseen = _names(presented) - _names(shown or "")

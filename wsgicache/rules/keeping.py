@@ -1,4 +1,4 @@
-"""What do we keep? (RFC 9111 §3.1, §3.3)"""
+"""What do we keep (RFC 9111 §3.1, §3.3)?"""
 
 from __future__ import annotations
 
@@ -46,8 +46,11 @@ def is_complete(response: Response, length: int) -> bool:
 
 
 def nearer_caches(response: Response) -> list[str]:
-    """What caches nearer to the app said of *response*, for our word to follow (RFC 9211 §2); what
-    is no list of structured fields would make that unreadable, and is left out."""
+    """Return the Cache-Status of caches nearer to the app, which precedes ours (RFC 9211 §2).
+
+    A value that is not a list of structured fields is left out: it would make the whole field
+    unreadable.
+    """
     value = response.field("cache-status")
     return response.lines("cache-status") if value and is_structured_list(value) else []
 
@@ -134,8 +137,11 @@ def stored_response(
 
 
 def tagged(response: Response, policy: Policy) -> Response:
-    """*response* with an entity tag of ours, where each use of it has to be validated (§5.2.2.4),
-    it has none, and all of its content is there: else the client could never validate it."""
+    """Return *response* with an entity tag of ours, where clients could not validate it otherwise.
+
+    That is where each use has to be validated (§5.2.2.4), the app gave no tag, and all of the
+    content is there.
+    """
     etag, body = response.field("etag"), response.body
     directives = binding(response, policy).directives
     if (
@@ -156,8 +162,10 @@ def tagged(response: Response, policy: Policy) -> Response:
 def _stored_fields(
     response: Response, directives: Directives, policy: Policy, length: int
 ) -> FieldLines:
-    """The fields that may be stored (§3.1), and of what every reuse makes anew only Content-Length,
-    which says *length*."""
+    """Return the fields that may be stored (§3.1).
+
+    Of the fields that every reuse makes anew, only Content-Length stays; it says *length*.
+    """
     values, gone = response.values, policy.names.never_stored
     # Deviation: nor what is about one exchange, where the policy says so.
     if found := policy.names.beginning_so(values):

@@ -1,4 +1,4 @@
-"""Which URI, and which of its variants? (RFC 9111 §2, §4.1, §4.4; RFC 9110 §7.1)
+"""Which URI is it, and which of its variants (RFC 9111 §2, §4.1, §4.4; RFC 9110 §7.1)?
 
 A key is a tuple of parts and never a joined string: PATH_INFO arrives decoded, so joining would
 make one key of ``/a%3Fb=1`` and ``/a?b=1``.
@@ -90,8 +90,11 @@ def url_of(key: Key) -> str:
 
 
 def near_keys(key: Key, origin: tuple[str, str] | None) -> list[Key]:
-    """What may be meant by *key*: its path with a slash at the end or without one, the other
-    scheme, the host with www or without it, and *origin*, if that is known."""
+    """Return the keys that someone who wrote *key* may have meant.
+
+    They have a slash more or less at the end of the path, the other scheme, the host with or
+    without www, or the host and scheme of *origin*, if that is known.
+    """
     scheme, host, path, query = key
     schemes = (scheme, "https" if scheme == "http" else "http")
     hosts = (host, host[4:] if host.startswith("www.") else f"www.{host}")
@@ -117,8 +120,11 @@ def target_of(key: Key) -> str:
 
 
 def told_target(key: Key, raw: str | None, target: str | None) -> tuple[str | None, str | None]:
-    """What RAW_URI and REQUEST_URI, of which each server tells its own, tell beyond the *key*:
-    nothing where both say what any client of it would, and once what both say."""
+    """Return what RAW_URI and REQUEST_URI say beyond the *key*.
+
+    Each server sets its own of the two. The result is empty where both say what any client would
+    send for *key*, and names a target once where both say the same.
+    """
     if not key[3]:  # With an empty query or none, it is the same target.
         raw, target = raw and raw.removesuffix("?"), target and target.removesuffix("?")
     if raw is None or raw == target:
@@ -149,8 +155,7 @@ def same_origin_key(base: Key, reference: str) -> Key | None:
 
 
 def _without_dot_segments(path: str) -> str:
-    """*path* as a client asks for it: whatever its reference begins with, dot segments are removed
-    (RFC 3986 §5.2.2, §5.2.4)."""
+    """Return *path* as a client asks for it, without dot segments (RFC 3986 §5.2.2, §5.2.4)."""
     segments = path.split("/")
     kept: list[str] = []
     for segment in segments[1:]:
@@ -185,9 +190,11 @@ _LANGUAGE = re.compile(
 
 
 def normal_languages(value: str) -> str:
-    """An Accept-Language value with case, space and order of weights made one (§4.1, RFC 9110
-    §12.5.4). The order among equal weights stays, since applications heed it; and so does all of a
-    value with a member that is none."""
+    """Return an Accept-Language value with case, space and order of weights normalised.
+
+    Values that mean the same become equal (§4.1, RFC 9110 §12.5.4). Equal weights keep their order,
+    since applications heed it. A value with a malformed member stays as it is.
+    """
     members: list[tuple[float, str]] = []
     for member in value.lower().split(","):
         if not member.strip(" \t"):
@@ -204,8 +211,7 @@ _EMPTY_MEMBERS = re.compile(r'("(?:[^"\\]++|\\.?)*+"?)|^,++|,(?=,|$)', re.DOTALL
 
 
 def without_empty_members(value: str) -> str:
-    """*value* of a list, without optional space, and without its empty members (RFC 9110
-    §5.6.1.2)."""
+    """Return the list *value* without empty members or optional space (RFC 9110 §5.6.1.2)."""
     return _EMPTY_MEMBERS.sub(r"\1", value)
 
 

@@ -51,8 +51,11 @@ _rounded = lru_cache(maxsize=1024)(int)
 
 
 class Fill(NamedTuple):
-    """From when on a response may fill an entry: what is emptied or purged later is not filled by
-    it. It is noted when the entry is looked up, before the app is asked."""
+    """The moment from which a response may fill an entry.
+
+    It is noted when the entry is looked up, before the app is asked. If the entry is emptied or
+    purged later, the response does not fill it.
+    """
 
     began: float = NEVER
     """When the key was looked up, or emptied then, on this cache's clock."""
@@ -75,9 +78,11 @@ UNAGED: tuple[float, FieldLines] = (NEVER, [])
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class StoredResponse:
-    """A response at rest. Understood once, when stored; only compared afterwards, and replaced
-    rather than changed (freezing would cost a miss 2 µs). Only what it comes to is added later:
-    `not_modified`, `weight` and `aged`."""
+    """A response at rest, understood once, when it is stored.
+
+    Afterwards it is only compared, and replaced rather than changed (freezing would cost a miss 2
+    µs). Only values derived from it are added later: `not_modified`, `weight` and `aged`.
+    """
 
     status: str
     """Ready for start_response."""
@@ -151,8 +156,10 @@ class StoredResponse:
     plain request (§4): it is whole, and needs no validation."""
 
     def weigh(self, size: int = 0) -> int:
-        """Bytes of memory that it takes, overhead included, rather too many; and remember them.
-        *size* is how many characters its fields have, if that is known."""
+        """Return, and remember, the bytes of memory it takes: overhead included, rather too many.
+
+        *size* is the number of characters of its fields, if that is known.
+        """
         lines = [*self.fields, *self.withheld] if self.withheld else self.fields
         size = size or len("".join(chain.from_iterable(lines)))
         weight = _RESPONSE_BYTES + _FIELD_BYTES * len(lines) + size + len(self.cache_status)
@@ -179,8 +186,10 @@ def _named(nominated: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 
 class CacheEntry:
-    """A key's stored responses by their selecting values, the newest last. What it holds is never
-    changed, only replaced; `read_at` and `seen` say what became of it."""
+    """A key's stored responses by their selecting values, the newest last.
+
+    What it holds is never changed, only replaced; `read_at` and `seen` are notes about its use.
+    """
 
     __slots__ = (
         "emptied_at",

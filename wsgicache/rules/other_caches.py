@@ -1,4 +1,4 @@
-"""What is said to other shared caches, and forbids here, too? (RFC 9213 §2)"""
+"""What do directives for other shared caches forbid here (RFC 9213 §2)?"""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ _NGINX_NONE = re.compile(r"@?0+")
 
 
 def forbidding_field(values: Mapping[str, str], names: Iterable[str]) -> str | None:
-    """The first of the fields *names* (lower case) in which *values* keep a shared cache from
-    storing, or from using anything without validation; None if none does."""
+    """Return the first of the fields *names* (lower case) that keeps a shared cache from storing.
+
+    A field that demands validation before each use counts, too. *values* are the field values.
+    Returns None if no field does.
+    """
     return next((name for name in names if name in values and _forbids(name, values[name])), None)
 
 

@@ -1,5 +1,8 @@
-"""Whose pages does a write end? A client sees nothing that was stored for its cookies before its
-own last write (Policy.read_your_writes)."""
+"""Whose pages does a write end?
+
+A client sees nothing that was stored for its cookies before its own last write
+(Policy.read_your_writes).
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,11 @@ _MOST = 64
 
 
 def written(cookies: Iterable[str], response: Response) -> list[str]:
-    """The Cookie values whose pages end with the success of an unsafe request: those it presented,
-    as *cookies* has them, and what they are after the Set-Cookie fields of its *response*."""
+    """Return the Cookie values whose pages end with the success of an unsafe request.
+
+    They are the values it presented, in *cookies*, and those values changed by the Set-Cookie
+    fields of its *response*.
+    """
     values = list(dict.fromkeys(cookies))
     lines = response.lines("set-cookie")[:_MOST]
     if lines:
@@ -26,8 +32,10 @@ def written(cookies: Iterable[str], response: Response) -> list[str]:
 
 
 def _renewed(cookies: str, lines: Iterable[str], now: float) -> str:
-    """*cookies* as a client presents them after Set-Cookie *lines* (RFC 6265 §5.3, §5.4): each at
-    its old place, new ones last. Domain and Path are not looked at."""
+    """Return *cookies* as a client presents them after Set-Cookie *lines* (RFC 6265 §5.3, §5.4).
+
+    Each keeps its place, and new ones come last. Domain and Path are ignored.
+    """
     pairs = [pair.strip(" \t") for pair in cookies.split(";")]
     held = {pair.partition("=")[0].strip(" \t"): pair for pair in pairs if pair}
     for line in lines:

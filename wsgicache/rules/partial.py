@@ -1,4 +1,4 @@
-"""Parts of a representation, and how they make the whole (RFC 9111 §3.3, §3.4; 9110 §15.3.7.3)
+"""How do parts of a representation make the whole (RFC 9111 §3.3, §3.4; 9110 §15.3.7.3)?
 
 A stored 206 has a *span*: the bytes that its content is. Not implemented: storing what was received
 of a 200 whose body broke off (§3.3 allows it).
@@ -75,10 +75,11 @@ def combining(
     policy: Policy,
     fill: Fill = ANY_TIME,
 ) -> Change:
-    """The change that files a 206 with its *content*: joined with what is stored of the same
-    representation, as its strong entity tag tells, where they overlap or meet (§3.4); else in its
-    place."""
+    """Return the change that files a 206 with its *content* (§3.4).
 
+    It is joined with a stored part of the same representation, by its strong entity tag, if the two
+    overlap or meet. Otherwise it replaces that part.
+    """
     span = content_span(response)
     assert span is not None
     stored = part_or_whole(response, content, span, policy, fill)
@@ -131,8 +132,10 @@ def part_or_whole(
     policy: Policy,
     fill: Fill = ANY_TIME,
 ) -> StoredResponse:
-    """The *content* of *span* at rest, with the fields of *response*: a 206, or a 200 where that is
-    everything (RFC 9110 §15.3.7.3)."""
+    """Return the *content* of *span* at rest, with the fields of *response*.
+
+    It is a 206, or a 200 if the span is the whole representation (RFC 9110 §15.3.7.3).
+    """
     first, last, length = span
     fields = [line for line in response.fields if line[0].lower() not in OF_THE_PART]
     status = "200 OK"

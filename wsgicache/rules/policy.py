@@ -168,9 +168,12 @@ _NAMING = ("targets", "strip", "unstored_fields", "forbidding_fields")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The operator's choices: `Policy()` is safe, `Policy.rfc()` does all that RFC 9111 lets a
-    shared cache do. An option of several takes any iterable and keeps a tuple. Raises TypeError or
-    ValueError for what makes no sense, at construction."""
+    """The operator's choices.
+
+    `Policy()` is safe; `Policy.rfc()` does all that RFC 9111 lets a shared cache do. An option with
+    several values takes any iterable and keeps a tuple. Raises TypeError or ValueError for a wrong
+    value, at construction.
+    """
 
     name: str = "wsgicache"
     """How the cache calls itself in Cache-Status (RFC 9211 §2)."""

@@ -1,4 +1,4 @@
-"""Which bytes? (RFC 9110 §14)"""
+"""Which bytes does a range name (RFC 9110 §14)?"""
 
 from __future__ import annotations
 

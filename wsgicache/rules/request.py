@@ -1,4 +1,4 @@
-"""What was asked, and how an environ is read (RFC 9111 §2, §3.5, §5.2.1; 9110 §7)"""
+"""What was asked, and how is an environ read (RFC 9111 §2, §3.5, §5.2.1; 9110 §7)?"""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ SAFE_METHODS = frozenset(
 
 
 def is_safe(method: str) -> bool:
-    """Whether *method* changes nothing. In another spelling it is another one (RFC 9110 §9.1), but
-    apps take that for the same, or refuse it: who misspells a safe one must not empty anything."""
+    """Return whether *method* is safe: it changes nothing.
+
+    Methods are case-sensitive (RFC 9110 §9.1), but apps treat another spelling as the same method,
+    or refuse it. So a misspelled safe method is safe, too, and empties nothing.
+    """
     return method in SAFE_METHODS or method.upper() in SAFE_METHODS
 
 
@@ -94,8 +97,10 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
 
 
 def as_get(request: Request) -> Request:
-    """The GET whose answer tells what *request*, a HEAD, asks for (RFC 9110 §9.3.2): of the whole,
-    since a range means nothing to HEAD (RFC 9110 §14.2)."""
+    """Return the GET whose answer has what *request*, a HEAD, asks for (RFC 9110 §9.3.2).
+
+    It has no range, since a range means nothing to HEAD (RFC 9110 §14.2).
+    """
     asked = Request()
     vars(asked).update(vars(request))
     environ = {**request.environ, "REQUEST_METHOD": "GET"}

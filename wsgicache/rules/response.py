@@ -71,8 +71,10 @@ def _repeated(fields: FieldLines) -> dict[str, list[str]]:
 
 
 def _as_plain(fields: FieldLines) -> FieldLines:
-    """*fields* with strings that have no class of their own, in lines that nobody goes on changing.
-    Raises TypeError for what is none."""
+    """Return *fields* as a new list of plain strings, free of subclasses.
+
+    Nobody else can change the list. Raises TypeError for anything but field lines.
+    """
     if not all(isinstance(name, str) and isinstance(value, str) for name, value in fields):
         raise TypeError(fields)
     return [(str(name), str(value)) for name, value in fields]

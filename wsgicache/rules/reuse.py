@@ -1,4 +1,4 @@
-"""May we use it? (RFC 9111 §4, §4.1, §4.2.4, §5.2.1; RFC 5861)"""
+"""May we use a stored response (RFC 9111 §4, §4.1, §4.2.4, §5.2.1; RFC 5861)?"""
 
 from __future__ import annotations
 
@@ -98,8 +98,10 @@ def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredRespons
 
 
 def _selected(request: Request, entry: CacheEntry, presented: Values, policy: Policy) -> Decision:
-    """The decision to reuse what is selected, or that there is none, for what was not *presented*
-    before; then it will have been."""
+    """Return the decision to reuse what *presented*, values not seen before, select.
+
+    It says so if they select nothing. The entry remembers the decision.
+    """
     stored = select(request, entry, policy)
     if stored is None:
         return VARY_MISS
@@ -117,8 +119,11 @@ def _selected(request: Request, entry: CacheEntry, presented: Values, policy: Po
 
 
 def _ending(stored: StoredResponse, age: float) -> Decision:
-    """Serve while validating, if freshness ends soon (Policy.refresh_ahead) or has ended not long
-    ago (RFC 5861 §3); or validate first (§4.2.4)."""
+    """Return the decision for a response whose freshness ends soon or has ended.
+
+    It is served while being validated if freshness ends soon (Policy.refresh_ahead) or ended not
+    long ago (RFC 5861 §3). Otherwise it is validated first (§4.2.4).
+    """
     if age < stored.freshness_lifetime:
         return Decision(None, stored, background=True)
     overdue = age - stored.freshness_lifetime
@@ -166,10 +171,10 @@ def _restricting(argument: str | None) -> int | None:
 
 
 def goes_as_get(request: Request, decision: Decision, policy: Policy) -> bool:
-    """Whether the app is asked as GET for *request*, a HEAD that is not answered from the store: so
-    that there is something to store, and nothing of what is stored depends on it.
+    """Return whether the app is asked as GET for *request*, a HEAD that the store does not answer.
 
-    Not where there is neither: nothing was found, and the answer would be for this client alone.
+    A GET gives a response to store, and what is stored does not depend on the HEAD. The HEAD stays
+    where nothing was found and the answer would be for this client alone.
     """
     # Deviation: a HEAD could change what is stored (§4.3.5). Frameworks answer it with fields of
     # their own, and anybody may send one with no-cache.
@@ -211,19 +216,22 @@ _COLLAPSIBLE = frozenset({"uri-miss", "vary-miss", "stale", "request"})
 
 
 def collapse_key(request: Request, nominated: tuple[str, ...], policy: Policy) -> int:
-    """What requests must have in common to wait for each other: the key, what is known to select,
-    and whether cookies make the answer one's own.
+    """Return what requests must have in common to wait for each other.
 
-    PERF: a hash stands for that, which is long and is looked up six times: two with the same one
-    wait for each other, or do not, for nothing.
+    That is the key, what is known to select, and whether cookies make the answer private. PERF: a
+    hash stands for it, since it is long and is looked up six times. If two hashes collide, requests
+    wait for each other, or do not, without need.
     """
     cookies = policy.private_cookies and "HTTP_COOKIE" in request.environ
     return hash((request.key, cookies, values_of(request, nominated, policy)))
 
 
 def after_waiting(directives: Directives) -> Directives:
-    """What is left of a request's *directives* after it has waited for a response that the origin
-    gave meanwhile: those that only want that are met (§5.2.1.1, §5.2.1.4)."""
+    """Return the *directives* of a request that still count after it waited for a new response.
+
+    The origin generated that response meanwhile, so directives that ask for no more are met
+    (§5.2.1.1, §5.2.1.4).
+    """
     if directives.keys().isdisjoint(_MET_BY_WAITING):
         return directives
     return {name: said for name, said in directives.items() if name not in _MET_BY_WAITING}
@@ -272,8 +280,10 @@ def may_stand_in(
 
 
 def outlasts(stored: StoredResponse, now: float, code: int | None, policy: Policy) -> bool:
-    """Whether *stored* stays although the app answered with the error *code* in the background: it
-    is fresh, or may be served stale for a while, in which errors are discarded (RFC 5861 §3)."""
+    """Return whether *stored* stays though the app answered with error *code* in the background.
+
+    It does while it is fresh or may be served stale; errors are discarded then (RFC 5861 §3).
+    """
     if code is None or code < 500 or policy.debug or stored.no_cache:
         return False
     window = 0.0 if stored.must_revalidate else stored.stale_while_revalidate
@@ -283,8 +293,11 @@ def outlasts(stored: StoredResponse, now: float, code: int | None, policy: Polic
 def stood_in(
     request: Request, decision: Decision, now: float, code: int | None, policy: Policy
 ) -> Decision:
-    """*decision* for a request that has waited while the app failed with *code* and a stale
-    response stood in: the same, if it may here, too."""
+    """Return the *decision* for a request that waited while a stale response stood in for an error.
+
+    The app failed with *code*. The stale response stands in here as well, if this request allows
+    it.
+    """
     stored = decision.stored
     if stored is None or not may_stand_in(request, stored, now, code, policy):
         return decision

@@ -1,4 +1,4 @@
-"""What was said of a response, and what of it forbids storing (RFC 9111 §5.2; RFC 9213)"""
+"""What was said of a response, and what of it forbids storing (RFC 9111 §5.2; RFC 9213)?"""
 
 from __future__ import annotations
 
@@ -48,8 +48,10 @@ class Speaking(Protocol):
     def said_of(
         self, response: Response, environ: WSGIEnvironment, any_status: bool = False
     ) -> Said | None:
-        """What it says of *response*, None for nothing; *any_status* if its own filter is not to
-        count. Raises nothing."""
+        """Return what it says of *response*, or None if it says nothing.
+
+        With *any_status* its own filter for statuses does not count. Raises nothing.
+        """
 
     def vouches(self) -> bool:
         """Whether what it says gives answers to everybody, whoever asked for them."""
@@ -89,8 +91,10 @@ def forbidding(said: Said) -> Said | None:
 
 
 def vouches(said: Said) -> bool:
-    """Whether *said* gives an answer to everybody, though its request had cookies: for one page the
-    author can know that, for all of them nobody can (credentials.INHERITED)."""
+    """Return whether *said* releases an answer to everybody though its request had cookies.
+
+    For one page its author can vouch; for all pages nobody can (credentials.INHERITED).
+    """
     if said.here and not forbids_here(said):
         return True
     return not (_RELEASING.isdisjoint(said.directives) and _RELEASING.isdisjoint(said.here))
@@ -125,8 +129,10 @@ def _prohibitions(directives: Directives) -> Directives:
 
 
 def together(said: Iterable[Said]) -> Said | None:
-    """Several controls of one source as one: of the same directive the last word counts. None
-    where none of them speaks."""
+    """Return several controls of one source as one, or None if none of them says anything.
+
+    If several give the same directive, the last one counts.
+    """
     speaking = [one for one in said if one.speaks]
     if len(speaking) < 2:
         return speaking[0] if speaking else None

@@ -1,4 +1,4 @@
-"""Which request fields select although no Vary names them? (RFC 9111 §4.1, §2)"""
+"""Which request fields select although no Vary names them (RFC 9111 §4.1, §2)?"""
 
 from __future__ import annotations
 
@@ -96,8 +96,11 @@ _WELL_FORMED = re.compile(rf"{_PAIR}(?:;{_PAIR})*(?:[ \t]*,[ \t]*{_PAIR}(?:;{_PA
 
 
 def selecting_fields(environ: Mapping[str, Any], keys: Iterable[str]) -> tuple[str, ...] | None:
-    """What *environ* has under *keys*, names and values; None for nothing. Of Forwarded counts what
-    links may be made from, where it is what RFC 7239 says, else all of it."""
+    """Return the names and values that *environ* has under *keys*, or None if it has none.
+
+    Of a well-formed Forwarded (RFC 7239) only the parameters from which apps make links count;
+    otherwise all of it does.
+    """
     said: list[str] = []
     for key in keys:
         if (value := environ.get(key)) is None:

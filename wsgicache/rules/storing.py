@@ -1,4 +1,4 @@
-"""May we keep it, and what do we keep? (RFC 9111 §3)"""
+"""May we keep a response (RFC 9111 §3)?"""
 
 from __future__ import annotations
 
@@ -189,9 +189,11 @@ def unusable(response: Response, policy: Policy) -> str | None:
 
 
 def outlives(decision: Decision, response: Response, now: float, policy: Policy) -> bool:
-    """Whether what *decision* did not reuse *now*, a fresh success, stays as it is though this is
-    an error or a redirect: the app was asked only because a client's directive forced that
-    (§5.2.1), and the rest of that request may be what it is about."""
+    """Return whether a fresh success that *decision* did not reuse *now* survives this *response*.
+
+    It does if the response is an error or a redirect and the app was asked only because a client's
+    directive forced that (§5.2.1): the rest of that request may have caused the error.
+    """
     # Deviation: the RFC has a newer response replace it, whoever asked for that.
     stored = decision.stored
     return (
@@ -206,11 +208,11 @@ def outlives(decision: Decision, response: Response, now: float, policy: Policy)
 
 
 def unvouched(request: Request, response: Response, policy: Policy) -> str | None:
-    """Why an answer to a request with credentials or cookies is for that alone: nothing that it
-    says itself lets others have it.
+    """Return why an answer to a request with credentials or cookies is for that request alone.
 
-    Deviation: a lifetime that it does not give itself (§4.2.2), or leave to be stale without one,
-    permits nothing of what was asked with credentials or cookies. The RFC leaves that to caches.
+    The reason is that nothing in the response itself releases it to others. Deviation: a heuristic
+    lifetime (§4.2.2), or permission to serve stale without a lifetime, releases nothing here. The
+    RFC leaves that to caches.
     """
     said = binding(response, policy)
     if said.for_cookies or terms(response, policy).explicit or says(said.directives, "no-cache"):
@@ -221,8 +223,10 @@ def unvouched(request: Request, response: Response, policy: Policy) -> str | Non
 
 
 def _is_storable_post(request: Request, response: Response, said: Binding, policy: Policy) -> bool:
-    """Whether the answer to a POST may serve GET: explicit freshness, and a Content-Location
-    that is the target URI (RFC 9110 §9.3.3)."""
+    """Return whether the answer to a POST may serve a GET (RFC 9110 §9.3.3).
+
+    It needs explicit freshness, and a Content-Location that is the target URI.
+    """
     if request.method != "POST" or not policy.store_post or not 200 <= response.code < 300:
         return False
     location = response.field("content-location")
@@ -239,8 +243,10 @@ def is_for_credentials(response: Response, policy: Policy) -> bool:
 
 
 def is_for_cookies(response: Response, policy: Policy) -> bool:
-    """Whether an answer to a request with cookies may be shared, with all or with those that send
-    the same."""
+    """Return whether an answer to a request with cookies may be shared.
+
+    It may be shared with all clients, or with those that send the same cookies.
+    """
     if not policy.private_cookies or binding(response, policy).for_cookies:
         return True
     return _is_selected_by("cookie", response)

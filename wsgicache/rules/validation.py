@@ -1,4 +1,4 @@
-"""Is it still so? (RFC 9111 §4.3)"""
+"""Is the stored response still valid (RFC 9111 §4.3)?"""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 
 def others_of(request: Request, stored: StoredResponse) -> tuple[str, ...]:
-    """What the client has that is not *stored*, by validators as the app gave for that: entity tags
-    of the app's, or a later date (§4.3.2)."""
+    """Return the validators by which the client has something other than *stored*.
+
+    They are entity tags of the app's, or a later date (§4.3.2).
+    """
     ours = dict(stored.validators)
     wanted, tag = request.environ.get("HTTP_IF_NONE_MATCH"), ours.get("HTTP_IF_NONE_MATCH")
     if wanted is not None and tag is not None:
@@ -50,12 +52,12 @@ def others_of(request: Request, stored: StoredResponse) -> tuple[str, ...]:
 def validating(
     request: Request, stored: StoredResponse, others: tuple[str, ...] = ()
 ) -> WSGIEnvironment:
-    """The environ of a request about *stored*: conditional, by what the app gave (§4.3.1), and
-    about the client's *others*, too (§4.3.2).
+    """Return the environ of a conditional request about *stored* and the client's *others*.
 
-    The rest of the client's own conditions is left out: they are evaluated on the outcome. A range
-    stays, so that nobody asks for the whole who wants a part; the fields that Vary nominates stay
-    as well.
+    It uses the validators that the app gave (§4.3.1) and those of the client (§4.3.2). The client's
+    other conditions are left out: they are evaluated on the outcome. A range stays, so that a
+    client that wants a part does not make the app send the whole. The fields that Vary nominates
+    stay as well.
     """
     environ = dict(request.environ)
     environ.pop("HTTP_IF_NONE_MATCH", None)
@@ -71,8 +73,10 @@ def validating(
 def is_about_stored(
     stored: StoredResponse, others: tuple[str, ...], response: Response
 ) -> bool | None:
-    """Whether a 304 to conditions about *stored* and the client's *others* may be about *stored*;
-    None where it does not say which it is about, so that it is no word about either."""
+    """Return whether a 304 to conditions about *stored* and *others* may be about *stored*.
+
+    Returns None if the 304 does not say which it is about: then it confirms neither.
+    """
     if not others:
         return True
     if "HTTP_IF_NONE_MATCH" in dict(stored.validators):
@@ -105,8 +109,10 @@ def fetching(request: Request) -> WSGIEnvironment:
 
 
 def is_had(request: Request, response: Response, policy: Policy) -> bool:
-    """Whether the client of *request* has what this 200 brings, as its own condition tells, which
-    the app has not seen (RFC 9110 §13.2.2)."""
+    """Return whether the client of *request* already has what this 200 brings (RFC 9110 §13.2.2).
+
+    Its own condition says so, which the app has not seen.
+    """
     if response.code != 200 or request.method != "GET" or not request.conditional:
         return False
     wanted = request.environ.get("HTTP_IF_NONE_MATCH")
@@ -165,11 +171,11 @@ def updated(stored: StoredResponse, response: Response, policy: Policy) -> Respo
 
 
 def matches_head(stored: StoredResponse, response: Response) -> bool:
-    """Whether a HEAD's 200 describes the stored content (§4.3.5): the same validators where it
-    has any, the same length where it gives one.
+    """Return whether a HEAD's 200 describes the stored content (§4.3.5).
 
-    What is stored of another status it does not; nor, unless by an entity tag, what was stored
-    before the app selected by fields that this one is the first to nominate.
+    It must have the same validators where it has any, and the same length where it gives one. It
+    never describes what is stored with another status. If this response is the first to nominate
+    some fields, only an entity tag shows that it describes what was stored without them.
     """
     if stored.status[:3] not in ("200", "206"):
         return False

@@ -1,4 +1,4 @@
-"""What tells one state of a resource from another? (RFC 9111 §4.3.1; RFC 9110 §8.8)"""
+"""What tells one state of a resource from another (RFC 9111 §4.3.1; RFC 9110 §8.8)?"""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def is_generated(etag: str) -> bool:
 
 
 def conditions(code: int, etag: str | None, modified: str | None) -> tuple[tuple[str, str], ...]:
-    """What makes a request conditional about a response with the status *code* and these valid
-    validators, as environ items (§4.3.1).
+    """Return the environ items that make a request about a response conditional (§4.3.1).
 
-    Nothing does for an error or a redirect: a 304 says that there would have been a 200 (RFC 9110
-    §15.4.5), so it could never be about it.
+    *code*, *etag* and *modified* are its status and its valid validators. There are no items for an
+    error or a redirect: a 304 says that there would have been a 200 (RFC 9110 §15.4.5), so it could
+    never be about an error.
     """
     if code not in _VALIDATED:
         return ()

@@ -84,9 +84,12 @@ class Grouping(Store, Protocol):
         *,
         soft: bool = False,
     ) -> None:
-        """Begin a generation at *moment*, on the cache's clock: what was born earlier and belongs
-        to one of *groups* (`rules.groups.names_of`; everything, where none is named) is gone, or
-        stale with *soft*. Raises where that did not reach all that the store holds."""
+        """Begin a generation at *moment*, on the cache's clock, to purge *groups*.
+
+        What was born earlier and belongs to one of *groups* (`rules.groups.names_of`; to anything,
+        where none is named) is gone, or stale with *soft*. Raises where that did not reach all that
+        the store holds.
+        """
 
     def refuse_fills(self) -> None:
         """Begin a generation, and keep nothing any more that was born earlier and is not stored."""
@@ -122,8 +125,10 @@ class Judging(Store, Protocol):
     """A store whose entries come from other processes, maybe of another release."""
 
     def judge_by(self, judge: Callable[[Key, CacheEntry], CacheEntry]) -> None:
-        """From now on give out of each entry what *judge*, a method, leaves of it. It is asked once
-        for what comes, and no longer than its object is there."""
+        """Give out only what *judge*, a method, leaves of each entry.
+
+        It is called once for each entry that enters the process, and only while its object exists.
+        """
 
 
 @runtime_checkable
@@ -131,8 +136,10 @@ class Serving(Store, Protocol):
     """A store that other applications may use, too, by mistake."""
 
     def serve(self, application: str) -> None:
-        """Note that it keeps the responses of *application*; where another one keeps its own under
-        the same names, say so in the log."""
+        """Note that the store keeps the responses of *application*.
+
+        If another application uses the same names, log it.
+        """
 
 
 @runtime_checkable

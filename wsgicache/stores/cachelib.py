@@ -1,4 +1,4 @@
-"""Any `cachelib.BaseCache` as a store: SimpleCache, FileSystemCache, RedisCache, UWSGICache, …
+"""Use any `cachelib.BaseCache` as a store: SimpleCache, FileSystemCache, RedisCache, UWSGICache.
 
 cachelib pickles what it stores, and unpickles whatever it finds. Here it gets bytes and a
 serializer that leaves them alone, on a copy of the cache: other users of the same object keep
@@ -127,8 +127,7 @@ def _weight(error: BaseException) -> int:
 
 
 class _Node:
-    """A cache that gets and sets. One process changes a value under a lock; of several, the last
-    one wins."""
+    """A cache that gets and sets. If two processes change a value at once, the last one wins."""
 
     atomic = False
 
@@ -208,8 +207,7 @@ def _found(value: object) -> bytes | None:
 
 
 def _regular(path: str, mode: str) -> IO[bytes]:
-    """The file at *path*. Raises OSError, and FileNotFoundError where it is none: a FIFO keeps
-    who opens it waiting."""
+    """Open the regular file at *path*. Raises OSError for anything else: a FIFO would block."""
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
@@ -257,8 +255,10 @@ class _RedisNode(_Node):
         return 0 if self._counted is None else int(self._counted.connects)
 
     def life(self) -> str:
-        """The server's ``run_id``: it may have started from an old copy of its data. Asked for
-        after each connection, or where those are not counted once a second."""
+        """Return the server's ``run_id``, which changes when it starts, perhaps from old data.
+
+        It is read after each connection, or once a second where connections are not counted.
+        """
         of = monotonic() // 1 if self._counted is None else self._counted.connects
         if of != self._life_of and not self._is_cluster:
             self._life = self._run_id()

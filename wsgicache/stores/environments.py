@@ -106,8 +106,11 @@ class Environment:
 
 
 def _opened(path: str, map_bytes: int) -> Opened:
-    """The environment in *path*, begun anew if nobody uses it and it is of another start of the
-    machine, or broken. Raises OSError and lmdb.Error."""
+    """Open the environment in *path*.
+
+    It begins anew if no process uses it and it is broken, or from before the machine last started.
+    Raises OSError and lmdb.Error.
+    """
     check_folder(path)
     with suppress(FileExistsError):
         os.mkdir(path, 0o700)
@@ -212,8 +215,10 @@ _closed: list[Environment] = []
 
 
 def environment_at(path: str, map_bytes: int) -> Environment:
-    """The environment that this process has at *path*. Raises ValueError where it has one there of
-    another size."""
+    """Return the environment that this process has at *path*.
+
+    Raises ValueError if it has one of another size there.
+    """
     path = os.path.realpath(path)
     with _forking:
         known = _environments.get(path)

@@ -13,8 +13,10 @@ _KIND = "a folder of the cache's user, below folders that only that user and roo
 
 
 def check_folder(path: str) -> None:
-    """Raise ValueError where users other than this process's and root can put files into *path*,
-    or another folder into its place. What is not there yet is not looked at."""
+    """Raise ValueError if other users could put files into *path*, or replace it.
+
+    Others are all but root and the user of this process. A folder that does not exist yet passes.
+    """
     if not hasattr(os, "geteuid"):
         return
     whole = os.path.abspath(path)

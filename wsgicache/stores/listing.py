@@ -9,9 +9,11 @@ __all__ = ["keys_below"]
 
 
 def keys_below(store: Listing, prefix: Key) -> list[Key]:
-    """The keys in *store* that begin as *prefix*. What is asked for now and not stored yet has no
-    entry that could be emptied: in a store that counts generations it is not kept. Raises what the
-    store raises."""
+    """Return the keys in *store* that begin with *prefix*.
+
+    A request under way has no entry yet that could be emptied. A store that counts generations does
+    not keep its response. Raises what the store raises.
+    """
     keys = dict.fromkeys(store.keys(prefix))
     if isinstance(store, Grouping):
         store.refuse_fills()

@@ -36,12 +36,12 @@ _ATTEMPTS = 6
 
 
 class LMDBStore(PackedStore):
-    """Entries in the folder *path*, whose files have *max_bytes* at most (and 1 MiB more); about
-    three fifths of that are pages.
+    """Entries in the folder *path*, for all processes of one machine.
 
-    All processes of the machine share it, and see at once what others purge. It outlives them, but
-    not the machine. The folder is made if the one above is there. The other options are those of
-    `PackedStore`. Raises TypeError or ValueError for what makes no sense.
+    The files have *max_bytes* at most (and 1 MiB more); about three fifths of that are pages. Each
+    process sees at once what others purge. The store outlives them, but not the machine. The folder
+    is made if its parent exists. The other options are those of `PackedStore`. Raises TypeError or
+    ValueError for a wrong argument.
     """
 
     def __init__(
@@ -89,8 +89,11 @@ class _Node:
         self._environment = environment_at(path, max_bytes)
 
     def _ask(self, do: Callable[[Opened], T]) -> T:
-        """What *do* returns. Raises MapFullError where there is no room, and StoreError for what
-        goes wrong with the files."""
+        """Return what *do* returns for the open environment.
+
+        Raises MapFullError where there is no room, and StoreError where something is wrong with the
+        files.
+        """
         try:
             try:
                 return self._environment.run(do)
@@ -174,8 +177,10 @@ class _Node:
         raise StoreError(f"{self.name} is full, and what was removed is still being read")
 
     def _make_room(self, wanted: int) -> None:
-        """Evict so many bytes, in a transaction of their own, and end another one after it: then
-        their pages can be used."""
+        """Evict *wanted* bytes in a transaction, and end another one after it.
+
+        Only then can their pages be used again.
+        """
 
         def room(opened: Opened) -> None:
             with opened.env.begin(write=True) as txn:

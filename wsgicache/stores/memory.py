@@ -97,8 +97,10 @@ class MemoryStore:
         return node.entry
 
     def _review(self, key: Key) -> CacheEntry | None:
-        """The entry under *key* after the latest purges of groups or of everything, which touched
-        no entry themselves."""
+        """Return the entry under *key* after the latest purges of groups or of everything.
+
+        Those purges touched no entry themselves.
+        """
         with self._lock:
             node = self._nodes.get(key)
             if node is None:
@@ -237,8 +239,10 @@ class MemoryStore:
         self._forget(node)
 
     def _forget(self, node: _Node) -> None:
-        """Remove *node*, but not the moment it was emptied: a slow fill must not bring back what
-        that took."""
+        """Remove *node*, but remember when it was emptied.
+
+        Otherwise a slow fill could bring back what was emptied.
+        """
         self._remove(node)
         self._note_emptied(node.entry.emptied_at)
 

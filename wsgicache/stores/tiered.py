@@ -150,8 +150,10 @@ class TieredStore:
         self.shared.release(key, token)
 
     def keys(self, prefix: Key) -> list[Key]:
-        """The keys in the shared store that begin as *prefix*. Raises StoreError if it cannot
-        tell."""
+        """Return the keys in the shared store that begin with *prefix*.
+
+        Raises StoreError if it cannot list them.
+        """
         if not isinstance(self.shared, Listing):
             raise StoreError(f"{type(self.shared).__name__} cannot list what it holds")
         return self.shared.keys(prefix)

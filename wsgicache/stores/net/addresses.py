@@ -62,8 +62,10 @@ class Socket(socket.socket):
 
 
 def connected(host: str, port: int, timeout: float) -> Socket:
-    """A connection to *host*, made within *timeout* seconds; it waits as long for data. Raises
-    OSError."""
+    """Connect to *host* within *timeout* seconds, which is also the limit for reading data.
+
+    Raises OSError.
+    """
     ends = monotonic() + timeout
     failure: OSError | None = None
     for family, kind, protocol, _, address in _addresses(host, port, timeout):

@@ -40,11 +40,11 @@ class Breaker:
     def call(
         self, weight: Callable[[BaseException], int | None], do: Callable[..., T], *arguments: Any
     ) -> T:
-        """What *do* returns for *arguments*. Raises StoreError for what it raises, and where it is
-        not called.
+        """Return what *do* returns for *arguments*.
 
-        *weight* tells how many failures of the server an exception is worth: 0 means that it did
-        answer, None that nothing is known.
+        Raises StoreError where *do* raises, or while the breaker is open. *weight* tells how many
+        failures of the server an exception counts for: 0 means that the server did answer, None
+        that nothing is known.
         """
         if self.is_open:
             self._probe()

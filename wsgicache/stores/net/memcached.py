@@ -42,8 +42,10 @@ class Hung(TimeoutError):
 
 
 class Connections:
-    """A pool of copies of *template*; an operation takes *timeout* seconds at most, or a little
-    longer where it goes out in parts. Up to *idle* connections are kept open."""
+    """A pool of copies of *template*, whose operations take *timeout* seconds at most.
+
+    One that goes out in parts may take a little longer. Up to *idle* connections stay open.
+    """
 
     def __init__(self, template: Client, timeout: float, idle: int) -> None:
         self._template = template
@@ -54,8 +56,10 @@ class Connections:
         self._turn = _Turn(timeout * PATIENCE)
 
     def ask(self, do: Callable[[Client], T]) -> T:
-        """What *do* returns for a client of the pool. Raises what it raises; then the connection
-        is closed, whatever it was."""
+        """Return what *do* returns for a client of the pool.
+
+        If *do* raises, the connection is closed, and the exception is raised.
+        """
         if self._process != os.getpid():
             # The parent process goes on using what this one has inherited, and its threads, of
             # which one may have had the turn, are not here.
@@ -140,8 +144,10 @@ def _connection(client: Client, timeout: float) -> Any:
 
 
 class _Turn:
-    """Whose turn it is to wait for longer than *patience*; there are no locks, for at worst two
-    threads do."""
+    """The turn of one thread to wait for longer than *patience*.
+
+    It needs no lock: at worst two threads wait.
+    """
 
     __slots__ = ("_others", "_since", "patience", "waiting")
 

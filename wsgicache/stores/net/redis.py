@@ -90,8 +90,10 @@ _KINDS = {
 
 
 def client(scheme: str, url: str, timeout: float) -> Any:
-    """A client for *url* that takes *timeout* seconds at most for an answer, or for each packet of
-    one by TLS. Raises ValueError for what is none."""
+    """Return a client for *url* that waits *timeout* seconds at most for an answer.
+
+    With TLS it waits that long for each packet. Raises ValueError for a wrong URL.
+    """
     options: dict[str, Any] = {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,

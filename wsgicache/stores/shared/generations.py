@@ -35,9 +35,12 @@ _HIGHEST = 10**15
 
 
 class State(NamedTuple):
-    """A small record: the number of the node's generation (0 in that of a group), how far purges
-    go, before which generation nothing is kept that comes late, and when it was written; in which
-    life of the server, and for which application."""
+    """A small record: the state of a node, or of one group.
+
+    It has the number of the node's generation (0 in that of a group), how far purges go, the
+    generation before which no late fill is kept, the time of writing, the life of the server and
+    the application.
+    """
 
     number: int
     purged: Generation
@@ -48,8 +51,10 @@ class State(NamedTuple):
 
 
 class Generations:
-    """The generations of one *node*, re-read every *seconds*; *odd* gets what is there and is no
-    record."""
+    """The generations of one *node*, re-read every *seconds*.
+
+    *odd* is called for a value that is no record of ours.
+    """
 
     def __init__(
         self,
@@ -90,8 +95,7 @@ class Generations:
         return value, self._learned(record, known, now)
 
     def look(self, name: str, beside: str) -> tuple[bytes | None, object, bytes | None, State]:
-        """What the node keeps under *name*, its version, what it keeps under the name *beside* it,
-        and the state as it is now."""
+        """Return the value and version of *name*, the value *beside* it, and the current state."""
         now, known = self._times.now(), self.state
         found = self.node.look((name, beside, self._name.text))
         (value, version), (other, _), (record, _) = found
@@ -185,8 +189,10 @@ class Generations:
     # ── records ────────────────────────────────────────────────────────────────────────────────
 
     def _learned(self, value: bytes | None, known: State | None, now: float) -> State:
-        """What this process knows once it has read *value*, knowing *known* and at *now* when it
-        began to. Where the node has no state, one begins."""
+        """Return the state after *value* was read, at *now*, when the state was *known*.
+
+        Where the node has no state, one begins.
+        """
         connects, life = self.node.connects, self.node.life()
         state = self._current(value, known, life)
         if state is None:
@@ -205,8 +211,10 @@ class Generations:
         return self.state
 
     def _current(self, value: bytes | None, known: State | None, life: str) -> State | None:
-        """The state in *value*; None where there is none, one of another *life* of the server, or
-        one older than what was *known* when it was asked for."""
+        """Return the state in *value*, or None where there is none.
+
+        A state of another *life* of the server does not count, nor one older than what was *known*.
+        """
         state = self._state(value, self._name)
         if state is None or (known and state.number < known.number):
             return None

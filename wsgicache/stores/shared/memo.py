@@ -17,8 +17,11 @@ LARGEST = 32 * 1024
 
 
 class Memo:
-    """The last records, and the entries in them under certain *circumstances*: whatever else an
-    entry depends on. It needs no lock: at worst a record is forgotten too early."""
+    """The latest records, and the entries made of them under certain *circumstances*.
+
+    The circumstances are whatever else an entry depends on. It needs no lock: at worst it forgets a
+    record too early.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[bytes, object, CacheEntry]] = {}

@@ -35,10 +35,10 @@ class Name(NamedTuple):
 
 
 class Names:
-    """The names in one *namespace*: 1 to 64 letters, digits, ``_``, ``.`` and ``-``; another
-    *secret* makes other names, so that who has it not does nothing to what is signed.
+    """The names of records in one *namespace*: 1 to 64 letters, digits, ``_``, ``.`` and ``-``.
 
-    Raises TypeError or ValueError for anything else.
+    Another *secret* makes other names, so a client without the secret cannot replace signed
+    records. Raises TypeError or ValueError for a wrong argument.
     """
 
     def __init__(self, namespace: str, secret: bytes = b"") -> None:

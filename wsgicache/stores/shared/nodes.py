@@ -28,12 +28,16 @@ class Node(Protocol):
         """What is kept under *names*, in one round trip where that can be."""
 
     def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
-        """What is kept under *names*, each with its version, which is None where there is nothing;
-        in one round trip where that can be."""
+        """Return what is kept under *names*, each with its version, in one round trip if possible.
+
+        The version is None where there is nothing.
+        """
 
     def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
-        """Keep *value* for at most *seconds* (None: keep nothing), if nothing has happened since
-        *version*; whether that was so."""
+        """Replace what is under *name* by *value* for at most *seconds*, if it still has *version*.
+
+        With None for *value*, remove it. Returns whether the version was still the same.
+        """
 
     def write(self, name: str, value: bytes, seconds: int) -> None:
         """Keep *value* for at most *seconds*. Raises StoreError where it is not kept."""
@@ -46,12 +50,16 @@ class Node(Protocol):
 
     @property
     def connects(self) -> int:
-        """How many connections were made: after another one it may be another life of the
-        server."""
+        """Return how many connections were made.
+
+        A new connection may be to another life of the server.
+        """
 
     def life(self) -> str:
-        """What tells this life of a server from another, which may have been told more; nothing
-        where it cannot tell, or keeps nothing beyond its life."""
+        """Return what tells this life of the server from another, which may lack recent purges.
+
+        It is empty where the node cannot tell, or keeps nothing beyond its life.
+        """
 
     def stats(self) -> dict[str, object]:
         """What the node says of itself."""

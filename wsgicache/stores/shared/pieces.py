@@ -35,8 +35,10 @@ Kept = tuple[str, int, int]
 
 
 class Contents:
-    """The contents that a store keeps beside its entries; *route* tells the node for a name, and
-    *odd* gets what is there and is no record."""
+    """The contents that a store keeps beside its entries.
+
+    *route* returns the node for a name; *odd* is called for a value that is no record of ours.
+    """
 
     def __init__(
         self,
@@ -94,8 +96,11 @@ class Contents:
 
 
 class Packing:
-    """One entry on its way into a record of *node*: contents that are too large to ride in it are
-    written beside it, once, however often the entry has to be packed."""
+    """One entry on its way into a record of *node*.
+
+    Contents too large for the record are written beside it, once, however often the entry is
+    packed.
+    """
 
     def __init__(self, contents: Contents, node: Node, echo: bytes, secret: bytes) -> None:
         self._contents = contents
@@ -107,8 +112,11 @@ class Packing:
         self._written: dict[int, tuple[bytes, Kept]] = {}
 
     def packed(self, entry: CacheEntry, seconds: int, skew: float) -> tuple[CacheEntry, bytes]:
-        """*entry* as it is kept, and its record; the oldest responses are left out where that would
-        be too large. Raises StoreError where one alone is."""
+        """Return *entry* as it is kept, and its record.
+
+        The oldest responses are left out where the record would be too large. Raises StoreError if
+        one response alone is too large.
+        """
         limit = self._node.limit
         riding = min(RIDING, limit // 2)
         responses: dict[Selector, StoredResponse] = {}

@@ -1,9 +1,9 @@
-"""Entry ⇄ bytes, for stores outside of this process.
+r"""Entry ⇄ bytes, for stores outside of this process.
 
 A record is ``wsgicache 2``, a digest of all that follows, two lengths, the echo of its name, a head
 in JSON and the contents, one after the other::
 
-    "wsgicache 2\\n"  digest (20)  len(echo) (4)  len(head) (4)  echo  head  contents
+    "wsgicache 2\n"  digest (20)  len(echo) (4)  len(head) (4)  echo  head  contents
 
 The digest is BLAKE2b, keyed where the store has a secret. Whatever is not exactly that is no
 record: reading one never raises, executes nothing, and makes nothing larger than what was read.
@@ -123,8 +123,11 @@ _LARGEST = 1e15
 
 
 def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> bytes:
-    """*entry* as a record. Its responses are filed under digests, and each has its content at hand
-    or *kept* elsewhere. Raises ValueError for what JSON cannot say."""
+    """Return *entry* as a record.
+
+    Its responses are filed under digests, and each has its content at hand or *kept* elsewhere.
+    Raises ValueError for what JSON cannot express.
+    """
     contents: list[bytes] = []
     responses: list[dict[str, Any]] = []
     for selector, stored in entry.responses.items():

@@ -129,8 +129,11 @@ class PackedStore:
         return None if stored.kept is None else self._contents.read((*stored.kept, stored.length))
 
     def update(self, key: Key, change: Change) -> None:
-        """Replace the entry under *key* by what *change* makes of it, unless somebody else changes
-        it meanwhile: then again. Raises where its node cannot be asked, or does not keep it."""
+        """Replace the entry under *key* by what *change* makes of it.
+
+        It tries again if somebody else changes the entry meanwhile. Raises where the node cannot be
+        reached, or does not keep the entry.
+        """
         name = self._names.of_entry(key)
         node = self._route(name.text)
         packing = Packing(self._contents, node, name.echo, self._secret)
@@ -196,13 +199,18 @@ class PackedStore:
         return self._nodes[self._route(name.text).name].current().number
 
     def bump(self, groups: Sequence[str], moment: float, *, soft: bool = False) -> None:
-        """Begin a generation on every node: *groups*, or everything, born earlier is gone, or stale
-        if *soft*. Raises StoreError that names the nodes which could not be reached."""
+        """Begin a generation on every node, to purge *groups*, or everything.
+
+        What was born earlier is gone, or stale if *soft*. Raises StoreError that names the nodes
+        which could not be reached.
+        """
         self._everywhere(lambda generations: generations.bump(groups, moment, soft))
 
     def refuse_fills(self) -> None:
-        """Begin a generation on every node, and keep nothing any more that was born earlier and is
-        not there. Raises StoreError that names the nodes which could not be reached."""
+        """Begin a generation on every node, and refuse fills that were born earlier.
+
+        Raises StoreError that names the nodes which could not be reached.
+        """
         self._everywhere(Generations.refuse_fills)
 
     def _everywhere(self, do: Callable[[Generations], None]) -> None:
@@ -216,8 +224,10 @@ class PackedStore:
             raise StoreError(f"not reached: {'; '.join(failed)}")
 
     def serve(self, application: str) -> None:
-        """Note that it keeps the responses of *application*; where another one keeps its own under
-        the default namespace, too, say so in the log, once."""
+        """Note that the store keeps the responses of *application*.
+
+        If another application uses the default namespace, too, log it, once.
+        """
         if self._names.namespace == NAMESPACE:
             self._application.serve(application)
 
@@ -252,8 +262,10 @@ class PackedStore:
     # ── looking at it ──────────────────────────────────────────────────────────────────────────
 
     def keys(self, prefix: Key) -> list[Key]:
-        """The keys with the scheme and host of *prefix* whose path begins with its path. Raises
-        StoreError where a node cannot list what it holds, or be asked."""
+        """Return the keys with the scheme and host of *prefix* whose path begins with its path.
+
+        Raises StoreError where a node cannot be reached, or cannot list what it holds.
+        """
         found: list[Key] = []
         for generations in self._nodes.values():
             node = generations.node
