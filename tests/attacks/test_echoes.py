@@ -34,7 +34,9 @@ IDENTITIES = """
     Token Access-Token Id-Token X-Id-Token X-Auth X-Auth-Token X-Auth-Key X-Auth-Email X-Auth-Client
     X-Auth-Signature X-JWT JWT X-JWT-Token X-JWT-Assertion X-JWT-Payload X-JWT-Claim-Sub
     X-Session X-Session-Id X-Session-Token Session-Id Session-Token Mcp-Session-Id X-User-Token
-    X-Refresh-Token X-Service-Token X-Subject-Token X-Subject Uid Client
+    X-Refresh-Token X-Service-Token X-Subject-Token X-Subject Uid Client X-ApiKey Api-Token
+    X-Secret-Key Auth-Token X-Bearer-Token X-Master-Key X-Admin-Key X-Admin-Token X-Private-Key
+    X-Public-Key X-Signature
 
     Private-Token Job-Token Deploy-Token X-Gitlab-Token X-Github-Token X-Vault-Token X-Consul-Token
     X-Nomad-Token X-Shopify-Access-Token X-Shopify-Storefront-Access-Token X-Figma-Token
@@ -47,10 +49,10 @@ IDENTITIES = """
     X-SF-Token X-Insert-Key X-Query-Key X-Postmark-Server-Token X-TrackerToken X-Sentry-Auth
     X-Sentry-Token X-ClickHouse-User X-ClickHouse-Key X-Trino-User X-Presto-User
     X-Auth-CouchDB-UserName X-Auth-CouchDB-Token X-Firebase-AppCheck Stripe-Account
-    Coder-Session-Token Fastly-Key X-Clerk-Auth-Token
+    Coder-Session-Token Fastly-Key X-Clerk-Auth-Token X-RapidAPI-User X-RapidAPI-Proxy-Secret
 
     X-CSRFToken X-CSRF-Token X-XSRF-Token CSRF-Token XSRF-Token RequestVerificationToken
-    X-CSRF-Protection X-WP-Nonce X-Joomla-Token RequestToken Jenkins-Crumb X-Atlassian-Token
+    X-CSRF-Protection X-WP-Nonce X-Joomla-Token RequestToken Jenkins-Crumb X-Atlassian-Token X-CSRF
 
     Remote-User Remote-Name Remote-Email Remote-Groups X-Remote-User X-Remote-Group X-Remote-User-Id
     X-Remote-User-Name X-Remote-User-Display-Name X-Remote-Extra-Scopes Impersonate-User
@@ -77,6 +79,12 @@ IDENTITIES = """
     Targeted-Id X-Grafana-User X-Grafana-Org-Id X-Scope-OrgID X-Tenant-ID X-Org-Id
     X-Organization-Id X-Account-Id X-Workspace-Id X-User X-User-Id X-User-Name X-User-Email
     X-User-Roles X-User-Groups X-Username X-Email X-Login X-Account X-Member-Id X-Customer-Id
+    X-Remote-Name X-Remote-Email X-Remote-Groups X-Forwarded-Id-Token X-Authenticated-Groups
+    X-Authentik-Name X-Authentik-Entitlements X-Vouch-IdP-AccessToken X-Vouch-IdP-IdToken
+    X-Pomerium-Claim-User X-WEBAUTH-NAME X-WEBAUTH-ROLE X-User-Info X-Anonymous-Consumer X-Tenant
+    X-Tenant-Name X-Project-Id X-User-Role X-User-Permissions X-Userid X-Role X-Roles
+    X-Impersonate-User OIDC-Claim-Preferred-Username OIDC-Id-Token X-Shib-User X-Kerberos-Principal
+    X-SPNEGO-User X-NTLM-User
 
     X-Amzn-Oidc-Data X-Amzn-Oidc-Identity X-Amzn-Oidc-Accesstoken X-Amz-Security-Token
     X-Amzn-Mtls-Clientcert X-Amzn-Mtls-Clientcert-Leaf X-Amzn-Mtls-Clientcert-Subject
@@ -88,7 +96,8 @@ IDENTITIES = """
     X-MS-TOKEN-AAD-ACCESS-TOKEN X-MS-TOKEN-AAD-REFRESH-TOKEN X-MS-TOKEN-GOOGLE-ID-TOKEN
     X-MS-TOKEN-GOOGLE-ACCESS-TOKEN X-MS-TOKEN-FACEBOOK-ACCESS-TOKEN X-ZUMO-AUTH X-Replit-User-Id
     X-Replit-User-Name X-Replit-User-Roles X-Nf-Sign X-ExeDev-UserID
-    X-ExeDev-Email
+    X-ExeDev-Email X-Amzn-Mtls-Clientcert-Serial-Number X-Amzn-Mtls-Clientcert-Issuer
+    Cf-Access-Client-Secret X-MS-CLIENT-PRINCIPAL-IDP
 
     Client-Cert Client-Cert-Chain X-Client-Cert X-Forwarded-Client-Cert X-Forwarded-Tls-Client-Cert
     X-Forwarded-Tls-Client-Cert-Info X-ARR-ClientCert X-SSL-Cert X-SSL-Client-Cert X-SSL-Client-CN
@@ -97,7 +106,11 @@ IDENTITIES = """
     X-Client-Cert-Hash X-Client-Cert-Leaf X-Client-Cert-SPIFFE X-Client-Cert-Serial-Number
     X-Client-Cert-Subject-DN X-Client-Cert-Issuer-DN X-Client-Cert-URI-SANs
     X-Client-Cert-DNSName-SANs Cf-Client-Cert-Der-Base64 Cf-Client-Cert-Sha256 WL-Proxy-Client-Cert
-    SSLClientCertSubject SSLClientCertb64 X-TLS-Client-Cert X-Client-DN
+    SSLClientCertSubject SSLClientCertb64 X-TLS-Client-Cert X-Client-DN X-SSL-Client-S-DN-CN
+    X-SSL-Client-I-DN X-SSL-Client-Subject X-SSL-Client-Fingerprint X-SSL-Client-Issuer
+    SSL-Client-S-DN SSL-Client-S-DN-CN SSL-Client-I-DN SSL-Client-Serial SSL-Client-M-Serial
+    SSL-Client-DN X-Client-Verify X-Client-Subject X-Client-CN X-Client-Cert-Subject
+    X-Certificate-DN
 """.split()
 
 PUBLIC_URLS = """
@@ -115,7 +128,11 @@ PUBLIC_URLS = """
     X-Envoy-Original-Path X-Envoy-Original-Host X-Replaced-Path X-RStudio-Request
     X-RStudio-Root-Path RStudio-Connect-App-Base-URL X-ProxyScheme X-ProxyHost X-ProxyPort
     X-ProxyContextPath X-Vhm-Host X-Vhm-Root WL-Proxy-SSL Proxy-SSL X-Prefix X-Root-Path
-    X-Odoo-Dbfilter X-Sandstorm-Base-Path X-Request-Uri
+    X-Odoo-Dbfilter X-Sandstorm-Base-Path X-Request-Uri X-Forwarded-Base X-Forwarded-Root
+    X-Forwarded-PathBase X-Forwarded-Original-Host X-Forwarded-Server-Name X-Original-Port
+    X-Original-Prefix X-Protocol X-Port X-Path-Prefix X-Request-Url X-MS-Original-Url
+    X-Custom-Domain X-Host-Override X-HTTP-Host-Override Host-Override X-Backend-Host X-Script-Path
+    X-SCRIPT-URL X-CherryPy-Base X-Trac-Base X-Vhost
 """.split()
 
 SAYS = {

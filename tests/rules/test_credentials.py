@@ -60,6 +60,41 @@ def test_identified(changes: Environ, identified: bool) -> None:
     assert (request.identified, request.plain) == (identified, not identified)
 
 
+SERVERS = """
+    REMOTE_USER AUTH_TYPE REMOTE_IDENT LOGON_USER AUTH_USER CERT_SUBJECT CERT_SERIALNUMBER
+    HTTPS_CC HTTPS_DN peercert PEER_CERT TLS_CLIENT_CERT TLS_CLIENT_VERIFY tls.client_cert_name
+
+    SSL_CLIENT_M_VERSION SSL_CLIENT_M_SERIAL SSL_CLIENT_V_START SSL_CLIENT_V_END SSL_CLIENT_V_REMAIN
+    SSL_CLIENT_A_SIG SSL_CLIENT_A_KEY SSL_CLIENT_CERT SSL_CLIENT_CERT_RFC4523_CEA SSL_CLIENT_VERIFY
+    SSL_CLIENT_CERT_CHAIN_0 SSL_CLIENT_CERT_CHAIN_1 SSL_CLIENT_CERT_CHAIN_2 SSL_CLIENT_CERT_CHAIN_3
+    SSL_CLIENT_SAN_Email_0 SSL_CLIENT_SAN_Email_1 SSL_CLIENT_SAN_Email_2 SSL_CLIENT_SAN_Email_3
+    SSL_CLIENT_SAN_DNS_0 SSL_CLIENT_SAN_DNS_1 SSL_CLIENT_SAN_DNS_2 SSL_CLIENT_SAN_DNS_3
+    SSL_CLIENT_SAN_URI_0 SSL_CLIENT_SAN_URI_1 SSL_CLIENT_SAN_URI_2 SSL_CLIENT_SAN_URI_3
+    SSL_CLIENT_SAN_OTHER_msUPN_0 SSL_CLIENT_SAN_OTHER_msUPN_1 SSL_CLIENT_SAN_OTHER_msUPN_2
+    SSL_CLIENT_SAN_OTHER_msUPN_3
+
+    SSL_CLIENT_SERIAL SSL_CLIENT_FINGERPRINT SSL_CLIENT_RAW_CERT SSL_CLIENT_ESCAPED_CERT
+    SSL_CLIENT_SHA1 SSL_CLIENT_CN SSL_CLIENT_DN SSL_CLIENT_SUBJECT SSL_CLIENT_SAN
+    SSL_CLIENT_SUBJECT_DN SSL_CLIENT_ISSUER
+""".split()
+"""What servers call the user and the client certificate: CGI, IIS, uWSGI, cheroot, mod_ssl and what
+is written for nginx."""
+DNS = ["SSL_CLIENT_S_DN", "SSL_CLIENT_I_DN"]
+PARTS = "C ST L O OU CN T I G S D UID Email DC".split()
+
+
+@pytest.mark.parametrize("name", [*SERVERS, *DNS])
+def test_each_says_it_by_itself(name: str) -> None:
+    assert asked(environ={name: "a"}).identified
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_of_a_distinguished_name_says_it_by_itself(part: str) -> None:
+    """Numbered, where there are several."""
+    names = [f"{name}_{part}{number}" for name in DNS for number in ("", "_0", "_1")]
+    assert [name for name in names if not asked(environ={name: "a"}).identified] == []
+
+
 @pytest.mark.parametrize(
     ("socket", "shown"),
     rows(

@@ -73,11 +73,15 @@ def test_nothing_is_taken_where_nothing_must_be() -> None:
 
 
 ABOUT_ONE_EXCHANGE = """
-    Server-Timing X-Request-Id X-Correlation-Id X-Runtime X-Response-Time X-Process-Time
-    Traceparent Tracestate RateLimit RateLimit-Policy RateLimit-Limit RateLimit-Remaining
-    X-RateLimit-Limit X-RateLimit-Remaining X-RateLimit-Reset X-Rate-Limit-Limit X-B3-TraceId
-    X-B3-Sampled X-Amzn-Trace-Id X-Cloud-Trace-Context Authentication-Info X-CSRF-Token
-    X-Datadog-Trace-Id Djdt-Request-Id
+    Server-Timing X-Request-Id X-Correlation-Id X-Runtime X-Response-Time X-Process-Time X-Timer
+    Request-Id X-Request-Guid Correlation-Id X-Transaction-Id Traceparent Tracestate Traceresponse
+    X-Trace-Id X-Span-Id Uber-Trace-Id Sentry-Trace Baggage X-B3-TraceId X-B3-Sampled
+    X-Amzn-Trace-Id X-Amzn-RequestId X-Amz-Request-Id X-Amz-Cf-Id X-Ms-Request-Id Cf-Ray
+    Fly-Request-Id X-Vercel-Id X-Cloud-Trace-Context X-Datadog-Trace-Id Djdt-Request-Id
+    X-Debug-Token X-Debug-Token-Link X-Envoy-Upstream-Service-Time
+    RateLimit RateLimit-Policy RateLimit-Limit RateLimit-Remaining X-RateLimit X-RateLimit-Limit
+    X-RateLimit-Remaining X-RateLimit-Reset X-Rate-Limit-Limit
+    Authentication-Info X-CSRF-Token X-CSRFToken X-XSRF-Token
 """.split()
 
 

@@ -11,6 +11,8 @@ from tests.controls.declaring import view
 from tests.rules.messages import RFC, SAFE, asked, rows
 from tests.scene import Environ, Reply, Scene
 from wsgicache import Policy, never_cache
+from wsgicache.rules.fields import environ_key
+from wsgicache.rules.selecting import fragment_fields
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,37 @@ def test_what_a_proxy_forwards_selects_beside_the_language() -> None:
 
 PART: dict[str, Any] = {"hx_request": "true", "hx_target": "list"}
 PAGE: dict[str, Any] = {"cache_control": "public, max-age=60"}
+
+
+FRAGMENTS = """
+    HX-Request HX-Boosted HX-Target HX-Trigger HX-Trigger-Name HX-Current-URL HX-Prompt
+    HX-History-Restore-Request HX-Preloaded Turbo-Frame Turbo-Visit X-Turbo-Request-Id X-Turbolinks
+    Turbolinks-Referrer X-Hotwire-Frame X-XHR-Referer X-Requested-With X-PJAX X-PJAX-Container
+    X-PJAX-Version X-Up-Version X-Up-Target X-Up-Fail-Target X-Up-Mode X-Up-Fail-Mode X-Up-Context
+    X-Up-Fail-Context X-Up-Validate X-Up-Location X-Up-Title X-Up-Events X-Alpine-Request
+    X-Alpine-Target X-Alpine-Ajax X-Livewire X-Livewire-Navigate X-Inertia X-Inertia-Version
+    X-Inertia-Partial-Component X-Inertia-Partial-Data X-Inertia-Partial-Except X-Inertia-Reset
+    X-Inertia-Error-Bag X-Spf-Request X-SPF-Referer X-Fragment X-Partial X-Partial-Content X-Unicorn
+    X-Fixi-Request FX-Request X-Splade X-Splade-Modal X-Data-Star Datastar-Request X-Swup
+    X-IC-Request X-Barba X-Tetra-Request X-Reactor X-Jinjax X-Microdot-Partial
+    X-October-Request-Handler X-October-Request-Partials
+""".split()
+"""As the libraries that ask for parts of pages document them."""
+
+
+@pytest.mark.parametrize("name", FRAGMENTS)
+def test_each_field_that_asks_for_a_part_selects(name: str) -> None:
+    """And Vary names it."""
+    request = asked("GET", "/", (name, "a"))
+    assert request.forwarded == (environ_key(name), "a")
+    assert fragment_fields(request.environ, SAFE.selecting_keys) == (name,)
+
+
+def test_the_origin_selects_but_asks_for_no_part() -> None:
+    """9110 §12.5.5: scripts of other origins get an Access-Control-Allow-Origin of their own."""
+    request = asked(origin="https://a.org")
+    assert request.forwarded == ("HTTP_ORIGIN", "https://a.org")
+    assert fragment_fields(request.environ, SAFE.selecting_keys) == ()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
