@@ -9,6 +9,7 @@ import pytest
 from tests.rules.messages import SAFE, answer, date, kept, names, rows
 from tests.scene import EPOCH, Field
 from wsgicache import Policy
+from wsgicache.rules.groups import MOST_TEXT
 from wsgicache.rules.keeping import is_complete, nearer_caches, stored_response, tagged
 from wsgicache.rules.model import NEVER, NO_LINES, UNAGED, Fill
 from wsgicache.rules.validators import generated_etag, is_generated
@@ -126,15 +127,40 @@ def test_lines_of_one_name_stay_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "length"),
+    ("status", "fields", "length"),
     rows(
-        ("9110 §8.6 200", 200, ["10"]), ("9110 §8.6 404", 404, ["10"]), ("9110 §8.6 204", 204, [])
+        ("9110 §8.6 200", 200, {"transfer_encoding": "chunked"}, ["10"]),
+        ("9110 §8.6 404", 404, {"transfer_encoding": "chunked"}, ["10"]),
+        ("9110 §8.6 a zero before it", 200, {"content_length": "010"}, ["10"]),
+        ("9110 §8.6 another one", 200, {"content_length": "11"}, ["10"]),
+        ("9110 §8.6 204 has none", 204, {}, []),
+        ("9110 §8.6 204 must not have one", 204, {"content_length": "0"}, []),
+        ("9110 §8.6 304 has that of a 200, which is not its own", 304, {"content_length": "9"}, []),
     ),
 )
-def test_the_length_is_told_once(status: int, length: list[str]) -> None:
-    content = b"" if status == 204 else b"0123456789"
-    stored = kept(content, status, transfer_encoding="chunked")
+def test_the_length_is_told_once(status: int, fields: dict[str, Any], length: list[str]) -> None:
+    content = b"" if status in (204, 304) else b"0123456789"
+    stored = kept(content, status, **fields)
     assert [value for name, value in stored.fields if name == "Content-Length"] == length
+
+
+def test_fields_stay_in_their_order() -> None:
+    """9110 §5.3: Content-Length, too, where it is right."""
+    fields = [("A", "1"), ("Content-Length", "4"), ("B", "2")]
+    assert kept(b"text", 200, *fields, policy=Policy(generate_etags=False)).fields == fields
+
+
+@pytest.mark.parametrize(
+    ("value", "groups"),
+    rows(
+        ("9875 §2 none", None, ()),
+        ("9875 §2 two", '"a", "b"', ("a", "b")),
+        ("9875 §2 no list", '"a', ()),
+        ("9875 §2 more than is kept", f'"{"a" * MOST_TEXT}"', ()),
+    ),
+)
+def test_its_groups(value: str | None, groups: tuple[str, ...]) -> None:
+    assert kept(cache_groups=value).groups == groups
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("off_file", None, TypeError, "a str"),
     ("default", "private", TypeError, CONTROL),
     ("default", object, TypeError, CONTROL),
+    ("default", type(json_never_stale), TypeError, CONTROL),
     *[
         ("default", control, ValueError, NO_VOUCHER)
         for control in (
@@ -269,6 +270,13 @@ def test_what_a_set_has_is_sorted(kind: Callable[[Iterable[Any]], Iterable[Any]]
     names = [f"X-{letter}" for letter in "hgfedcba"]
     assert Policy(targets=kind(names)).targets == tuple(sorted(names))
     assert Policy(unstored_statuses=kind((415, 400))).unstored_statuses == (400, 415)
+
+
+def test_what_it_works_out_of_its_options_is_no_part_of_its_value() -> None:
+    roles = {one.name: (one.init, one.repr, one.compare) for one in dataclasses.fields(Policy)}
+    options = set(PolicyOptions.__annotations__)
+    assert {name for name, role in roles.items() if role == (True, True, True)} == options
+    assert {role for name, role in roles.items() if name not in options} == {(False, False, False)}
 
 
 def test_a_policy_is_a_value() -> None:
