@@ -49,6 +49,9 @@ CORE = (
     "tests/attacks/test_faults.py",
     "tests/rules",
     "tests/games/test_properties.py",
+    "tests/test_switch.py",
+    "tests/attacks/test_echoes.py",
+    "tests/docs/test_pages.py",
 )
 """What a mutant meets that the tests of its module let live, the likeliest first."""
 LIMIT = 600.0
