@@ -12,33 +12,33 @@ module             question                                    sections
 ``keys``           which URI, which variant?                   9111 §2, §4.1, §4.4; 9110 §7.1
 ``model``          the nouns at rest                           design of this package
 ``response``       what does the app say?                      9110 §5; PEP 3333
-``said``           what was said of it beside that?            9111 §5.2; 9213
+``said``           what did others say of the response?        9111 §5.2; 9213
 ``checks``         what must an argument be?                   design of this package
 ``policy``         what does the operator want?                design of this package
 ``special``        what makes a request more than a plain one? design of this package
 ``credentials``    who asks, and what releases an answer?      9111 §3.5
 ``selecting``      which fields select though no Vary says so? 9111 §4.1
 ``request``        what was asked?                             9111 §2, §3.5, §5.2.1; 9110 §7
-``anonymous``      what would nobody in particular ask?        5861 §3
+``anonymous``      what does an anonymous request ask for?     5861 §3
 ``hidden_cookies`` which cookies does the app not see?         9111 §4.1
-``own_writes``     what ends with a write of one's client?     9111 §4.4
-``validators``     what tells its states apart?                9111 §4.3.1; 9110 §8.8
+``own_writes``     whose pages does a write end?               9111 §4.4
+``validators``     what tells states of a resource apart?      9111 §4.3.1; 9110 §8.8
 ``entries``        how is it filed?                            9111 §4.1, §4.4
 ``groups``         what belongs together, and ends together?   9875; 9111 §4.4
-``freshness``      for how long, and how old?                  9111 §4.2; 5861; 9213
+``freshness``      how long is it fresh, and how old is it?    9111 §4.2; 5861; 9213
 ``reuse``          may we use it?                              9111 §4, §5.2.1; 5861
 ``conditional``    what does it answer?                        9110 §13, §14; 9111 §4.3.2
-``other_caches``   what forbids others, and so this one?       9213 §2
+``other_caches``   what forbids others to store, and so us?    9213 §2
 ``storing``        may we keep it?                             9111 §3
 ``keeping``        what do we keep?                            9111 §3.1, §3.3
-``validation``     is it still so?                             9111 §4.3
-``partial``        what do parts make?                         9111 §3.3, §3.4
-``declaring``      what becomes of what was said?              9111 §5.2, §5.3; 9213; 9875
+``validation``     is it still valid?                          9111 §4.3
+``partial``        how do parts make the whole?                9111 §3.3, §3.4
+``declaring``      how does what was said become fields?       9111 §5.2, §5.3; 9213; 9875
 ``answering``      what does the answer say of itself?         9111 §5.1; 9211
 ================== =========================================== ===============================
 
-Four markers stand in comments: ``Not applicable:``, ``Not implemented:``, ``Deviation:`` and
-``PERF:``; section numbers without an RFC's number are those of RFC 9111.
+Comments use four markers: ``Not applicable:``, ``Not implemented:``, ``Deviation:`` and
+``PERF:``. A section number without the number of an RFC is one of RFC 9111.
 """
 
 __all__: list[str] = []

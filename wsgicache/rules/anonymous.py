@@ -27,7 +27,7 @@ _OF_THE_TARGET = frozenset(
         "HTTP_USER_AGENT",
     }
 )
-"""The fields that a request of nobody in particular has, beside those that select in any case."""
+"""The fields that an anonymous request may have, beside those that always select."""
 _OF_THE_CONNECTION = (
     "REMOTE_",
     "AUTH_TYPE",
@@ -42,25 +42,24 @@ _OF_THE_SERVER = (
     *("RAW_URI", "REQUEST_", "SCRIPT_", "SERVER_", "SSL_", "UNIQUE_ID"),
     *("wsgi.", "wsgicache.", "gunicorn.", "mod_wsgi.", "uwsgi.", "waitress.", "werkzeug."),
 )
-"""What servers say, for everybody the same."""
+"""What servers say alike to all clients."""
 _WHO = re.compile(
     r'(?:\A|(?<=[;,]))[ \t]*(?:for|by)[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.?)*"?|[^;,"]*);?', re.IGNORECASE
 )
-"""What Forwarded says of who asks, not of what is asked for (RFC 7239)."""
+"""The parameters of Forwarded that say who asks, not what is asked for (RFC 7239)."""
 _WSGI = ("version", "url_scheme", "multithread", "multiprocess", "run_once")
 
 
 def background_environ(
     request: Request, nominated: tuple[str, ...], process: Mapping[str, str], policy: Policy
 ) -> WSGIEnvironment | None:
-    """An environ of its own for a validation that outlives *request* (RFC 5861 §3).
+    """Return the environ of an anonymous request that outlives *request* (RFC 5861 §3).
 
-    It asks as nobody in particular. Of the request's fields it has those about the target, and
-    those that Vary nominates, and of its cookies those that choose a language: any other may say
-    who asks. So may what something outside has put
-    into the environ; where the client showed who he is, there is no telling, and the result is
-    None. Otherwise plain values stay, for the app may depend on them, as do those of *process*,
-    the environment that some servers copy; a server's sockets and callables do not.
+    It keeps the fields about the target, the fields that Vary nominates, and the cookies that
+    choose a language. Any other field or cookie may say who asks. So may a value that an outer
+    layer put into the environ: if the client showed who it is, the result is None. Otherwise plain
+    values stay, since the app may depend on them. Values of *process*, the environment that some
+    servers copy, always stay. A server's sockets and callables do not.
     """
     given = request.environ
     known = request.identified or ("HTTP_COOKIE" in given and "HTTP_COOKIE" not in nominated)

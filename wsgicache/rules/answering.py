@@ -14,12 +14,13 @@ __all__ = ["refused_fields", "relayed_fields", "reused_lines", "with_own"]
 def reused_lines(
     stored: StoredResponse, age: int, cache_status: str | None, policy: Policy
 ) -> FieldLines:
-    """The lines that a reuse of *stored* at *age* seconds adds to the stored fields.
+    """Return the lines that a reuse of *stored* at *age* seconds adds to the stored fields.
 
-    *cache_status* is how it was forwarded, or None for a hit (RFC 9211 §2.1). What a soft purge
-    made stale says an Age by which it is stale everywhere.
+    *cache_status* says how the request was forwarded, or is None for a hit (RFC 9211 §2.1). After a
+    soft purge the Age is high enough to be stale for every cache.
     """
-    # Deviation: what came without a Date goes out without one (RFC 9110 §6.6.1); servers add it.
+    # Deviation: a response that came without a Date leaves without one (RFC 9110 §6.6.1); servers
+    # add it.
     lines = [("Age", str(max(age, stored.least_age)))]
     if policy.cache_status:
         if cache_status is None:
@@ -62,7 +63,7 @@ def relayed_fields(response: Response, cache_status: str, policy: Policy) -> Fie
 
 
 def refused_fields(policy: Policy) -> FieldLines:
-    """The fields of the 504 for only-if-cached (§5.2.1.7)."""
+    """Return the fields of the 504 for only-if-cached (§5.2.1.7)."""
     fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "0")]
     if policy.cache_status:
         fields.append(("Cache-Status", f"{policy.name}; detail=only-if-cached"))

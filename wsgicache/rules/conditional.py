@@ -30,18 +30,18 @@ PARTIAL_CONTENT = "206 Partial Content"
 RANGE_NOT_SATISFIABLE = "416 Range Not Satisfiable"
 
 OF_THE_PART = frozenset({"content-length", "content-range", "content-digest", "content-md5"})
-"""Fields about the content of one message: how much of the representation it is (RFC 9110 §8.6,
-§14.4), and its digests, which no other part has (RFC 9530 §2; RFC 1864). Repr-Digest is about the
-representation, and stays (RFC 9530 §3)."""
+"""Fields that describe the content of one message. They say how much of the representation it is
+(RFC 9110 §8.6, §14.4), or are digests that no other part has (RFC 9530 §2; RFC 1864). Repr-Digest
+describes the representation, and stays (RFC 9530 §3)."""
 
 Ranges = list[tuple[int, int]]
 
 
 def not_modified(request: Request, stored: StoredResponse, now: float) -> bool:
-    """Whether the client's own copy is still good (§4.3.2, RFC 9110 §13.2.2).
+    """Return whether the client's own copy is still good (§4.3.2, RFC 9110 §13.2.2).
 
-    If-None-Match takes precedence over If-Modified-Since; neither counts for another answer than
-    a successful one (RFC 9110 §13.2.1).
+    If-None-Match takes precedence over If-Modified-Since. Neither counts unless the answer would be
+    a success (RFC 9110 §13.2.1).
     """
     presented = request.environ.get
     if stored.status[:1] != "2":
@@ -59,7 +59,7 @@ def not_modified(request: Request, stored: StoredResponse, now: float) -> bool:
     return since is not None and stored.modified_at <= since
 
 
-# What says something of the representation that a 304 leaves out (RFC 9110 §15.4.5).
+# Fields about the representation, which a 304 leaves out (RFC 9110 §15.4.5).
 _REPRESENTATION = frozenset(
     {
         "allow",
@@ -76,18 +76,18 @@ _REPRESENTATION = frozenset(
 
 
 def not_modified_fields(stored: StoredResponse) -> FieldLines:
-    """What a 304 says instead of what *stored* says (RFC 9110 §15.4.5)."""
+    """Return the fields of a 304 in place of *stored* (RFC 9110 §15.4.5)."""
     return [line for line in stored.fields if line[0].lower() not in _REPRESENTATION]
 
 
 def not_modified_by(response: Response) -> Response:
-    """The 304 for whom has what *response* brings (RFC 9110 §15.4.5)."""
+    """Return the 304 for a client that has what *response* brings (RFC 9110 §15.4.5)."""
     fields = [line for line in response.fields if line[0].lower() not in _REPRESENTATION]
     return response.instead(NOT_MODIFIED, fields)
 
 
 def wanted_ranges(request: Request, stored: StoredResponse, policy: Policy) -> Ranges | None:
-    """The ranges of *stored* to send, none of them for 416, or None for the whole (9110 §14.2)."""
+    """Return the ranges of *stored* to send: none for 416, None for the whole (RFC 9110 §14.2)."""
     presented = request.environ.get
     value = presented("HTTP_RANGE")
     if value is None or request.method != "GET" or stored.status[:3] not in ("200", "206"):
@@ -118,7 +118,7 @@ def covers(request: Request, stored: StoredResponse, policy: Policy) -> bool:
 
 
 def _same_representation(condition: str, stored: StoredResponse) -> bool:
-    """If-Range: strong comparison with the entity tag, or the exact date (RFC 9110 §13.1.5)."""
+    """Return whether If-Range matches: by strong comparison or exact date (RFC 9110 §13.1.5)."""
     if condition == stored.etag:
         return not condition.startswith("W/")
     return stored.strong_date and condition == stored.last_modified
@@ -127,7 +127,7 @@ def _same_representation(condition: str, stored: StoredResponse) -> bool:
 def ranged(
     stored: StoredResponse, pieces: Iterable[bytes], ranges: Ranges
 ) -> tuple[str, FieldLines, list[bytes]]:
-    """Status, fields and body of the answer with these *ranges* of the content in *pieces*."""
+    """Return status, fields and body of the answer with these *ranges* of *pieces*."""
     if not ranges:
         return RANGE_NOT_SATISFIABLE, partial_fields(stored, ranges), []
     content = b"".join(pieces)
@@ -137,13 +137,13 @@ def ranged(
 
 
 def cut(stored: StoredResponse, content: bytes, first: int, last: int) -> bytes:
-    """The bytes *first* to *last* of the representation, out of the *content* that is stored."""
+    """Return the bytes *first* to *last* of the representation from the stored *content*."""
     offset = 0 if stored.span is None else stored.span[0]
     return content[first - offset : last - offset + 1]
 
 
 def partial_fields(stored: StoredResponse, ranges: Ranges) -> FieldLines:
-    """What a 206 with one range, or a 416 with none, says (RFC 9110 §15.3.7, §15.5.17)."""
+    """Return the fields of a 206 with one range, or a 416 (RFC 9110 §15.3.7, §15.5.17)."""
     if not ranges:
         kept = ("date", "cache-control", "content-type", "vary")
         fields = [line for line in stored.fields if line[0].lower() in kept]
@@ -160,7 +160,7 @@ def partial_fields(stored: StoredResponse, ranges: Ranges) -> FieldLines:
 def multipart(
     stored: StoredResponse, content: bytes, ranges: Ranges
 ) -> tuple[FieldLines, list[bytes]]:
-    """Fields and body of a 206 with several ranges (RFC 9110 §14.6)."""
+    """Return fields and body of a 206 with several ranges (RFC 9110 §14.6)."""
     boundary = uuid4().hex
     kind = next((value for name, value in stored.fields if name.lower() == "content-type"), None)
     described = f"\r\nContent-Type: {kind}" if kind else ""

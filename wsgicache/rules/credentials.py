@@ -48,11 +48,11 @@ CREDENTIAL_FIELDS = (
     *("X-Sentry-Auth", "X-Sentry-Token", "X-ClickHouse-User", "X-ClickHouse-Key", "X-Trino-User"),
     *("X-Presto-User", "X-Auth-CouchDB-UserName", "X-Auth-CouchDB-Token", "Stripe-Account"),
     *("Coder-Session-Token", "Fastly-Key", "X-Clerk-Auth-Token", "X-IP-Token"),
-    # what forms and scripts send against forged requests: it goes with a session
+    # tokens of forms and scripts against forged requests, which belong to a session
     *("X-CSRF-Token", "X-CSRFToken", "X-XSRF-Token", "X-CSRF", "CSRF-Token", "XSRF-Token"),
     *("X-CSRF-Protection", "X-Joomla-Token", "RequestVerificationToken", "RequestToken"),
     *("Jenkins-Crumb", "X-Atlassian-Token"),
-    # the user, as authenticating proxies tell it
+    # the user, as an authenticating proxy names it
     *("Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups", "X-Remote-User"),
     *("X-Remote-Name", "X-Remote-Email", "X-Remote-Group", "X-Remote-Groups", "X-Forwarded-User"),
     *("X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username"),
@@ -98,7 +98,7 @@ CREDENTIAL_FIELDS = (
     *("Posit-Connect-User-Session-Token", "Shiny-Server-Credentials", "Sf-Context-Current-User"),
     *("Domino-Username", "Osso-User-Dn", "Osso-User-Guid", "OIDC-Claim-Name", "OIDC-Claim-Groups"),
     *("Persistent-Id", "Targeted-Id", "X-Login", "X-Account", "X-Member-Id"),
-    # … and clouds
+    # … or a cloud
     *("X-Amzn-Oidc-Data", "X-Amzn-Oidc-Identity", "X-Amzn-Oidc-Accesstoken"),
     *("X-Amzn-Mtls-Clientcert", "X-Amzn-Mtls-Clientcert-Leaf", "X-Amzn-Mtls-Clientcert-Subject"),
     *("X-Amzn-Mtls-Clientcert-Serial-Number", "X-Amzn-Mtls-Clientcert-Issuer"),
@@ -159,7 +159,7 @@ WSGI_CREDENTIALS = frozenset(
         ),
     }
 )
-"""Environ keys by which servers say who asks; no field is among them but Authorization."""
+"""Environ keys by which servers say who asks; Authorization is the only field among them."""
 
 
 def identifies(environ: Mapping[str, Any], present: frozenset[str], fields: frozenset[str]) -> bool:
@@ -181,17 +181,17 @@ def identifies(environ: Mapping[str, Any], present: frozenset[str], fields: froz
 
 _NO_CERTIFICATE = ("", "NONE")
 _NOT_VERIFIED = {"SSL_CLIENT_VERIFY": "NONE", "TLS_CLIENT_VERIFY": "NONE"}
-"""What servers say where the client showed no certificate."""
+"""What servers say when the client showed no certificate."""
 
 
 def shows_certificate(socket: object) -> bool:
-    """Whether the client at *socket*, a server's, has shown a certificate; in doubt it has."""
+    """Return whether the client at the server's *socket* showed a certificate; yes if in doubt."""
     ask = getattr(socket, "getpeercert", None)
     if ask is None:
         return False
     try:
         return bool(ask(True))
-    except Exception:  # the socket is the server's: closed, or of a class that asks otherwise
+    except Exception:  # the server's socket may be closed, or of another class
         return True
 
 
@@ -203,7 +203,7 @@ def releases(directives: Directives, own: bool, public: bool) -> bool:
     and authors write must-revalidate for other reasons. There, the directives must be this cache's
     *own*: in a field that addresses it alone.
     """
-    # A lifetime that is said of every page vouches for none.
+    # A lifetime given to all pages releases none of them.
     if INHERITED in directives:
         return False
     if delta_seconds(directives.get("s-maxage")) is not None:
@@ -212,12 +212,12 @@ def releases(directives: Directives, own: bool, public: bool) -> bool:
 
 
 def releases_to_cookies(directives: Directives, own: bool) -> bool:
-    """Whether an answer with these *directives* may go to others though its request had cookies."""
+    """Return whether an answer to a request with cookies may go to others."""
     return releases(directives, own, False) or (
         INHERITED not in directives and says(directives, "public")
     )
 
 
 INHERITED = "inherited"
-"""An extension directive (§5.2.3) in this cache's own targeted field: nobody spoke of this response
-in particular, so nothing that is said releases it."""
+"""An extension directive (§5.2.3) in this cache's own targeted field. It says that nobody spoke of
+this response in particular, so no directive releases it."""

@@ -23,10 +23,10 @@ _DATE_FORMS: tuple[re.Pattern[str], ...] = tuple(
 
 
 def parse_date(value: str | None, now: float) -> float | None:
-    """An HTTP-date in seconds since the epoch, or None for anything else (RFC 9110 §5.6.7).
+    """Return an HTTP-date in seconds since the epoch, or None for anything else (RFC 9110 §5.6.7).
 
-    All three forms, names in any case (§4.2); a two-digit year that seems more than fifty years
-    ahead of *now* is the last past year with those digits.
+    It reads all three forms, with names in any case (§4.2). A two-digit year that seems more than
+    fifty years ahead of *now* is the last past year with those digits.
     """
     if value is None:
         return None

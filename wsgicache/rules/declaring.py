@@ -1,8 +1,8 @@
-"""What is said of a response by others than itself, and how that becomes its fields.
+"""How does what others say of a response become its fields?
 
-The words are those of Cache-Control (§5.2), of targeted fields (RFC 9213), of Vary (RFC 9110
-§12.5.5) and of Cache-Groups (RFC 9875). Whoever reads the response afterwards, the rules of this
-cache included, reads fields and nothing else.
+They speak in the terms of Cache-Control (§5.2), targeted fields (RFC 9213), Vary (RFC 9110 §12.5.5)
+and Cache-Groups (RFC 9875). Everything that reads the response afterwards, including the rules of
+this cache, reads fields and nothing else.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ _ALL_SHARED = Said({"private": None})
 
 
 class Sources(NamedTuple):
-    """Who has spoken of a response beside itself, the first to be heard first."""
+    """What others said of a response, in order of precedence."""
 
     view: Sequence[Said] = ()
-    """Decorators, and what the view said itself."""
+    """From decorators, and from the view while it ran."""
     overriding: Sequence[Sequence[Said]] = ()
-    """Routes that come before the response's own words, each with its controls."""
+    """From routes with ``override``, each with its controls."""
     routes: Sequence[Sequence[Said]] = ()
-    """Routes that come after them."""
+    """From the other routes, which come after the response's own fields."""
     default: Sequence[Said] = ()
-    """For what nobody spoke of."""
+    """From the policy's default, for responses of which nobody else spoke."""
 
 
 def without_lifetimes(said: Sources) -> Sources:
@@ -68,12 +68,12 @@ def without_lifetimes(said: Sources) -> Sources:
 
 
 class Declared(Response):
-    """A response whose fields say what was said of it."""
+    """A response whose fields include what was said of it."""
 
     inherited: bool
-    """Whether its lifetime is none that itself or its view has given."""
+    """Whether its lifetime comes from neither the response nor its view."""
     refused: bool
-    """Whether this cache was forbidden to store it."""
+    """Whether somebody forbade this cache to store it."""
 
 
 def declared(
@@ -84,13 +84,13 @@ def declared(
     https: bool = False,
     about: StoredResponse | None = None,
 ) -> Response:
-    """*response* with what is *said* of it in its fields.
+    """Return *response* with what others *said* of it in its fields.
 
-    A prohibition (no-store, private) counts whoever says it. Apart from that one source is heard:
-    the view, else an overriding route, else the response itself, else a route, else the default.
-    *targets* are the targeted fields that this cache heeds, its own first; *https* says that the
-    client came by TLS. *about* is the stored response that the request was about: a 304 says
-    nothing new of that unless the app or its view does.
+    A prohibition (no-store, private) counts whoever says it. Otherwise only one source counts: the
+    view, else an overriding route, else the response itself, else a route, else the default.
+    *targets* are the targeted fields that this cache reads, its own first. *https* says that the
+    client came by TLS. *about* is the stored response that the request was about. A 304 changes
+    nothing that was said of that, unless the app or its view says something new.
     """
     own = _own(response, targets)
     overriding = _first(said.overriding)
@@ -107,7 +107,7 @@ def declared(
     chosen = _keeping_lists(chosen, own)
     refused = any(map(forbids_here, declaring))
     if refused and not targets:
-        declaring.append(_ALL_SHARED)  # There is no way to tell this cache alone.
+        declaring.append(_ALL_SHARED)  # No field could address this cache alone.
     general = _general(chosen, own, declaring)
     gone, lines = _vary_and_groups(response, declaring)
     if general is not own and general is not None:
@@ -143,7 +143,7 @@ def declared(
 
 
 def _own(response: Response, targets: Sequence[str]) -> Said | None:
-    """What the response says itself; None where it has no word about caching."""
+    """Return what the response says itself, or None if it says nothing about caching."""
     here: Directives | None = None
     for name in targets:
         if (value := response.field(name.lower())) is not None:
@@ -161,7 +161,7 @@ def _first(routes: Iterable[Iterable[Said]]) -> Said | None:
 
 
 def _general(chosen: Said | None, own: Said | None, declaring: Sequence[Said]) -> Said | None:
-    """What goes to everybody: what is *chosen*, or less than that."""
+    """Return what all caches get: what is *chosen*, or less than that."""
     worst = max(declaring, key=severity, default=None)
     level = 0 if worst is None else severity(worst)
     own_level = 0 if own is None else severity(own)
@@ -213,7 +213,7 @@ _RELEASING = frozenset({"public", "s-maxage", "must-revalidate"})
 def _instead(
     chosen: Said, response: Response, others: Sequence[str], about: StoredResponse | None
 ) -> str | None:
-    """What goes into this cache's own field where words to others, or older ones, stand there."""
+    """Return the value of this cache's own field where it replaces another field's."""
     held = {line[0].lower() for line in about.fields} if about is not None else set()
     if any(name.lower() in response.values or name.lower() in held for name in others):
         return dictionary(chosen.directives)
@@ -228,15 +228,15 @@ _LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 
 def _is_targeted(name: str) -> bool:
-    """Whether the field *name* tells some cache what Cache-Control does not tell others."""
+    """Return whether *name* is a targeted field."""
     return name.endswith("-cache-control") or name in ("surrogate-control", "x-accel-expires")
 
 
 def _control_fields(response: Response, said: Said, https: bool) -> FieldLines:
     disposition = (response.field("content-disposition") or "").strip(" \t").lower()
     if said.never and https and disposition.startswith("attachment"):
-        # Internet Explorer 8 and older keep a download before they open it, and by TLS they heed
-        # no-store, no-cache and Pragma in doing so.
+        # Internet Explorer 8 and older save a download before they open it. Over TLS they obey
+        # no-store, no-cache and Pragma when they do.
         said = Said({"private": None, "max-age": "0", "must-revalidate": None})
         return [("Cache-Control", written(said.directives)), ("Expires", _LONG_AGO)]
     lines = [("Cache-Control", written(said.directives))]
@@ -252,7 +252,7 @@ def _control_fields(response: Response, said: Said, https: bool) -> FieldLines:
 
 
 def _vary_and_groups(response: Response, said: Sequence[Said]) -> tuple[set[str], FieldLines]:
-    """What Vary and Cache-Groups become: names of the fields that go, lines that come."""
+    """Return what becomes of Vary and Cache-Groups: names of fields that go, lines that come."""
     gone: set[str] = set()
     lines: FieldLines = []
     for name, words in (

@@ -31,7 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 Change = Callable[[CacheEntry | None], CacheEntry | None]
-"""What a store applies to an entry, atomically; pure, so it may run twice."""
+"""A change that a store applies to an entry, atomically. It is pure, so it may run twice."""
 
 
 def adding(
@@ -63,7 +63,7 @@ def adding(
         if others:
             current = others.get(selector)
             if current is not None and current.asked_at > fill.began:
-                return known  # somebody who asked later was faster
+                return known  # a later request was faster
             left = {of: one for of, one in others.items() if of != selector}
             while len(left) >= policy.max_variants:
                 del left[next(iter(left))]
@@ -122,7 +122,8 @@ def softened_all(now: float) -> Change:
 
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY
-        # What is stale by now says so, too: by another machine's clock it may not be.
+        # A response that is stale by now is softened, too: by another machine's clock it may be
+        # fresh.
         responses = {
             selector: replace(softened(one, now), softened_at=now)
             for selector, one in known.responses.items()
@@ -133,7 +134,7 @@ def softened_all(now: float) -> Change:
 
 
 def _later(moment: float, known: CacheEntry) -> float:
-    """*moment*, or one right after *known* was emptied: no two emptyings have the same."""
+    """Return *moment*, or one right after *known* was emptied: no two emptyings share a moment."""
     return max(moment, math.nextafter(known.emptied_at, math.inf))
 
 
@@ -162,7 +163,7 @@ def softened(stored: StoredResponse, moment: float) -> StoredResponse:
 
 
 def dropping(request: Request, policy: Policy) -> Change:
-    """The change that removes what *request* selects, and nothing else."""
+    """Return the change that removes only what *request* selects."""
 
     def change(entry: CacheEntry | None) -> CacheEntry | None:
         if entry is None:
@@ -198,6 +199,6 @@ def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> V
 def selector_of(
     request: Request, nominated: tuple[str, ...], salt: bytes, policy: Policy
 ) -> Selector:
-    """What the response to *request* is filed under in an entry with this *salt*."""
+    """Return what the response to *request* is filed under in an entry with this *salt*."""
     values = values_of(request, nominated, policy)
     return digested(values, salt) if salt else values

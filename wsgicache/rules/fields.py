@@ -1,7 +1,7 @@
-"""Text to values and back: what a field value says, and how it is written (RFC 9110 §5, 9111 §5).
+"""How does a field value become text, and text a field value (RFC 9110 §5, 9111 §5)?
 
-Every parser here is total: any ``str`` has a value, nothing is raised, time is linear in the
-length of the text. Only ASCII digits are digits, only space and tab are white space.
+Every parser here is total: any ``str`` has a value, nothing is raised, and the time is linear in
+the length of the text. Only ASCII digits are digits, only space and tab are white space.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ __all__ = [
 ]  # fmt: skip
 
 Directives = dict[str, str | None]
-"""Cache-Control as understood: directive names in lower case, and their arguments."""
+"""Parsed Cache-Control: directive names in lower case, and their arguments."""
 
 NO_DIRECTIVES: Directives = {}
 
 MAX_DELTA_SECONDS = 2**31
-"""What a larger number of seconds is taken for (§1.2.2)."""
+"""The value that stands for any larger number of seconds (§1.2.2)."""
 
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _TOKEN = re.compile(TOKEN)
@@ -46,22 +46,22 @@ _SHORTEST = frozenset(
 
 
 _ODD = " "
-"""How the argument begins of what was read leniently: no number does, so it gives no time."""
+"""Begins an argument that was read leniently: no number begins so, so it gives no time."""
 
 
 WORTH_REMEMBERING = 256
-"""Characters: what apps say is short, and the same for most of their responses. PERF: remembered,
-a Cache-Control costs 0.1 µs instead of 4."""
+"""Characters of a value worth remembering: most apps repeat a few short values. PERF: a remembered
+Cache-Control costs 0.1 µs instead of 4."""
 
 
 def parse_cache_control(value: str) -> Directives:
-    """The directives of a Cache-Control field value (§5.2); unknown ones are kept, and ignored.
+    """Return the directives of a Cache-Control field value (§5.2), unknown ones included.
 
-    Names are case-insensitive. Of duplicates the more restrictive counts: the smallest number of
-    seconds, ``private`` without field names before ``private="x"``, and what has an argument before
-    what has none. A member that is no directive has every restrictive word in it taken for one,
-    whatever stands around it: what is read so leniently may forbid, and permits nothing (`says`).
-    The result may be shared: it is not to be changed.
+    Names are case-insensitive. Of duplicates the more restrictive one counts: the smallest number
+    of seconds, ``private`` without field names before ``private="x"``, an argument before none. If
+    a member is malformed, each restrictive word in it counts as a directive. Members read so
+    leniently may forbid, but permit nothing (`says`). Callers share the result and must not change
+    it.
     """
     return (_parsed if len(value) > WORTH_REMEMBERING else _remembered)(value)
 
@@ -78,8 +78,8 @@ def _parsed(value: str) -> Directives:
             quoted, token = directive[2], directive[3]
             argument = token if quoted is None else _QUOTED_PAIR.sub(r"\1", quoted)
             if name in _FIELD_LISTS:
-                # The token form names no fields: senders must quote (§5.2.2.4, §5.2.2.7), and
-                # less than a field list is the whole response.
+                # The token form names no fields: senders must quote them (§5.2.2.4, §5.2.2.7).
+                # Without a valid list the directive is about the whole response.
                 names = None if quoted is None else field_names(argument)
                 argument = ",".join(names) if names else None
             _say(directives, name, argument)
@@ -118,7 +118,7 @@ def _say(directives: Directives, name: str, argument: str | None) -> None:
 
 
 def _seconds(name: str, argument: str | None) -> int:
-    """What *argument* allows: nothing where it is invalid, but max-stale alone is no limit."""
+    """Return the seconds that *argument* allows: 0 if invalid, no limit for a bare max-stale."""
     if name == "max-stale" and argument is None:
         return MAX_DELTA_SECONDS + 1
     seconds = delta_seconds(argument)
@@ -126,7 +126,7 @@ def _seconds(name: str, argument: str | None) -> int:
 
 
 def field_names(value: str | None) -> tuple[str, ...] | None:
-    """A list of field names in lower case (RFC 9110 §5.6.1), or None where it is not one."""
+    """Return a list of field names in lower case (RFC 9110 §5.6.1), or None if it is not one."""
     if value is None:
         return None
     names = [name for part in value.split(",") if (name := part.strip(" \t"))]
@@ -136,7 +136,7 @@ def field_names(value: str | None) -> tuple[str, ...] | None:
 
 
 def are_field_names(lines: str) -> bool:
-    """Whether each of *lines*, all of which end, is a field name (RFC 9110 §5.1)."""
+    """Return whether each of *lines* (each with its line end) is a field name (RFC 9110 §5.1)."""
     return _TOKEN_LINES.fullmatch(lines) is not None
 
 
@@ -168,16 +168,16 @@ _FLAGS = frozenset(
 
 
 def parse_targeted(value: str) -> Directives | None:
-    """The directives of a targeted field (RFC 9213 §2.1), or None where it must be ignored.
+    """Return the directives of a targeted field (RFC 9213 §2.1), or None if it must be ignored.
 
-    It is a Dictionary of structured fields: one that does not parse, is empty, or gives a known
-    directive a value of the wrong type says nothing.
+    It is a Dictionary of structured fields. It says nothing if it does not parse, is empty, or
+    gives a known directive a value of the wrong type.
     """
     import http_sf
 
     try:
         members = http_sf.parse(value.encode("latin-1"), tltype="dictionary")
-    except Exception:  # the parser's own errors, and whatever else odd bytes make it raise
+    except Exception:  # the parser's own errors, and others that odd bytes may cause
         return None
     if not isinstance(members, dict) or not members:
         return None
@@ -203,7 +203,7 @@ def parse_targeted(value: str) -> Directives | None:
 
 
 def is_structured_list(value: str) -> bool:
-    """Whether *value* is a List of structured fields with a member (RFC 9651 §3.1)."""
+    """Return whether *value* is a List of structured fields with a member (RFC 9651 §3.1)."""
     import http_sf
 
     try:
@@ -216,7 +216,7 @@ def is_structured_list(value: str) -> bool:
 
 
 def parse_age(value: str | None) -> int:
-    """An Age field value in seconds: the first member counts, an invalid one is 0 (§5.1)."""
+    """Return an Age field value in seconds: its first member, or 0 if that is invalid (§5.1)."""
     if value is None:
         return 0
     return delta_seconds(value.partition(",")[0].strip(" \t")) or 0
@@ -227,10 +227,10 @@ _MAX_VARY = 8192
 
 
 def parse_vary(value: str) -> tuple[str, ...] | None:
-    """The nominated fields, sorted, in lower case (RFC 9110 §12.5.5), or None if none can match.
+    """Return the nominated fields, sorted, in lower case, or None if none can match.
 
-    None for a member ``*`` wherever it stands, for what is no list of field names, and for more
-    names than anyone means. A name with an underscore looks like one with a dash in a
+    None is the result for a member ``*`` at any place, for anything but a list of field names, and
+    for too many names (RFC 9110 §12.5.5). A name with an underscore looks like one with a dash in a
     WSGI environ, so it matches nothing either.
     """
     return (_nominated if len(value) > WORTH_REMEMBERING else _remembered_names)(value)
@@ -251,13 +251,13 @@ _remembered_names = lru_cache(maxsize=1024)(_nominated)
 
 
 def environ_key(field_name: str) -> str:
-    """Where PEP 3333 puts a request field."""
+    """Return the environ key of a request field (PEP 3333)."""
     key = field_name.upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key
 
 
 def nominated_keys(value: str) -> tuple[str, ...]:
-    """Where PEP 3333 puts what Vary names, sorted; nothing where no request can match that."""
+    """Return the environ keys of what Vary names, sorted; none if no request can match it."""
     return (_keys if len(value) > WORTH_REMEMBERING else _remembered_keys)(value)
 
 
@@ -277,12 +277,12 @@ def is_entity_tag(value: str) -> bool:
 
 
 def entity_tags(value: str) -> list[str]:
-    """The entity tags of an If-None-Match list (RFC 9110 §13.1.2), whatever stands between them."""
+    """Return the entity tags in If-None-Match (RFC 9110 §13.1.2), however separated."""
     return _ENTITY_TAG.findall(value)
 
 
 def weak_match(one: str, other: str) -> bool:
-    """Weak comparison of two entity tags (RFC 9110 §8.8.3.2)."""
+    """Compare two entity tags weakly (RFC 9110 §8.8.3.2)."""
     return one.removeprefix("W/") == other.removeprefix("W/")
 
 
@@ -290,7 +290,7 @@ def weak_match(one: str, other: str) -> bool:
 
 
 def written(directives: Directives) -> str:
-    """*directives* as a Cache-Control field value (§5.2)."""
+    """Return *directives* as a Cache-Control field value (§5.2)."""
     return ", ".join(
         name if argument is None else f"{name}={_argument(name, argument)}"
         for name, argument in directives.items()
@@ -305,7 +305,7 @@ def _argument(name: str, argument: str) -> str:
 
 
 def dictionary(directives: Directives) -> str:
-    """*directives* as a targeted field value, a Dictionary (RFC 9213 §2.1)."""
+    """Return *directives* as a targeted field value, a Dictionary (RFC 9213 §2.1)."""
     return ", ".join(
         name
         if argument is None
@@ -315,5 +315,5 @@ def dictionary(directives: Directives) -> str:
 
 
 def string(text: str) -> str:
-    """*text* as a String of structured fields, and as a quoted string (RFC 9651 §3.3.3)."""
+    """Return *text* as a String of structured fields, also a quoted string (RFC 9651 §3.3.3)."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -29,7 +29,7 @@ HEURISTICALLY_CACHEABLE = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405
 
 
 def binding(response: Response, policy: Policy) -> Binding:
-    """The first valid targeted field of the policy's list, else Cache-Control (RFC 9213 §2.2)."""
+    """Return the first valid targeted field of the policy, else Cache-Control (RFC 9213 §2.2)."""
     if response.binding is not None:
         return response.binding
     values = response.values
@@ -40,8 +40,8 @@ def binding(response: Response, policy: Policy) -> Binding:
     else:
         value = values.get("cache-control", "")
         said = (_to_everybody if len(value) > WORTH_REMEMBERING else _remembered)(value)
-        # Pragma in a response has no meaning of its own (§5.4), but whoever writes no-cache there
-        # and says nothing else means it. Deviation: taken as Cache-Control: no-cache, as browsers
+        # Pragma in a response has no meaning of its own (§5.4), but an author who writes no-cache
+        # there and nothing else means it. Deviation: taken as Cache-Control: no-cache, as browsers
         # do.
         if not said.directives and "no-cache" in values.get("pragma", "").lower():
             said = _understood({"no-cache": None})
@@ -76,9 +76,9 @@ _remembered = lru_cache(maxsize=1024)(_to_everybody)
 
 
 def explicit_lifetime(response: Response, said: Binding) -> int | None:
-    """Seconds of explicit freshness (§4.2.1), the first match; None where none is given.
+    """Return the seconds of explicit freshness (§4.2.1), or None where none is given.
 
-    What is given but invalid is stale at once (§4.2.1: "encouraged to consider it stale").
+    An invalid lifetime is stale at once (§4.2.1: "encouraged to consider it stale").
     """
     if said.max_age is not None:
         return said.max_age
@@ -94,10 +94,10 @@ def explicit_lifetime(response: Response, said: Binding) -> int | None:
 
 
 def heuristic_lifetime(response: Response, said: Binding, policy: Policy) -> float:
-    """Seconds of freshness where the response gives no expiration time (§4.2.2).
+    """Return the seconds of freshness where the response gives no expiration time (§4.2.2).
 
-    A fraction of the time since its last modification, within a limit, for status codes that allow
-    it or a response marked public. `Policy()` has a fraction of zero.
+    They are a fraction of the time since its last modification, within a limit. They apply to
+    status codes that allow it, and to responses marked public. `Policy()` has a fraction of zero.
     """
     if not policy.heuristic_fraction or "no-cache" in said.directives:
         return 0.0
@@ -111,7 +111,7 @@ def heuristic_lifetime(response: Response, said: Binding, policy: Policy) -> flo
 
 
 def date_value(response: Response) -> float:
-    """The value of Date, or the time of receipt where it is absent or invalid (§4.2.3)."""
+    """Return the value of Date, or the time of receipt if it is absent or invalid (§4.2.3)."""
     if "date" not in response.values:
         return response.wall
     date = parse_date(response.field("date"), response.wall)
@@ -119,11 +119,11 @@ def date_value(response: Response) -> float:
 
 
 def corrected_initial_age(response: Response) -> float:
-    """Seconds since *response* was generated, when it was received (§4.2.3)."""
+    """Return the age of *response*, in seconds, when it was received (§4.2.3)."""
     values = response.values
     response_delay = response.received_at - response.requested_at
     if "date" not in values and "age" not in values:
-        return max(0.0, response_delay)  # PERF: the same, 0.2 µs sooner
+        return max(0.0, response_delay)  # PERF: the same result, 0.2 µs sooner
     apparent_age = max(0.0, response.wall - date_value(response))
     age_value = parse_age(values.get("age"))
     corrected_age_value = age_value + response_delay
@@ -131,7 +131,7 @@ def corrected_initial_age(response: Response) -> float:
 
 
 _float = lru_cache(maxsize=1024)(float)
-"""PERF: one number for all that live as long; 24 bytes less of each."""
+"""PERF: responses with the same lifetime share one number; 24 bytes less each."""
 
 
 def terms(response: Response, policy: Policy) -> Terms:
@@ -153,7 +153,8 @@ def terms(response: Response, policy: Policy) -> Terms:
             validating = policy.stale_while_revalidate
     if failing is None:
         failing = policy.stale_if_error
-    # Deviation: an error may be the work of one request's odd fields, and is not to be everybody's.
+    # Deviation: odd fields of one request may have caused an error, which must not last for
+    # everybody.
     most, code = policy.error_lifetime, response.code
     if code >= 400 and most is not None and code not in (404, 410):
         lifetime, validating, failing = min(lifetime, most), 0, 0

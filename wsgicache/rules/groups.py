@@ -1,7 +1,7 @@
-"""Which responses belong together, and what ends them all at once (RFC 9875).
+"""Which responses belong together and end together (RFC 9875)?
 
-A store counts *generations*: one begins with every purge of groups or of everything. A response is
-born in the generation of its request, and a purge is known by the generation that it began.
+A store counts *generations*. Each purge of groups, or of everything, begins one. A response is born
+in the generation of its request, and a purge is known by the generation that it began.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ __all__ = [
 
 MOST_GROUPS = 128
 MOST_TEXT = 16_384
-"""Groups of one response, and characters of the fields that name them, above which it is not
-stored: without its groups it could not be purged."""
+"""Most groups of one response, and most characters of the fields that name them. Above either the
+response is not stored: without its groups it could not be purged."""
 
 _LABELS = frozenset({"cache-groups", "cache-tag", "surrogate-key"})
 _COMMAS, _COMMAS_OR_SPACES = re.compile(r"[ \t]*,[ \t]*"), re.compile(r"[ \t,]+")
@@ -58,7 +58,7 @@ def _decoded(value: str) -> str:
 
     try:
         return str(make_header(decode_header(value)))
-    except Exception:  # whatever the parser makes of odd text
+    except Exception:  # any error that odd text causes in the parser
         return value
 
 
@@ -77,10 +77,10 @@ def _label(value: str) -> str:
 
 
 def groups_of(response: Response) -> tuple[str, ...] | None:
-    """The groups that *response* says it belongs to; None where there are too many to keep it.
+    """Return the groups that *response* belongs to, or None if they are too many to keep it.
 
-    Cache-Groups is a List of Strings (RFC 9875 §2), and ignored where it is anything else.
-    Cache-Tag has its labels between commas, Surrogate-Key between spaces or commas.
+    Cache-Groups is a List of Strings (RFC 9875 §2), and is ignored if it is anything else.
+    Cache-Tag separates its labels by commas, Surrogate-Key by spaces or commas.
     """
     if _LABELS.isdisjoint(response.values):
         return ()
@@ -96,7 +96,7 @@ def groups_of(response: Response) -> tuple[str, ...] | None:
 
 
 def invalidated_groups(response: Response) -> tuple[str, ...]:
-    """The groups that the response to an unsafe request says it invalidates (RFC 9875 §3)."""
+    """Return the groups that the response to an unsafe request invalidates (RFC 9875 §3)."""
     value = response.field("cache-group-invalidation")
     return tuple(dict.fromkeys(_strings(value))) if value else ()
 
@@ -117,7 +117,7 @@ def invalidated_keys(key: Key, response: Response, destination: str | None = Non
 
 
 def destination_of(method: str, destination: str | None) -> str | None:
-    """What *destination*, the Destination field, has to say of a request (RFC 4918 §10.3)."""
+    """Return the Destination field if it applies to *method* (RFC 4918 §10.3), else None."""
     return destination if method in ("COPY", "MOVE") else None
 
 
@@ -145,7 +145,7 @@ def is_of_webdav(method: str, depth: str | None) -> bool:
 
 
 def _strings(value: str) -> list[str]:
-    """The members of a List of Strings (RFC 9651 §3.1, §3.3.3), none where it is not one."""
+    """Return the members of a List of Strings (RFC 9651 §3.1, §3.3.3), or none if it is invalid."""
     if not value:
         return []
     import http_sf
@@ -172,7 +172,7 @@ def names_of(key: Key, groups: Iterable[str]) -> list[str]:
 
 
 def origin_of(key: Key) -> str:
-    """The origin of what is filed under *key* (RFC 9110 §4.3.1)."""
+    """Return the origin of *key* (RFC 9110 §4.3.1)."""
     return f"{key[0]}://{key[1]}"
 
 
@@ -188,7 +188,7 @@ class Generation(NamedTuple):
     moment: float = NEVER
 
     def begun(self, number: int, moment: float, soft: bool) -> Generation:
-        """As it is after another purge, by which generation *number* begins."""
+        """Return how far purges go after another one, which begins generation *number*."""
         if soft:
             return Generation(self.hard, max(number, self.soft), moment)
         return self._replace(hard=max(number, self.hard))
@@ -221,7 +221,7 @@ def reviewed(
 
 
 def without_late(entry: CacheEntry, before: CacheEntry | None, fills: int) -> CacheEntry:
-    """*entry*, which replaces *before*, without what is new and was born before *fills*."""
+    """Return *entry*, which replaces *before*, without new responses born before *fills*."""
     held = set() if before is None else {_told_by(one) for one in before.responses.values()}
     late = {
         selector
@@ -235,18 +235,18 @@ def without_late(entry: CacheEntry, before: CacheEntry | None, fills: int) -> Ca
 
 
 def without_unborn(entry: CacheEntry, number: int) -> CacheEntry:
-    """*entry* without what was born in a generation later than *number*, the last one there was."""
+    """Return *entry* without responses born after *number*, the latest generation."""
     left = {selector: one for selector, one in entry.responses.items() if one.born <= number}
     return CacheEntry(entry.nominated, left, entry.emptied_at, entry.salt)
 
 
 def _told_by(stored: StoredResponse) -> tuple[object, ...]:
-    """What tells one fill's response from another's, and stays when that is made stale."""
+    """Return what tells a response from that of another fill, even after a soft purge."""
     return stored.born, stored.generated_at, stored.etag, stored.length
 
 
 def _left(stored: StoredResponse, known: Iterable[Generation | None]) -> StoredResponse | None:
-    """What purges leave of *stored*."""
+    """Return what purges leave of *stored*, or None."""
     for generation in known:
         if generation is None or stored.born < generation.hard:
             return None

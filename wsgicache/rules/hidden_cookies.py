@@ -1,7 +1,8 @@
-"""Which cookies does the app not see, and does it set one of those?
+"""Does the app set a cookie that is hidden from it?
 
-Route(cookies=…) and Policy.ignore_cookies hide cookies, so that these tell no requests apart. But
-an app that sets a cookie which it did not see begins anew what the client has: so a session ends.
+Route(cookies=…) and Policy.ignore_cookies hide cookies, so that requests with different cookies
+share a response. But an app that sets a cookie which it did not see replaces what the client has. A
+session would end so.
 """
 
 from __future__ import annotations
@@ -33,5 +34,5 @@ def _names(cookies: str) -> set[str]:
 
 
 def _name(pair: str) -> str:
-    """The name in ``name=value``, or all of a pair that has no ``=`` (RFC 6265 §5.2)."""
+    """Return the name in ``name=value``, or all of a pair without ``=`` (RFC 6265 §5.2)."""
     return pair.partition("=")[0].strip(" \t")

@@ -29,13 +29,13 @@ from wsgicache.rules.validators import conditions, generated_etag
 __all__ = ["is_complete", "nearer_caches", "stored_response", "tagged"]
 
 _ADDED = 128
-"""More characters than this cache adds to the fields that it stores."""
+"""An upper bound for the characters that this cache adds to stored fields."""
 
 _NO_CONTENT = frozenset({204, 304})
 
 
 def is_complete(response: Response, length: int) -> bool:
-    """Whether a body of *length* bytes that ended by itself is the whole content (§3.3)."""
+    """Return whether a body of *length* bytes that ended normally is the whole content (§3.3)."""
     if length and response.code in _NO_CONTENT:
         return False
     declared = response.values.get("content-length")
@@ -62,10 +62,10 @@ def stored_response(
     length: int | None = None,
     fill: Fill = ANY_TIME,
 ) -> StoredResponse:
-    """*response* at rest: all that a later request could ask about it, worked out now.
+    """Return *response* at rest: all that a later request may ask about it is worked out now.
 
-    *content* is None where a store keeps it elsewhere; *length* then says how long it is. *fill* is
-    from when on it may fill an entry.
+    *content* is None where a store keeps it elsewhere; *length* is then its length. *fill* is the
+    moment from which it may fill an entry.
     """
     if length is None:
         length = len(content or b"")
@@ -76,16 +76,16 @@ def stored_response(
     modified_at = None if modified is None else parse_date(modified, response.wall)
     date = date_value(response)
     fields = _stored_fields(response, directives, policy, length)
-    # PERF: no __init__(), which takes 1 µs to sort so many arguments.
+    # PERF: __init__() would take 1 µs to sort so many arguments.
     stored = StoredResponse.__new__(StoredResponse)
     stored.validators = conditions(code, tag, None if modified_at is None else modified)
     if tag is None and content is not None and code == 200 and policy.generate_etags:
-        if etag is not None:  # no entity tag
+        if etag is not None:  # not a valid entity tag
             fields = [line for line in fields if line[0].lower() != "etag"]
         tag = generated_etag(fields, content)
         fields.append(("ETag", tag))
     stored.status = response.status
-    # PERF: a copy has no room to grow; 50 bytes less of each response.
+    # PERF: a copy has no spare room; 50 bytes less for each response.
     stored.fields = fields[:]
     stored.not_modified = stored.withheld = NO_LINES
     if not policy.names.withheld.isdisjoint(values):
@@ -94,7 +94,7 @@ def stored_response(
         ]
     stored.content = content
     stored.length = length
-    # PERF: most are as old as their request; 24 bytes less of each where that says when.
+    # PERF: most responses are as old as their request, and share its number; 24 bytes less each.
     delay = response.received_at - response.requested_at
     at_request = known.initial_age == delay
     stored.generated_at = (
@@ -102,7 +102,7 @@ def stored_response(
     )
     stored.freshness_lifetime = stored.refresh_age = known.lifetime
     if policy.refresh_ahead:
-        # Never earlier than half-way: a window longer than the life would never close.
+        # Never earlier than half-way: otherwise the window could cover the whole lifetime.
         stored.refresh_age = max(known.lifetime - policy.refresh_ahead, known.lifetime / 2)
     stored.stale_while_revalidate = known.stale_while_revalidate
     stored.stale_if_error = known.stale_if_error
@@ -118,8 +118,8 @@ def stored_response(
     stored.etag = tag
     stored.last_modified = None if modified_at is None else modified
     stored.modified_at = date if modified_at is None else modified_at
-    # Without a Date the time of receipt stands in for it (RFC 9110 §6.6.1), less what the response
-    # took: it may be as old as its request.
+    # Without a Date the time of receipt stands in for it (RFC 9110 §6.6.1), less the delay: the
+    # response may be as old as its request.
     dated = date if "date" in values else response.wall - known.initial_age
     stored.strong_date = modified_at is not None and dated >= modified_at + 1
     stored.cache_status = policy.name
@@ -167,12 +167,13 @@ def _stored_fields(
     Of the fields that every reuse makes anew, only Content-Length stays; it says *length*.
     """
     values, gone = response.values, policy.names.never_stored
-    # Deviation: nor what is about one exchange, where the policy says so.
+    # Deviation: nor fields about one exchange, if the policy says so.
     if found := policy.names.beginning_so(values):
         gone = gone.union(found)
     if "connection" in values:
         gone = gone.union(field_names(values["connection"]) or ())
-    # A field list says what must not be sent again without asking the origin (§5.2.2.4, §5.2.2.7).
+    # A field list names fields that must not be sent again without asking the origin (§5.2.2.4,
+    # §5.2.2.7).
     if "no-cache" in directives or "private" in directives:
         for listed in (directives.get("no-cache"), directives.get("private")):
             gone = gone.union(field_names(listed) or ())

@@ -22,11 +22,11 @@ Key = tuple[str, str, str, str]
 """Scheme, host, path (SCRIPT_NAME + PATH_INFO, as WSGI decodes it) and query of a target URI."""
 
 Values = tuple[str | tuple[str, ...] | None, ...]
-"""What selects one stored response of a key, in this order: what a proxy forwarded of the request,
-the implied fields, the fields that Vary names."""
+"""The values that select one stored response of a key, in this order: what a proxy forwarded of the
+request, the implied fields, the fields that Vary names."""
 
 Selector = Values | str
-"""What a response is filed under in its entry: those values, or a digest of them."""
+"""The key of a response in its entry: those values, or a digest of them."""
 
 _HOST = re.compile(
     r"(?P<name>[a-z0-9_](?:[a-z0-9_-]|\.(?=[a-z0-9_-]))*\.?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{0,5}))?"
@@ -36,9 +36,9 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 @lru_cache(maxsize=1024)
 def canonical_host(scheme: str, host: str | None) -> str | None:
-    """The Host field as part of a key: lower case, without the scheme's default port.
+    """Return the Host field as part of a key: in lower case, without the scheme's default port.
 
-    None for anything but a host: nothing can be filed under it (RFC 9110 §7.2).
+    Returns None for anything but a host: nothing can be filed under it (RFC 9110 §7.2).
     """
     if host is None or len(host) > 255:
         return None
@@ -52,7 +52,7 @@ def canonical_host(scheme: str, host: str | None) -> str | None:
 
 
 def target_key(environ: Mapping[str, Any]) -> Key | None:
-    """The target URI as the app sees it (RFC 9110 §7.1), or None where there is none to file by."""
+    """Return the target URI as the app sees it (RFC 9110 §7.1), or None if it is not valid."""
     get = environ.get
     scheme: str = environ["wsgi.url_scheme"]
     host = canonical_host(scheme, get("HTTP_HOST"))
@@ -63,13 +63,13 @@ def target_key(environ: Mapping[str, Any]) -> Key | None:
 
 
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-# Without whatever could make a reference mean another origin to somebody else: white space,
-# controls, backslashes, bytes beyond ASCII.
+# It has nothing that could make a reference mean another origin to another reader: no white space,
+# controls, backslashes or bytes beyond ASCII.
 _PLAIN_REFERENCE = re.compile(r"[\x21-\x5b\x5d-\x7e]*")
 
 
 def key_of_url(url: str) -> Key | None:
-    """The key that a request for the absolute *url* has, or None if it is no http(s) URL."""
+    """Return the key of a request for the absolute *url*, or None if it is no http(s) URL."""
     if _PLAIN_REFERENCE.fullmatch(url) is None:
         return None
     try:
@@ -85,7 +85,7 @@ def key_of_url(url: str) -> Key | None:
 
 
 def url_of(key: Key) -> str:
-    """An absolute URL whose key is *key*."""
+    """Return an absolute URL whose key is *key*."""
     return f"{key[0]}://{key[1]}{target_of(key)}"
 
 
@@ -108,13 +108,13 @@ def near_keys(key: Key, origin: tuple[str, str] | None) -> list[Key]:
 
 _AS_IT_IS = "/:@!$&'()*+,;=~-._"
 _UNQUOTED = re.compile(f"[A-Za-z0-9{re.escape(_AS_IT_IS)}]*")
-"""What of a path no client quotes (RFC 3986 §3.3)."""
+"""Path characters that no client quotes (RFC 3986 §3.3)."""
 
 
 def target_of(key: Key) -> str:
-    """The path and query of `url_of`: how a client asks for *key*, if it asks in the usual way."""
+    """Return the path and query of `url_of`: how a client usually asks for *key*."""
     path = key[2]
-    if _UNQUOTED.fullmatch(path) is None:  # PERF: most are; 1.2 µs less
+    if _UNQUOTED.fullmatch(path) is None:  # PERF: most paths match; 1.2 µs less
         path = quote(path, safe=_AS_IT_IS, encoding="latin-1", errors="replace")
     return f"{path}?{key[3]}" if key[3] else path
 
@@ -125,7 +125,7 @@ def told_target(key: Key, raw: str | None, target: str | None) -> tuple[str | No
     Each server sets its own of the two. The result is empty where both say what any client would
     send for *key*, and names a target once where both say the same.
     """
-    if not key[3]:  # With an empty query or none, it is the same target.
+    if not key[3]:  # An empty query and none are the same target.
         raw, target = raw and raw.removesuffix("?"), target and target.removesuffix("?")
     if raw is None or raw == target:
         raw, target = target, None
@@ -135,7 +135,7 @@ def told_target(key: Key, raw: str | None, target: str | None) -> tuple[str | No
 
 
 def same_origin_key(base: Key, reference: str) -> Key | None:
-    """The key of a Location or Content-Location of *base*'s origin; None for any other (§4.4)."""
+    """Return the key of a Location or Content-Location of *base*'s origin, else None (§4.4)."""
     reference = reference.strip(" \t")
     url = reference
     if _PLAIN_REFERENCE.fullmatch(reference) is None:
@@ -174,7 +174,7 @@ _LIST_PIECE = re.compile(r'"(?:[^"\\]++|\\.?)*+"?|[ \t]*+,[ \t]*+|[ \t]++|[^", \
 
 
 def without_optional_space(value: str) -> str:
-    """*value* without the white space that means nothing: around commas and at the ends (§4.1)."""
+    """Return *value* without optional white space: around commas and at the ends (§4.1)."""
     pieces = _LIST_PIECE.findall(value.strip(" \t"))
     return "".join(piece if piece[0] == '"' else _tight(piece) for piece in pieces)
 
@@ -218,7 +218,7 @@ def without_empty_members(value: str) -> str:
 _EXACT = frozenset({"HTTP_COOKIE", "HTTP_AUTHORIZATION"})
 _LISTS = frozenset({"HTTP_ACCEPT", "HTTP_ACCEPT_CHARSET", "HTTP_ACCEPT_ENCODING"})
 _LISTS |= {"HTTP_ACCEPT_LANGUAGE"}
-"""Fields that are lists by their definition (RFC 9110 §12.5): only there may empty members go."""
+"""Fields defined as lists (RFC 9110 §12.5): only there may empty members go."""
 
 
 def _normalised(key: str, value: str, any_order: bool) -> str:
@@ -232,10 +232,10 @@ _remembered = lru_cache(maxsize=4096)(_normalised)
 
 
 def selecting_value(environ: Mapping[str, Any], key: str, any_order: bool) -> str | None:
-    """A nominated field with the value this request presents, normalised (§4.1).
+    """Return the value of a nominated field in this request, normalised (§4.1).
 
-    *key* is its environ key. An absent field is None and matches only an absent one. *any_order*
-    takes Accept-Language in any order for the same.
+    *key* is its environ key. An absent field is None and matches only an absent one. With
+    *any_order* the order in Accept-Language does not count.
     """
     value: str | None = environ.get(key)
     if value is None or key in _EXACT or len(value) > 8192:
@@ -244,5 +244,5 @@ def selecting_value(environ: Mapping[str, Any], key: str, any_order: bool) -> st
 
 
 def digested(values: Values, salt: bytes) -> str:
-    """*values*, of which some may be secrets, as a digest keyed by *salt*, 64 bytes at most."""
+    """Return *values*, which may hold secrets, as a digest keyed by *salt*, at most 64 bytes."""
     return blake2b(ascii(values).encode("ascii"), key=salt, digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""The nouns: request, response, stored response, cache entry, decision."""
+"""The nouns of the rules: stored response, cache entry, decision."""
 
 from __future__ import annotations
 
@@ -33,21 +33,22 @@ FieldLines = list[Line]
 Head = tuple[str, FieldLines]
 """Status and fields of a response."""
 NO_LINES: FieldLines = []
-"""Shared by all that have none: not to be changed."""
+"""Shared by all that have no lines; must not be changed."""
 NEVER = float("-inf")
 
 IMPLIED = ("RAW_URI", "REQUEST_URI", "SCRIPT_NAME")
-"""Environ keys that every entry nominates, before what Vary names: the raw target, which an app may
-look at and which the decoded path does not tell, and where the mount point ends."""
+"""Environ keys that every entry nominates, before those that Vary names. They are the raw target,
+which an app may read and the decoded path does not reveal, and SCRIPT_NAME, where the mount point
+ends."""
 
 
 _RESPONSE_BYTES = 1100
-"""A stored response in its entry, beside fields and content."""
+"""Bytes of a stored response in its entry, without fields and content."""
 _FIELD_BYTES = 170
-"""A field line beside its characters: a tuple, two strings, places in two lists."""
+"""Bytes of a field line without its characters: a tuple, two strings, places in two lists."""
 
 _rounded = lru_cache(maxsize=1024)(int)
-"""PERF: one number for all that weigh about as much; 32 bytes less of each."""
+"""PERF: responses of about the same weight share one number; 32 bytes less each."""
 
 
 class Fill(NamedTuple):
@@ -58,22 +59,22 @@ class Fill(NamedTuple):
     """
 
     began: float = NEVER
-    """When the key was looked up, or emptied then, on this cache's clock."""
+    """When the key was looked up, or, if later, when it had been emptied; on this cache's clock."""
     emptied_at: float = NEVER
-    """When the key had been emptied then, for the last time."""
+    """When the key had last been emptied by then."""
     born: int = 0
-    """The store's generation then."""
+    """The store's generation at that time."""
     lease: str = ""
-    """The lease that it holds, in a store that has them (`SharedStore.lease`)."""
+    """The lease that the fill holds, in a store that has leases (`SharedStore.lease`)."""
     asked_by: str = ""
-    """Whose answer it is, where others may use it: `StoredResponse.asked_by`."""
+    """See `StoredResponse.asked_by`."""
 
 
 ANY_TIME = Fill()
-"""Of what was never looked up: anything overtakes it."""
+"""The fill of a response that was never looked up: any emptying overtakes it."""
 
 UNAGED: tuple[float, FieldLines] = (NEVER, [])
-"""No age at all: one below zero, as by a clock that was late, is not that."""
+"""No age at all; an age below zero, from a clock that was late, is a different thing."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -85,29 +86,31 @@ class StoredResponse:
     """
 
     status: str
-    """Ready for start_response."""
+    """The status line, ready for start_response."""
     fields: FieldLines
-    """What a full answer says (§3.1 applied), but for Age and Cache-Status."""
+    """The fields of a full answer (§3.1 applied), without Age and Cache-Status."""
     not_modified: FieldLines
-    """What a 304 says instead (conditional.not_modified_fields), once there was one."""
+    """The fields of a 304 (conditional.not_modified_fields), once one was sent."""
     content: bytes | None
-    """None: kept elsewhere by the store."""
+    """The content, or None if the store keeps it elsewhere."""
     length: int
     """Bytes of content."""
     generated_at: float
     """When its age was zero, on this cache's clock: received_at less corrected_initial_age."""
     freshness_lifetime: float
-    """Seconds (§4.2.1): the targeted field first (RFC 9213), heuristics last."""
+    """Seconds (§4.2.1): from the targeted field (RFC 9213), Cache-Control, Expires or a
+    heuristic."""
     refresh_age: float
-    """The age from which a hit has it validated in the background; freshness_lifetime or less."""
+    """The age from which a hit starts a background validation; at most freshness_lifetime."""
     no_cache: bool
-    """Needs validation before every use (§5.2.2.4)."""
+    """Whether it needs validation before every use (§5.2.2.4)."""
     must_revalidate: bool
-    """must-revalidate, proxy-revalidate or s-maxage: never served stale (§4.2.4)."""
+    """Whether it must never be served stale: must-revalidate, proxy-revalidate or s-maxage
+    (§4.2.4)."""
     shareable: bool
-    """A request with credentials may be answered by it (§3.5)."""
+    """Whether it may answer a request with credentials (§3.5)."""
     for_cookies: bool
-    """A request with cookies may be answered by it: it was released, or selected by them."""
+    """Whether it may answer a request with cookies: it was released, or cookies selected it."""
     stale_while_revalidate: float
     stale_if_error: float
     """Seconds past the freshness lifetime (RFC 5861)."""
@@ -119,41 +122,41 @@ class StoredResponse:
     strong_date: bool
     """Whether Last-Modified is a strong validator (RFC 9110 §8.8.2.2)."""
     validators: tuple[tuple[str, str], ...]
-    """The environ items that make a request about it conditional: what the app gave (§4.3.1)."""
+    """The environ items of a conditional request about it, from what the app gave (§4.3.1)."""
     cache_status: str
-    """How its Cache-Status begins: what caches nearer to the origin said, and our name."""
+    """The beginning of its Cache-Status: from caches nearer to the origin, then our name."""
     asked_at: float = NEVER
-    """When the request began that it answers, in this process."""
+    """When the request that it answers began, in this process."""
     weight: int = 0
-    """Bytes that it takes in memory, once that was counted."""
+    """Bytes that it takes in memory, once counted."""
     aged: tuple[float, FieldLines] = UNAGED
-    """PERF: the last age in seconds it was served with, and what its fields then said of that:
-    a page asked for more than once a second has them ready (0.4 of a constant app's cost)."""
+    """PERF: the last age in whole seconds that it was served with, and the fields for that age. A
+    page asked for more than once a second has them ready (0.4 of a constant app's cost)."""
     withheld: FieldLines = field(default_factory=lambda: NO_LINES)
-    """Lines that do not leave, but say something to this cache: a 304 need not repeat them."""
+    """Lines that stay here, since they address this cache; a 304 need not repeat them."""
     span: tuple[int, int, int | None] | None = None
-    """Which bytes of the representation the content is, first, last and complete length, where
-    it is not the whole (§3.3)."""
+    """Which bytes of the representation the content is, if not the whole: first, last and complete
+    length (§3.3)."""
     groups: tuple[str, ...] = ()
     """The groups of its origin that it belongs to (RFC 9875), as the app named them."""
     born: int = 0
-    """The store's generation when it was asked for."""
+    """The store's generation when the request for it began."""
     mark: str = ""
-    """Where Cookie selects it: the mark of its cookies when it was asked for. It answers while they
-    have the same one."""
+    """If Cookie selects it: the mark of its cookies when the request for it began. It answers only
+    while they have the same mark."""
     least_age: int = 0
-    """The Age that it says at least: a soft purge has ended it, and caches nearer to the client are
-    to know."""
+    """The least Age that it shows: after a soft purge, caches nearer to the client must see that it
+    is stale."""
     softened_at: float = NEVER
-    """When it was made stale before its time, for the last time."""
+    """When a soft purge last made it stale."""
     asked_by: str = ""
-    """Under which policy, and whether by somebody that it could tell apart, in a shared store
+    """In a shared store: the policy that stored it, and whether its request said who asks
     (`controls.judging`)."""
     kept: tuple[str, int] | None = None
-    """Where a store keeps content that is not at hand: a name and the bytes of one piece."""
+    """Where a store keeps content that is not at hand: a name, and the bytes of one piece."""
     plain_until: float = field(init=False)
-    """PERF: until when, on this cache's clock, nothing of it but that needs to be looked at for a
-    plain request (§4): it is whole, and needs no validation."""
+    """PERF: until this time, on this cache's clock, it is fresh for a plain request (§4), whole,
+    and needs no validation; nothing else has to be checked."""
 
     def weigh(self, size: int = 0) -> int:
         """Return, and remember, the bytes of memory it takes: overhead included, rather too many.
@@ -176,7 +179,7 @@ class StoredResponse:
 
 
 _NOTHING_SEEN: dict[Values, Decision] = {}
-"""Shared by entries that have not been asked for yet: not to be changed."""
+"""Shared by entries that no request has asked for yet; must not be changed."""
 
 
 @lru_cache(maxsize=256)
@@ -211,44 +214,43 @@ class CacheEntry:
         self.nominated = nominated
         """Environ keys of the fields nominated by any response stored here (§4.1)."""
         self.named = _named(nominated)
-        """The first of them that is not implied, or nothing, and the other ones."""
+        """The first of them that is not implied, or an empty string, and the others."""
         self.responses = responses
         self.emptied_at = emptied_at
         """When it was last invalidated or purged: no fill that began earlier may be kept."""
         self.salt = salt
-        """What values are digested with, in stores that others can read; nothing: they are not."""
+        """The key of the digests of values, in stores that others can read; empty elsewhere."""
         self.read_at = NEVER
-        """When a near cache had it from the shared store."""
+        """When a near store read it from the shared store."""
         self.seen: dict[Values, Decision] = _NOTHING_SEEN
-        """PERF: to reuse what values selected as they were presented, so that most are never
-        normalised."""
+        """PERF: decisions by values as they were presented, so that most need no normalising."""
 
 
 EMPTY = CacheEntry(IMPLIED, {})
 
 
 class LeasedEntry(CacheEntry):
-    """An entry that is to be changed in a store that has *leases* (`SharedStore.lease`)."""
+    """An entry about to change in a store that has leases (`SharedStore.lease`)."""
 
     __slots__ = ("leases",)
 
     def __init__(self, entry: CacheEntry, leases: tuple[str, ...]) -> None:
         super().__init__(entry.nominated, entry.responses, entry.emptied_at, entry.salt)
         self.leases = leases
-        """Those on its key that no purge has taken away."""
+        """The leases on its key that no purge has taken away."""
 
 
 @dataclass(slots=True)
 class Decision:
-    """Answer from the cache, or go forward, and why in the words of RFC 9211 §2.2.
+    """Answer from the cache, or go forward, and why, in the terms of RFC 9211 §2.2.
 
-    Never changed, only replaced; freezing would cost a hit a tenth.
+    It is never changed, only replaced. Freezing it would slow a hit by a tenth.
     """
 
     forward: str | None
     stored: StoredResponse | None = None
     background: bool = False
-    """Served stale, to be validated meanwhile (RFC 5861 §3)."""
+    """Whether it is served now and validated in the background (RFC 5861 §3)."""
     detail: str | None = None
 
     def is_fresh(self, now: float) -> bool:
@@ -260,4 +262,4 @@ class Decision:
 URI_MISS = Decision("uri-miss")
 VARY_MISS = Decision("vary-miss")
 ONLY_IF_CACHED = Decision(None)
-"""only-if-cached and nothing usable: 504 (§5.2.1.7)."""
+"""The 504 for only-if-cached, if nothing is usable (§5.2.1.7)."""

@@ -23,13 +23,13 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-"""Fields that mean one connection only (§3.1, RFC 9110 §7.6.1)."""
+"""Fields about one connection only (§3.1, RFC 9110 §7.6.1)."""
 
 SET_COOKIE = frozenset({"set-cookie", "set-cookie2"})
-"""Fields that are for one client, whatever the rest is."""
+"""Fields for one client, whatever the rest of the response is."""
 
 EXCHANGE_FIELDS = (
-    # what one request was called, and the way it took
+    # the name of one request, and the way it took
     "X-Request-Id", "Request-Id", "X-Request-Guid", "X-Correlation-Id", "Correlation-Id",
     "X-Transaction-Id", "Traceparent", "Tracestate", "Traceresponse", "X-Trace-Id", "X-Span-Id",
     "Uber-Trace-Id", "Sentry-Trace", "Baggage", "X-B3-*", "X-Datadog-*", "X-Cloud-Trace-Context",
@@ -39,37 +39,38 @@ EXCHANGE_FIELDS = (
     # how long it took
     "Server-Timing", "X-Runtime", "X-Response-Time", "X-Process-Time", "X-Timer",
     "X-Envoy-Upstream-Service-Time",
-    # how much one client may still ask for
+    # the quota of one client
     "RateLimit", "RateLimit-*", "X-RateLimit", "X-RateLimit-*", "X-Rate-Limit-*",
     # who one client is
     "Authentication-Info", "X-CSRF-Token", "X-CSRFToken", "X-XSRF-Token",
 )  # fmt: skip
-"""Response fields about one exchange; ``X-B3-*`` stands for all that begin so. They are for the
-client that asked, and mean nothing, or do harm, to those who get the stored response later."""
+"""Response fields about one exchange; ``X-B3-*`` stands for all names with that beginning. They are
+for the client that asked. To a client that gets the stored response later they mean nothing, or do
+harm."""
 
 _MADE_ANEW = frozenset({"age", "cache-status", "x-cache"})
-"""Every reuse has its own."""
+"""Fields that every reuse makes anew."""
 
 
 _MOST_KNOWN = 512
 
 
 class FieldNames(NamedTuple):
-    """Names in lower case, as a policy has them. PERF: worked out once, when that is made."""
+    """The field names of a policy, in lower case; worked out once, when the policy is made."""
 
     targets: tuple[str, ...]
-    """Targeted fields that speak to this cache, the first valid one wins (RFC 9213 §2.2)."""
+    """Targeted fields that this cache reads; the first valid one wins (RFC 9213 §2.2)."""
     withheld: frozenset[str]
-    """What says something to this cache, and to nobody after it."""
+    """Fields that this cache reads, and removes."""
     staying: frozenset[str]
-    """What goes no further than here."""
+    """Fields that never leave this cache."""
     forbidding: frozenset[str]
-    """What speaks to other shared caches, and may forbid here, too."""
+    """Fields for other shared caches, which may forbid here, too."""
     never_stored: frozenset[str]
     never_stored_beginnings: tuple[str, ...]
-    """How names begin of what is never stored either."""
+    """Beginnings of more names that are never stored."""
     known: set[str]
-    """Names that have been seen, and do not begin so."""
+    """Names that were seen, and do not begin so."""
 
     def beginning_so(self, names: Collection[str]) -> list[str]:
         """Return those *names*, in lower case, that begin with a prefix that is never stored.
@@ -90,7 +91,7 @@ def names_for(
     unstored: tuple[str, ...],
     forbidding: tuple[str, ...],
 ) -> FieldNames:
-    """What the options of these names come to: the first of *targets* is our own."""
+    """Return the names that these options amount to; the first of *targets* is our own."""
     lower = tuple(name.lower() for name in targets)
     withheld = frozenset((*lower[:1], *(name.lower() for name in strip)))
     staying = HOP_BY_HOP | withheld
@@ -102,5 +103,5 @@ def names_for(
 
 
 def environ_keys(names: Sequence[str]) -> tuple[str, ...]:
-    """Where PEP 3333 puts the request fields of these *names*, each once and in their order."""
+    """Return the environ keys of the request fields *names*, each once and in order (PEP 3333)."""
     return tuple(dict.fromkeys(map(environ_key, names)))

@@ -14,13 +14,13 @@ ELSEWHERE_FIELDS = (
     *("Netlify-CDN-Cache-Control", "Akamai-Cache-Control", "Edge-Control", "Surrogate-Control"),
     *("X-LiteSpeed-Cache-Control", "X-Accel-Expires"),
 )
-"""Response fields that speak to shared caches alone, as content delivery networks, nginx and others
-take them."""
+"""Response fields for shared caches alone, as content delivery networks, nginx and others read
+them."""
 
 _LIFETIMES = ("s-maxage", "max-age", "cache-maxage")
-"""The first that is there counts."""
+"""The first one present counts."""
 _NONE = re.compile(r" ?0+(?:[smhd]|\+.*)?")
-"""No time: with a unit as in Edge-Control, or with one to be stale as in Surrogate-Control."""
+"""A lifetime of zero, perhaps with a unit (Edge-Control) or a stale time (Surrogate-Control)."""
 _NGINX_NONE = re.compile(r"@?0+")
 
 

@@ -15,7 +15,7 @@ from wsgicache.rules.response import Response
 __all__ = ["written"]
 
 _MOST = 64
-"""Set-Cookie lines that are looked at."""
+"""The number of Set-Cookie lines that are read."""
 
 
 def written(cookies: Iterable[str], response: Response) -> list[str]:
@@ -50,7 +50,7 @@ def _renewed(cookies: str, lines: Iterable[str], now: float) -> str:
 
 
 def _is_over(attributes: Iterable[str], now: float) -> bool:
-    """Whether *attributes* remove the cookie: Max-Age counts more than Expires (RFC 6265 §5.3)."""
+    """Return whether *attributes* remove the cookie: Max-Age precedes Expires (RFC 6265 §5.3)."""
     said = {}
     for attribute in attributes:
         name, _, value = attribute.partition("=")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def strong_etag(stored: StoredResponse) -> str | None:
-    """The app's strong entity tag of *stored*, by which parts are known to belong together."""
+    """Return the app's strong entity tag of *stored*, which shows that parts belong together."""
     for key, value in stored.validators:
         if key == "HTTP_IF_NONE_MATCH" and not value.startswith("W/"):
             return value
@@ -33,11 +33,11 @@ def strong_etag(stored: StoredResponse) -> str | None:
 
 
 def completing(request: Request, stored: StoredResponse) -> WSGIEnvironment | None:
-    """The environ that asks for what a stored prefix lacks (§3.3), or None where it cannot be.
+    """Return the environ that asks for what a stored prefix lacks (§3.3), or None.
 
-    For a plain GET. Where the app gave a strong entity tag, it answers with the rest, or with the
-    whole if the representation has changed (RFC 9110 §13.1.5); where it gave none, only the whole
-    will do, and it is asked for that if it answers with less.
+    It is for a plain GET. If the app gave a strong entity tag, it answers with the rest, or with
+    the whole if the representation has changed (RFC 9110 §13.1.5). If it gave none, only the whole
+    will do: should it answer with less, it is asked again.
     """
     if stored.span is None or stored.span[0] or request.method != "GET" or request.conditional:
         return None
@@ -49,10 +49,10 @@ def completing(request: Request, stored: StoredResponse) -> WSGIEnvironment | No
 
 
 def completed(stored: StoredResponse, response: Response, policy: Policy) -> Response | None:
-    """The whole, as a 200, whose head a 206 with the rest gives (§3.4); None if they do not fit.
+    """Return the whole, as a 200, which a 206 with the rest completes (§3.4), or None.
 
-    Its content is that of *stored* and then that of *response*; its fields are those of *stored*,
-    updated (§3.2).
+    None is the result if the two do not fit. Its content is that of *stored* and then that of
+    *response*. Its fields are those of *stored*, updated (§3.2).
     """
     span, part = stored.span, content_span(response)
     etag = strong_etag(stored)
@@ -99,12 +99,12 @@ def combining(
 def _joined(
     held: StoredResponse, response: Response, part: StoredResponse, policy: Policy, fill: Fill
 ) -> StoredResponse | None:
-    """*held* and the newer *part* as one stored response, or None if they are not of one piece."""
+    """Return *held* and the newer *part* as one stored response, or None if they do not fit."""
     etag = strong_etag(part)
     if etag is None or etag != strong_etag(held) or part.span is None:
         return None
     if held.content is None or part.content is None:
-        return None  # A store that keeps content elsewhere has each part for itself.
+        return None  # A store that keeps content elsewhere keeps each part by itself.
     if held.span is None:
         # The whole is there: the part only brings newer fields.
         everything = (0, held.length - 1, held.length)

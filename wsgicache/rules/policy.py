@@ -21,8 +21,8 @@ __all__ = ["Policy", "PolicyOptions"]
 REQUEST_STATUSES = (
     401, 406, 407, 408, 411, 412, 413, 414, 415, 416, 417, 421, 422, 425, 426, 431,
 )  # fmt: skip
-"""Status codes that say what is wrong with one request, in what its key does not tell: credentials,
-fields, content, connection (RFC 9110 §15.5)."""
+"""Status codes for errors of one request in what its key does not contain: credentials, fields,
+content, connection (RFC 9110 §15.5)."""
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ _Statuses = Annotated[Iterable[int], _several(_status, "[400, 415]")]
 
 
 class PolicyOptions(TypedDict, total=False):
-    """Every option of a `Policy`: its type for whoever writes it, its check when it is given."""
+    """The options of a `Policy`, with the type that each accepts and its check."""
 
     name: _Name
     max_content: _From0
@@ -156,7 +156,7 @@ _PERMISSIVE: PolicyOptions = {
     "head_as_get": False,
     "targets": ("Wsgicache-Cache-Control", "CDN-Cache-Control"),
 }
-"""Where the two profiles differ: what RFC 9111 lets a shared cache do."""
+"""The values in which `Policy.rfc()` differs: what RFC 9111 lets a shared cache do."""
 
 
 _NAMING = ("targets", "strip", "unstored_fields", "forbidding_fields")
@@ -176,23 +176,24 @@ class Policy:
     """
 
     name: str = "wsgicache"
-    """How the cache calls itself in Cache-Status (RFC 9211 §2)."""
+    """The name of the cache in Cache-Status (RFC 9211 §2)."""
     max_content: int = 16 * 1024 * 1024
-    """Bytes of content above which a response passes through unstored."""
+    """Most bytes of content; a larger response passes through unstored."""
     max_variants: int = 64
-    """Responses kept for one URI."""
+    """Most responses kept for one URI."""
     max_ranges: int = 16
-    """Ranges in one request above which the whole is sent (RFC 9110 §14.2)."""
+    """Most ranges in one request; with more the whole is sent (RFC 9110 §14.2)."""
     heuristic_fraction: float = 0.0
-    """Freshness without explicit lifetime, as a part of the age of Last-Modified (§4.2.2)."""
+    """Freshness of a response without a lifetime, as a fraction of the age of Last-Modified
+    (§4.2.2)."""
     heuristic_limit: int = 86400
-    """Most seconds of such freshness."""
+    """Most seconds of such heuristic freshness."""
     store_set_cookie: bool = False
     """Whether a response with Set-Cookie may be stored."""
     private_cookies: bool = True
     """Whether the answer to a request with cookies is private until the app says otherwise."""
     credentials: tuple[str, ...] = CREDENTIAL_FIELDS
-    """Request fields that say who asks: they count like Authorization (§3.5)."""
+    """Request fields that say who asks; they count like Authorization (§3.5)."""
     public_releases: bool = False
     """Whether public and must-revalidate release an answer to a request with credentials (§3.5)."""
     selecting: tuple[str, ...] = SELECTING_FIELDS
@@ -200,17 +201,17 @@ class Policy:
     read_your_writes: bool = True
     """Whether a successful unsafe request ends what Vary: Cookie stored for its cookies."""
     language_cookies: tuple[str, ...] = ("django_language",)
-    """Cookies by which a framework chooses the language: their values select, whether Vary names
+    """Cookies by which a framework chooses the language; their values select, whether Vary names
     Cookie or not (§4.1)."""
     ignore_cookies: tuple[str, ...] = ()
     """Patterns (``_ga*``) of cookies that the app never needs: the cache hides them from it."""
     error_lifetime: int | None = 10
-    """Most seconds that a status of 400 and above stays fresh (404, 410: as they say)."""
+    """Most seconds that a status of 400 and above stays fresh, except 404 and 410."""
     unstored_statuses: tuple[int, ...] = REQUEST_STATUSES
-    """Status codes of answers to one request alone, which are never stored."""
+    """Status codes of errors of one request alone, which are never stored."""
     forced_errors: bool = False
-    """Whether an error or a redirect replaces a fresh response, where only a client's no-cache or
-    max-age had the cache ask."""
+    """Whether an error or a redirect replaces a fresh response if only a client's no-cache or
+    max-age made the cache ask the app."""
     store_partial: bool = False
     """Whether 206 responses, and complete ones to range requests, may be stored (§3.3, §3.4)."""
     store_post: bool = False
@@ -220,18 +221,21 @@ class Policy:
     collections: bool = True
     """Whether DELETE, COPY or MOVE of a path that ends in / removes all pages below that path."""
     normalize_language: bool = False
-    """Whether the order in Accept-Language means nothing where weights differ (§4.1)."""
+    """Whether the order in Accept-Language is ignored where the weights differ (§4.1)."""
     targets: tuple[str, ...] = ("Wsgicache-Cache-Control",)
-    """Targeted fields that speak to this cache, the first valid one wins (RFC 9213 §2.2). The
-    first name is our own: it never leaves."""
+    """Targeted fields that this cache reads; the first valid one wins (RFC 9213 §2.2). The first
+    name is our own: that field never leaves the cache."""
     forbidding_fields: tuple[str, ...] = ELSEWHERE_FIELDS
-    """Response fields that speak to other shared caches: what they forbid is not stored here."""
+    """Response fields for other shared caches; if one forbids storing, nothing is stored here
+    either."""
     unstored_fields: tuple[str, ...] = EXCHANGE_FIELDS
-    """Response fields about one exchange, not stored; ``X-B3-*`` stands for all that begin so."""
+    """Response fields about one exchange, not stored; ``X-B3-*`` stands for all names that begin
+    so."""
     update_content_type: bool = False
     """Whether a 304 or HEAD may change the Content-Type of what is stored (§3.2)."""
     head_as_get: bool = True
-    """Whether a HEAD that the store does not answer has the app asked as GET (RFC 9110 §9.3.2)."""
+    """Whether the app is asked as GET for a HEAD that the store does not answer (RFC 9110
+    §9.3.2)."""
     request_directives: bool = True
     """Whether the Cache-Control of requests counts (§5.2.1)."""
     generate_etags: bool = True
@@ -239,42 +243,44 @@ class Policy:
     stale_if_raised: int = 10
     """Seconds past its freshness that a response may stand in for an app that raises (§4.2.4)."""
     stale_while_revalidate: int = 0
-    """Seconds of it for a response with a lifetime that does not say any (RFC 5861 §3)."""
+    """Seconds past its freshness that a response may be served while it is validated, if it has a
+    lifetime and does not say (RFC 5861 §3)."""
     stale_if_error: int = 0
-    """Seconds of it for a response that does not say any (RFC 5861 §4)."""
+    """Seconds past its freshness that a response may stand in for an error, if it does not say (RFC
+    5861 §4)."""
     collapse: bool = True
-    """Whether requests wait for another one that asks the app for the same (§4)."""
+    """Whether requests wait for another request that asks the app for the same (§4)."""
     collapse_timeout: float = 5.0
-    """Seconds that a request waits at most before it asks for itself."""
+    """Most seconds that a request waits before it asks the app itself."""
     refresh_ahead: int = 0
-    """Seconds before the end of freshness in which a hit starts a validation in the background."""
+    """Seconds before the end of freshness in which a hit starts a background validation."""
     debug: bool = False
-    """Whether errors must be seen: nothing stale stands in for them."""
+    """Whether errors always show: no stale response stands in for them."""
     off_file: str = ""
-    """A path: while there is such a file, every request passes by the cache."""
+    """The path of a file; while it exists, every request passes by the cache."""
     default: Speaking | None = None
     """A control, such as json_never_stale, for responses about which nothing else says anything."""
     exempt: tuple[str, ...] = ()
-    """Beginnings of paths: of what lies below, the cache looks up and stores nothing."""
+    """Beginnings of paths; below them the cache looks up and stores nothing."""
     strip: tuple[str, ...] = ()
-    """Response fields that the cache takes away."""
+    """Response fields that the cache removes."""
     cache_status: bool = True
     """Whether responses say what the cache did (RFC 9211)."""
     x_cache: bool = False
     """Whether responses say ``X-Cache: HIT`` or ``MISS``."""
     names: FieldNames = field(init=False, repr=False, compare=False)
-    """What the options that name response fields come to."""
+    """The response field names from those options that name any."""
     field_credentials: frozenset[str] = field(init=False, repr=False, compare=False)
-    """Where an environ has *credentials*."""
+    """The environ keys of *credentials*."""
     credential_keys: frozenset[str] = field(init=False, repr=False, compare=False)
-    """Those, and what servers say of who asks."""
+    """The environ keys of *credentials*, and those by which servers say who asks."""
     selecting_keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    """Where an environ has the fields that are *selecting*."""
+    """The environ keys of *selecting*."""
     special_keys: frozenset[str] = field(init=False, repr=False, compare=False)
-    """Environ keys that make a request more than a plain one. PERF: one question to all of them
+    """Environ keys that make a request more than a plain one. PERF: one question about all of them
     costs a third of asking each, and no more where they are many."""
 
-    if TYPE_CHECKING:  # what is kept as a tuple may be written as any iterable
+    if TYPE_CHECKING:  # any iterable is accepted for what is kept as a tuple
 
         def __init__(self, **options: Unpack[PolicyOptions]) -> None: ...
 
@@ -296,6 +302,6 @@ class Policy:
 
     @classmethod
     def rfc(cls, **changes: Unpack[PolicyOptions]) -> Policy:
-        """Everything that RFC 9111 lets a shared cache do, with *changes* as in `Policy`."""
+        """Return the policy of all that RFC 9111 lets a shared cache do, with *changes*."""
         options: PolicyOptions = {**_PERMISSIVE, **changes}
         return cls(**options)

@@ -11,11 +11,11 @@ _UNIT = "bytes="
 
 
 def parse_ranges(value: str, length: int, most: int) -> list[tuple[int, int]] | None:
-    """The satisfiable ranges of a Range field as (first, last) of *length* bytes (RFC 9110 §14.1).
+    """Return the satisfiable ranges of a Range field as (first, last) bytes (RFC 9110 §14.1).
 
-    None where the field is to be ignored: another unit, a malformed or reversed range, more than
-    *most* of them, or ranges that together are larger than the whole. An empty list is
-    unsatisfiable (416).
+    *length* is that of the representation. None means that the field is ignored: another unit, a
+    malformed or reversed range, more than *most* ranges, or ranges that together are larger than
+    the whole. An empty list is unsatisfiable (416).
     """
     if value[: len(_UNIT)].lower() != _UNIT:
         return None
@@ -33,7 +33,7 @@ def parse_ranges(value: str, length: int, most: int) -> list[tuple[int, int]] | 
         if first is None:
             assert last is not None
             if last and not length:
-                return None  # All there is: nothing, which no Content-Range can say.
+                return None  # The representation is empty, and no Content-Range can say so.
             if last:
                 ranges.append((max(0, length - last), length - 1))
             continue
@@ -59,7 +59,7 @@ _CONTENT_RANGE = re.compile(
 
 
 def parse_content_range(value: str | None) -> tuple[int, int, int | None] | None:
-    """First, last and complete length of a Content-Range in bytes (RFC 9110 §14.4), or None."""
+    """Return first, last and complete length of a Content-Range (RFC 9110 §14.4), or None."""
     found = _CONTENT_RANGE.fullmatch(value.strip(" \t")) if value else None
     if found is None:
         return None

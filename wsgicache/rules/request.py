@@ -36,43 +36,43 @@ def is_safe(method: str) -> bool:
 class Request:
     """What the cache needs to know of a request; everything else stays in the environ.
 
-    The class holds what is true of a plain request. One has the first three attributes of its own,
-    which whoever makes it sets (`read`), and others only where it has something to say.
+    The attributes of the class describe a plain request. An object has its own first three, set by
+    whoever makes it (`read`), and others only where it differs.
     """
 
     environ: WSGIEnvironment
-    """As the app will see it: whatever the key leaves out has left the environ too."""
+    """What the app will see: it lacks everything that the key leaves out."""
     given: WSGIEnvironment | None = None
-    """What the cache was given, where *environ* is a copy of that."""
+    """What the cache received, if *environ* is a copy of it."""
     method: str
     key: Key
 
     forwarded: tuple[str, ...] | None = None
-    """What the fields that always select say (`Policy.selecting`), and what a route has it vary
-    by."""
+    """The values of the fields that always select (`Policy.selecting`), and of a route's
+    ``vary_by``."""
     plain: bool = True
     """Whether it has neither directives nor credentials."""
     directives: Directives = NO_DIRECTIVES
     identified: bool = False
-    """Whether it carries credentials, in a field or in what an outer layer says of its user."""
+    """Whether it carries credentials, in a field or in what an outer layer says about its user."""
     conditional: bool = False
     """Whether it has a precondition or a range that a cache evaluates (RFC 9110 §13, §14)."""
     mark: str | None = None
-    """The mark that the store has for its cookies, once that was asked for; nothing: there is none
+    """The mark that the store has for its cookies, once read; an empty string if there is none
     (`stores.marks`)."""
     content_was_read: bool = False
-    """Whether the app has read any of what a GET was sent with (RFC 9110 §9.3.1)."""
+    """Whether the app has read any of the content of a GET (RFC 9110 §9.3.1)."""
     collapses: bool = True
-    """Whether it may wait for another request to the same key, and others for it."""
+    """Whether it and others with the same key may wait for each other."""
 
 
 def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str:
-    """The GET, HEAD or storable POST request in *environ*, or why it must pass by the cache.
+    """Return the GET, HEAD or storable POST in *environ*, or why it must pass by the cache.
 
     Whatever the key leaves out (a default port, capitals in Host, ignored cookies) also leaves the
-    environ that the app will see; then it is a copy.
+    environ that the app will see. That environ is a copy then.
     """
-    # PERF: keys.target_key() written out, 0.05 µs less.
+    # PERF: keys.target_key(), inlined; 0.05 µs less.
     get = environ.get
     scheme: str = environ["wsgi.url_scheme"]
     presented: str | None = get("HTTP_HOST")
@@ -113,31 +113,31 @@ def as_get(request: Request) -> Request:
 
 def _look_at_cookies(request: Request, policy: Policy) -> None:
     """Leave out the cookies that the policy ignores, and note those that select."""
-    # What is not safe is asked once, with all cookies.
+    # An unsafe request reaches the app only once, so with all cookies.
     if policy.ignore_cookies and request.method != "POST":
         environ = request.environ
         request.environ = without_ignored_cookies(environ, policy.ignore_cookies)
         if request.environ is not environ:
             request.given = request.given or environ
-    # Deviation: Vary need not name Cookie for these (§4.1). Django's LocaleMiddleware says only
-    # Accept-Language.
+    # Deviation: these select even if Vary does not name Cookie (§4.1). Django's LocaleMiddleware
+    # names only Accept-Language.
     chosen = cookies_named(request.environ.get("HTTP_COOKIE", ""), policy.language_cookies)
     if chosen:
         request.forwarded = (*(request.forwarded or ()), *chosen)
 
 
 def _read_special(request: Request, environ: WSGIEnvironment, policy: Policy) -> str | None:
-    """Note what a request with something to say says; or why it must pass by."""
+    """Note what is special about a request; return why it must pass by, or None."""
     present = policy.special_keys.intersection(environ)
     if present <= CONDITIONS:
         request.conditional = True
-        return None  # PERF: a browser that asks whether its copy is good; 1 µs less
+        return None  # PERF: a browser asking if its copy is good; 1 µs less
     request.conditional = not present.isdisjoint(CONDITIONS)
     if not present.isdisjoint(PASSING) and (why := _passing(request, environ, present)):
         return why
     if policy.request_directives and not present.isdisjoint(DIRECTIVES):
         request.directives = _directives(environ)
-    # Deviation: other ways of saying who asks count like Authorization (§3.5).
+    # Deviation: other credentials count like Authorization (§3.5).
     if not present.isdisjoint(policy.credential_keys):
         request.identified = identifies(environ, present, policy.field_credentials)
     if not present.isdisjoint(policy.selecting_keys):
@@ -151,10 +151,10 @@ _OTHER_HTTP |= {f"tls/1.{minor}" for minor in range(4)}
 
 
 def _passing(request: Request, environ: WSGIEnvironment, present: frozenset[str]) -> str | None:
-    """Why the request must pass by, or None."""
+    """Return why the request must pass by, or None."""
     if environ.get(BYPASS):
         return "bypass"
-    # A body on GET is in no key (RFC 9110 §9.3.1), and must be left to the app.
+    # A GET's content is not in its key (RFC 9110 §9.3.1), and must be left to the app.
     if request.method != "POST" and (
         environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in present
     ):
@@ -166,7 +166,8 @@ def _passing(request: Request, environ: WSGIEnvironment, present: frozenset[str]
         return "precondition"
     if "HTTP_EXPECT" in present:
         return "expect"
-    # A server may ignore it (RFC 9110 §7.8); what changes HTTP for other HTTP asks for a page, too.
+    # A server may ignore Upgrade (RFC 9110 §7.8). A request to change to another HTTP still asks
+    # for a page.
     upgrade: str = environ.get("HTTP_UPGRADE", "")
     if any(token.strip(" \t").lower() not in _OTHER_HTTP for token in upgrade.split(",")):
         return "upgrade"
@@ -174,7 +175,7 @@ def _passing(request: Request, environ: WSGIEnvironment, present: frozenset[str]
 
 
 def _directives(environ: WSGIEnvironment) -> Directives:
-    """Cache-Control of the request (§5.2.1), or what Pragma says in its stead (§5.4)."""
+    """Return Cache-Control of the request (§5.2.1), or what Pragma says in its place (§5.4)."""
     if (value := environ.get("HTTP_CACHE_CONTROL")) is not None:
         return parse_cache_control(value)
     if "no-cache" in parse_cache_control(environ.get("HTTP_PRAGMA", "")):
@@ -183,7 +184,7 @@ def _directives(environ: WSGIEnvironment) -> Directives:
 
 
 def without_ignored_cookies(environ: WSGIEnvironment, patterns: tuple[str, ...]) -> WSGIEnvironment:
-    """*environ*, or a copy of it without the cookies whose names match one of *patterns*."""
+    """Return *environ*, or a copy without the cookies whose names match one of *patterns*."""
     cookies = environ["HTTP_COOKIE"].split(";")
     kept = [
         cookie

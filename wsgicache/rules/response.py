@@ -1,4 +1,4 @@
-"""A response of the app's on its way through: what PEP 3333 has of it, as it says it."""
+"""A response of the app on its way to the client, in the terms of PEP 3333."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["Binding", "Response", "Terms"]
 
 _STATUS = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
 _FIELD_TEXT = bytes([*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)])
-"""What field values consist of (RFC 9110 §5.5)."""
+"""The bytes that field values consist of (RFC 9110 §5.5)."""
 MAX_FIELDS = 65536
-"""Bytes of fields on the wire above which a response is not stored."""
+"""Most bytes of fields on the wire; a response with more is not stored."""
 
 
 _MOST_REMEMBERED = 512
 _codes: dict[str, int] = {}
-"""Status lines that have been looked at. PERF: 0.04 µs instead of 0.5."""
+"""Codes of known status lines. PERF: 0.04 µs instead of 0.5."""
 
 
 def _code(status: str) -> int:
-    """The code of a status line (PEP 3333), 0 for what is none."""
+    """Return the code of a status line (PEP 3333), or 0 if it is invalid."""
     code = int(status[:3]) if _STATUS.fullmatch(status) else 0
     if len(_codes) < _MOST_REMEMBERED and len(status) <= 64:
         _codes[status] = code
@@ -39,7 +39,7 @@ def _code(status: str) -> int:
 
 
 class _Lower(dict[str, str]):
-    """Field names in lower case, the usual ones remembered. PERF: 0.02 µs a line."""
+    """Field names in lower case; it remembers the usual ones. PERF: 0.02 µs a line."""
 
     def __missing__(self, name: str) -> str:
         lower = name.lower()
@@ -50,11 +50,11 @@ class _Lower(dict[str, str]):
 
 _lower = _Lower()
 _known_names: set[str] = set()
-"""Field names that have been looked at. PERF: 0.1 µs instead of 1."""
+"""Known field names. PERF: 0.1 µs instead of 1."""
 
 
 def _are_known(names: Iterable[str]) -> bool:
-    """Whether these, in lower case, are all field names (RFC 9110 §5.1): then they are known."""
+    """Return whether all *names*, in lower case, are valid (RFC 9110 §5.1), and remember them."""
     if not are_field_names("\n".join([*names, ""])):
         return False
     if len(_known_names) < _MOST_REMEMBERED:
@@ -63,7 +63,7 @@ def _are_known(names: Iterable[str]) -> bool:
 
 
 def _repeated(fields: FieldLines) -> dict[str, list[str]]:
-    """The lines of those fields that have several, by their names in lower case."""
+    """Return the lines of fields that have several, by their names in lower case."""
     lines: dict[str, list[str]] = {}
     for name, value in fields:
         lines.setdefault(name.lower(), []).append(value)
@@ -81,21 +81,22 @@ def _as_plain(fields: FieldLines) -> FieldLines:
 
 
 class Binding(NamedTuple):
-    """The directives that bind this cache, and where they stood."""
+    """The directives that bind this cache, and where they come from."""
 
     directives: Directives
     targeted: bool
-    """They come from a targeted field, so Cache-Control and Expires say nothing (RFC 9213 §2.2)."""
+    """Whether they come from a targeted field, so that Cache-Control and Expires do not count (RFC
+    9213 §2.2)."""
     own: bool
-    """That field is this cache's own, spoken to it alone."""
+    """Whether that field is this cache's own."""
     max_age: int | None
-    """Seconds that s-maxage gives, or else max-age; 0 where that is not a number."""
+    """Seconds of s-maxage, or else of max-age; 0 if that is invalid."""
     stale_while_revalidate: int | None
     stale_if_error: int | None
     """Seconds past the freshness lifetime (RFC 5861)."""
     for_credentials: tuple[bool, bool]
-    """Whether they release an answer to a request with credentials (§3.5): where public does not,
-    and where it does (`Policy.public_releases`)."""
+    """Whether they release an answer to a request with credentials (§3.5), without and with
+    `Policy.public_releases`."""
     for_cookies: bool
     """Whether they release an answer to a request with cookies."""
 
@@ -104,13 +105,13 @@ class Terms(NamedTuple):
     """For how long a response may be used, in seconds."""
 
     explicit: bool
-    """Whether it says so itself (§4.2.1)."""
+    """Whether the response gives its lifetime itself (§4.2.1)."""
     lifetime: float
     stale_while_revalidate: float
     stale_if_error: float
-    """Past its lifetime (RFC 5861)."""
+    """Seconds past its lifetime (RFC 5861)."""
     initial_age: float
-    """When it was received (§4.2.3)."""
+    """Its age when it was received (§4.2.3)."""
 
 
 _NOTHING_SAID: Mapping[str, str] = MappingProxyType({})
@@ -120,26 +121,27 @@ _NOTHING_REPEATED: Mapping[str, list[str]] = MappingProxyType({})
 class Response:
     """A response on its way through: status line, field lines, WSGI body.
 
-    *requested_at* and *received_at* are on the cache's clock, *wall* is the time of receipt on the
-    clock that dates are written by; all in seconds since the epoch.
+    *requested_at* and *received_at* are on the cache's clock. *wall* is the time of receipt on the
+    clock by which dates are written. All are in seconds since the epoch.
     """
 
     binding: Binding | None = None
-    """What binds this cache, once that was worked out (`freshness.binding`)."""
+    """The directives that bind this cache, once worked out (`freshness.binding`)."""
     terms: Terms | None = None
-    """For how long it may be used, once that was worked out (`freshness.terms`)."""
+    """For how long it may be used, once worked out (`freshness.terms`)."""
     code: int = 0
     is_readable: bool = False
-    """Whether it says something: its status begins with a code, and its fields are lines of two.
-    What does not is for the server to judge, and is never stored."""
+    """Whether its status begins with a code, and its fields are pairs of strings. If not, the
+    server may judge it; it is never stored."""
     values: Mapping[str, str] = _NOTHING_SAID
-    """What *fields* say by their names in lower case, lines joined (RFC 9110 §5.2)."""
+    """The values of *fields* by their names in lower case, lines joined (RFC 9110 §5.2)."""
     repeated: Mapping[str, list[str]] = _NOTHING_REPEATED
-    """The lines of those that have several."""
+    """The lines of fields that have several."""
     doubted: bool = False
-    """Whether its media type is not what its path says, so that a route said nothing of it."""
+    """Whether its media type does not fit the file type of its path, so that a route said nothing
+    of it."""
     size: int = 0
-    """Characters of *fields*, once they were counted."""
+    """Characters of *fields*, once counted."""
 
     def __init__(
         self,
@@ -177,11 +179,11 @@ class Response:
             self.repeated = _NOTHING_REPEATED
 
     def instead(self, status: str, fields: FieldLines) -> Response:
-        """Another response, asked for and received when this one was, without a body."""
+        """Return another response without a body, asked for and received when this one was."""
         return Response(status, fields, (), self.requested_at, self.received_at, self.wall)
 
     def having(self, name: str, value: str) -> Self:
-        """The same response, but for the field *name*, which is *value* alone."""
+        """Return the same response with *value* as the only line of the field *name*."""
         other = object.__new__(type(self))
         vars(other).update(vars(self), repeated=_NOTHING_REPEATED)
         lines = [line for line in self.fields if line[0].lower() != name.lower()]
@@ -190,18 +192,18 @@ class Response:
         return other
 
     def field(self, name: str) -> str | None:
-        """The value of the field *name* (lower case), its lines joined (RFC 9110 §5.2)."""
+        """Return the value of the field *name* (lower case), its lines joined (RFC 9110 §5.2)."""
         return self.values.get(name)
 
     def lines(self, name: str) -> list[str]:
-        """The lines of the field *name* (lower case), one by one."""
+        """Return the lines of the field *name* (lower case), one by one."""
         if name in self.repeated:
             return self.repeated[name]
         return [self.values[name]] if name in self.values else []
 
     @property
     def names(self) -> Iterable[str]:
-        """The names in *fields*, in lower case and in their order."""
+        """Return the names in *fields*, in lower case and in order."""
         if not self.repeated:
             return self.values
         return [name.lower() for name, _ in self.fields]
@@ -213,12 +215,12 @@ class Response:
         return parse_cache_control(value) if value else NO_DIRECTIVES
 
     def is_sound(self) -> bool:
-        """Whether status and fields are what PEP 3333 and RFC 9110 §5 allow, and not too large."""
+        """Return whether status and fields are valid (PEP 3333, RFC 9110 §5), and not too large."""
         if not self.is_readable or type(self.fields) is not list:
             return False
         try:
-            # PERF: deleting the right ones takes 0.2 µs, a regular expression 0.3, and it sees
-            # what no byte on the wire can say, too.
+            # PERF: deleting the valid bytes takes 0.2 µs, a regular expression 0.3. It also finds
+            # characters that no byte on the wire can express.
             data = "".join(chain.from_iterable(self.fields)).encode("latin-1")
         except (TypeError, UnicodeEncodeError):
             return False

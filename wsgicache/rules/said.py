@@ -21,29 +21,30 @@ class Said(NamedTuple):
     """What one control says of one response."""
 
     directives: Directives = NO_DIRECTIVES
-    """For everybody, in Cache-Control."""
+    """Directives for all caches, in Cache-Control."""
     here: Directives = NO_DIRECTIVES
-    """For this cache alone, in place of those: in its own targeted field (RFC 9213 §2)."""
+    """Directives for this cache alone, in its own targeted field (RFC 9213 §2); they replace
+    those."""
     never: bool = False
-    """To be kept by nobody, and said so that the oldest browser understands."""
+    """Whether no cache may keep it; said so that even the oldest browser understands."""
     expires: bool = False
-    """Whether max-age is said in Expires too (§5.3)."""
+    """Whether Expires repeats max-age (§5.3)."""
     vary: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     only_forbids: bool = False
-    """It takes permissions away, and says nothing where there are none."""
+    """Whether it only removes permissions, and says nothing where there are none."""
     everywhere: bool = False
-    """It speaks of every page alike, so it vouches for none (credentials.INHERITED)."""
+    """Whether it is about every page alike, so that it vouches for none (credentials.INHERITED)."""
 
     @property
     def speaks(self) -> bool:
-        """Whether it has a word in the place of the response's own Cache-Control."""
+        """Return whether it has anything to say in place of the response's own Cache-Control."""
         return bool(self.directives or self.here) and not self.only_forbids
 
 
 @runtime_checkable
 class Speaking(Protocol):
-    """What has something to say of responses: a control."""
+    """A control: an object with something to say about responses."""
 
     def said_of(
         self, response: Response, environ: WSGIEnvironment, any_status: bool = False
@@ -54,7 +55,7 @@ class Speaking(Protocol):
         """
 
     def vouches(self) -> bool:
-        """Whether what it says gives answers to everybody, whoever asked for them."""
+        """Return whether it releases answers to everybody, whoever asked for them."""
 
 
 NEVER_KEPT = Said(
@@ -63,11 +64,12 @@ NEVER_KEPT = Said(
 NO_STORE = Said({"no-store": None})
 
 PRIVATE, ALL_CACHES, EVERYBODY = 1, 2, 3
-"""How much is forbidden: storing by shared caches, by all, and in words for the oldest too."""
+"""How much is forbidden: storing by shared caches, by all caches, and so that the oldest browser
+understands."""
 
 
 def severity(said: Said) -> int:
-    """How much *said* forbids to everybody: 0 is nothing that an earlier word could allow."""
+    """Return how much *said* forbids to all caches: 0 is nothing an earlier word could allow."""
     if said.never:
         return EVERYBODY
     if "no-store" in said.directives:
@@ -76,13 +78,13 @@ def severity(said: Said) -> int:
 
 
 def forbids_here(said: Said) -> bool:
-    """Whether *said* forbids this cache to store."""
+    """Return whether *said* forbids this cache to store."""
     words = said.here or said.directives
     return said.never or "no-store" in words or words.get("private", "") is None
 
 
 def forbidding(said: Said) -> Said | None:
-    """What of *said* forbids storing; None where nothing does."""
+    """Return what of *said* forbids storing, or None if nothing does."""
     if said.never:
         return said._replace(only_forbids=True)
     if not (severity(said) or forbids_here(said)):
@@ -107,7 +109,7 @@ _LIFETIME = frozenset(
 
 
 def without_lifetime(said: Said) -> Said:
-    """*said* without what it says of how long, and to whom, a response may be given."""
+    """Return *said* without lifetimes and permissions to share."""
     if said.never:
         return said
     directives = {name: a for name, a in said.directives.items() if name not in _LIFETIME}
@@ -116,7 +118,7 @@ def without_lifetime(said: Said) -> Said:
 
 
 def allowing_nothing(said: Said) -> Said:
-    """What of *said* forbids storing, or tells responses apart."""
+    """Return what of *said* forbids storing or selects."""
     return (forbidding(said) or Said())._replace(vary=said.vary, groups=said.groups)
 
 

@@ -17,7 +17,7 @@ FORWARDED_FIELDS = (
     *("X-Forwarded-Prefix", "X-Forwarded-Server", "X-Forwarded-Protocol", "X-Forwarded-SSL"),
     *("X-Original-Host", "X-Host", "Forwarded"),
 )
-"""What proxies say of the target as it was asked for."""
+"""Fields by which proxies pass on the target of the request."""
 
 PUBLIC_URL_FIELDS = (
     *("X-Script-Name", "X-Scheme", "X-Url-Scheme", "X-Forwarded-Https", "Front-End-Https"),
@@ -53,7 +53,8 @@ PUBLIC_URL_FIELDS = (
     *("X-ProxyScheme", "X-ProxyHost", "X-ProxyPort", "X-ProxyContextPath", "Proxy-SSL"),
     *("X-Odoo-Dbfilter", "X-Sandstorm-Base-Path"),
 )
-"""More of that: what frameworks, their helpers and common snippets make the public URL from."""
+"""More such fields, from which frameworks, their helpers and common snippets make the public
+URL."""
 
 FRAGMENT_FIELDS = (
     *("HX-Request", "HX-Boosted", "HX-Target", "HX-Trigger", "HX-Trigger-Name", "HX-Current-URL"),
@@ -77,7 +78,7 @@ FRAGMENT_FIELDS = (
     *("X-IC-Request", "X-Barba", "X-Hotwire-Frame", "X-Tetra-Request", "X-Reactor", "X-Jinjax"),
     *("X-Microdot-Partial", "X-October-Request-Handler", "X-October-Request-Partials"),
 )
-"""Request fields by which a script asks for a part of a page, or for its data."""
+"""Request fields by which a script asks for a fragment of a page, or for its data."""
 
 SELECTING_FIELDS = (
     *FORWARDED_FIELDS,
@@ -85,7 +86,7 @@ SELECTING_FIELDS = (
     "Origin",
     *FRAGMENT_FIELDS,
 )
-"""What selects in the safe policy, whether Vary names it or not."""
+"""Request fields that select in the safe policy, whether Vary names them or not."""
 
 _PARAMETER = re.compile(
     r'\b(host|proto)[ \t]*=[ \t]*("(?:[^"\\]|\\.?)*"?|[^;,\s"]+)', re.IGNORECASE
@@ -117,17 +118,17 @@ _FRAGMENTS = {environ_key(name): name for name in FRAGMENT_FIELDS}
 
 
 def fragment_fields(environ: Mapping[str, Any], keys: Iterable[str]) -> tuple[str, ...]:
-    """The fields by which *environ* asks for a part of a page, of those that it has under *keys*.
+    """Return the fields among *keys* by which *environ* asks for a fragment of a page.
 
-    Vary is to name them in the answer (RFC 9110 §12.5.5), whether the app does or not: a browser
-    knows nothing of what selects here, and would show the part as the page.
+    Vary must name them in the answer (RFC 9110 §12.5.5), even if the app does not: a browser does
+    not know what selects here, and would show the fragment as the page.
     """
-    # Deviation: a field that the app is to send is added to.
+    # Deviation: the cache adds to a field that is the app's to send.
     return tuple(_FRAGMENTS[key] for key in keys if key in _FRAGMENTS and key in environ)
 
 
 def cookies_named(cookie: str, names: Sequence[str]) -> list[str]:
-    """The pairs in the Cookie field value *cookie* that have one of these *names*, in its order."""
+    """Return the pairs in *cookie*, a Cookie value, whose names are in *names*, in its order."""
     if not any(name in cookie for name in names):
         return []
     pairs = (pair.strip(" \t") for pair in cookie.split(";"))

@@ -21,7 +21,7 @@ CONDITIONS = frozenset(
 )
 DIRECTIVES = frozenset({"HTTP_CACHE_CONTROL", "HTTP_PRAGMA"})
 BYPASS = "wsgicache.bypass"
-"""An environ key of ours: whoever sets it to something true has this request pass by the cache."""
+"""An environ key of ours: with a true value, the request passes by the cache."""
 
 PASSING = (
     REWRITING

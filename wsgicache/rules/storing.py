@@ -40,18 +40,20 @@ _NOT_FOR_CACHES = frozenset({428, 429, 431, 511})
 """Status codes whose responses must not be stored, whatever they say (RFC 6585)."""
 
 FORCED = "forced"
-"""Refused since only a client's own directive asked for it (`outlives`)."""
+"""The reason if only a client's own directive made the cache ask (`outlives`)."""
 
 ABOUT_THE_REQUEST = frozenset(
     {"method", "authorization", "body", "charset", "cookie", "range", "request-no-store"}
 )
-"""Refusals that say nothing of what other requests may be answered."""
+"""Refusals that say nothing about the answers to other requests."""
 
 _FOR_WANT_OF_WORDS = dict.fromkeys(("authorization", "cookie", "freshness"), "content-type")
-"""What is the reason where nothing would be but for a route that doubts the media type."""
+"""Refusals that a route would have prevented, had it not doubted the media type: that is the
+reason."""
 
 ABOUT_WHO_ASKS = frozenset({206, 401, 407, 412, 416, 429})
-"""Status codes of answers that say nothing of it, either (RFC 9110 §15, RFC 6585 §4)."""
+"""Status codes of answers that say nothing about other requests, either (RFC 9110 §15, RFC 6585
+§4)."""
 
 
 def refusal(
@@ -61,15 +63,15 @@ def refusal(
     method: str | None = None,
     renewed: bool = False,
 ) -> str | None:
-    """Why this response must not be stored, or None if it may (RFC 9111 §3, in its order).
+    """Return why this response must not be stored, or None if it may (RFC 9111 §3, in its order).
 
-    *method* is that of the response to be stored, where the request has another (§4.3.5). *renewed*
-    says that it is a stored one with newer fields, whose content is there.
+    *method* is that of the response to be stored, if the request has another (§4.3.5). With
+    *renewed* it is a stored response with newer fields, whose content is there.
     """
     why = forbidden(request, response, policy, method, renewed) or unusable(response, policy)
     if why is None and (request.identified or "HTTP_COOKIE" in request.environ):
         why = unvouched(request, response, policy)
-    # Beyond the RFC: what a route would have said of it was for files of another type.
+    # Beyond the RFC: a route for files of another type said nothing of this response.
     return why if why is None or not response.doubted else _FOR_WANT_OF_WORDS.get(why, why)
 
 
@@ -80,7 +82,7 @@ def forbidden(
     method: str | None = None,
     renewed: bool = False,
 ) -> str | None:
-    """What forbids to store it, whatever the time (§3)."""
+    """Return what forbids storing the response, however long it lives (§3)."""
     said, values = binding(response, policy), response.values
     directives = said.directives
     # * the request method is understood by the cache;
@@ -95,7 +97,7 @@ def forbidden(
     #   present, the cache understands the response status code;
     if response.code == 304 or response.code in _NOT_FOR_CACHES:
         return "status"
-    # Deviation: what is wrong with one request is no answer to others, whatever it says.
+    # Deviation: an error of one request is no answer to others, whatever it says.
     if response.code in policy.unstored_statuses:
         return "status"
     if response.code == 206 and (not policy.store_partial or content_span(response) is None):
@@ -110,26 +112,27 @@ def forbidden(
     #   a shared cache to store a modified response (§5.2.2.7);
     if "private" in directives and directives["private"] is None:
         return "private"
-    # Deviation: what is meant for other shared caches forbids here, too, unless the response speaks
-    # to this one in particular (RFC 9213 §2.2).
+    # Deviation: a prohibition for other shared caches counts here, too, unless the response
+    # addresses this one in particular (RFC 9213 §2.2).
     if not policy.names.forbidding.isdisjoint(values) and not (
         said.own and INHERITED not in directives
     ):
         field = forbidding_field(values, sorted(policy.names.forbidding))
         if field is not None:
             return field
-    # Nor is no-store present in the request (§5.2.1.5): said after what the response forbids to
-    # everybody, which also ends what is stored.
+    # no-store is not present in the request (§5.2.1.5). It comes after what the response itself
+    # forbids, which also ends what is stored.
     if "no-store" in request.directives:
         return "request-no-store"
     # * if the cache is shared: the Authorization field is not present in the request or a
     #   response directive is present that explicitly allows shared caching (§3.5);
     if request.identified and not is_for_credentials(response, policy):
         return "authorization"
-    # Deviation: the RFC knows no rule for cookies, and sessions live in them.
+    # Deviation: the RFC has no rule for cookies, and sessions live in them.
     if "HTTP_COOKIE" in request.environ and not is_for_cookies(response, policy):
         return "cookie"
-    # Deviation: what a GET is sent with is in no key, and frameworks decode the query by it.
+    # Deviation: the content of a GET is not in its key; and frameworks decode the query by the
+    # charset in Content-Type.
     if request.content_was_read:
         return "body"
     if "CONTENT_TYPE" in request.environ and not policy.store_charset:
@@ -141,8 +144,8 @@ def forbidden(
     # A Vary that no request can match is not worth storing (§4.1).
     if "vary" in values and parse_vary(values["vary"]) is None:
         return "vary"
-    # An error may be what the range made; Deviation: so may the whole (§3.3). A 304 is about all of
-    # what is stored, whatever range was asked for (§4.3.4; RFC 9110 §13.2.2).
+    # The range may have caused an error. Deviation: it may have shaped the whole, too (§3.3). A 304
+    # is about all of what is stored, whatever range was asked for (§4.3.4; RFC 9110 §13.2.2).
     if (
         "HTTP_RANGE" in request.environ
         and not renewed
@@ -158,7 +161,7 @@ def forbidden(
 
 
 def unusable(response: Response, policy: Policy) -> str | None:
-    """Why it would be of no use, as of when it was received (§3)."""
+    """Return why storing it would be of no use, as of the time of receipt (§3)."""
     directives = binding(response, policy).directives
     # * the response contains at least one of the following: a public response directive, an
     #   Expires field, a max-age or s-maxage directive, a status code that is defined as
@@ -176,7 +179,7 @@ def unusable(response: Response, policy: Policy) -> str | None:
         )
     ):
         return "freshness"
-    # and is of use: fresh for a while, or able to be validated or to stand in.
+    # and it is of use: fresh for a while, or able to be validated or to stand in.
     if not (
         known.lifetime > 0
         or known.stale_while_revalidate > 0
@@ -184,7 +187,7 @@ def unusable(response: Response, policy: Policy) -> str | None:
         or app_validators(response)
     ):
         return "freshness"
-    # Last, since it takes longest: the whole is what WSGI and HTTP allow.
+    # Last, since it takes longest: is all of it valid in WSGI and HTTP?
     return None if response.is_sound() else "malformed"
 
 
@@ -194,14 +197,14 @@ def outlives(decision: Decision, response: Response, now: float, policy: Policy)
     It does if the response is an error or a redirect and the app was asked only because a client's
     directive forced that (§5.2.1): the rest of that request may have caused the error.
     """
-    # Deviation: the RFC has a newer response replace it, whoever asked for that.
+    # Deviation: by the RFC a newer response replaces it, whoever asked.
     stored = decision.stored
     return (
         not policy.forced_errors
         and decision.forward == "request"
         and response.code >= 300
         and stored is not None
-        and not (response.code == 304 and stored.validators)  # the client's is newer
+        and not (response.code == 304 and stored.validators)  # the client's copy is newer
         and stored.status[:1] == "2"
         and decision.is_fresh(now)
     )
@@ -238,7 +241,7 @@ def _is_storable_post(request: Request, response: Response, said: Binding, polic
 
 
 def is_for_credentials(response: Response, policy: Policy) -> bool:
-    """Whether an answer to a request with credentials may be shared (§3.5)."""
+    """Return whether an answer to a request with credentials may be shared (§3.5)."""
     return binding(response, policy).for_credentials[policy.public_releases]
 
 
@@ -253,7 +256,7 @@ def is_for_cookies(response: Response, policy: Policy) -> bool:
 
 
 def _is_selected_by(name: str, response: Response) -> bool:
-    """Whether the request field *name* selects it (§4.1)."""
+    """Return whether the request field *name* selects it (§4.1)."""
     values = response.values
     return "vary" in values and name in (parse_vary(values["vary"]) or ())
 
@@ -262,7 +265,7 @@ _ENDLESS = ("text/event-stream", "multipart/x-mixed-replace")
 
 
 def is_endless(content_type: str) -> bool:
-    """Whether content of this type goes on until somebody hangs up."""
+    """Return whether content of this type goes on until one side closes the connection."""
     return content_type.strip(" \t").lower().startswith(_ENDLESS)
 
 
@@ -270,7 +273,7 @@ _remembered = lru_cache(maxsize=1024)(is_endless)
 
 
 def _unkeepable_content(response: Response, policy: Policy) -> str | None:
-    """Why the content is not collected: endless, mis-framed or too large; None if it may be."""
+    """Return why the content cannot be kept: endless, mis-framed or too large; None if it can."""
     kind = response.values.get("content-type", "")
     if (is_endless if len(kind) > WORTH_REMEMBERING else _remembered)(kind):
         return "stream"
@@ -285,7 +288,7 @@ def _unkeepable_content(response: Response, policy: Policy) -> str | None:
 
 
 def content_span(response: Response) -> tuple[int, int, int | None] | None:
-    """Which bytes of the representation a 206 with one range carries (§3.3), or None."""
+    """Return the bytes of the representation that a 206 with one range carries (§3.3), or None."""
     if "multipart/byteranges" in (response.field("content-type") or "").lower():
         return None
     return parse_content_range(response.field("content-range"))

@@ -89,9 +89,9 @@ def is_about_stored(
 
 
 def fetching(request: Request) -> WSGIEnvironment:
-    """The environ of a request about nothing stored: as it came.
+    """Return the environ of a request that is not about anything stored.
 
-    The client's conditions go forward (its 304 is then the client's alone), but for entity tags
+    The client's conditions go forward (a 304 is for the client alone then), without entity tags
     that the app never gave.
     """
     wanted = request.environ.get("HTTP_IF_NONE_MATCH")
@@ -103,7 +103,7 @@ def fetching(request: Request) -> WSGIEnvironment:
         environ["HTTP_IF_NONE_MATCH"] = ", ".join(known)
     else:
         del environ["HTTP_IF_NONE_MATCH"]
-        # Beside it a date means nothing (RFC 9110 §13.1.3).
+        # The date counts for nothing beside If-None-Match (RFC 9110 §13.1.3).
         environ.pop("HTTP_IF_MODIFIED_SINCE", None)
     return environ
 
@@ -117,13 +117,13 @@ def is_had(request: Request, response: Response, policy: Policy) -> bool:
         return False
     wanted = request.environ.get("HTTP_IF_NONE_MATCH")
     if wanted is None and "last-modified" not in response.values:
-        return False  # Its Date is that of now.
+        return False  # Only Date could be compared, which is the current time.
     if wanted is not None and wanted.strip(" \t") == "*":
         return False  # It names nothing that the client has (RFC 9110 §13.1.2).
     return not_modified(request, stored_response(response, None, policy, 0), response.wall)
 
 
-# What a 304 never changes: these describe the content that is stored (§3.2), or are one client's.
+# Fields that a 304 never changes: they describe the stored content (§3.2), or are for one client.
 _OF_THE_CONTENT = SET_COOKIE | {
     "content-digest",  # of the 304's own content, which is empty (RFC 9530 §2)
     "content-encoding",
@@ -133,11 +133,13 @@ _OF_THE_CONTENT = SET_COOKIE | {
 
 
 def freshened(stored: StoredResponse, response: Response, policy: Policy) -> Response | None:
-    """*stored* with the fields of a 304 or HEAD about it (§4.3.4, §3.2); None if not about it.
+    """Return *stored* with the fields of a 304 or HEAD about it, or None (§4.3.4, §3.2).
 
-    * If the new response contains a strong validator, it identifies the stored response that has
-      the same; if none has, nothing is updated.
-    * If it contains a weak validator, the same; and without any, the lone response asked about.
+    * If the new response contains a strong validator, it is about the stored response with the same
+    one; if none has it, nothing is updated.
+
+    * If it contains a weak validator, likewise. Without any, it is about the lone response asked
+    about.
     """
     etag = response.field("etag")
     ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
@@ -148,21 +150,22 @@ def freshened(stored: StoredResponse, response: Response, policy: Policy) -> Res
             return None
     elif response.field("last-modified") not in (None, stored.last_modified):
         return None
-    # Deviation: one that names no validator at all is taken to be about what our conditions asked.
+    # Deviation: a 304 without a validator is about what our conditions asked about.
     return updated(stored, response, policy)
 
 
 def updated(stored: StoredResponse, response: Response, policy: Policy) -> Response:
-    """The stored fields, each replaced where the new response has it (§3.2)."""
+    """Return the stored fields, each replaced where the new response has it (§3.2)."""
     newer = response.values.keys() - _OF_THE_CONTENT - HOP_BY_HOP
     newer -= set(field_names(response.field("connection")) or ())
-    # Deviation: frameworks give a 304 their default Content-Type, which is not that of the content.
+    # Deviation: frameworks give a 304 their default Content-Type, which does not describe the
+    # content.
     if not policy.update_content_type:
         newer.discard("content-type")
-    # What is no entity tag does not replace the one that was generated in its stead.
+    # An invalid entity tag does not replace the generated one.
     if "etag" in newer and stored.etag is not None and is_generated(stored.etag):
         newer = newer if is_entity_tag(response.values["etag"]) else newer - {"etag"}
-    # Without a Date it is dated by its receipt (RFC 9110 §6.6.1): the stored one says nothing more.
+    # Without a Date its receipt dates it (RFC 9110 §6.6.1), so the stored Date goes.
     gone = newer | {"date"}
     held = [*stored.fields, *stored.withheld]
     fields: FieldLines = [line for line in held if line[0].lower() not in gone]
@@ -204,7 +207,7 @@ def freshening(
     policy: Policy,
     fill: Fill = ANY_TIME,
 ) -> Change:
-    """The change that puts *renewed* in place of the response *asked* about, if that is there."""
+    """Return the change that replaces the response *asked* about, if still there, by *renewed*."""
     put = adding(request, response, renewed, policy, fill)
 
     def change(entry: CacheEntry | None) -> CacheEntry | None:

@@ -14,17 +14,17 @@ __all__ = ["app_validators", "conditions", "generated_etag", "is_generated"]
 _GENERATED = '"wsgicache-'
 
 _VALIDATED = frozenset({200, 203, 206})
-"""Status codes of what a 304 can be about (RFC 9110 §15.4.5)."""
+"""Status codes of responses that a 304 can be about (RFC 9110 §15.4.5)."""
 
 
 def generated_etag(fields: FieldLines, content: bytes) -> str:
-    """A strong entity tag for *content* as *fields* describe it (RFC 9110 §8.8.3)."""
+    """Return a strong entity tag for *content* as *fields* describe it (RFC 9110 §8.8.3)."""
     described = "".join(
         [
             f"\n{name.lower()}:{value}"
             for name, value in fields
             if (name[:8] in ("Content-", "content-") or name.lower().startswith("content-"))
-            and name.lower() != "content-length"  # which the content says
+            and name.lower() != "content-length"  # which the content implies
         ]
     )
     digest = blake2b(content, digest_size=12)
@@ -33,7 +33,7 @@ def generated_etag(fields: FieldLines, content: bytes) -> str:
 
 
 def is_generated(etag: str) -> bool:
-    """Whether *etag* was made by a cache like this one, so that the app knows nothing of it."""
+    """Return whether a cache like this one made *etag*, so that the app does not know it."""
     return etag.startswith(_GENERATED)
 
 
@@ -55,7 +55,7 @@ def conditions(code: int, etag: str | None, modified: str | None) -> tuple[tuple
 
 
 def app_validators(response: Response) -> tuple[tuple[str, str], ...]:
-    """The same, for *response*."""
+    """Return the `conditions` for *response*."""
     etag, modified = response.field("etag"), response.field("last-modified")
     return conditions(
         response.code,
