@@ -21,12 +21,13 @@ PACKAGE = ROOT / "wsgicache"
 TESTS = ROOT / "tests"
 
 FLOORS = """
-    rules.checks rules.dates rules.fields rules.ranges rules.special
+    rules.checks rules.cookies rules.dates rules.fields rules.ranges rules.special
     rules.credentials rules.other_caches rules.names rules.selecting
     rules.keys
     rules.model
     rules.response
     rules.said
+    rules.options
     rules.policy
     rules.declaring rules.freshness rules.request rules.validators
     rules.anonymous rules.conditional rules.entries rules.own_writes
@@ -229,6 +230,7 @@ def test_what_is_imported_when_used(module: str, other: str) -> None:
 # ── each module has its room among the tests ─────────────────────────────────────────────────────
 
 ROOMS = {
+    "rules.options": "rules/test_policy.py",
     "rules.special": "rules/test_request.py",
     "origin.bypass": "test_middleware.py",
     "origin.filling": "test_bodies.py",

@@ -45,6 +45,48 @@ def test_the_cookie_of_the_language_as_django_calls_it(
     assert with_their_names(policy).language_cookies == names
 
 
+SETTINGS = {
+    "configured": True,
+    "SESSION_COOKIE_NAME": "sid",
+    "CSRF_COOKIE_NAME": "csrftoken",
+    "LANGUAGE_COOKIE_NAME": None,
+    "JWT_AUTH_COOKIE": "jwt",
+    "SESSION_COOKIE_DOMAIN": "example.org",
+}
+
+
+@pytest.mark.parametrize(
+    ("policy", "config", "more"),
+    [
+        (Policy.django(), None, ("sid", "jwt")),
+        (Policy.django("theme"), {"SESSION_COOKIE_NAME": "of-flask"}, ("sid", "jwt")),
+        (Policy.flask(), None, ()),
+        (Policy.flask(), {"SESSION_COOKIE_NAME": "s2", "X": "y", 5: "z"}, ("s2",)),
+        (
+            Policy.flask(),
+            {"JWT_ACCESS_COOKIE_NAME": "access", "SESSION_COOKIE_NAME": ""},
+            ("access",),
+        ),
+        (Policy(only_cookies=("theme",)), {"SESSION_COOKIE_NAME": "s2"}, ()),
+    ],
+)
+def test_the_only_cookies_are_also_those_that_the_framework_names(
+    monkeypatch: pytest.MonkeyPatch,
+    policy: Policy,
+    config: dict[object, str] | None,
+    more: tuple[str, ...],
+) -> None:
+    conf = SimpleNamespace(settings=SimpleNamespace(**SETTINGS))
+    monkeypatch.setattr(sys, "modules", {**sys.modules, "django.conf": conf})
+    made = Wrapping("app", app)
+    if config is not None:
+        vars(made)["config"] = config
+    named = with_their_names(policy, Wrapping("wsgi_app", made))
+    assert named.only_cookies is not None
+    assert sorted(named.only_cookies) == sorted((*(policy.only_cookies or ()), *more))
+    assert with_their_names(Policy(), made).only_cookies is None
+
+
 def app(environ: object, start_response: object) -> list[bytes]:
     return []
 

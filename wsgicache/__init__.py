@@ -22,6 +22,7 @@ from wsgicache.controls.routes import Route
 from wsgicache.controls.static import StaticVersions
 from wsgicache.flask import easy_setup
 from wsgicache.middleware import CacheMiddleware
+from wsgicache.rules.cookies import ANALYTICS_COOKIES
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS
 from wsgicache.rules.names import EXCHANGE_FIELDS
 from wsgicache.rules.policy import Policy
@@ -40,6 +41,7 @@ from wsgicache.stores import (
 from wsgicache.stores.memory import MemoryStore
 
 __all__ = [
+    "ANALYTICS_COOKIES",
     "CREDENTIAL_FIELDS",
     "EXCHANGE_FIELDS",
     "SELECTING_FIELDS",

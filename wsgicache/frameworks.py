@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from wsgicache.rules.cookies import DJANGO_COOKIES, FLASK_COOKIES
 from wsgicache.rules.policy import Policy
 
 __all__ = ["application_name", "with_their_names"]
@@ -15,40 +17,75 @@ _INSIDE = ("application", "app", "wsgi_app", "wsgi")
 _DEEPEST = 16
 
 
+def _wrapped(app: object) -> Iterator[object]:
+    """Yield *app*, what it wraps, and so on; a bound method stands for its object."""
+    for _ in range(_DEEPEST):
+        app = getattr(app, "__self__", app) or app
+        yield app
+        inside = [one for name in _INSIDE if callable(one := getattr(app, name, None))]
+        if not inside:
+            return
+        app = inside[0]
+
+
 def application_name(app: object) -> str:
     """Return a name for *app* that all its processes share and most other applications do not.
 
     It is made of its module and its name there, or of what its framework has for that.
     """
-    for _ in range(_DEEPEST):
-        app = getattr(app, "__self__", app) or app
-        if isinstance(name := getattr(app, "import_name", None), str):  # Flask, Quart
+    inner = app
+    for inner in _wrapped(app):
+        if isinstance(name := getattr(inner, "import_name", None), str):  # Flask, Quart
             return name
-        if type(app).__module__.startswith("django."):
+        if type(inner).__module__.startswith("django."):
             return os.environ.get("DJANGO_SETTINGS_MODULE", "django")
-        module, own = getattr(app, "__module__", ""), getattr(app, "__qualname__", None)
+        module, own = getattr(inner, "__module__", ""), getattr(inner, "__qualname__", None)
         if isinstance(own, str):  # a function or a class
             return f"{module}:{own}"
-        inside = [one for name in _INSIDE if callable(one := getattr(app, name, None))]
-        if not inside:
-            break
-        app = inside[0]
-    return f"{type(app).__module__}:{type(app).__qualname__}"
+    return f"{type(inner).__module__}:{type(inner).__qualname__}"
 
 
 _USUAL = "django_language"
 
 
-def with_their_names(policy: Policy) -> Policy:
-    """Return *policy* with the language cookie's name from Django's settings.
+def with_their_names(policy: Policy, app: object = None) -> Policy:
+    """Return *policy* with the cookie names that the loaded framework is configured with.
 
-    It applies where Django is loaded and configured, and the policy has the usual name.
+    Django's settings count, and the configuration of the Flask application in *app*. They only add
+    to an option that has the framework's usual names.
     """
-    conf = sys.modules.get("django.conf")
-    settings = getattr(conf, "settings", None)
-    if _USUAL not in policy.language_cookies or not getattr(settings, "configured", False):
+    settings = _django_settings()
+    language = getattr(settings, "LANGUAGE_COOKIE_NAME", _USUAL)
+    if _USUAL in policy.language_cookies:
+        named = _with(policy.language_cookies, [language])
+        if named != policy.language_cookies:
+            policy = replace(policy, language_cookies=named)
+    only = policy.only_cookies
+    if only is None:
         return policy
-    name = getattr(settings, "LANGUAGE_COOKIE_NAME", _USUAL)
-    if name in policy.language_cookies or not isinstance(name, str):
-        return policy
-    return replace(policy, language_cookies=(*policy.language_cookies, name))
+    if not set(DJANGO_COOKIES).isdisjoint(only) and settings is not None:
+        only = _with(only, [getattr(settings, key) for key in dir(settings) if _names_one(key)])
+    if not set(FLASK_COOKIES).isdisjoint(only):
+        for inner in _wrapped(app):
+            if isinstance(config := getattr(inner, "config", None), dict):
+                only = _with(only, [config[key] for key in config if _names_one(key)])
+    return policy if only == policy.only_cookies else replace(policy, only_cookies=only)
+
+
+def _django_settings() -> object:
+    """Return Django's settings, if it is loaded and configured."""
+    settings = getattr(sys.modules.get("django.conf"), "settings", None)
+    return settings if getattr(settings, "configured", False) else None
+
+
+def _names_one(key: object) -> bool:
+    """Return whether a setting called *key* has the name of a cookie."""
+    return isinstance(key, str) and key.endswith(_NAMING)
+
+
+_NAMING = ("COOKIE_NAME", "JWT_AUTH_COOKIE", "JWT_AUTH_REFRESH_COOKIE")
+
+
+def _with(names: tuple[str, ...], more: Iterable[object]) -> tuple[str, ...]:
+    """Return *names*, and of *more* each other name."""
+    return tuple(dict.fromkeys((*names, *(one for one in more if isinstance(one, str) and one))))

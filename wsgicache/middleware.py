@@ -74,7 +74,7 @@ class CacheMiddleware:
             raise TypeError(must_be("runner", "a callable that takes a Job", runner))
         self.app = app
         self.store: Store = MemoryStore() if store is None else store
-        self.policy = with_their_names(Policy() if policy is None else policy)
+        self.policy = with_their_names(Policy() if policy is None else policy, app)
         self.clock: Clock = SYSTEM_CLOCK if clock is None else clock
         self.enabled = not off_at_start()
         """Whether the cache does anything. While it is False, every request passes by."""

@@ -505,6 +505,18 @@ def test_named_cookies_tell_requests_apart(scene: Scene) -> None:
     assert scene.calls[-1].header("Cookie") == "session=a; theme=dark"
 
 
+def test_a_route_that_names_cookies_comes_before_the_policy(make_scene: MakeScene) -> None:
+    """Also where a write ends what is stored for them."""
+    scene = make_scene(Policy(only_cookies=("sid",)), lint=False)
+    with_routes(scene, Route("/shop", cookies=("_ga",)))
+    scene.app(
+        lambda environ: Reply(200, environ.get("HTTP_COOKIE", "none"), cache_control="max-age=9")
+    )
+    both = "sid=1; _ga=2"
+    assert [scene.get(path, cookie=both).text for path in ("/shop", "/")] == ["_ga=2", "sid=1"]
+    assert scene.cache._routes.cookies({"HTTP_COOKIE": both}) == ["sid=1", "_ga=2"]
+
+
 def test_no_cookies_at_all(scene: Scene) -> None:
     with_routes(scene, Route("/", cookies=())).wsgi(greet)
     assert scene.get(cookie="a=1").header("Vary") is None

@@ -59,6 +59,16 @@ def serving(directory: Path, prefix: str = "/static/", **fields: str) -> Any:
     return app
 
 
+def test_a_file_is_stored_once_for_all_visitors(files: Path) -> None:
+    """Extensions look at the session of each request, and so say Vary: Cookie."""
+    versions = StaticVersions(files)
+    scene = with_routes(Scene(), versions.route)
+    scene.wsgi(serving(files, Vary="Cookie"))
+    for visitor in range(3):
+        got = scene.get(versions.url("app.js"), cookie=f"session={visitor}")
+        assert (got.hit, got.text) == (visitor > 0, "first")
+
+
 def staged(scene: Scene, directory: Path, **fields: str) -> StaticVersions:
     versions = StaticVersions(directory)
     with_routes(scene, versions.route).wsgi(serving(directory, **fields))

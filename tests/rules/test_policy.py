@@ -12,13 +12,14 @@ import pytest
 
 from tests.rules.messages import rows
 from wsgicache import Policy, cache_control, cached, json_never_stale
-from wsgicache.rules.policy import CHECKS, PolicyOptions
+from wsgicache.rules.options import CHECKS, PolicyOptions
 
 NAME = "a token that begins with a letter"
 FLAG = "True or False"
 FROM_0, FROM_1 = "a whole number of 0 or more", "a whole number of 1 or more"
 FIELD = "the name of a field, such as 'X-Mine'"
 FIELDS = "a list or another iterable, such as ['X-Mine']"
+ONLY = "a list or another iterable, such as ['sessionid']"
 COOKIES = "a list or another iterable, such as ['_ga*']"
 PATH = "a path that begins with / and is no pattern, such as '/static/'"
 PATHS = "a list or another iterable, such as ['/static/']"
@@ -33,6 +34,7 @@ TEXTS = {
     **dict.fromkeys(("credentials", "selecting", "targets", "strip"), FIELDS),
     **dict.fromkeys(("forbidding_fields", "unstored_fields"), FIELDS),
     **dict.fromkeys(("language_cookies", "ignore_cookies"), COOKIES),
+    "only_cookies": ONLY,
     "exempt": PATHS,
 }
 """The options of several str."""
@@ -80,7 +82,7 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
             cache_control(s_maxage=5),
         )
     ],
-    *[(option, value, TypeError, kind) for option, kind in TEXTS.items() for value in (None, 5)],
+    *[(option, value, TypeError, kind) for option, kind in TEXTS.items() for value in (b"a", 5)],
     ("unstored_statuses", None, TypeError, STATUSES),
     ("unstored_statuses", b"400", TypeError, STATUSES),
 ]
@@ -94,6 +96,7 @@ WRONG_AMONG: list[tuple[str, Any, type[Exception], str]] = [
     ],
     ("language_cookies", 1, TypeError, "a str"),
     ("ignore_cookies", None, TypeError, "a str"),
+    ("only_cookies", None, TypeError, "a str"),
     ("exempt", 1, TypeError, PATH),
     ("exempt", "admin", ValueError, PATH),
     *[
@@ -190,6 +193,9 @@ RIGHT: list[tuple[str, Any]] = [
     ("default", json_never_stale),
     ("exempt", ("/admin", "/", "/a\n")),
     ("ignore_cookies", ("_ga*", "")),
+    ("only_cookies", None),
+    ("only_cookies", ()),
+    ("only_cookies", ("sid", "csrf*")),
     ("language_cookies", ("lang", "")),
     ("targets", ()),
     ("targets", ("CDN-Cache-Control",)),
@@ -229,6 +235,7 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
         "public_releases",
         "selecting",
         "language_cookies",
+        "ignore_cookies",
         "read_your_writes",
         "error_lifetime",
         "unstored_statuses",
@@ -285,3 +292,10 @@ def test_a_policy_is_a_value() -> None:
     make: Any = Policy
     with pytest.raises(TypeError, match="positional"):
         make("x")
+
+
+@pytest.mark.parametrize("preset", [Policy.django, Policy.flask])
+def test_a_preset_is_the_safe_policy_with_the_only_cookies_that_count(preset: Any) -> None:
+    names = preset().only_cookies
+    assert preset("theme", max_variants=5) == Policy(only_cookies=(*names, "theme"), max_variants=5)
+    assert preset(only_cookies=("a",)).only_cookies == ("a",)

@@ -163,7 +163,12 @@ def _told(policy: Policy) -> tuple[object, ...]:
     """What policies have in common that are told the same by the same request."""
     return (
         *(policy.credentials, policy.public_releases, policy.private_cookies),
-        *(policy.ignore_cookies, policy.language_cookies, policy.read_your_writes),
+        *(
+            policy.ignore_cookies,
+            policy.only_cookies,
+            policy.language_cookies,
+            policy.read_your_writes,
+        ),
         *(policy.selecting, policy.store_charset),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +18,7 @@ from wsgicache.rules.declaring import Sources, declared, without_lifetimes
 from wsgicache.rules.keys import Key, canonical_host, target_key
 from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.rules.policy import Policy
-from wsgicache.rules.request import Request, read, without_ignored_cookies
+from wsgicache.rules.request import Request, read, without_hidden_cookies
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import Said, Speaking, allowing_nothing, forbidding
 from wsgicache.rules.selecting import fragment_fields
@@ -59,6 +60,7 @@ class Routes:
     def __init__(self, routes: Iterable[Route], policy: Policy) -> None:
         self._routes = several("routes", routes, _route, "[Route('/api/*', never_cache)]")
         self._policy = policy
+        self._showing = replace(policy, ignore_cookies=(), only_cookies=None)
         self._default = policy.default
         self._exempt = policy.exempt
         self.are_early = bool(policy.exempt) or any(route.is_early for route in self._routes)
@@ -132,6 +134,8 @@ class Routes:
             return "exempt"
         trimmed = early.trimmed(environ)
         if trimmed is not environ:
+            # A route that names cookies comes before the policy.
+            policy = policy if early.cookies is None else self._showing
             request = read(trimmed, method, policy)
             if isinstance(request, str):
                 return request
@@ -172,10 +176,9 @@ class Routes:
         if "HTTP_COOKIE" not in environ:
             return []
         own: WSGIEnvironment = {"HTTP_COOKIE": environ["HTTP_COOKIE"]}
-        seen = [own]
+        hides = self._policy.hides_cookie
+        seen = [own if hides is None else without_hidden_cookies(own, hides)]
         seen += [with_cookies(own, one.cookies) for one in self._routes if one.cookies is not None]
-        if ignored := self._policy.ignore_cookies:
-            seen = [without_ignored_cookies(one, ignored) for one in seen if one]
         return [one["HTTP_COOKIE"] for one in seen if one]
 
     def forbids(self, environ: WSGIEnvironment) -> bool:

@@ -56,8 +56,11 @@ class StaticVersions(Control):
 
     @property
     def route(self) -> Route:
-        """The route for ``CacheMiddleware(routes=…)`` that says so."""
-        return Route(f"{self.prefix}*", self, method="GET", override=True)
+        """The route for ``CacheMiddleware(routes=…)`` that says so.
+
+        A file is the same whatever cookies a browser sends, so the app sees none there.
+        """
+        return Route(f"{self.prefix}*", self, method="GET", override=True, cookies=())
 
     def url(self, name: str) -> str:
         """Return the URL of the file *name*, with its version if there is such a file.

@@ -58,7 +58,7 @@ class Hidden:
     def note(self, name: str) -> None:
         """Have it known for a while, and in the log, that the page sets the cookie *name*."""
         self._origin.flights.land_alone(self._page, "refused", DETAIL)
-        where, url = self._hiding(name), url_of(self._request.key)
+        where, url = self._hiding(), url_of(self._request.key)
         self._origin.report(
             f"hidden by {where}",
             f"{url!r} sets the cookie {name!r}, which {where} hides from the app: "
@@ -66,14 +66,13 @@ class Hidden:
             "cookies there, or hide this one on other pages only",
         )
 
-    def _hiding(self, name: str) -> str:
-        """What hides the cookie *name*, as its author wrote it."""
+    def _hiding(self) -> str:
+        """What hides cookies of this request, as its author wrote it."""
         for route, only_forbids in self._origin.routes.matching(self._given).routes:
             if route.cookies is not None and not only_forbids:
-                if name not in route.cookies:
-                    return f"Route({route.path!r}, cookies={route.cookies!r})"
-                break
-        return "Policy(ignore_cookies=…)"
+                return f"Route({route.path!r}, cookies={route.cookies!r})"
+        only = self._origin.policy.only_cookies is not None
+        return "Policy(only_cookies=…)" if only else "Policy(ignore_cookies=…)"
 
     def ask_openly(
         self, trip: Trip, start_response: StartResponse, cache_status: str

@@ -14,12 +14,14 @@ module             question                                    sections
 ``response``       what does the app say?                      9110 §5; PEP 3333
 ``said``           what did others say of the response?        9111 §5.2; 9213
 ``checks``         what must an argument be?                   design of this package
+``options``        what does each option of a policy take?     design of this package
 ``policy``         what does the operator want?                design of this package
 ``special``        what makes a request more than a plain one? design of this package
 ``credentials``    who asks, and what releases an answer?      9111 §3.5
 ``selecting``      which fields select though no Vary says so? 9111 §4.1
 ``request``        what was asked?                             9111 §2, §3.5, §5.2.1; 9110 §7
 ``anonymous``      what does an anonymous request ask for?     5861 §3
+``cookies``        which cookies does the app not need?        9111 §4.1
 ``hidden_cookies`` which cookies does the app not see?         9111 §4.1
 ``own_writes``     whose pages does a write end?               9111 §4.4
 ``validators``     what tells states of a resource apart?      9111 §4.3.1; 9110 §8.8

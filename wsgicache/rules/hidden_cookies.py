@@ -1,12 +1,13 @@
 """Does the app set a cookie that is hidden from it?
 
-Route(cookies=…) and Policy.ignore_cookies hide cookies, so that requests with different cookies
-share a response. But an app that sets a cookie which it did not see replaces what the client has. A
-session would end so.
+Route(cookies=…), Policy.ignore_cookies and Policy.only_cookies hide cookies, so that requests with
+different cookies share a response. But an app that sets a cookie which it did not see replaces what
+the client has. A session would end so.
 """
 
 from __future__ import annotations
 
+from wsgicache.rules.cookies import cookie_name
 from wsgicache.rules.names import SET_COOKIE
 from wsgicache.rules.response import Response
 
@@ -23,16 +24,11 @@ def set_unseen(presented: str, shown: str | None, response: Response) -> str | N
     unseen = _names(presented) - _names(shown or "")
     for field in SET_COOKIE:
         for line in response.lines(field):
-            name = _name(line.partition(";")[0])
+            name = cookie_name(line.partition(";")[0])
             if name in unseen:
                 return name
     return None
 
 
 def _names(cookies: str) -> set[str]:
-    return set(map(_name, cookies.split(";"))) - {""}
-
-
-def _name(pair: str) -> str:
-    """Return the name in ``name=value``, or all of a pair without ``=`` (RFC 6265 §5.2)."""
-    return pair.partition("=")[0].strip(" \t")
+    return set(map(cookie_name, cookies.split(";"))) - {""}

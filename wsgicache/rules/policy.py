@@ -2,137 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar, Unpack, get_type_hints
+from typing import TYPE_CHECKING, Any, Unpack
 
-from wsgicache.rules.checks import Check, flag, is_whole, must_be, number, several, text, whole
+from wsgicache.rules.cookies import ANALYTICS_COOKIES, DJANGO_COOKIES, FLASK_COOKIES, Hiding, hiding
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS, WSGI_CREDENTIALS
 from wsgicache.rules.names import EXCHANGE_FIELDS, FieldNames, environ_keys, names_for
+from wsgicache.rules.options import CHECKS, PolicyOptions
 from wsgicache.rules.other_caches import ELSEWHERE_FIELDS
 from wsgicache.rules.said import Speaking
 from wsgicache.rules.selecting import FORWARDED_FIELDS, SELECTING_FIELDS
 from wsgicache.rules.special import ALWAYS_SPECIAL
 
-__all__ = ["Policy", "PolicyOptions"]
+__all__ = ["Policy"]
 
 REQUEST_STATUSES = (
     401, 406, 407, 408, 411, 412, 413, 414, 415, 416, 417, 421, 422, 425, 426, 431,
 )  # fmt: skip
 """Status codes for errors of one request in what its key does not contain: credentials, fields,
 content, connection (RFC 9110 §15.5)."""
-
-T = TypeVar("T")
-
-
-# ── What each option takes ─────────────────────────────────────────────────────────────────────
-
-
-def _text(kind: str, pattern: str) -> Callable[[str, object], str]:
-    return partial(text, kind=kind, pattern=re.compile(pattern, re.DOTALL))
-
-
-def _several(check: Callable[[str, object], T], example: str) -> Callable[[str, object], object]:
-    return partial(several, check=check, example=example)
-
-
-def _status(subject: str, given: object) -> int:
-    kind = "a status code from 200 to 599"
-    if not is_whole(given):
-        raise TypeError(must_be(subject, kind, given))
-    if not 200 <= given <= 599:
-        raise ValueError(must_be(subject, kind, given))
-    return given
-
-
-def _lifetime(subject: str, given: object) -> int | None:
-    return None if given is None else whole(subject, given, besides=", or None")
-
-
-def _control(subject: str, given: object) -> object:
-    if given is None:
-        return given
-    if not isinstance(given, Speaking) or isinstance(given, type):
-        raise TypeError(must_be(subject, "a control, such as json_never_stale, or None", given))
-    if given.vouches():
-        kind = "a control that vouches for no page (a Route with a path may), such as cache_for(…)"
-        raise ValueError(must_be(subject, kind, given))
-    return given
-
-
-_FIELD = _text("the name of a field, such as 'X-Mine'", r"[!#$%&'*+\-.^`|~0-9A-Za-z]+")
-_PATH = _text(
-    "a path that begins with / and is no pattern, such as '/static/'",
-    r"/(?:(?!%[0-9A-Fa-f]{2})[^*<>{}?#])*",
-)
-
-_Name = Annotated[
-    str,
-    _text("a token that begins with a letter", r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*"),
-]
-_Flag = Annotated[bool, flag]
-_From0 = Annotated[int, whole]
-_From1 = Annotated[int, partial(whole, least=1)]
-_Cookies = Annotated[Iterable[str], _several(text, "['_ga*']")]
-_Fields = Annotated[Iterable[str], _several(_FIELD, "['X-Mine']")]
-_Paths = Annotated[Iterable[str], _several(_PATH, "['/static/']")]
-_Statuses = Annotated[Iterable[int], _several(_status, "[400, 415]")]
-
-
-class PolicyOptions(TypedDict, total=False):
-    """The options of a `Policy`, with the type that each accepts and its check."""
-
-    name: _Name
-    max_content: _From0
-    max_variants: _From1
-    max_ranges: _From1
-    heuristic_fraction: Annotated[float, partial(number, most=1)]
-    heuristic_limit: _From0
-    store_set_cookie: _Flag
-    private_cookies: _Flag
-    credentials: _Fields
-    public_releases: _Flag
-    selecting: _Fields
-    read_your_writes: _Flag
-    language_cookies: _Cookies
-    ignore_cookies: _Cookies
-    error_lifetime: Annotated[int | None, _lifetime]
-    unstored_statuses: _Statuses
-    forced_errors: _Flag
-    store_partial: _Flag
-    store_post: _Flag
-    store_charset: _Flag
-    collections: _Flag
-    normalize_language: _Flag
-    targets: _Fields
-    forbidding_fields: _Fields
-    unstored_fields: _Fields
-    update_content_type: _Flag
-    head_as_get: _Flag
-    request_directives: _Flag
-    generate_etags: _Flag
-    stale_if_raised: _From0
-    stale_while_revalidate: _From0
-    stale_if_error: _From0
-    collapse: _Flag
-    collapse_timeout: Annotated[float, partial(number, most=3600)]
-    refresh_ahead: _From0
-    debug: _Flag
-    off_file: Annotated[str, text]
-    default: Annotated[Speaking | None, _control]
-    exempt: _Paths
-    strip: _Fields
-    cache_status: _Flag
-    x_cache: _Flag
-
-
-CHECKS: dict[str, Check] = {
-    name: hint.__metadata__[0]
-    for name, hint in get_type_hints(PolicyOptions, include_extras=True).items()
-}
-"""The check of each option."""
 
 _PERMISSIVE: PolicyOptions = {
     "heuristic_fraction": 0.1,
@@ -142,6 +30,7 @@ _PERMISSIVE: PolicyOptions = {
     "public_releases": True,
     "selecting": FORWARDED_FIELDS,
     "language_cookies": (),
+    "ignore_cookies": (),
     "read_your_writes": False,
     "error_lifetime": None,
     "unstored_statuses": (),
@@ -203,8 +92,10 @@ class Policy:
     language_cookies: tuple[str, ...] = ("django_language",)
     """Cookies by which a framework chooses the language; their values select, whether Vary names
     Cookie or not (§4.1)."""
-    ignore_cookies: tuple[str, ...] = ()
+    ignore_cookies: tuple[str, ...] = ANALYTICS_COOKIES
     """Patterns (``_ga*``) of cookies that the app never needs: the cache hides them from it."""
+    only_cookies: tuple[str, ...] | None = None
+    """Patterns of the only cookies that the app needs: the cache hides all others from it."""
     error_lifetime: int | None = 10
     """Most seconds that a status of 400 and above stays fresh, except 404 and 410."""
     unstored_statuses: tuple[int, ...] = REQUEST_STATUSES
@@ -276,6 +167,8 @@ class Policy:
     """The environ keys of *credentials*, and those by which servers say who asks."""
     selecting_keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """The environ keys of *selecting*."""
+    hides_cookie: Hiding | None = field(init=False, repr=False, compare=False)
+    """What tells whether a cookie is hidden from the app; None where none is."""
     special_keys: frozenset[str] = field(init=False, repr=False, compare=False)
     """Environ keys that make a request more than a plain one. PERF: one question about all of them
     costs a third of asking each, and no more where they are many."""
@@ -295,6 +188,7 @@ class Policy:
             "field_credentials": credentials,
             "credential_keys": credentials | WSGI_CREDENTIALS,
             "selecting_keys": selecting,
+            "hides_cookie": hiding(held["ignore_cookies"], held["only_cookies"]),
             "special_keys": ALWAYS_SPECIAL.union(credentials, WSGI_CREDENTIALS, selecting),
         }
         for name, value in held.items():
@@ -304,4 +198,24 @@ class Policy:
     def rfc(cls, **changes: Unpack[PolicyOptions]) -> Policy:
         """Return the policy of all that RFC 9111 lets a shared cache do, with *changes*."""
         options: PolicyOptions = {**_PERMISSIVE, **changes}
+        return cls(**options)
+
+    @classmethod
+    def django(cls, *cookies: str, **changes: Unpack[PolicyOptions]) -> Policy:
+        """Return a safe policy for Django: only its own cookies and *cookies* count.
+
+        Its own are those of sessions, CSRF, messages and languages, by the names that the settings
+        give them. On a GET the app sees no other cookies.
+        """
+        options: PolicyOptions = {"only_cookies": (*DJANGO_COOKIES, *cookies), **changes}
+        return cls(**options)
+
+    @classmethod
+    def flask(cls, *cookies: str, **changes: Unpack[PolicyOptions]) -> Policy:
+        """Return a safe policy for Flask: only its own cookies and *cookies* count.
+
+        Its own are those that the configuration of Flask and its extensions names: session, login,
+        CSRF. On a GET the app sees no other cookies.
+        """
+        options: PolicyOptions = {"only_cookies": (*FLASK_COOKIES, *cookies), **changes}
         return cls(**options)

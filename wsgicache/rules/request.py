@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from wsgicache.rules.cookies import Hiding, shown
 from wsgicache.rules.credentials import identifies, shows_certificate
 from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
 from wsgicache.rules.keys import Key, canonical_host
@@ -12,7 +12,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.selecting import cookies_named, selecting_fields
 from wsgicache.rules.special import BYPASS, CONDITIONS, DIRECTIVES, ORIGIN_ONLY, PASSING, REWRITING
 
-__all__ = ["Request", "as_get", "is_safe", "read", "without_ignored_cookies"]
+__all__ = ["Request", "as_get", "is_safe", "read", "without_hidden_cookies"]
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -69,7 +69,7 @@ class Request:
 def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str:
     """Return the GET, HEAD or storable POST in *environ*, or why it must pass by the cache.
 
-    Whatever the key leaves out (a default port, capitals in Host, ignored cookies) also leaves the
+    Whatever the key leaves out (a default port, capitals in Host, hidden cookies) also leaves the
     environ that the app will see. That environ is a copy then.
     """
     # PERF: keys.target_key(), inlined; 0.05 µs less.
@@ -112,11 +112,12 @@ def as_get(request: Request) -> Request:
 
 
 def _look_at_cookies(request: Request, policy: Policy) -> None:
-    """Leave out the cookies that the policy ignores, and note those that select."""
-    # An unsafe request reaches the app only once, so with all cookies.
-    if policy.ignore_cookies and request.method != "POST":
+    """Leave out the cookies that the policy hides, and note those that select."""
+    # Deviation: what the app does not see selects nothing, whatever Vary names (§4.1). An unsafe
+    # request reaches the app only once, so with all cookies.
+    if policy.hides_cookie is not None and request.method != "POST":
         environ = request.environ
-        request.environ = without_ignored_cookies(environ, policy.ignore_cookies)
+        request.environ = without_hidden_cookies(environ, policy.hides_cookie)
         if request.environ is not environ:
             request.given = request.given or environ
     # Deviation: these select even if Vary does not name Cookie (§4.1). Django's LocaleMiddleware
@@ -183,17 +184,12 @@ def _directives(environ: WSGIEnvironment) -> Directives:
     return {}
 
 
-def without_ignored_cookies(environ: WSGIEnvironment, patterns: tuple[str, ...]) -> WSGIEnvironment:
-    """Return *environ*, or a copy without the cookies whose names match one of *patterns*."""
-    cookies = environ["HTTP_COOKIE"].split(";")
-    kept = [
-        cookie
-        for cookie in cookies
-        if not any(fnmatchcase(cookie.partition("=")[0].strip(" \t"), name) for name in patterns)
-    ]
-    if len(kept) == len(cookies):
+def without_hidden_cookies(environ: WSGIEnvironment, hides: Hiding) -> WSGIEnvironment:
+    """Return *environ*, or a copy without the cookies that the app does not see."""
+    cookie = environ["HTTP_COOKIE"]
+    remaining = shown(cookie, hides)
+    if remaining is cookie:
         return environ
-    remaining = ";".join(kept).strip(" \t;")
     copy = dict(environ)
     if remaining:
         copy["HTTP_COOKIE"] = remaining

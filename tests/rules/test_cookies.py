@@ -1,0 +1,95 @@
+"""Which cookies does the app not see, by their names alone?"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rules.messages import asked, rows
+from wsgicache import ANALYTICS_COOKIES, Policy
+from wsgicache.rules.cookies import DJANGO_COOKIES, FLASK_COOKIES, hiding, shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("_ga", "_ga_1AB2CD3EF4", "_gid", "_gat_UA-12345-1", "__utma", "__utmz", "_gcl_au"),
+        *("_fbp", "_fbc", "_uetsid", "_uetvid", "_clck", "_clsk", "_hjSessionUser_123", "_ttp"),
+        *(
+            "_pk_id.1.1fff",
+            "_pk_ses.1.1fff",
+            "_ym_uid",
+            "AMCV_1%40AdobeOrg",
+            "__hstc",
+            "hubspotutk",
+        ),
+        *("ajs_anonymous_id", "mp_0a1b_mixpanel", "AMP_0a1b", "_chartbeat2", "intercom-id-x"),
+    ],
+)
+def test_what_scripts_of_others_set_is_not_seen(name: str) -> None:
+    assert "HTTP_COOKIE" not in asked(cookie=f"{name}=1").environ
+    assert asked(cookie=f"{name}=1", policy=Policy.rfc()).environ["HTTP_COOKIE"] == f"{name}=1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # sessions, logins and forms of frameworks
+        *(*DJANGO_COOKIES, *FLASK_COOKIES, "PHPSESSID", "JSESSIONID", "ASP.NET_SessionId"),
+        *(
+            "beaker.session.id",
+            "session_id",
+            "sid",
+            "_session_id",
+            "auth_tkt",
+            "access_token_cookie",
+        ),
+        *(
+            "connect.sid",
+            "XSRF-TOKEN",
+            "CSRF-TOKEN",
+            "__Host-session",
+            "__Secure-sid",
+            "remember_me",
+        ),
+        *("laravel_session", "wordpress_logged_in_1", "trac_auth", "jwt", "token", "id"),
+        # what an app may well read
+        *("CookieConsent", "OptanonConsent", "cookieyes-consent", "theme", "lang", "currency"),
+        *("optimizelyEndUserId", "_vwo_uuid", "ph_key_posthog", "mbox", "ab_test", "_g", "ga"),
+    ],
+)
+def test_what_may_say_who_asks_or_for_what_is_seen(name: str) -> None:
+    assert asked(cookie=f"{name}=1").environ["HTTP_COOKIE"] == f"{name}=1"
+
+
+@pytest.mark.parametrize(
+    ("ignored", "only", "cookie", "left"),
+    rows(
+        (
+            "of those, nothing else",
+            (),
+            ("sid", "csrf*"),
+            "a=1; sid=2;csrf_x=3; SID=4",
+            "sid=2;csrf_x=3",
+        ),
+        ("of none, nothing", (), (), "sid=2", ""),
+        ("of those, what is not ignored", ("csrf*",), ("sid", "csrf*"), "sid=2; csrf=3", "sid=2"),
+        ("white space round a name", (), ("sid",), "\tsid =2; a=1", "sid =2"),
+        ("a pair without =", (), ("sid",), "sid; a", "sid"),
+        ("a name is the whole of it", ("a",), None, "ab=1; ba=2; a=3", "ab=1; ba=2"),
+        ("quotes mean nothing in a Cookie", (), ("sid",), 'a="; sid=2; b="', "sid=2"),
+    ),
+)
+def test_what_is_shown(
+    ignored: tuple[str, ...], only: tuple[str, ...] | None, cookie: str, left: str
+) -> None:
+    hides = hiding(ignored, only)
+    assert hides is not None
+    assert shown(cookie, hides) == left
+
+
+def test_what_has_nothing_to_hide_stays_the_very_same() -> None:
+    assert hiding((), None) is None
+    hides = hiding(ANALYTICS_COOKIES, None)
+    assert hides is not None
+    cookie = "sid=1; theme=dark"
+    assert shown(cookie, hides) is cookie

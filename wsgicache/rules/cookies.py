@@ -1,0 +1,94 @@
+"""Which cookies does the app not need to see (RFC 9111 §4.1)?
+
+What the app does not see tells no answers apart, so it needs no mention in Vary and makes no answer
+private.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fnmatch import translate
+from functools import lru_cache
+
+__all__ = [
+    "ANALYTICS_COOKIES", "DJANGO_COOKIES", "FLASK_COOKIES", "Hiding", "cookie_name", "hiding",
+    "shown",
+]  # fmt: skip
+
+ANALYTICS_COOKIES = (
+    # Google: Analytics, Tag Manager, Ads
+    *("_ga", "_ga_*", "_gid", "_gat", "_gat_*", "_dc_gtm_*", "__utm[abctvxz]", "__utmt_*"),
+    *("_gcl_*", "_gac_*", "__gads", "__gpi", "__gpi_optout", "__eoi"),
+    # Meta, Microsoft, TikTok, Pinterest, Snapchat, LinkedIn, X, Reddit, Quantcast
+    *("_fbp", "_fbc", "_uetsid", "_uetvid", "_uetmsclkid", "_clck", "_clsk"),
+    *("_ttp", "ttcsid", "ttcsid_*", "_tt_enable_cookie", "_pin_unauth", "_pinterest_ct_ua"),
+    *("_scid", "_scid_r", "_sctr", "li_fat_id", "_twpid", "_twclid", "_rdt_uuid", "__qca"),
+    # Matomo, Yandex, Adobe, HubSpot, Marketo
+    *("_pk_id*", "_pk_ses*", "_pk_ref*", "_pk_cvar*", "_pk_hsr*", "_ym_*"),
+    *("AMCV_*", "AMCVS_*", "s_cc", "s_sq", "s_vi", "s_fid", "s_ecid"),
+    *("__hstc", "__hssc", "__hssrc", "hubspotutk", "_mkto_trk"),
+    # Segment, Mixpanel, Amplitude, Heap, Snowplow
+    *("ajs_anonymous_id", "ajs_user_id", "ajs_group_id", "mp_*_mixpanel"),
+    *("AMP_*", "amplitude_id*", "_hp2_*", "_hp5_*", "_sp_id.*", "_sp_ses.*"),
+    # recordings of what visitors do: Hotjar, FullStory, Crazy Egg, Mouseflow, Lucky Orange
+    *("_hj*", "fs_uid", "fs_lua", "_ce.*", "_CEFT", "mf_*", "_lo_uid", "_lo_v", "__lotl"),
+    # publishers and advertising: Chartbeat, Parse.ly, Klaviyo, Criteo, AdRoll
+    *("_cb", "_cb_*", "_chartbeat*", "_parsely_*", "__kla_id", "cto_bundle", "cto_bidid"),
+    *("__adroll", "__adroll_fpc", "__ar_v4"),
+    # chats
+    *("intercom-id-*", "intercom-session-*", "intercom-device-id-*", "__zlcmid"),
+    *("crisp-client/*", "twk_*", "TawkConnectionTime"),
+)
+"""Cookies, or patterns of them, that scripts of others set in browsers and read there: of
+analytics, advertising and chats. What an app may well read stays out: consent, variants of a test,
+feature flags."""
+
+DJANGO_COOKIES = ("sessionid", "csrftoken", "messages", "django_language")
+"""The cookies of Django itself, as they are usually called."""
+FLASK_COOKIES = ("session", "remember_token")
+"""Those of Flask and of Flask-Login."""
+
+Hiding = Callable[[str], bool]
+"""Whether the cookie of this name, with white space around it or not, is hidden."""
+
+_MOST = 1024
+
+
+@lru_cache(64)
+def hiding(patterns: tuple[str, ...], only: tuple[str, ...] | None) -> Hiding | None:
+    """Return what tells which cookies the app does not see; None where it sees all.
+
+    They are those whose names match one of *patterns*, and with *only* all that match none of
+    those.
+    """
+    if not patterns and only is None:
+        return None
+    ignored, needed = _matching(patterns), None if only is None else _matching(only)
+
+    # PERF: names repeat from one visitor to the next, values do not.
+    @lru_cache(_MOST)
+    def is_hidden(name: str) -> bool:
+        name = name.strip(" \t")
+        if needed is not None and needed(name) is None:
+            return True
+        return ignored(name) is not None
+
+    return is_hidden
+
+
+def _matching(patterns: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
+    """Return what matches a name with any of *patterns*."""
+    return re.compile("|".join(map(translate, patterns)) if patterns else r"(?!)").match
+
+
+def shown(cookie: str, hides: Hiding) -> str:
+    """Return the Cookie value *cookie* as the app sees it; itself if nothing of it is hidden."""
+    pairs = cookie.split(";")
+    kept = [pair for pair in pairs if not hides(pair.partition("=")[0])]
+    return cookie if len(kept) == len(pairs) else ";".join(kept).strip(" \t;")
+
+
+def cookie_name(pair: str) -> str:
+    """Return the name in ``name=value``, or all of a pair without ``=`` (RFC 6265 §5.2)."""
+    return pair.partition("=")[0].strip(" \t")
