@@ -47,13 +47,13 @@ FLOORS = """
     stores stores.folders stores.marks
     stores.listing stores.net.addresses stores.net.breaker stores.shared.applications
         stores.shared.memo stores.shared.names
-        stores.shared.nodes
+        stores.shared.nodes stores.stamps
     stores.net.memcached stores.net.redis stores.shared.records
     stores.memory stores.shared.generations stores.shared.leases stores.shared.marks
         stores.shared.pieces
-    stores.environments stores.shared.store stores.tiered
+    stores.environments stores.shared.store
     stores.sieve
-    stores.cachelib stores.lmdb stores.memcached
+    stores.cachelib stores.lmdb stores.memcached stores.tiered
     stores.urls
     keeper purging
     origin.advice origin.flights origin.sight

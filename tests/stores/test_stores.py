@@ -251,3 +251,16 @@ class TestTiered(StoreContract):
         return lambda: TieredStore(
             MemoryStore(), MemcachedStore(memcached.address, **how), clock=clock
         )
+
+
+class TestNearLMDB(StoreContract):
+    """Each process has a memory in front; what another does is seen at once all the same."""
+
+    lists = True
+
+    @pytest.fixture
+    def make(self, tmp_path: Path, clock: FakeClock) -> Make:
+        how: Any = {"max_bytes": 256 << 20, "clock": clock}
+        return lambda: TieredStore(
+            MemoryStore(), LMDBStore(tmp_path / "cache", **how), seconds=3600, clock=clock
+        )

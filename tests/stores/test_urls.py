@@ -13,6 +13,7 @@ from tests.stores.servers import Server
 from wsgicache import MemoryStore
 from wsgicache.stores import store_from_url
 from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.lmdb import LMDBStore
 from wsgicache.stores.net.addresses import shown
 
 
@@ -53,10 +54,12 @@ def test_servers(url: str, names: list[str], namespace: str) -> None:
 def test_a_size_has_a_unit(tmp_path: Path, text: str, max_bytes: int) -> None:
     memory: Any = store_from_url(f"memory://?max_bytes={text}")
     assert memory.max_bytes == max_bytes
-    mapped: Any = store_from_url(f"lmdb://{tmp_path}/{text}?max_bytes={text}&namespace=a")
+    url = f"lmdb://{tmp_path}/{text}?max_bytes={text}&namespace=a"
+    mapped: Any = store_from_url(f"{url}&near={text}")
     (told,) = mapped.stats().values()
-    assert told["max_bytes"] == max_bytes
-    assert mapped._names.namespace == "a"
+    assert told["max_bytes"] == mapped.near.max_bytes == max_bytes
+    assert mapped.shared._names.namespace == "a"
+    assert isinstance(store_from_url(f"{url}&near=0"), LMDBStore)
 
 
 def test_options_that_a_url_cannot_say() -> None:
@@ -144,7 +147,7 @@ def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -
         ("lmdb:cache", "must be lmdb:///directory, a whole path, got 'lmdb:"),
         ("lmdb:///dir?max_bytes=1MB", "one whose max_bytes is a number, not '1MB'"),
         ("lmdb:///dir?max_bytes=1MiB", "max_bytes must be a whole number of 4194304 or more"),
-        ("lmdb:///dir?limit=100000", "generation_seconds, max_bytes, namespace, not 'limit'"),
+        ("lmdb:///dir?limit=100000", "max_bytes, namespace, near, not 'limit'"),
         ("file:cache", "must be file:///directory, a whole path, got 'file:"),
         ("redis://u:secret@host:1/0?what=1", r"not 'what', got 'redis://…@host:1/0\?what=1'"),
         ("redis://u:secret@host:x/0", "must be one with one server, .*, got 'redis://…@host:x/0'"),

@@ -191,14 +191,13 @@ def _named(nominated: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 class CacheEntry:
     """A key's stored responses by their selecting values, the newest last.
 
-    What it holds is never changed, only replaced; `read_at` and `seen` are notes about its use.
+    What it holds is never changed, only replaced; `seen` notes its use.
     """
 
     __slots__ = (
         "emptied_at",
         "named",
         "nominated",
-        "read_at",
         "responses",
         "salt",
         "seen",
@@ -220,8 +219,6 @@ class CacheEntry:
         """When it was last invalidated or purged: no fill that began earlier may be kept."""
         self.salt = salt
         """The key of the digests of values, in stores that others can read; empty elsewhere."""
-        self.read_at = NEVER
-        """When a near store read it from the shared store."""
         self.seen: dict[Values, Decision] = _NOTHING_SEEN
         """PERF: decisions by values as they were presented, so that most need no normalising."""
 

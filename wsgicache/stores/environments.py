@@ -19,6 +19,7 @@ import lmdb
 from wsgicache import forks
 from wsgicache.rules.checks import must_be
 from wsgicache.stores.folders import check_folder
+from wsgicache.stores.stamps import mapped
 
 __all__ = ["PLACES", "Environment", "Opened", "environment_at"]
 
@@ -128,7 +129,8 @@ def _opened(path: str, map_bytes: int) -> Opened:
             env = _environment(path, map_bytes)
         _share(lock)
         entries, order, about = (env.open_db(name) for name in (b"entries", b"order", b"about"))
-        return Opened(env, entries, order, about, _flags(path), lock)
+        used, _ = mapped(os.path.join(path, "used"), PLACES)
+        return Opened(env, entries, order, about, used, lock)
     except BaseException:
         os.close(lock)
         raise
@@ -144,15 +146,6 @@ def _environment(path: str, map_bytes: int) -> lmdb.Environment:
         sync=False,
         metasync=False,
     )
-
-
-def _flags(path: str) -> mmap:
-    file = os.open(os.path.join(path, "used"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        os.ftruncate(file, PLACES)
-        return mmap(file, PLACES)
-    finally:
-        os.close(file)
 
 
 def _begin_anew(path: str) -> None:

@@ -7,9 +7,17 @@ import stat
 
 from wsgicache.rules.checks import must_be
 
-__all__ = ["check_folder"]
+__all__ = ["check_folder", "whole_path"]
 
 _KIND = "a folder of the cache's user, below folders that only that user and root may change"
+
+
+def whole_path(subject: str, given: str | os.PathLike[str]) -> str:
+    """*given*, which must be the whole path of a folder. Raises TypeError or ValueError."""
+    if not isinstance(given, str | os.PathLike) or not os.path.isabs(given):
+        kind = "the whole path of a folder, such as '/var/cache/myapp'"
+        raise (ValueError if isinstance(given, str) else TypeError)(must_be(subject, kind, given))
+    return os.fspath(given)
 
 
 def check_folder(path: str) -> None:

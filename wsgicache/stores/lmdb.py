@@ -11,13 +11,16 @@ from typing import TypeVar
 import lmdb
 
 from wsgicache.clock import Clock
-from wsgicache.rules.checks import must_be, whole
+from wsgicache.rules.checks import whole
+from wsgicache.rules.entries import Change
+from wsgicache.rules.keys import Key
 from wsgicache.stores import StoreError
 from wsgicache.stores.environments import Opened, environment_at
-from wsgicache.stores.folders import check_folder
+from wsgicache.stores.folders import check_folder, whole_path
 from wsgicache.stores.shared.applications import NAMESPACE
 from wsgicache.stores.shared.store import PackedStore
 from wsgicache.stores.sieve import add, drop, evict, held, kept_bytes, value_of
+from wsgicache.stores.stamps import Stamps, Telling
 
 __all__ = ["LMDBStore"]
 
@@ -54,13 +57,8 @@ class LMDBStore(PackedStore):
         generation_seconds: float = 0.0,
         clock: Clock | None = None,
     ) -> None:
-        if not isinstance(path, str | os.PathLike) or not os.path.isabs(path):
-            kind = "the whole path of a folder, such as '/var/cache/myapp'"
-            raise (ValueError if isinstance(path, str) else TypeError)(
-                must_be("LMDBStore.path", kind, path)
-            )
+        folder = whole_path("LMDBStore.path", path)
         whole("LMDBStore.max_bytes", max_bytes, _LEAST)
-        folder = os.fspath(path)
         check_folder(folder)
         node = _Node(folder, max_bytes)
         super().__init__(
@@ -71,6 +69,31 @@ class LMDBStore(PackedStore):
             generation_seconds=generation_seconds,
             clock=clock,
         )
+        self.stamps = Stamps(folder)
+        """What tells near caches of changes."""
+        self.landings = self.stamps
+        """What wakes those who wait for a lease."""
+        self._telling = Telling(self.stamps)
+
+    def update(self, key: Key, change: Change) -> None:
+        """Replace the entry under *key* by what *change* makes of it, and tell near caches."""
+        self._telling.update(super().update, key, change)
+
+    def bump(self, groups: Sequence[str], moment: float, *, soft: bool = False) -> None:
+        """Begin a generation, and tell near caches."""
+        purge = super().bump
+        self._telling.bump(lambda: purge(groups, moment, soft=soft), groups)
+
+    def end_mark(self, cookies: str) -> None:
+        """Give *cookies* another mark, and tell near caches."""
+        self._telling.end_mark(super().end_mark, cookies)
+
+    def release(self, key: Key, token: str) -> None:
+        """Give the lease back, if *token* still holds it, and wake those who wait for it."""
+        try:
+            super().release(key, token)
+        finally:
+            self.stamps.land(key)
 
 
 class _Node:

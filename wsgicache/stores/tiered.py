@@ -1,29 +1,71 @@
-"""A near cache: what this process has just read from a shared store, read again from memory."""
+"""A near cache: what this process has just read from a shared store, read again from memory.
+
+Words that processes share tell at once what any of them has changed (`stores.stamps`).
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from wsgicache.arguments import has_methods
 from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.rules.checks import must_be, number
 from wsgicache.rules.entries import Change
+from wsgicache.rules.groups import names_of
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
+from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.stores import Judging, Listing, Marking, Serving, SharedStore, StoreError
+from wsgicache.stores.folders import whole_path
 from wsgicache.stores.marks import MOST
 from wsgicache.stores.memory import MemoryStore
+from wsgicache.stores.shared.store import PackedStore
+from wsgicache.stores.stamps import PURGES, Stamps, Telling, of_cookies, of_groups, of_key
 
 __all__ = ["TieredStore"]
 
 _SHARED = "a store that processes share, such as a MemcachedStore"
 
 
+class _Near(CacheEntry):
+    """An entry as it was read, and what tells whether it still is."""
+
+    __slots__ = ("groups", "place", "purges", "until", "word", "words")
+
+    def __init__(
+        self, entry: CacheEntry, words: memoryview[int], purges: int, place: int, word: int
+    ) -> None:
+        super().__init__(entry.nominated, entry.responses, entry.emptied_at, entry.salt)
+        self.words = words
+        self.purges = purges
+        """The purges word; a later one is noted once nothing of the entry was purged by then."""
+        self.place = place
+        self.word = word
+        """The word of the key, and where it is."""
+        self.groups: list[tuple[int, int]] = []
+        """The places and words of its groups, and of everything."""
+        self.until = 0.0
+        """When to read it again, whatever the words say."""
+
+
+class _Mark(NamedTuple):
+    """A mark of cookies as it was read, and what tells whether it still is."""
+
+    mark: str
+    words: memoryview[int]
+    place: int
+    word: int
+    until: float
+
+
 class TieredStore:
     """*near* in front of *shared*: an entry is used for *seconds* before it is read again.
 
-    So this process sees a purge or a write by another process that much later; one of groups or of
-    everything, that much after the shared store has seen it. What it does itself it sees at once.
+    So this process sees a purge or a write by another machine that much later; one of groups or of
+    everything, that much after the shared store has seen it. What it does itself it sees at once,
+    and what processes do that it has forked, or was forked with; of all processes of the machine,
+    where they are given one folder for *stamps*, or the shared store is an `LMDBStore`.
     Raises TypeError or ValueError for what makes no sense.
     """
 
@@ -33,6 +75,7 @@ class TieredStore:
         shared: SharedStore,
         *,
         seconds: float = 1.0,
+        stamps: str | os.PathLike[str] | None = None,
         clock: Clock | None = None,
     ) -> None:
         if not isinstance(near, MemoryStore):
@@ -41,32 +84,59 @@ class TieredStore:
             raise TypeError(must_be("TieredStore.shared", _SHARED, shared))
         number("TieredStore.seconds", seconds, most=3600, above_0=True)
         has_methods("TieredStore.clock", clock, "now", "wall")
+        folder = "" if stamps is None else whole_path("TieredStore.stamps", stamps)
         self.near = near
         self.shared = shared
         self.seconds = seconds
         self._now = (SYSTEM_CLOCK if clock is None else clock).now
-        self._cleared_at = NEVER
-        self._changes = 0
-        self._marks: dict[int, tuple[str, float]] = {}
-        """Marks of cookies as they were read, and when."""
+        theirs: object = getattr(shared, "stamps", None)
+        itself = isinstance(theirs, Stamps)
+        self._stamps = theirs if isinstance(theirs, Stamps) else Stamps(folder)
+        self._telling = Telling(self._stamps, itself=itself)
+        if (folder or itself) and isinstance(shared, PackedStore):
+            shared.read_generations()
+        self.landings: object = getattr(shared, "landings", None)
+        """What wakes those who wait for a lease, if the shared store has that."""
+        self._marks: dict[int, _Mark] = {}
 
     def get(self, key: Key) -> CacheEntry | None:
-        """The entry under *key*, as it was not longer ago than `seconds`, or None."""
-        entry, now = self.near.get(key), self._now()
-        if entry is not None and now - self.seconds < entry.read_at > self._cleared_at:
+        """The entry under *key*, as it is now on this machine, or was within `seconds`; or None."""
+        entry, now, words = self.near.get(key), self._now(), self._stamps.words
+        if (
+            isinstance(entry, _Near)
+            and now < entry.until
+            and entry.words is words
+            and words[entry.place] == entry.word
+            and words[PURGES] == entry.purges
+        ):
             return entry
-        changes = self._changes
+        return self._read(key, entry, now)
+
+    def _read(self, key: Key, entry: CacheEntry | None, now: float) -> CacheEntry | None:
+        """The entry under *key*: *entry*, if no purge has ended that, or what is shared."""
+        place = of_key(key)
+        words, purges, word = self._stamps.noted(place)
+        if (
+            isinstance(entry, _Near)
+            and now < entry.until
+            and entry.words is words
+            and entry.word == word
+            and all(words[of] == known for of, known in entry.groups)
+        ):
+            entry.purges = purges
+            return entry
         found = self.shared.get(key)
-        if found is not None:
-            found.read_at = now
-
-        def change(known: CacheEntry | None) -> CacheEntry | None:
-            # What was read before a change of this process would outlive it here.
-            return found if self._changes == changes else known
-
-        if found is not None or entry is not None:
-            self.near.update(key, change)
-        return found
+        if found is None or not found.responses:
+            if entry is not None:
+                self.near.update(key, lambda known: None)
+            return found
+        near = _Near(found, words, purges, place, word)
+        names = [name for one in found.responses.values() for name in names_of(key, one.groups)]
+        near.groups = [(of, words[of]) for of in of_groups(names)]
+        near.until = now + self.seconds
+        if self._stamps.still(words, purges):
+            self.near.update(key, lambda known: near)
+        return near
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
         """The content of *stored*."""
@@ -77,9 +147,8 @@ class TieredStore:
     def update(self, key: Key, change: Change) -> None:
         """Replace the shared entry under *key* by what *change* makes of it."""
         try:
-            self.shared.update(key, change)
+            self._telling.update(self.shared.update, key, change)
         finally:
-            self._changes += 1
             self.near.update(key, lambda entry: None)
 
     def generation(self, key: Key) -> int:
@@ -87,11 +156,8 @@ class TieredStore:
         return self.shared.generation(key)
 
     def bump(self, groups: Sequence[str], moment: float, *, soft: bool = False) -> None:
-        """Begin a generation of the shared store, and read everything anew."""
-        try:
-            self.shared.bump(groups, moment, soft=soft)
-        finally:
-            self._cleared_at = self._now()
+        """Begin a generation of the shared store."""
+        self._telling.bump(lambda: self.shared.bump(groups, moment, soft=soft), groups)
 
     def serve(self, application: str) -> None:
         """Note whose responses the shared store keeps."""
@@ -102,7 +168,8 @@ class TieredStore:
         """Have the shared store give out what *judge* leaves, and read everything anew."""
         if isinstance(self.shared, Judging):
             self.shared.judge_by(judge)
-            self._cleared_at = self._now()
+            if len(self.near):
+                self._stamps.tell_purge(())
 
     def refuse_fills(self) -> None:
         """Begin a generation of the shared store, and keep nothing that was born earlier."""
@@ -112,16 +179,22 @@ class TieredStore:
         """The mark of *cookies*, as it was not longer ago than `seconds`."""
         if not isinstance(self.shared, Marking):
             return self.near.mark(cookies)
-        now, changes, marks = self._now(), self._changes, self._marks
+        now, words, marks = self._now(), self._stamps.words, self._marks
         known = marks.get(hash(cookies))
-        if known is not None and now - self.seconds < known[1]:
-            return known[0]
+        if (
+            known is not None
+            and now < known.until
+            and known.words is words
+            and words[known.place] == known.word
+        ):
+            return known.mark
+        place = of_cookies(cookies)
+        words, _, word = self._stamps.noted(place)
         mark = self.shared.mark(cookies)
         if len(marks) >= MOST:
             self._marks = marks = {}
-        if mark and self._changes == changes:
-            # A change of this process takes the whole table away.
-            marks[hash(cookies)] = mark, now
+        if mark:
+            marks[hash(cookies)] = _Mark(mark, words, place, word, now + self.seconds)
         return mark
 
     def first_mark(self, cookies: str) -> str:
@@ -135,11 +208,7 @@ class TieredStore:
         if not isinstance(self.shared, Marking):
             self.near.end_mark(cookies)
             return
-        try:
-            self.shared.end_mark(cookies)
-        finally:
-            self._changes += 1
-            self._marks = {}
+        self._telling.end_mark(self.shared.end_mark, cookies)
 
     def lease(self, key: Key, token: str, seconds: float) -> bool:
         """Whether *token* now holds the right to fill *key*, for at most *seconds*."""
@@ -157,3 +226,9 @@ class TieredStore:
         if not isinstance(self.shared, Listing):
             raise StoreError(f"{type(self.shared).__name__} cannot list what it holds")
         return self.shared.keys(prefix)
+
+    def stats(self) -> dict[str, dict[str, object]]:
+        """What the shared store says of itself. Raises StoreError if it does not."""
+        if not isinstance(self.shared, PackedStore):
+            raise StoreError(f"{type(self.shared).__name__} says nothing of itself")
+        return self.shared.stats()

@@ -33,10 +33,16 @@ OPTIONS: dict[str, Callable[[str], object]] = {
     "idle": int,
     "limit": size,
     "max_bytes": size,
+    "near": size,
     "threshold": int,
 }
 """What may stand after the ``?``; each scheme takes those that its store has."""
 
+NEAR_BYTES = 64 << 20
+"""Bytes of memory that each process has for what it has read from an LMDBStore."""
+_NEAR_SECONDS = 10.0
+"""Stamps tell of all changes; but the file has to be asked for a page from time to time, so that
+the page counts as used there."""
 _DATABASE = re.compile(r"/?|/[0-9]{1,9}")
 _PACKED = {"namespace", "generation_seconds", "limit"}
 
@@ -170,7 +176,15 @@ def _lmdb(parts: SplitResult, options: dict[str, Any]) -> Store:
     folder = unquote(parts.path)
     if parts.netloc or not folder.startswith("/"):
         raise _wrong(parts.geturl(), "lmdb:///directory, a whole path")
-    return LMDBStore(folder, **options)
+    near = whole("near of store_from_url()", options.pop("near", NEAR_BYTES))
+    store = LMDBStore(folder, **options)
+    if not near:
+        return store
+    from wsgicache.stores.memory import MemoryStore
+    from wsgicache.stores.tiered import TieredStore
+
+    memory, clock = MemoryStore(near), options.get("clock")
+    return TieredStore(memory, store, seconds=_NEAR_SECONDS, clock=clock)
 
 
 Make = Callable[[SplitResult, dict[str, Any]], Store]
@@ -184,7 +198,7 @@ _SCHEMES: dict[str, tuple[Make, set[str]]] = {
     "rediss": _REDIS,
     "unix": _REDIS,
     "file": (_file, _PACKED | {"threshold"}),
-    "lmdb": (_lmdb, {"namespace", "generation_seconds", "max_bytes"}),
+    "lmdb": (_lmdb, {"namespace", "generation_seconds", "max_bytes", "near"}),
 }
 _KNOWN = (
     "memory://, lmdb:///directory, memcached://host:port,…/namespace, redis://host:port/0 or "

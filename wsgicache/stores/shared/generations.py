@@ -73,7 +73,7 @@ class Generations:
         self._name = names.of("state")
         self._names = names
         self._times = times
-        self._seconds = seconds
+        self.seconds = seconds
         self._secret = secret
         self._odd = odd
         self._application = application
@@ -87,7 +87,7 @@ class Generations:
     def read(self, name: str) -> tuple[bytes | None, State]:
         """What the node keeps under *name*, and its state, which is read along where it is due."""
         now, known = self._times.now(), self.state
-        if known is not None and now - self._read_at < self._seconds:
+        if known is not None and now - self._read_at < self.seconds:
             value = self.node.read((name,))[0]
             if self.node.connects == self._connects:
                 return value, known

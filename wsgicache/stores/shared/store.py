@@ -81,6 +81,11 @@ class PackedStore:
         self._judges = (*known, weakref.WeakMethod(judge))
         self._memo = Memo()  # what is in it was not judged so
 
+    def read_generations(self) -> None:
+        """From now on read the generation with each entry, and so see purges at once."""
+        for generations in self._nodes.values():
+            generations.seconds = 0.0
+
     @property
     def corrupt(self) -> int:
         """How many records were not what they should be, and counted as missing."""
