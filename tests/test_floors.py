@@ -21,6 +21,7 @@ PACKAGE = ROOT / "wsgicache"
 TESTS = ROOT / "tests"
 
 FLOORS = """
+    rules.bounds
     rules.checks rules.cookies rules.dates rules.fields rules.ranges rules.special
     rules.credentials rules.other_caches rules.names rules.selecting
     rules.keys

@@ -19,6 +19,7 @@ from wsgicache.rules.groups import (
     invalidated_groups,
     invalidated_keys,
     is_of_webdav,
+    name_of,
     origin_of,
 )
 from wsgicache.rules.keys import Key
@@ -293,7 +294,7 @@ class Keeper:
         try:
             if self._grouping is None:
                 raise TypeError(f"{type(self.store).__name__} knows no groups")
-            self._grouping.bump([f"{origin} {group}" for group in groups], moment)
+            self._grouping.bump([name_of(origin, group) for group in groups], moment)
         except Exception:
             self._report("groups", "groups could not be invalidated")
 

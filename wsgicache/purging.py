@@ -18,7 +18,7 @@ from wsgicache.clock import Clock
 from wsgicache.reporting import warn_of_no_requests, warn_of_processes
 from wsgicache.rules import entries
 from wsgicache.rules.checks import must_be, text
-from wsgicache.rules.groups import group_name, origin_of
+from wsgicache.rules.groups import group_name, name_of, origin_of
 from wsgicache.rules.keys import Key, key_of_url, near_keys, target_key, url_of
 from wsgicache.rules.model import CacheEntry
 from wsgicache.rules.request import Request
@@ -116,7 +116,7 @@ class Purging:
             raise ValueError(must_be("the groups of purge_groups()", kind, groups))
         where = "*" if origin is None else origin_of(key_of(origin))
         names = tuple(map(group_name, groups))
-        self._bump([f"{where} {name}" for name in names], soft)
+        self._bump([name_of(where, name) for name in names], soft)
         return Purged(names, None, soft)
 
     def purge_all(self, *, soft: bool = False) -> Purged:

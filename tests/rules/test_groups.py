@@ -10,6 +10,7 @@ import pytest
 
 from tests.rules.messages import SAFE, answer, asked, kept, rows
 from tests.scene import EPOCH
+from wsgicache.rules.bounds import WORTH_REMEMBERING
 from wsgicache.rules.entries import adding
 from wsgicache.rules.groups import (
     ALWAYS,
@@ -23,6 +24,7 @@ from wsgicache.rules.groups import (
     invalidated_groups,
     invalidated_keys,
     is_of_webdav,
+    name_of,
     names_of,
     reviewed,
     without_late,
@@ -123,6 +125,14 @@ def test_a_group_is_that_of_its_origin() -> None:
     here = names_of(("http", "a", "/x", "q"), ["g"])
     assert here == names_of(("http", "a", "/y", ""), ["g"]) == ["http://a g", "* g"]
     assert names_of(("https", "a", "/x", ""), ["g"]) == ["https://a g", "* g"]
+
+
+def test_a_store_need_not_remember_long_names() -> None:
+    long, other = names_of(("http", "a", "/x", ""), ["g" * 1000, "g" * 999 + "h"])[::2]
+    assert long != other
+    assert max(len(long), len(other)) < 64
+    assert long == name_of("http://a", "g" * 1000)
+    assert name_of("*", "g" * WORTH_REMEMBERING) == "* " + "g" * WORTH_REMEMBERING
 
 
 # ── generations ──────────────────────────────────────────────────────────────────────────────────

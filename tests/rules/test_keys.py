@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.rules.texts import (
     padded_by_no_space,
 )
 from tests.scene import environ_for
+from wsgicache.rules.bounds import LONGEST
 from wsgicache.rules.keys import (
     Key,
     canonical_host,
@@ -310,6 +312,18 @@ def test_a_digest_tells_values_apart() -> None:
     assert digested(values, b"salt") == digested(values, b"salt")
     for other, salt in ((("a", "", ("b", "c")), b"salt"), (values, b"other")):
         assert digested(other, salt) != digested(values, b"salt")
+
+
+def test_what_is_long_names_nothing() -> None:
+    """Nor does the library remember it."""
+    split: Any = urlsplit
+    before = split.cache_info().currsize
+    assert same_origin_key(BASE, "/" + "x" * LONGEST) is None
+    assert same_origin_key(("http", "a", "/" + "b" * LONGEST, ""), "x") is None
+    url = "http://a/" + "x" * LONGEST
+    assert key_of_url(url) == ("http", "a", url[8:], "")
+    assert same_origin_key(BASE, "/x") is not None
+    assert split.cache_info().currsize == before
 
 
 # ── any text ─────────────────────────────────────────────────────────────────────────────────────

@@ -9,8 +9,12 @@ import pytest
 from tests.rules.messages import RFC, SAFE, asked, rows
 from tests.scene import Environ, environ_for
 from wsgicache import Policy
+from wsgicache.rules.bounds import LONGEST
 from wsgicache.rules.cookies import hiding
 from wsgicache.rules.request import Request, as_get, is_safe, read, without_hidden_cookies
+
+LONG = "a;" * (LONGEST // 2) + "a"
+"""One character more than is read."""
 
 
 @pytest.mark.parametrize(
@@ -34,6 +38,15 @@ from wsgicache.rules.request import Request, as_get, is_safe, read, without_hidd
         ("9110 §7.8 to one of several", {"HTTP_UPGRADE": "h2c, websocket"}, "upgrade"),
         ("9110 §7.8 to what is unknown", {"HTTP_UPGRADE": "h2cx"}, "upgrade"),
         ("9110 §7.8 to a TLS that there is not", {"HTTP_UPGRADE": "TLS/1.4"}, "upgrade"),
+        ("longer than is read: cookies", {"HTTP_COOKIE": LONG}, "too-long"),
+        ("longer than is read: directives", {"HTTP_CACHE_CONTROL": LONG}, "too-long"),
+        ("longer than is read: Pragma", {"HTTP_PRAGMA": LONG}, "too-long"),
+        ("longer than is read: what selects", {"HTTP_X_FORWARDED_HOST": LONG}, "too-long"),
+        (
+            "longer than is read: Upgrade",
+            {"HTTP_UPGRADE": "h2c," * (LONGEST // 4) + "h2c"},
+            "upgrade",
+        ),
     ),
 )
 def test_what_passes_by(changes: Environ, why: str) -> None:
@@ -49,6 +62,15 @@ def test_what_passes_by(changes: Environ, why: str) -> None:
         ("9110 §7.8 Upgrade to other HTTP", "GET", {"HTTP_UPGRADE": "h2c"}),
         ("9110 §7.8 to one of its versions", "GET", {"HTTP_UPGRADE": "h2,\tHTTP/2"}),
         ("9110 §7.8 to TLS", "GET", {"HTTP_UPGRADE": "TLS/1.2, HTTP/2.0"}),
+        ("as long as is read: cookies", "GET", {"HTTP_COOKIE": LONG[1:]}),
+        ("as long as is read: directives", "GET", {"HTTP_CACHE_CONTROL": LONG[1:]}),
+        (
+            "as long as is read: Upgrade",
+            "GET",
+            {"HTTP_UPGRADE": "h2c," * (LONGEST // 4 - 1) + "h2c"},
+        ),
+        ("a ticket of any length", "GET", {"HTTP_AUTHORIZATION": f"Negotiate {LONG}"}),
+        ("a condition of any length", "GET", {"HTTP_IF_NONE_MATCH": f'"{LONG}"'}),
     ),
 )
 def test_what_does_not(method: str, changes: Environ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.rules.messages import RFC, SAFE, answer, asked, date, kept, rows
 from tests.scene import EPOCH
 from wsgicache import Policy
+from wsgicache.rules.bounds import LONGEST
 from wsgicache.rules.freshness import HEURISTICALLY_CACHEABLE
 from wsgicache.rules.model import Decision
 from wsgicache.rules.response import Response
@@ -21,6 +22,9 @@ PART: dict[str, Any] = {"content_range": "bytes 0-4/10", **FRESH}
 # ── may it be kept? (§3) ─────────────────────────────────────────────────────────────────────────
 
 
+LONG = ", " + "a" * (LONGEST - 2)
+
+
 @pytest.mark.parametrize(
     ("status", "fields", "why"),
     rows(
@@ -31,6 +35,14 @@ PART: dict[str, Any] = {"content_range": "bytes 0-4/10", **FRESH}
         ("§3 304", 304, FRESH, "status"),
         ("§3 206, which the safe policy does not understand", 206, PART, "partial"),
         ("§3 no-store", 200, {"cache_control": "no-store, max-age=60"}, "no-store"),
+        ("§3 longer than is read", 200, {"cache_control": f"max-age=60{LONG}"}, "too-long"),
+        (
+            "9213 §2.2 a targeted field longer than is read",
+            200,
+            {**FRESH, "wsgicache_cache_control": f"max-age=60{LONG}"},
+            "too-long",
+        ),
+        ("§3 as long as is read", 200, {"cache_control": f"max-age=60{LONG[:-10]}"}, None),
         ("§3 private", 200, {"cache_control": "private, max-age=60"}, "private"),
         ("§3 private with field names", 200, {"cache_control": 'private="a", max-age=60'}, None),
         (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
 
 from wsgicache.controls.routes import VaryBy
+from wsgicache.rules.bounds import LONGEST as LONGEST_FIELD
+from wsgicache.rules.bounds import Remembered
 
 __all__ = ["EXEMPT", "LONGEST", "MOST", "PLAIN", "Early", "with_cookies"]
 
@@ -36,8 +37,11 @@ class Early(NamedTuple):
         return trimmed
 
     def queried(self, environ: WSGIEnvironment) -> WSGIEnvironment:
-        """*environ* without the query parameters that tell nothing apart."""
-        if self.query is not None and environ.get("QUERY_STRING"):
+        """*environ* without the query parameters that tell nothing apart.
+
+        A query too long to read stays as it is.
+        """
+        if self.query is not None and 0 < len(environ.get("QUERY_STRING", "")) <= LONGEST_FIELD:
             return _with_query(environ, self.query)
         return environ
 
@@ -54,7 +58,7 @@ def _with_query(environ: WSGIEnvironment, names: frozenset[str]) -> WSGIEnvironm
     split it further. Names are compared decoded, and parameters of the same name keep their order.
     """
     query: str = environ["QUERY_STRING"]
-    kept = (_kept if len(query) <= LONGEST else _kept.__wrapped__)(query, names)
+    kept = _remembered[query, names]
     changed = {} if kept == query else {"QUERY_STRING": kept}
     for key in ("RAW_URI", "REQUEST_URI"):
         raw = environ.get(key)
@@ -65,11 +69,14 @@ def _with_query(environ: WSGIEnvironment, names: frozenset[str]) -> WSGIEnvironm
     return {**environ, **changed} if changed else environ
 
 
-@lru_cache(MOST)
-def _kept(query: str, names: frozenset[str]) -> str:
+def _kept(asked: tuple[str, frozenset[str]]) -> str:
+    query, names = asked
     named = [(unquote_plus(piece.partition("=")[0]), piece) for piece in query.split("&") if piece]
     kept = sorted((pair for pair in named if pair[0] in names), key=itemgetter(0))
     return "&".join(piece for _, piece in kept)
+
+
+_remembered = Remembered(_kept, MOST, LONGEST)
 
 
 def with_cookies(environ: WSGIEnvironment, names: tuple[str, ...]) -> WSGIEnvironment:

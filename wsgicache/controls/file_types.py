@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+
+from wsgicache.rules.bounds import Remembered
 
 __all__ = ["contradicts", "extension_of"]
 
@@ -30,13 +31,17 @@ def extension_of(pattern: str) -> str | None:
     return None if found is None else found[1].lower()
 
 
-@lru_cache(maxsize=1024)
 def contradicts(extension: str, kind: str) -> bool:
     """Whether the media type *kind*, in lower case, is none of files with that *extension*.
 
     Whoever asks may end a path as he likes, and a view that answers all below its own path makes
     its page of that: of an extension that no table knows, at least a page is no file.
     """
+    return _remembered[extension, kind]
+
+
+def _contradicts(asked: tuple[str, str]) -> bool:
+    extension, kind = asked
     from mimetypes import guess_type
 
     expected, packed = guess_type(f"x{extension}", strict=False)
@@ -56,3 +61,6 @@ def contradicts(extension: str, kind: str) -> bool:
     # The same by another name: x-zip-compressed is zip, rss+xml is xml.
     expected_name = expected_name.removeprefix("x-")
     return expected_name not in name and name.removeprefix("x-") not in expected_name
+
+
+_remembered = Remembered(_contradicts, 1024)

@@ -7,7 +7,6 @@ rules; a hit asks for nothing.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from wsgicache.clock import Clock
 from wsgicache.controls.control import Controls
 from wsgicache.controls.matching import Routes
 from wsgicache.reporting import Reporter
+from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS, WSGI_CREDENTIALS
 from wsgicache.rules.declaring import Declared
 from wsgicache.rules.freshness import terms
@@ -51,7 +51,7 @@ class Judge:
         self._report = report
         self._name = _name(policy)
         self._knows_all = _USUAL.issuperset((*policy.credential_keys, *policy.selecting_keys))
-        self._remembered = lru_cache(_MOST)(self._forbids)
+        self._remembered = Remembered(self._forbids, _MOST, _LONGEST)
 
     def asked_by(self, request: Request) -> str:
         """Return the name of the policy that answers *request*, since others may judge differently.
@@ -78,10 +78,10 @@ class Judge:
         If so, there is nothing to look up.
         """
         scheme, host, path, _ = key
-        return (self._remembered if len(path) <= _LONGEST else self._forbids)(scheme, host, path)
+        return self._remembered[scheme, host, path]
 
-    def _forbids(self, scheme: str, host: str, path: str) -> bool:
-        return self._routes.forbids(_environ(scheme, host, path, ""))
+    def _forbids(self, target: tuple[str, str, str]) -> bool:
+        return self._routes.forbids(_environ(*target, ""))
 
     # ── when it enters this process ────────────────────────────────────────────────────────────
 

@@ -6,13 +6,14 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsgicache.controls.control import Control, Controls
 from wsgicache.controls.early import EXEMPT, LONGEST, MOST, PLAIN, Early, with_cookies
 from wsgicache.controls.routes import Route
 from wsgicache.rules.anonymous import background_environ
+from wsgicache.rules.bounds import LONGEST as LONGEST_FIELD
+from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.checks import must_be, several
 from wsgicache.rules.declaring import Sources, declared, without_lifetimes
 from wsgicache.rules.keys import Key, canonical_host, target_key
@@ -69,7 +70,7 @@ class Routes:
         """Whether anything can be said of a response that its view does not say."""
         self.may_forbid = any(route.forbids for route in self._routes)
         """Whether a route forbids storing whatever the response says."""
-        self._remembered = lru_cache(MOST)(self._match)
+        self._remembered = Remembered(self._match, MOST, LONGEST)
         self._plain: set[str] = set()
         """PERF: paths of which nothing is said early on any host; asking this is a tenth of a hit
         cheaper than asking what matches."""
@@ -82,13 +83,12 @@ class Routes:
         try:
             path: str = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
             host, method = get("HTTP_HOST"), method or get("REQUEST_METHOD", "")
-            is_long = len(path) + len(host or "") + len(method) > LONGEST
-            match = self._match if is_long else self._remembered
-            return match(path, get("wsgi.url_scheme", ""), host, method)
+            return self._remembered[path, get("wsgi.url_scheme", ""), host, method]
         except (TypeError, AttributeError):
             return _NOTHING  # An environ that is none: the app judges, and nothing is stored.
 
-    def _match(self, path: str, scheme: str, host: str | None, method: str) -> Matching:
+    def _match(self, asked: tuple[str, str, str | None, str]) -> Matching:
+        path, scheme, host, method = asked
         odd, host = _ODD.search(path) is not None, canonical_host(scheme, host)
         matching = [route for route in self._routes if route.matches(path, host, method)]
         early = EXEMPT if path.startswith(self._exempt) else PLAIN
@@ -108,10 +108,12 @@ class Routes:
         return Matching(early, tuple((route, odd and not route.odd_paths) for route in routes))
 
     def _early(self, path: str, scheme: str, host: str) -> Early:
-        if len(path) > LONGEST:
-            return self._match(path, scheme, host, "GET").early
-        early = self._remembered(path, scheme, host, "GET").early
-        if early is PLAIN and not any(one.is_early and one.is_at(path) for one in self._routes):
+        early = self._remembered[path, scheme, host, "GET"].early
+        if (
+            early is PLAIN
+            and len(path) <= LONGEST
+            and not any(one.is_early and one.is_at(path) for one in self._routes)
+        ):
             if len(self._plain) >= MOST:
                 self._plain.clear()
             self._plain.add(path)
@@ -132,6 +134,8 @@ class Routes:
             return request
         if early.exempt:
             return "exempt"
+        if early.query is not None and len(request.key[3]) > LONGEST_FIELD:
+            return "too-long"
         trimmed = early.trimmed(environ)
         if trimmed is not environ:
             # A route that names cookies comes before the policy.
@@ -175,6 +179,8 @@ class Routes:
         """
         if "HTTP_COOKIE" not in environ:
             return []
+        if len(environ["HTTP_COOKIE"]) > LONGEST_FIELD:
+            return []  # nothing is stored for them
         own: WSGIEnvironment = {"HTTP_COOKIE": environ["HTTP_COOKIE"]}
         hides = self._policy.hides_cookie
         seen = [own if hides is None else without_hidden_cookies(own, hides)]

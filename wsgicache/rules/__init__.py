@@ -5,6 +5,7 @@ The questions a cache asks, in the order it asks them, and where each is answere
 ================== =========================================== ===============================
 module             question                                    sections
 ================== =========================================== ===============================
+``bounds``         how long may a text be?                     design of this package
 ``fields``         what does this text say, how is it written? 9110 §5; 9111 §1.2.2, §5; 9651
 ``dates``          when?                                       9110 §5.6.7
 ``ranges``         which bytes?                                9110 §14

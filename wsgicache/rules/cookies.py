@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fnmatch import translate
-from functools import lru_cache
+
+from wsgicache.rules.bounds import LONGEST, Remembered
 
 __all__ = [
     "ANALYTICS_COOKIES", "DJANGO_COOKIES", "FLASK_COOKIES", "Hiding", "cookie_name", "hiding",
@@ -55,26 +56,32 @@ Hiding = Callable[[str], bool]
 _MOST = 1024
 
 
-@lru_cache(64)
 def hiding(patterns: tuple[str, ...], only: tuple[str, ...] | None) -> Hiding | None:
     """Return what tells which cookies the app does not see; None where it sees all.
 
     They are those whose names match one of *patterns*, and with *only* all that match none of
     those.
     """
+    return _hidings[patterns, only]
+
+
+def _hiding(asked: tuple[tuple[str, ...], tuple[str, ...] | None]) -> Hiding | None:
+    patterns, only = asked
     if not patterns and only is None:
         return None
     ignored, needed = _matching(patterns), None if only is None else _matching(only)
 
     # PERF: names repeat from one visitor to the next, values do not.
-    @lru_cache(_MOST)
     def is_hidden(name: str) -> bool:
         name = name.strip(" \t")
         if needed is not None and needed(name) is None:
             return True
         return ignored(name) is not None
 
-    return is_hidden
+    return Remembered(is_hidden, _MOST).__getitem__
+
+
+_hidings = Remembered(_hiding, 64, LONGEST)
 
 
 def _matching(patterns: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:

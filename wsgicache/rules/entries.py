@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
+from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, nominated_keys
 from wsgicache.rules.freshness import longest_lifetime
 from wsgicache.rules.keys import Selector, Values, digested, selecting_value, told_target
@@ -26,8 +26,8 @@ from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
 __all__ = [
-    "Change", "adding", "dropping", "emptied", "is_marked", "overtaken", "selector_of", "softened",
-    "softened_all", "values_of",
+    "Change", "adding", "dropping", "emptied", "is_marked", "overtaken", "selector_of",
+    "softened", "softened_all", "values_of",
 ]  # fmt: skip
 
 Change = Callable[[CacheEntry | None], CacheEntry | None]
@@ -57,7 +57,7 @@ def adding(
             return known
         nominated, others = known.nominated, known.responses
         if not others or not set(named) <= set(nominated):
-            nominated, others = _nominated(named, nominated), {}
+            nominated, others = _nominated[named, nominated], {}
         selector = selector_of(request, nominated, known.salt, policy)
         responses = {selector: stored}
         if others:
@@ -81,9 +81,12 @@ def is_marked(request: Request, named: Sequence[str], policy: Policy) -> bool:
     return "HTTP_COOKIE" in named and policy.read_your_writes and "HTTP_COOKIE" in request.environ
 
 
-@lru_cache(maxsize=256)
-def _nominated(named: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+def _both(names: tuple[tuple[str, ...], tuple[str, ...]]) -> tuple[str, ...]:
+    named, known = names
     return (*IMPLIED, *sorted({*named, *known}.difference(IMPLIED)))
+
+
+_nominated = Remembered(_both, 256)
 
 
 def overtaken(fill: Fill, known: CacheEntry) -> bool:

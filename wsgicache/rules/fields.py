@@ -7,10 +7,11 @@ the length of the text. Only ASCII digits are digits, only space and tab are whi
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+
+from wsgicache.rules.bounds import LONGEST, Remembered
 
 __all__ = [
-    "MAX_DELTA_SECONDS", "NO_DIRECTIVES", "TOKEN", "WORTH_REMEMBERING", "Directives",
+    "MAX_DELTA_SECONDS", "NO_DIRECTIVES", "TOKEN", "TOO_LONG", "Directives",
     "are_field_names", "delta_seconds", "dictionary", "entity_tags", "environ_key", "field_names",
     "is_entity_tag", "is_structured_list", "nominated_keys", "parse_age", "parse_cache_control",
     "parse_targeted", "parse_vary", "says", "string", "weak_match", "written",
@@ -49,9 +50,8 @@ _ODD = " "
 """Begins an argument that was read leniently: no number begins so, so it gives no time."""
 
 
-WORTH_REMEMBERING = 256
-"""Characters of a value worth remembering: most apps repeat a few short values. PERF: a remembered
-Cache-Control costs 0.1 µs instead of 4."""
+TOO_LONG: Directives = {"no-store": None}
+"""Stands for the directives of a value too long to read."""
 
 
 def parse_cache_control(value: str) -> Directives:
@@ -60,13 +60,15 @@ def parse_cache_control(value: str) -> Directives:
     Names are case-insensitive. Of duplicates the more restrictive one counts: the smallest number
     of seconds, ``private`` without field names before ``private="x"``, an argument before none. If
     a member is malformed, each restrictive word in it counts as a directive. Members read so
-    leniently may forbid, but permit nothing (`says`). Callers share the result and must not change
-    it.
+    leniently may forbid, but permit nothing (`says`). A value too long to read is `TOO_LONG`.
+    Callers share the result and must not change it.
     """
-    return (_parsed if len(value) > WORTH_REMEMBERING else _remembered)(value)
+    return _remembered[value]
 
 
 def _parsed(value: str) -> Directives:
+    if len(value) > LONGEST:
+        return TOO_LONG
     directives: Directives = {}
     for found in _MEMBER.finditer(value):
         member = found[0].strip(" \t")
@@ -100,7 +102,7 @@ def says(directives: Directives, name: str) -> bool:
     return directives.get(name, "") is None
 
 
-_remembered = lru_cache(maxsize=1024)(_parsed)
+_remembered = Remembered(_parsed, 1024)  # PERF: 0.05 µs instead of 4
 
 
 def _say(directives: Directives, name: str, argument: str | None) -> None:
@@ -171,8 +173,10 @@ def parse_targeted(value: str) -> Directives | None:
     """Return the directives of a targeted field (RFC 9213 §2.1), or None if it must be ignored.
 
     It is a Dictionary of structured fields. It says nothing if it does not parse, is empty, or
-    gives a known directive a value of the wrong type.
+    gives a known directive a value of the wrong type. One too long to read is `TOO_LONG`.
     """
+    if len(value) > LONGEST:
+        return TOO_LONG
     import http_sf
 
     try:
@@ -207,7 +211,7 @@ def is_structured_list(value: str) -> bool:
     import http_sf
 
     try:
-        return bool(http_sf.parse(value.encode("latin-1"), tltype="list"))
+        return len(value) <= LONGEST and bool(http_sf.parse(value.encode("latin-1"), tltype="list"))
     except Exception:  # as above
         return False
 
@@ -233,7 +237,7 @@ def parse_vary(value: str) -> tuple[str, ...] | None:
     for too many names (RFC 9110 §12.5.5). A name with an underscore looks like one with a dash in a
     WSGI environ, so it matches nothing either.
     """
-    return (_nominated if len(value) > WORTH_REMEMBERING else _remembered_names)(value)
+    return _remembered_names[value]
 
 
 def _nominated(value: str) -> tuple[str, ...] | None:
@@ -247,7 +251,7 @@ def _nominated(value: str) -> tuple[str, ...] | None:
     return tuple(sorted(set(names)))
 
 
-_remembered_names = lru_cache(maxsize=1024)(_nominated)
+_remembered_names = Remembered(_nominated, 1024)
 
 
 def environ_key(field_name: str) -> str:
@@ -258,14 +262,14 @@ def environ_key(field_name: str) -> str:
 
 def nominated_keys(value: str) -> tuple[str, ...]:
     """Return the environ keys of what Vary names, sorted; none if no request can match it."""
-    return (_keys if len(value) > WORTH_REMEMBERING else _remembered_keys)(value)
+    return _remembered_keys[value]
 
 
 def _keys(value: str) -> tuple[str, ...]:
     return tuple(sorted(map(environ_key, _nominated(value) or ())))
 
 
-_remembered_keys = lru_cache(maxsize=1024)(_keys)
+_remembered_keys = Remembered(_keys, 1024)
 
 
 _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*+"')

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
+from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.credentials import releases, releases_to_cookies
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import (
-    WORTH_REMEMBERING,
     Directives,
     delta_seconds,
     parse_age,
@@ -39,7 +37,7 @@ def binding(response: Response, policy: Policy) -> Binding:
             break
     else:
         value = values.get("cache-control", "")
-        said = (_to_everybody if len(value) > WORTH_REMEMBERING else _remembered)(value)
+        said = _remembered[value]
         # Pragma in a response has no meaning of its own (§5.4), but an author who writes no-cache
         # there and nothing else means it. Deviation: taken as Cache-Control: no-cache, as browsers
         # do.
@@ -72,7 +70,7 @@ def _to_everybody(value: str) -> Binding:
     return _understood(parse_cache_control(value))
 
 
-_remembered = lru_cache(maxsize=1024)(_to_everybody)
+_remembered = Remembered(_to_everybody, 1024)
 
 
 def explicit_lifetime(response: Response, said: Binding) -> int | None:
@@ -130,7 +128,7 @@ def corrected_initial_age(response: Response) -> float:
     return max(apparent_age, corrected_age_value)
 
 
-_float = lru_cache(maxsize=1024)(float)
+_float: Remembered[int, float] = Remembered(float, 1024)
 """PERF: responses with the same lifetime share one number; 24 bytes less each."""
 
 
@@ -148,7 +146,7 @@ def terms(response: Response, policy: Policy) -> Terms:
     if explicit is None:
         lifetime = heuristic_lifetime(response, said, policy)
     else:
-        lifetime = _float(explicit)
+        lifetime = _float[explicit]
         if validating is None:
             validating = policy.stale_while_revalidate
     if failing is None:

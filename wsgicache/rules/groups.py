@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from wsgicache.rules.bounds import WORTH_REMEMBERING
 from wsgicache.rules.entries import softened
 from wsgicache.rules.keys import Key, Selector, same_origin_key
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
@@ -18,8 +20,8 @@ from wsgicache.rules.response import Response
 
 __all__ = [
     "ALWAYS", "Generation", "destination_of", "group_name", "groups_of",
-    "invalidated_collections", "invalidated_groups", "invalidated_keys", "is_of_webdav", "names_of",
-    "origin_of", "reviewed", "without_late", "without_unborn",
+    "invalidated_collections", "invalidated_groups", "invalidated_keys", "is_of_webdav", "name_of",
+    "names_of", "origin_of", "reviewed", "without_late", "without_unborn",
 ]  # fmt: skip
 
 MOST_GROUPS = 128
@@ -28,7 +30,7 @@ MOST_TEXT = 16_384
 response is not stored: without its groups it could not be purged."""
 
 _LABELS = frozenset({"cache-groups", "cache-tag", "surrogate-key"})
-_COMMAS, _COMMAS_OR_SPACES = re.compile(r"[ \t]*,[ \t]*"), re.compile(r"[ \t,]+")
+_COMMAS_OR_SPACES = re.compile(r"[ \t,]+")
 
 
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]+")
@@ -88,7 +90,7 @@ def groups_of(response: Response) -> tuple[str, ...] | None:
     if sum(map(len, fields.values())) > MOST_TEXT:
         return None
     tags, keys = (map(_decoded, response.lines(name)) for name in ("cache-tag", "surrogate-key"))
-    labels = _COMMAS.split(",".join(tags).strip(" \t"))
+    labels = [tag.strip(" \t") for tag in ",".join(tags).split(",")]
     labels += _COMMAS_OR_SPACES.split(" ".join(keys))
     groups = [*_strings(fields.get("cache-groups", "")), *map(_label, labels)]
     found = tuple(dict.fromkeys(filter(None, groups)))
@@ -168,7 +170,17 @@ def names_of(key: Key, groups: Iterable[str]) -> list[str]:
     all origins, which only the operator purges.
     """
     origin = origin_of(key)
-    return [name for group in groups for name in (f"{origin} {group}", f"* {group}")]
+    return [name_of(where, group) for group in groups for where in (origin, "*")]
+
+
+def name_of(where: str, group: str) -> str:
+    """Return what stores call the *group* of an origin, or of all (``*``).
+
+    Stores remember purged groups, so a digest stands for a long name.
+    """
+    if len(group) > WORTH_REMEMBERING:
+        group = "\0" + blake2b(group.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
+    return f"{where} {group}"
 
 
 def origin_of(key: Key) -> str:

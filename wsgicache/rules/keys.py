@@ -7,14 +7,15 @@ make one key of ``/a%3Fb=1`` and ``/a?b=1``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit
+
+from wsgicache.rules.bounds import LONGEST, Remembered
 
 __all__ = [
-    "Key", "Selector", "Values", "canonical_host", "digested", "key_of_url", "near_keys",
+    "HOSTS", "Key", "Selector", "Values", "canonical_host", "digested", "key_of_url", "near_keys",
     "same_origin_key", "selecting_value", "target_key", "told_target", "url_of",
 ]  # fmt: skip
 
@@ -34,12 +35,16 @@ _HOST = re.compile(
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
-@lru_cache(maxsize=1024)
 def canonical_host(scheme: str, host: str | None) -> str | None:
     """Return the Host field as part of a key: in lower case, without the scheme's default port.
 
     Returns None for anything but a host: nothing can be filed under it (RFC 9110 §7.2).
     """
+    return HOSTS[scheme, host]
+
+
+def _canonical(asked: tuple[str, str | None]) -> str | None:
+    scheme, host = asked
     if host is None or len(host) > 255:
         return None
     found = _HOST.fullmatch(host.lower()) if host.isascii() else None
@@ -49,6 +54,10 @@ def canonical_host(scheme: str, host: str | None) -> str | None:
     if not port or port == _DEFAULT_PORTS.get(scheme):
         return found["name"]
     return f"{found['name']}:{port}"
+
+
+HOSTS = Remembered(_canonical, 1024, 512)
+"""`canonical_host` of a scheme and a host."""
 
 
 def target_key(environ: Mapping[str, Any]) -> Key | None:
@@ -67,13 +76,16 @@ _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 # controls, backslashes or bytes beyond ASCII.
 _PLAIN_REFERENCE = re.compile(r"[\x21-\x5b\x5d-\x7e]*")
 
+_split: Callable[[str], SplitResult] = getattr(urlsplit, "__wrapped__", urlsplit)
+"""urlsplit without its memory, which holds texts of any length."""
+
 
 def key_of_url(url: str) -> Key | None:
     """Return the key of a request for the absolute *url*, or None if it is no http(s) URL."""
     if _PLAIN_REFERENCE.fullmatch(url) is None:
         return None
     try:
-        parts = urlsplit(url)
+        parts = _split(url)
     except ValueError:
         return None
     scheme = parts.scheme.lower()
@@ -135,19 +147,24 @@ def told_target(key: Key, raw: str | None, target: str | None) -> tuple[str | No
 
 
 def same_origin_key(base: Key, reference: str) -> Key | None:
-    """Return the key of a Location or Content-Location of *base*'s origin, else None (§4.4)."""
+    """Return the key of a Location or Content-Location of *base*'s origin, else None (§4.4).
+
+    A reference too long to read has none.
+    """
     reference = reference.strip(" \t")
     url = reference
+    scheme, host, path, query = base
+    if len(path) + len(query) + len(reference) > LONGEST:
+        return None
     if _PLAIN_REFERENCE.fullmatch(reference) is None:
         return None
-    scheme, host, path, query = base
     try:
         if reference.startswith("//"):
             url = f"{scheme}:{reference}"
         elif not _HAS_SCHEME.match(reference):
             base_url = f"{scheme}://{host}{quote(path.encode('latin-1'), safe='/')}"
             url = urljoin(f"{base_url}?{query}" if query else base_url, reference)
-        parts = urlsplit(url)
+        parts = _split(url)
         key = key_of_url(parts._replace(path=_without_dot_segments(parts.path)).geturl())
     except ValueError:
         return None
@@ -221,14 +238,15 @@ _LISTS |= {"HTTP_ACCEPT_LANGUAGE"}
 """Fields defined as lists (RFC 9110 §12.5): only there may empty members go."""
 
 
-def _normalised(key: str, value: str, any_order: bool) -> str:
+def _normalised(said: tuple[str, str, bool]) -> str:
+    key, value, any_order = said
     if any_order and key == "HTTP_ACCEPT_LANGUAGE":
         return normal_languages(value)
     tight = without_optional_space(value)
     return without_empty_members(tight) if key in _LISTS else tight
 
 
-_remembered = lru_cache(maxsize=4096)(_normalised)
+_remembered = Remembered(_normalised, 4096)
 
 
 def selecting_value(environ: Mapping[str, Any], key: str, any_order: bool) -> str | None:
@@ -240,7 +258,7 @@ def selecting_value(environ: Mapping[str, Any], key: str, any_order: bool) -> st
     value: str | None = environ.get(key)
     if value is None or key in _EXACT or len(value) > 8192:
         return value
-    return (_remembered if len(value) <= 256 else _normalised)(key, value, any_order)
+    return _remembered[key, value, any_order]
 
 
 def digested(values: Values, salt: bytes) -> str:

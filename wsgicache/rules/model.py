@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
+from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.keys import Selector, Values
 
 __all__ = [
@@ -47,7 +47,7 @@ _RESPONSE_BYTES = 1100
 _FIELD_BYTES = 170
 """Bytes of a field line without its characters: a tuple, two strings, places in two lists."""
 
-_rounded = lru_cache(maxsize=1024)(int)
+_rounded: Remembered[int, int] = Remembered(int, 1024)
 """PERF: responses of about the same weight share one number; 32 bytes less each."""
 
 
@@ -170,7 +170,7 @@ class StoredResponse:
             weight += self.length
         if self.groups:
             weight += sum(64 + len(group) for group in self.groups)
-        self.weight = _rounded(weight | 63)
+        self.weight = _rounded[weight | 63]
         return self.weight
 
     def __post_init__(self) -> None:
@@ -182,10 +182,12 @@ _NOTHING_SEEN: dict[Values, Decision] = {}
 """Shared by entries that no request has asked for yet; must not be changed."""
 
 
-@lru_cache(maxsize=256)
-def _named(nominated: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+def _first_named(nominated: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     first, *others = nominated[len(IMPLIED) :] or ("",)
     return first, tuple(others)
+
+
+_named = Remembered(_first_named, 256)
 
 
 class CacheEntry:
@@ -212,7 +214,7 @@ class CacheEntry:
     ) -> None:
         self.nominated = nominated
         """Environ keys of the fields nominated by any response stored here (§4.1)."""
-        self.named = _named(nominated)
+        self.named = _named[nominated]
         """The first of them that is not implied, or an empty string, and the others."""
         self.responses = responses
         self.emptied_at = emptied_at

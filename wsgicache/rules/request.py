@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wsgicache.rules.bounds import LONGEST
 from wsgicache.rules.cookies import Hiding, shown
 from wsgicache.rules.credentials import identifies, shows_certificate
-from wsgicache.rules.fields import NO_DIRECTIVES, Directives, parse_cache_control
-from wsgicache.rules.keys import Key, canonical_host
+from wsgicache.rules.fields import NO_DIRECTIVES, TOO_LONG, Directives, parse_cache_control
+from wsgicache.rules.keys import HOSTS, Key
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.selecting import cookies_named, selecting_fields
 from wsgicache.rules.special import BYPASS, CONDITIONS, DIRECTIVES, ORIGIN_ONLY, PASSING, REWRITING
@@ -76,7 +77,7 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
     get = environ.get
     scheme: str = environ["wsgi.url_scheme"]
     presented: str | None = get("HTTP_HOST")
-    host = canonical_host(scheme, presented)
+    host = HOSTS[scheme, presented]
     path: str = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
     if host is None or path[:1] != "/":
         return "target"
@@ -92,6 +93,8 @@ def read(environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str
     if host != presented:
         request.environ, request.given = {**environ, "HTTP_HOST": host}, environ
     if "HTTP_COOKIE" in environ:
+        if len(environ["HTTP_COOKIE"]) > LONGEST:
+            return "too-long"
         _look_at_cookies(request, policy)
     return request
 
@@ -138,11 +141,15 @@ def _read_special(request: Request, environ: WSGIEnvironment, policy: Policy) ->
         return why
     if policy.request_directives and not present.isdisjoint(DIRECTIVES):
         request.directives = _directives(environ)
+        if request.directives is TOO_LONG:
+            return "too-long"
     # Deviation: other credentials count like Authorization (§3.5).
     if not present.isdisjoint(policy.credential_keys):
         request.identified = identifies(environ, present, policy.field_credentials)
     if not present.isdisjoint(policy.selecting_keys):
         request.forwarded = selecting_fields(environ, policy.selecting_keys)
+        if request.forwarded and sum(map(len, request.forwarded)) > LONGEST:
+            return "too-long"
     request.plain = not (request.directives or request.identified)
     return None
 
@@ -170,7 +177,9 @@ def _passing(request: Request, environ: WSGIEnvironment, present: frozenset[str]
     # A server may ignore Upgrade (RFC 9110 §7.8). A request to change to another HTTP still asks
     # for a page.
     upgrade: str = environ.get("HTTP_UPGRADE", "")
-    if any(token.strip(" \t").lower() not in _OTHER_HTTP for token in upgrade.split(",")):
+    if len(upgrade) > LONGEST or any(
+        token.strip(" \t").lower() not in _OTHER_HTTP for token in upgrade.split(",")
+    ):
         return "upgrade"
     return None
 
@@ -179,9 +188,10 @@ def _directives(environ: WSGIEnvironment) -> Directives:
     """Return Cache-Control of the request (§5.2.1), or what Pragma says in its place (§5.4)."""
     if (value := environ.get("HTTP_CACHE_CONTROL")) is not None:
         return parse_cache_control(value)
-    if "no-cache" in parse_cache_control(environ.get("HTTP_PRAGMA", "")):
-        return {"no-cache": None}
-    return {}
+    pragma = parse_cache_control(environ.get("HTTP_PRAGMA", ""))
+    if pragma is TOO_LONG:
+        return pragma
+    return {"no-cache": None} if "no-cache" in pragma else {}
 
 
 def without_hidden_cookies(environ: WSGIEnvironment, hides: Hiding) -> WSGIEnvironment:

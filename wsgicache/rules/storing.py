@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
+from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.credentials import INHERITED
 from wsgicache.rules.fields import (
-    WORTH_REMEMBERING,
+    TOO_LONG,
     delta_seconds,
     parse_vary,
     says,
@@ -107,7 +106,7 @@ def forbidden(
     # * the no-store cache directive is not present in the response (§5.2.2.5): must-understand
     #   with an understood status cancels it (§5.2.2.3);
     if "no-store" in directives and not says(directives, "must-understand"):
-        return "no-store"
+        return "too-long" if directives is TOO_LONG else "no-store"
     # * if the cache is shared: the private response directive is either not present or allows
     #   a shared cache to store a modified response (§5.2.2.7);
     if "private" in directives and directives["private"] is None:
@@ -269,13 +268,13 @@ def is_endless(content_type: str) -> bool:
     return content_type.strip(" \t").lower().startswith(_ENDLESS)
 
 
-_remembered = lru_cache(maxsize=1024)(is_endless)
+_remembered = Remembered(is_endless, 1024)
 
 
 def _unkeepable_content(response: Response, policy: Policy) -> str | None:
     """Return why the content cannot be kept: endless, mis-framed or too large; None if it can."""
     kind = response.values.get("content-type", "")
-    if (is_endless if len(kind) > WORTH_REMEMBERING else _remembered)(kind):
+    if _remembered[kind]:
         return "stream"
     declared = response.values.get("content-length")
     if declared is not None:
