@@ -11,10 +11,23 @@ from functools import partial
 from typing import Any
 
 import pytest
+from cachelib import SimpleCache
 
 from tests.conftest import MakeScene
 from tests.scene import EPOCH, Environ, FakeClock, Reply, Scene, environ_for, exchange, steps
-from wsgicache import CacheMiddleware, MemoryStore, Policy, SystemClock, current, never_cache
+from wsgicache import (
+    CacheMiddleware,
+    MemoryStore,
+    Policy,
+    Route,
+    SystemClock,
+    current,
+    never_cache,
+    no_cache,
+    vary,
+)
+from wsgicache.rules.fields import environ_key
+from wsgicache.stores import CachelibStore
 
 FRESH: dict[str, Any] = {"cache_control": "max-age=60"}
 
@@ -154,6 +167,43 @@ def test_a_look_up_does_not_scan_the_variants() -> None:
     assert max(work[-10:]) <= max(work[:2]) + 10
 
 
+def hot_pages_left(forge: Callable[[int], dict[str, str]]) -> tuple[int, bool]:
+    """Of 1,000 hot pages that fill a store, how many are left after 64 requests for a page a
+    sixty-fourth of it, as *forge* makes them; and whether that page itself is."""
+    pages = {"/hot": page(400), "/large": page(16 * 1024)}
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        return pages["/" + environ["PATH_INFO"].split("/")[1]](environ, start_response)
+
+    store = MemoryStore(max_bytes=1000 * 1024)
+    cache = CacheMiddleware(app, store=store)
+    hot = [f"/hot/{n}" for n in range(1000)]
+    for path in [*hot, *hot, "/large"]:
+        ask(cache, path)
+    kept = [path for path in hot if path in {key[2] for key in store.keys(("http", "h", "/", ""))}]
+    for n in range(64):
+        ask(cache, "/large")
+        ask(cache, "/large", **forge(n))
+    return sum(ask_only(cache, path) for path in kept) * 1000 // len(kept), ask(cache, "/large")
+
+
+def test_made_up_variants_evict_no_other_pages() -> None:
+    left, itself = hot_pages_left(lambda n: {"HTTP_X_FORWARDED_HOST": f"h{n}.example"})
+    assert left >= 950
+    assert itself
+
+
+def test_the_page_that_is_asked_for_stays_however_large() -> None:
+    """Two variants that are larger than their share stay together: the one just made, and the one
+    that others want."""
+    store = MemoryStore(max_bytes=1 << 20)
+    cache = CacheMiddleware(page(100_000), store=store)
+    for n in range(20):
+        assert ask(cache, "/") is (n > 0)
+        ask(cache, "/", HTTP_X_FORWARDED_HOST=f"h{n}")
+        assert store.bytes < 220_000
+
+
 # ── memory ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -284,6 +334,61 @@ def test_nothing_beside_the_store_grows_with_urls(method: str, control: str, url
     """Markers, tombstones, statistics: whatever there is of them is full by now."""
     once, more = blocks_held(method, control, urls)
     assert more <= once + 3_000
+
+
+LONG_FIELDS = (
+    *("Host", "Cookie", "Cache-Control", "Accept", "If-None-Match", "Range", "X-Forwarded-Host"),
+    *("Forwarded", "Authorization", "Destination", "Upgrade", "Origin", "Content-Type"),
+)
+SAID_BACK = (
+    *("Vary", "Content-Type", "Location", "Cache-Control", "ETag", "Set-Cookie", "Last-Modified"),
+    *("Cache-Group-Invalidation", "Cache-Groups", "Cache-Tag", "Wsgicache-Cache-Control"),
+)
+
+
+def long_requests(number: int, length: int) -> Iterator[Environ]:
+    """Requests that are long in one way each, all with texts of their own."""
+    text = f"{number:06}" + "x" * length
+    for method in ("GET", "POST", "MOVE"):
+        yield environ_for(method, f"/{text}")
+        yield environ_for(method, f"/?a={text}")
+        yield environ_for(method, changes={"SCRIPT_NAME": f"/{text}"})
+        for field in LONG_FIELDS:
+            yield environ_for(method, changes={environ_key(field): text})
+        for field in SAID_BACK:
+            yield environ_for(method, changes={"said": (field, text)})
+
+
+@pytest.mark.parametrize("kind", ["memory", "shared"])
+def test_nothing_long_is_remembered(kind: str) -> None:
+    """Beside the pages themselves, of which there are none here: nothing may be stored."""
+
+    def app(environ: Environ, start_response: Any) -> Any:
+        field, text = environ.get("said", ("X-A", "a"))
+        said = f'"{text}"' if field.startswith("Cache-Group") else text
+        start_response("200 OK", [("Cache-Control", "no-store"), (field, said)])
+        return [b"page"]
+
+    store = MemoryStore(1) if kind == "memory" else CachelibStore(SimpleCache(), limit=16_384)
+    routes = [Route("/*", vary("Accept"), query=("a",), cookies=("a",)), Route("*.js", no_cache)]
+    cache = CacheMiddleware(app, store=store, routes=routes)
+    length, rounds = 20_000, 3
+
+    def ask_all(begin: int) -> None:
+        for number in range(begin, begin + rounds):
+            for environ in long_requests(number, length):
+                exchange(cache, environ)
+
+    ask_all(0)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        ask_all(rounds)
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < rounds * length
 
 
 # ── what is read, and at what cost ───────────────────────────────────────────────────────────────

@@ -96,6 +96,23 @@ def test_the_oldest_variant_makes_room() -> None:
     assert found == [False, True, True]
 
 
+def test_the_least_recently_used_variant_makes_room() -> None:
+    """The one that only its maker has asked for goes before one that others want."""
+    policy, entry, variants = Policy(max_variants=3), None, []
+    for kind in ("a", "b", "c"):
+        entry, stored = added(entry, asked(accept=kind), policy, vary="Accept")
+        variants.append(stored)
+    variants[0].aged, variants[1].aged = (7.0, []), (6.0, [])
+    for kind, left in (("d", ["a", "b", "d"]), ("e", ["a", "b", "e"])):
+        entry, _ = added(entry, asked(accept=kind), policy, vary="Accept")
+        assert [values[-1] for values in entry.responses] == left
+    assert entry is not None
+    for stored in entry.responses.values():
+        stored.aged = stored.aged if stored in variants else (8.0, [])
+    entry, _ = added(entry, asked(accept="f"), policy, vary="Accept")
+    assert [values[-1] for values in entry.responses] == ["a", "e", "f"]
+
+
 @pytest.mark.parametrize(
     ("began", "filled"),
     rows(("§4.4 before", 9.0, False), ("§4.4 at once", 10.0, True), ("§4.4 after", 11.0, True)),

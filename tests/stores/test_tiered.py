@@ -173,3 +173,16 @@ def test_purges_that_fail_are_seen_here_all_the_same(
 def test_what_may_not_be(shared: Counting, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         TieredStore(**{"near": MemoryStore(), "shared": shared, **arguments})
+
+
+@pytest.mark.parametrize("budget", [1 << 14, 1 << 20])
+def test_what_is_near_has_all_variants_or_none(
+    shared: Counting, clock: FakeClock, budget: int
+) -> None:
+    """Of an entry that is too large for its share nothing is left out: it would be a miss."""
+    store = TieredStore(MemoryStore(budget), shared, clock=clock)
+    kinds = [("Accept", kind) for kind in "abcdef"]
+    for kind in kinds:
+        fill(store, clock, b"x" * 1000, headers=(kind,), vary="Accept").commit()
+    for _ in range(2):
+        assert all(found(store, "/", kind) for kind in kinds)

@@ -37,7 +37,7 @@ class Early(NamedTuple):
         return trimmed
 
     def queried(self, environ: WSGIEnvironment) -> WSGIEnvironment:
-        """*environ* without the query parameters that tell nothing apart.
+        """Return *environ* without the query parameters that the routes ignore.
 
         A query too long to read stays as it is.
         """

@@ -26,7 +26,7 @@ from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
 __all__ = [
-    "Change", "adding", "dropping", "emptied", "is_marked", "overtaken", "selector_of",
+    "Change", "adding", "dropping", "emptied", "is_marked", "last_use", "overtaken", "selector_of",
     "softened", "softened_all", "values_of",
 ]  # fmt: skip
 
@@ -66,11 +66,16 @@ def adding(
                 return known  # a later request was faster
             left = {of: one for of, one in others.items() if of != selector}
             while len(left) >= policy.max_variants:
-                del left[next(iter(left))]
+                del left[min(left, key=lambda of: last_use(left[of]))]
             responses = {**left, **responses}
         return CacheEntry(nominated, responses, known.emptied_at, known.salt)
 
     return change
+
+
+def last_use(stored: StoredResponse) -> float:
+    """Return when *stored* answered last, to a second; NEVER if it has not since it was stored."""
+    return stored.generated_at + stored.aged[0]
 
 
 def is_marked(request: Request, named: Sequence[str], policy: Policy) -> bool:

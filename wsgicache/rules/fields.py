@@ -265,11 +265,9 @@ def nominated_keys(value: str) -> tuple[str, ...]:
     return _remembered_keys[value]
 
 
-def _keys(value: str) -> tuple[str, ...]:
-    return tuple(sorted(map(environ_key, _nominated(value) or ())))
-
-
-_remembered_keys = Remembered(_keys, 1024)
+_remembered_keys: Remembered[str, tuple[str, ...]] = Remembered(
+    lambda value: tuple(sorted(map(environ_key, _nominated(value) or ()))), 1024
+)
 
 
 _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*+"')

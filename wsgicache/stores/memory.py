@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from wsgicache import forks
 from wsgicache.rules.checks import whole
-from wsgicache.rules.entries import Change
+from wsgicache.rules.entries import Change, last_use
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
-from wsgicache.rules.keys import Key
+from wsgicache.rules.keys import Key, Selector
 from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 from wsgicache.stores.marks import Marks
 
@@ -23,6 +23,8 @@ __all__ = ["MemoryStore"]
 
 _NODE_BYTES = 900
 """A node, its key and their places in tables, beside what is counted by length."""
+_OF_ONE, _OF_TWO = 1 / 16, 1 / 4
+"""The parts of the budget that the variants of one page take together, and two of them."""
 _MOST_GROUPS = 10_000
 """Purged groups that are remembered one by one."""
 
@@ -32,13 +34,18 @@ def entry_bytes(key: Key, entry: CacheEntry) -> int:
     scheme, host, path, query = key
     total = _NODE_BYTES + len(scheme) + len(host) + len(path) + len(query)
     for selector, stored in entry.responses.items():
-        total += stored.weight or stored.weigh()
-        if type(selector) is str:  # a digest, in front of a shared store
-            total += 64 + len(selector)
-            continue
-        total += 64 * len(selector) + sum(map(len, filter(None, selector)))
-        if forwarded := selector[0]:
-            total += 64 * len(forwarded) + sum(map(len, forwarded))
+        total += _response_bytes(selector, stored)
+    return total
+
+
+def _response_bytes(selector: Selector, stored: StoredResponse) -> int:
+    """Return what *stored* takes of that under *selector*."""
+    total = stored.weight or stored.weigh()
+    if type(selector) is str:  # a digest, in front of a shared store
+        return total + 64 + len(selector)
+    total += 64 * len(selector) + sum(map(len, filter(None, selector)))
+    if forwarded := selector[0]:
+        total += 64 * len(forwarded) + sum(map(len, forwarded))
     return total
 
 
@@ -60,6 +67,7 @@ class _Node:
 class MemoryStore:
     """Entries in the memory of this process: *max_bytes* at most, counted with their overhead.
 
+    The variants of one page take a sixteenth of that at most, or two of them a quarter.
     Safe under threads and after fork. Raises ValueError or TypeError for a *max_bytes* that is no
     positive whole number.
     """
@@ -130,6 +138,8 @@ class MemoryStore:
                 entry = without_late(entry, before, self._fills)
                 entry = reviewed(entry, key, self._everything, self._known)
             size = 0 if entry is None else entry_bytes(key, entry)
+            if entry is not None and size > self.max_bytes * _OF_ONE and len(entry.responses) > 1:
+                entry, size = self._bounded(entry, size)
             if entry is None or size > self.max_bytes:
                 if node is not None:
                     self._forget(node)
@@ -143,6 +153,24 @@ class MemoryStore:
                 node.generation = self._generation
             while self.bytes > self.max_bytes:
                 self._evict(node)
+
+    def _bounded(self, entry: CacheEntry, size: int) -> tuple[CacheEntry | None, int]:
+        """Return *entry* without its least recently used variants, and its size.
+
+        So made-up variants evict no other entries. The newest one stays, since a request is about
+        it, and so does the one used last, unless it is too large.
+        """
+        if type(entry) is not CacheEntry:
+            return None, 0  # A near cache has all of an entry, or nothing.
+        responses = dict(entry.responses)
+        *others, _ = responses
+        others.sort(key=lambda selector: last_use(responses[selector]))
+        for selector in others:
+            most = _OF_TWO if selector == others[-1] else _OF_ONE
+            if size <= self.max_bytes * most:
+                break
+            size -= _response_bytes(selector, responses.pop(selector))
+        return CacheEntry(entry.nominated, responses, entry.emptied_at, entry.salt), size
 
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 
