@@ -36,7 +36,7 @@ SEVERAL: dict[str, tuple[tuple[Any, ...], Callable[[Any], object]]] = {
     "Control.statuses": ((404, "5xx"), lambda given: Control(statuses=given).statuses),
     "routes": (
         (Route("/b", query=()), Route("/a", query=())),
-        lambda given: CacheMiddleware(app, routes=given)._routes._routes,
+        lambda given: CacheMiddleware(app, routes=given)._routes.all,
     ),
     "private": (("Vary", "Age"), lambda given: said(cache_control(private=given))),
     "no_cache": (("Vary", "Age"), lambda given: said(cache_control(no_cache=given))),

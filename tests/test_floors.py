@@ -66,9 +66,13 @@ FLOORS = """
     middleware
     flask
     wsgicache
-    demo cli.companions cli.terminal
+    why.trying
+    why.causes
+    why.cures
+    why.explain
+    demo cli.companions cli.loading cli.terminal
     cli.wrapped
-    cli.run cli.store
+    cli.run cli.store cli.why
     cli
     __main__
 """
@@ -146,7 +150,7 @@ def within(name: str) -> str:
 
 def test_every_module_has_a_place() -> None:
     # A docstring, and nothing that others use.
-    packages = {"rules", "origin", "controls", "stores.shared", "stores.net"}
+    packages = {"rules", "origin", "controls", "stores.shared", "stores.net", "why"}
     assert sorted(MODULES.keys() - PLACES.keys() - packages) == []
 
 
@@ -259,10 +263,18 @@ ROOMS = {
     "stores.shared.store": "stores/test_stores.py",
     "cli": "cli/test_run.py",
     "cli.companions": "cli/test_run.py",
+    "cli.loading": "cli/test_run.py",
     "cli.terminal": "cli/test_store.py",
+    "cli.why": "why/test_explain.py",
     "cli.wrapped": "cli/test_run.py",
+    "why.causes": "why/test_explain.py",
+    "why.cures": "why/test_explain.py",
+    "why.trying": "why/test_explain.py",
 }
 """Where what a module does is tested in the room of a neighbour."""
+
+
+WITH_ROOMS = ("rules", "origin", "controls", "stores", "cli", "why")
 
 
 @pytest.mark.parametrize(
@@ -270,7 +282,8 @@ ROOMS = {
     [
         name
         for name in MODULES
-        if name in PLACES and room_of(name) in ("rules", "origin", "controls", "stores", "cli")
+        if name in PLACES
+        and room_of(name) in ("rules", "origin", "controls", "stores", "cli", "why")
     ],
 )
 def test_each_module_has_a_room_among_the_tests(module: str) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``wsgicache run|purge|stats|inspect``, also as ``python -m wsgicache``."""
+"""The command line, ``wsgicache COMMAND``, also as ``python -m wsgicache``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 __all__ = ["main"]
 
 COMMANDS = {
+    "explain": "wsgicache.cli.why",
     "run": "wsgicache.cli.run",
     "purge": "wsgicache.cli.store",
     "stats": "wsgicache.cli.store",

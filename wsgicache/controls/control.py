@@ -25,7 +25,7 @@ from wsgicache.rules.checks import must_be
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import NO_STORE, Said, forbidding, forbids_here, vouches
 
-__all__ = ["Control", "Controls", "Statuses", "checked", "current", "logged_in_views"]
+__all__ = ["KEY", "Control", "Controls", "Statuses", "checked", "current", "logged_in_views"]
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment

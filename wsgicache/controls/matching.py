@@ -59,16 +59,17 @@ class Routes:
     """
 
     def __init__(self, routes: Iterable[Route], policy: Policy) -> None:
-        self._routes = several("routes", routes, _route, "[Route('/api/*', never_cache)]")
+        self.all = several("routes", routes, _route, "[Route('/api/*', never_cache)]")
+        """All routes, in their order."""
         self._policy = policy
         self._showing = replace(policy, ignore_cookies=(), only_cookies=None)
         self._default = policy.default
         self._exempt = policy.exempt
-        self.are_early = bool(policy.exempt) or any(route.is_early for route in self._routes)
+        self.are_early = bool(policy.exempt) or any(route.is_early for route in self.all)
         """Whether anything must be known before the look-up."""
-        self.speak = policy.default is not None or bool(self._routes)
+        self.speak = policy.default is not None or bool(self.all)
         """Whether anything can be said of a response that its view does not say."""
-        self.may_forbid = any(route.forbids for route in self._routes)
+        self.may_forbid = any(route.forbids for route in self.all)
         """Whether a route forbids storing whatever the response says."""
         self._remembered = Remembered(self._match, MOST, LONGEST)
         self._plain: set[str] = set()
@@ -77,7 +78,7 @@ class Routes:
 
     def matching(self, environ: WSGIEnvironment, method: str | None = None) -> Matching:
         """What matches the request in *environ*, or one to its target with another *method*."""
-        if not (self._routes or self._exempt):
+        if not (self.all or self._exempt):
             return _NOTHING
         get = environ.get
         try:
@@ -90,7 +91,7 @@ class Routes:
     def _match(self, asked: tuple[str, str, str | None, str]) -> Matching:
         path, scheme, host, method = asked
         odd, host = _ODD.search(path) is not None, canonical_host(scheme, host)
-        matching = [route for route in self._routes if route.matches(path, host, method)]
+        matching = [route for route in self.all if route.matches(path, host, method)]
         early = EXEMPT if path.startswith(self._exempt) else PLAIN
         if method in ("GET", "HEAD") and not early.exempt:
             for route in reversed(matching):
@@ -112,7 +113,7 @@ class Routes:
         if (
             early is PLAIN
             and len(path) <= LONGEST
-            and not any(one.is_early and one.is_at(path) for one in self._routes)
+            and not any(one.is_early and one.is_at(path) for one in self.all)
         ):
             if len(self._plain) >= MOST:
                 self._plain.clear()
@@ -184,7 +185,7 @@ class Routes:
         own: WSGIEnvironment = {"HTTP_COOKIE": environ["HTTP_COOKIE"]}
         hides = self._policy.hides_cookie
         seen = [own if hides is None else without_hidden_cookies(own, hides)]
-        seen += [with_cookies(own, one.cookies) for one in self._routes if one.cookies is not None]
+        seen += [with_cookies(own, one.cookies) for one in self.all if one.cookies is not None]
         return [one["HTTP_COOKIE"] for one in seen if one]
 
     def forbids(self, environ: WSGIEnvironment) -> bool:

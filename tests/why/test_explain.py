@@ -1,0 +1,157 @@
+"""An explanation names every reason, and a cure does what it promises."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import wsgicache
+from tests.scene import environ_for, exchange
+from wsgicache import CacheMiddleware, MemoryStore, Policy, Route, current, never_cache
+from wsgicache.cli import main
+from wsgicache.why.explain import Explanation, explain
+
+Line = tuple[str, str]
+URL = "http://example.org/page"
+FRESH: Line = ("Cache-Control", "max-age=60")
+
+
+class App:
+    """An app that answers with *fields*, says *controls*, and counts how often it is asked."""
+
+    def __init__(
+        self, *fields: Line, status: str = "200 OK", content: bytes = b"page", controls: Any = ()
+    ) -> None:
+        self.status, self.fields, self.content, self.controls = status, fields, content, controls
+        self.asked = 0
+
+    def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
+        self.asked += 1
+        current().say(*self.controls)
+        start_response(self.status, [("Content-Type", "text/html"), *self.fields])
+        return [self.content]
+
+
+def tokens(explanation: Explanation) -> list[tuple[str, str]]:
+    return [(reason.token, reason.by) for reason in explanation.reasons]
+
+
+REASONS: list[tuple[App, list[Line], dict[str, Any], list[tuple[str, str]]]] = [
+    (App(), [], {}, [("freshness", "response")]),
+    (
+        App(("Set-Cookie", "a=b")),
+        [("Cookie", "sessionid=1")],
+        {},
+        [("freshness", "response"), ("cookie", "request"), ("set-cookie", "response")],
+    ),
+    (App(FRESH), [("Authorization", "Basic YTpi")], {}, [("authorization", "request")]),
+    (App(FRESH, ("Vary", "*")), [], {}, [("vary", "response")]),
+    (
+        App(("Cache-Control", "no-store, max-age=60")),
+        [],
+        {"routes": [Route("/page", never_cache)]},
+        [("no-store", "route 1"), ("no-store", "response")],
+    ),
+    (App(FRESH, controls=[never_cache]), [], {}, [("no-store", "decorator")]),
+    (App(("Cache-Control", "private, max-age=9")), [], {}, [("private", "response")]),
+    (App(FRESH), [], {"policy": Policy(max_content=3)}, [("too-large", "policy")]),
+    (App(FRESH), [], {"policy": Policy(exempt=["/page"])}, [("exempt", "policy")]),
+    (App(FRESH), [("If-Match", '"a"')], {}, [("precondition", "request")]),
+    (App(FRESH), [("Cache-Control", "no-store")], {}, [("request-no-store", "request")]),
+    (App(FRESH, status="415 No"), [], {}, [("status", "response")]),
+    (App(FRESH, ("CDN-Cache-Control", "no-store")), [], {}, [("cdn-cache-control", "response")]),
+]
+
+
+@pytest.mark.parametrize(("app", "fields", "options", "expected"), REASONS)
+def test_every_reason_is_named(
+    app: App, fields: list[Line], options: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    app.asked = 0
+    cache = CacheMiddleware(app, **options)
+    explanation = explain(cache, URL, fields)
+    assert tokens(explanation) == expected
+    assert explanation.outcome == ("bypass" if expected[0][0] in BYPASSING else "refused")
+    assert app.asked == 1
+    assert isinstance(cache.store, MemoryStore)
+    assert cache.store.bytes == 0
+
+
+BYPASSING = ("exempt", "precondition")
+CURABLE = [
+    (App(), []),
+    (App(), [("Cookie", "theme=dark")]),
+    (App(FRESH), [("Cookie", "theme=dark")]),
+    (App(FRESH), [("Cookie", "sessionid=1")]),
+    (App(("Cache-Control", "max-age=0")), []),
+    (App(FRESH), [("Authorization", "Basic YTpi")]),
+    (App(FRESH, content=b"x" * 20_000_000), []),
+]
+
+
+@pytest.mark.parametrize(("app", "fields"), CURABLE)
+def test_each_cure_does_what_it_promises(app: App, fields: list[Line]) -> None:
+    cures = explain(CacheMiddleware(app), URL, fields).cures
+    assert cures
+    for cure in cures:
+        change = eval(cure.what, vars(wsgicache))
+        options = {"policy": change} if isinstance(change, Policy) else {"routes": [change]}
+        cache = CacheMiddleware(app, **options)
+        environ = environ_for(target="/page", headers=fields)
+        assert not exchange(cache, dict(environ)).hit
+        assert exchange(cache, dict(environ)).hit
+        stranger = environ_for(target="/page")
+        assert exchange(cache, stranger).hit or not cure.for_others
+
+
+def test_a_prohibition_has_no_cure() -> None:
+    app = App(("Cache-Control", "no-store"), ("Set-Cookie", "a=b"))
+    assert explain(CacheMiddleware(app), URL).cures == ()
+
+
+def test_what_is_stored_is_found_and_stays_as_it_is() -> None:
+    app = App(FRESH, ("Vary", "Accept-Language"))
+    cache = CacheMiddleware(app)
+    exchange(cache, environ_for(target="/page", headers=[("Accept-Language", "de")]))
+    found = explain(cache, URL, {"Accept-Language": "de"}, then={"Accept-Language": "en"})
+    assert (found.outcome, found.forward, found.selecting) == (
+        "hit",
+        None,
+        {"Accept-Language": "de"},
+    )
+    assert found.then is not None
+    assert (found.then.outcome, found.then.differing) == ("stored", ("Accept-Language",))
+    assert explain(cache, URL, {"Accept-Language": "en"}).outcome == "stored"
+
+
+def test_an_app_that_is_not_to_be_asked_is_not() -> None:
+    app = App(FRESH)
+    assert explain(CacheMiddleware(app), URL, ask=False).outcome == "unknown"
+    assert explain(CacheMiddleware(app), URL, method="POST").outcome == "bypass"
+    assert app.asked == 0
+
+
+def test_the_command_prints_sentences_and_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "explained_site.py").write_text(
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/html')])\n"
+        "    return [b'page']\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    asked = ["explain", "explained_site:app", "/page", "-H", "Cookie: a=b"]
+    said = CliRunner().invoke(main, asked, catch_exceptions=False)
+    assert "because of freshness" in said.stdout
+    assert "cure: " in said.stdout
+    data = json.loads(CliRunner().invoke(main, [*asked, "--json"]).stdout)
+    assert [reason["token"] for reason in data["reasons"]] == ["freshness", "cookie"]
+    assert data["url"] == "http://localhost/page"
+    wrong = CliRunner().invoke(main, [*asked[:3], "-H", "Cookie"])
+    assert wrong.exit_code == 2
+    assert "-H must be" in wrong.stderr

@@ -1,0 +1,274 @@
+"""Try a request on the real walk, apart from the cache that serves.
+
+The app's answer is recorded once. The walk can then be repeated with another answer, another
+request, another policy or other routes, and says each time what the cache would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import http_sf
+
+from wsgicache.bodies import close
+from wsgicache.controls.control import KEY, Control
+from wsgicache.controls.routes import Route
+from wsgicache.middleware import CacheMiddleware
+from wsgicache.origin.background import described
+from wsgicache.rules.entries import Change
+from wsgicache.rules.keys import Key
+from wsgicache.rules.model import CacheEntry, FieldLines, StoredResponse
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.storing import is_endless
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from wsgicache.stores import Store
+
+__all__ = ["Asked", "Outcome", "Recorded", "Recorder", "Shelf", "StandingClock", "Trial"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request: its absolute URL, its fields and its method."""
+
+    url: str
+    fields: FieldLines = field(default_factory=list)
+    method: str = "GET"
+
+    def environ(self) -> WSGIEnvironment:
+        """Return a new environ of it. Raises ValueError for a URL that is not absolute."""
+        joined: dict[str, str] = {}
+        for name, value in self.fields:
+            name = "CONTENT_TYPE" if name.lower() == "content-type" else name.title()
+            separator = "; " if name == "Cookie" else ", "
+            joined[name] = f"{joined[name]}{separator}{value}" if name in joined else value
+        return {**described(self.url, joined, ""), "REQUEST_METHOD": self.method}
+
+    def value(self, name: str) -> str:
+        """Return the value of the field *name*, or an empty text."""
+        return ", ".join(value for one, value in self.fields if one.lower() == name.lower())
+
+    def without(self, *names: str) -> Asked:
+        """Return the same request without the fields *names*."""
+        gone = {name.lower() for name in names}
+        return replace(self, fields=[line for line in self.fields if line[0].lower() not in gone])
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What an app answered: an app itself, which always answers that."""
+
+    status: str
+    fields: FieldLines
+    content: bytes = b""
+    said: tuple[Control, ...] = ()
+    """What decorators and the view said of it."""
+    raised: Exception | None = None
+    """What the app raised instead of answering."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer (PEP 3333)."""
+        if self.raised is not None:
+            raise self.raised
+        environ[KEY].say(*self.said)
+        start_response(self.status, list(self.fields))
+        return [self.content]
+
+    def value(self, name: str) -> str | None:
+        """Return the value of the field *name*, its lines joined, or None."""
+        lines = [value for one, value in self.fields if one.lower() == name.lower()]
+        return ", ".join(lines) if lines else None
+
+    def without(self, *names: str) -> Recorded:
+        """Return the same answer without the fields *names*."""
+        gone = {name.lower() for name in names}
+        return replace(self, fields=[line for line in self.fields if line[0].lower() not in gone])
+
+    def having(self, name: str, value: str) -> Recorded:
+        """Return the same answer, but with *value* alone in the field *name*."""
+        other = self.without(name)
+        return replace(other, fields=[*other.fields, (name, value)]) if value else other
+
+
+class Recorder:
+    """An app that records what *app* answers. It reads *most* bytes of content and a few more."""
+
+    def __init__(self, app: WSGIApplication, most: int) -> None:
+        self._app = app
+        self._most = most
+        self.recorded: Recorded | None = None
+        """The first answer."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as the app does, and record it (PEP 3333)."""
+        controls = environ[KEY]
+        known = len(controls.said)
+        recorded = self._record(environ)
+        said = controls.said[known:]
+        controls.said = controls.said[:known]
+        recorded = replace(recorded, said=said)
+        self.recorded = self.recorded or recorded
+        return recorded(environ, start_response)
+
+    def _record(self, environ: WSGIEnvironment) -> Recorded:
+        head: tuple[str, FieldLines] = ("500 No Answer", [])
+        chunks: list[bytes] = []
+
+        def start(status: str, fields: FieldLines, exc_info: Any = None) -> Callable[[bytes], None]:
+            nonlocal head
+            head = status, list(fields)
+            return chunks.append
+
+        try:
+            body = self._app(environ, start)
+            try:
+                size = 0
+                for chunk in body:
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    # A stream could keep us waiting for ever.
+                    kind = next((v for n, v in head[1] if n.lower() == "content-type"), "")
+                    if size > self._most or is_endless(kind):
+                        break
+            finally:
+                close(body)
+        except Exception as error:
+            return Recorded(*head, raised=error)
+        return Recorded(*head, b"".join(chunks))
+
+
+class Shelf:
+    """A store in front of another: it reads there, and writes nothing there.
+
+    Without another store it begins empty.
+    """
+
+    def __init__(self, behind: Store | None = None) -> None:
+        self._behind = behind
+        self.entries: dict[Key, CacheEntry | None] = {}
+        """What was written."""
+
+    def get(self, key: Key) -> CacheEntry | None:
+        """Return the entry under *key*, or None."""
+        if key in self.entries or self._behind is None:
+            return self.entries.get(key)
+        return self._behind.get(key)
+
+    def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
+        """Return the content of *stored*, in pieces, or None."""
+        if stored.content is not None:
+            return [stored.content]
+        return None if self._behind is None else self._behind.content(stored)
+
+    def update(self, key: Key, change: Change) -> None:
+        """Write down what *change* makes of the entry under *key*."""
+        self.entries[key] = change(self.get(key))
+
+
+class Outcome(NamedTuple):
+    """What the cache did with a request."""
+
+    outcome: str
+    """``hit``, ``validated``, ``stored``, ``refused`` or ``bypass``."""
+    forward: str | None
+    """Why the app was asked, in the words of Cache-Status; None for a hit."""
+    detail: str | None
+    """The ``detail`` of Cache-Status."""
+    status: str
+    """The status line that the client gets."""
+
+
+_NOT_LOOKED_UP = ("bypass", "method")
+
+
+class StandingClock:
+    """A clock that has stopped: what happens on it takes no time."""
+
+    def __init__(self, now: float, wall: float) -> None:
+        self._now, self._wall = now, wall
+
+    def now(self) -> float:
+        """Return the time for ages, always the same."""
+        return self._now
+
+    def wall(self) -> float:
+        """Return the time for dates, always the same."""
+        return self._wall
+
+
+def _nothing(job: object) -> None:
+    """Run no validation in the background."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A request, the app that answers it, and the policy and the routes of the cache between."""
+
+    asked: Asked
+    app: WSGIApplication
+    policy: Policy
+    routes: tuple[Route, ...]
+    clock: StandingClock
+
+    def walk(self, shelf: Shelf | None = None) -> Outcome:
+        """Send the request through a cache with what is on *shelf*, and return what it did.
+
+        The cache is switched on, and its Cache-Status too, whatever the environment says.
+        """
+        shelf = Shelf() if shelf is None else shelf
+        before = dict(shelf.entries)
+        policy = replace(self.policy, cache_status=True, off_file="")
+        cache = CacheMiddleware(
+            self.app,
+            store=shelf,
+            policy=policy,
+            routes=self.routes,
+            clock=self.clock,
+            runner=_nothing,
+        )
+        cache.enabled = True
+        status, said = "500 No Answer", ""
+
+        def start(line: str, fields: FieldLines, exc_info: Any = None) -> Callable[[bytes], None]:
+            nonlocal status, said
+            status = line
+            said = ", ".join(value for name, value in fields if name.lower() == "cache-status")
+            return lambda data: None
+
+        try:
+            body = cache(self.asked.environ(), start)
+            try:
+                size = sum(map(len, body))
+            finally:
+                close(body)
+        except Exception:
+            if getattr(self.app, "raised", None) is None:
+                raise
+            return Outcome("refused", "uri-miss", "raised", status)
+        outcome = _outcome(said, status)
+        if outcome.outcome == "stored" and shelf.entries == before:
+            # That was said before the body was known.
+            detail = "too-large" if size > policy.max_content else "content-length"
+            outcome = outcome._replace(outcome="refused", detail=detail)
+        return outcome
+
+
+def _outcome(cache_status: str, status: str) -> Outcome:
+    """Return what *cache_status*, a field of RFC 9211, says of the last cache."""
+    members: Any = http_sf.parse(cache_status.encode("latin-1"), tltype="list")
+    said: dict[str, object] = members[-1][1]
+    forward = str(said["fwd"]) if "fwd" in said else None
+    detail = str(said["detail"]) if "detail" in said else None
+    if "hit" in said or forward is None:
+        return Outcome("hit", None, detail, status)
+    if forward in _NOT_LOOKED_UP:
+        return Outcome("bypass", forward, detail, status)
+    if said.get("fwd-status") == 304 and detail is None:
+        return Outcome("validated", forward, detail, status)
+    if "stored" in said:
+        return Outcome("stored", forward, detail, status)
+    return Outcome("refused", forward, detail, status)
