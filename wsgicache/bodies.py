@@ -7,12 +7,14 @@ content if, and only if, it was complete. `WatchedInput` is what the client send
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from wsgiref.types import InputStream
 
-__all__ = ["Primed", "Tee", "WatchedInput", "Within", "Write", "close", "exhaust", "finish"]
+__all__ = [
+    "Collector", "Primed", "Tee", "WatchedInput", "Within", "Write", "close", "exhaust", "finish",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -84,21 +86,39 @@ class Within:
         close(self._body)
 
 
+class Collector(Protocol):
+    """What a `Tee` collects for."""
+
+    def keep(self, content: bytes) -> object:
+        """Keep the *content*, which is complete."""
+
+    def drop(self) -> object:
+        """Drop what was kept: more has followed."""
+
+    def end(self, too_large: bool) -> object:
+        """Hear that nothing more is collected; called once. *too_large* says why, if that is so."""
+
+    def ask(self) -> object:
+        """Hear that the app is asked for the next chunk."""
+
+    def move(self) -> object:
+        """Hear that a chunk goes on to the client."""
+
+
 class Tee:
-    """Pass a body through, chunk for chunk, and *keep* its content if it was complete (§3.3).
+    """Pass a body through, chunk for chunk, and have its content kept if it was complete (§3.3).
 
     Complete is a body that ended by itself with as many bytes as *length* says, where that is
     known; one that reaches *length* is kept before its last chunk leaves, so that the client's next
-    request finds it, and dropped again if more follows. More than *limit* bytes are let go.
-    *end* is called once, when it is known whether anything was kept: with True if it was too large.
+    request finds it, and dropped again if more follows. More than *limit* bytes are let go. The
+    *collector* keeps it.
     """
 
     __slots__ = (
         "_body",
         "_chunks",
-        "_drop",
-        "_end",
-        "_keep",
+        "_collector",
+        "_ended",
         "_kept",
         "_length",
         "_limit",
@@ -106,24 +126,15 @@ class Tee:
         "_size",
     )
 
-    def __init__(
-        self,
-        limit: int,
-        length: int | None,
-        keep: Callable[[bytes], object],
-        drop: Callable[[], object],
-        end: Callable[[bool], object],
-    ) -> None:
+    def __init__(self, limit: int, length: int | None, collector: Collector) -> None:
         self._body: Iterable[bytes] = ()
         self._next: Callable[[], bytes] | None = None
         self._chunks: list[bytes] | None = []
         self._size = 0
         self._limit = limit
         self._length = length
-        self._keep = keep
-        self._drop = drop
-        self._end: Callable[[bool], object] | None = end
-        self._kept = False
+        self._collector = collector
+        self._kept = self._ended = False
 
     def over(self, body: Iterable[bytes]) -> Tee:
         """Take the chunks from *body*."""
@@ -139,6 +150,7 @@ class Tee:
         return self
 
     def __next__(self) -> bytes:
+        self._collector.ask()
         try:
             if self._next is None:
                 self._next = iter(self._body).__next__
@@ -153,6 +165,7 @@ class Tee:
             self.give_up()
             raise
         self.collect(chunk)
+        self._collector.move()
         return chunk
 
     def writing(self, write: Write) -> Write:
@@ -160,7 +173,9 @@ class Tee:
 
         def both(data: bytes) -> None:
             self.collect(data)
+            self._collector.move()
             write(data)
+            self._collector.ask()
 
         return both
 
@@ -170,7 +185,7 @@ class Tee:
             return
         if self._kept:
             self._kept = False
-            self._drop()
+            self._collector.drop()
         if self._chunks is None:
             return
         if not isinstance(chunk, bytes):
@@ -188,18 +203,18 @@ class Tee:
     def _complete(self) -> None:
         chunks, self._chunks = self._chunks, None
         if chunks is not None:
-            self._keep(chunks[0] if len(chunks) == 1 else b"".join(chunks))
-        self._ended(False)
+            self._collector.keep(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        self._end(False)
 
     def give_up(self) -> None:
         """Keep nothing, and hold no bytes any longer."""
         self._chunks = None
-        self._ended(self._size > self._limit)
+        self._end(self._size > self._limit)
 
-    def _ended(self, too_large: bool) -> None:
-        end, self._end = self._end, None
-        if end is not None:
-            end(too_large)
+    def _end(self, too_large: bool) -> None:
+        if not self._ended:
+            self._ended = True
+            self._collector.end(too_large)
 
     def close(self) -> None:
         """Close the app's body; what was not complete by now is not kept."""

@@ -31,7 +31,7 @@ from wsgicache.rules.keys import Key
 from wsgicache.rules.model import URI_MISS, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request, as_get, is_safe, read
-from wsgicache.rules.reuse import UNMARKED, decide, forwarded, goes_as_get, may_collapse, select
+from wsgicache.rules.reuse import UNMARKED, collapsing, decide, forwarded, goes_as_get, select
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.switch import OffFile, off_at_start
 
@@ -222,8 +222,9 @@ class CacheMiddleware:
         """Wait for a request that is on its way for the same (§4), or ask the origin."""
         request = trip.request
         try:
-            if may_collapse(request, trip.decision, self.policy):
-                why, trip.decision = trip.decision.forward, self._turns.take(trip)
+            if part := collapsing(request, trip.decision, self.policy):
+                why = trip.decision.forward
+                trip.decision = self._turns.take(trip, part == "lead")
                 if trip.decision.forward is None:
                     now, cache_status = self.clock.now(), f"fwd={why}; collapsed"
                     return self._serve(request, trip.decision, now, start_response, cache_status)

@@ -265,6 +265,7 @@ DOES: dict[str, Callable[[Play, int], None]] = {
     "alice": lambda play, place: play.get(place, "alice"),
     "bob": lambda play, place: play.get(place, "bob"),
     "reload": lambda play, place: play.get(place, None, ("Cache-Control", "no-cache")),
+    "condition": lambda play, place: play.get(place, None, ("If-None-Match", '"another"')),
     "post": lambda play, place: play.post(place),
     "purge": lambda play, place: play.purged(place, lambda c: c.purge("http://example.org/")),
     "group": lambda play, place: play.purged(place, lambda c: c.purge_groups("g")),

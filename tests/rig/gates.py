@@ -93,13 +93,19 @@ class Waiters:
 
 
 class Crowd:
-    """Clients that ask *front* at the same time, each in a thread of its own."""
+    """Clients that ask *front* at the same time, each in a thread of its own. They *take* so many
+    chunks, and do something with *each*."""
 
     def __init__(
-        self, front: Callable[..., Any], environs: Iterable[Environ], take: int | None = None
+        self,
+        front: Callable[..., Any],
+        environs: Iterable[Environ],
+        take: int | None = None,
+        each: Callable[[bytes], object] | None = None,
     ) -> None:
         self._front = front
         self._take = take
+        self._each = each
         self._outcomes: list[Exchange | BaseException | None] = []
         self._threads: list[threading.Thread] = []
         self.add(*environs)
@@ -115,9 +121,14 @@ class Crowd:
 
     def _ask(self, place: int, environ: Environ) -> None:
         try:
-            self._outcomes[place] = exchange(self._front, environ, take=self._take)
+            self._outcomes[place] = exchange(self._front, environ, take=self._take, each=self._each)
         except BaseException as error:
             self._outcomes[place] = error
+
+    @property
+    def answered(self) -> int:
+        """How many have got something by now."""
+        return sum(outcome is not None for outcome in self._outcomes)
 
     def outcomes(self) -> list[Exchange | BaseException]:
         """What everybody got, in the order they came; AssertionError where one hangs."""

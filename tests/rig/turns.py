@@ -14,7 +14,7 @@ from greenlet import getcurrent, greenlet
 
 from wsgicache.origin import flights
 from wsgicache.origin import turns as origin_turns
-from wsgicache.origin.flights import Outcome
+from wsgicache.origin.flights import HeldUp, Outcome
 
 
 class Choice(NamedTuple):
@@ -136,12 +136,15 @@ def stepping(turns: Turns, patch: pytest.MonkeyPatch, patient: bool) -> None:
         turns.step()
         land(self, *given)
 
-    def wait(self: Any, flight: flights.Flight, seconds: float) -> Outcome | None:
+    def wait(self: Any, flight: flights.Flight, seconds: float) -> Outcome | HeldUp | None:
+        def is_held_up() -> bool:
+            return flight.overtaken or flight.patience(self._clock.now()) <= 0
+
         if patient:
-            turns.until(lambda: flight.outcome is not None)
+            turns.until(lambda: flight.outcome is not None or is_held_up())
         else:
             turns.step()
-        return flight.outcome
+        return flight.outcome or ("held up" if is_held_up() else None)
 
     patch.setattr(flights.Flights, "board", stepped_board)
     patch.setattr(flights.Flights, "land", stepped_land)

@@ -329,4 +329,11 @@ def test_terms_are_worked_out_once() -> None:
 
 @pytest.mark.parametrize(("fields", "answers"), ANSWERING)
 def test_answers_others(fields: dict[str, Any], answers: bool) -> None:
-    assert answers_others(answer(200, **fields), SAFE) is answers
+    response = answer(200, **fields)
+    assert answers_others(response, response.received_at, SAFE) is answers
+
+
+@pytest.mark.parametrize(("taken", "answers"), [(4.0, True), (5.0, False)])
+def test_what_is_stale_when_it_is_complete_answers_nobody(taken: float, answers: bool) -> None:
+    response = answer(200, cache_control="max-age=10", age=5)
+    assert answers_others(response, response.received_at + taken, SAFE) is answers

@@ -22,10 +22,10 @@ from wsgicache.rules.model import (
 from wsgicache.rules.reuse import (
     after_waiting,
     collapse_key,
+    collapsing,
     decide,
     decide_again,
     goes_as_get,
-    may_collapse,
     may_stand_in,
     outlasts,
     select,
@@ -483,26 +483,29 @@ def test_nothing_stands_in_while_debugging() -> None:
 
 # ── waiting for each other (§4) ──────────────────────────────────────────────────────────────────
 
+SERVED_STALE = "max-age=5, stale-while-revalidate=30"
+
 
 @pytest.mark.parametrize(
-    ("method", "headers", "forward", "may"),
+    ("method", "headers", "forward", "part"),
     rows(
-        ("§4 a miss", "GET", {}, "uri-miss", True),
-        ("§4 another variant", "GET", {}, "vary-miss", True),
-        ("§4 stale", "GET", {}, "stale", True),
-        ("§4 a wish", "GET", {"cache_control": "max-age=0"}, "request", True),
-        ("§4 a part", "GET", {}, "partial", False),
-        ("§4 HEAD", "HEAD", {}, "uri-miss", False),
-        ("§4 credentials", "GET", {"authorization": "x"}, "uri-miss", False),
-        ("§4 a condition", "GET", {"if_none_match": '"a"'}, "uri-miss", False),
-        ("§4 a range", "GET", {"range": "bytes=0-1"}, "uri-miss", False),
-        ("§4 no-store", "GET", {"cache_control": "no-store"}, "uri-miss", False),
+        ("§4 a miss", "GET", {}, "uri-miss", "lead"),
+        ("§4 another variant", "GET", {}, "vary-miss", "lead"),
+        ("§4 stale", "GET", {}, "stale", "lead"),
+        ("§4 a wish", "GET", {"cache_control": "max-age=0"}, "request", "lead"),
+        ("§4 a part", "GET", {}, "partial", None),
+        ("§4 POST", "POST", {}, "method", None),
+        ("§4 HEAD", "HEAD", {}, "uri-miss", "follow"),
+        ("§4 credentials", "GET", {"authorization": "x"}, "uri-miss", None),
+        ("§4 a condition", "GET", {"if_none_match": '"a"'}, "uri-miss", "follow"),
+        ("§4 a range", "GET", {"range": "bytes=0-1"}, "stale", "follow"),
+        ("§4 no-store", "GET", {"cache_control": "no-store"}, "uri-miss", None),
     ),
 )
-def test_may_collapse(method: str, headers: dict[str, Any], forward: str, may: bool) -> None:
+def test_collapsing(method: str, headers: dict[str, Any], forward: str, part: str | None) -> None:
     request = asked(method, **headers)
-    assert may_collapse(request, Decision(forward), SAFE) is may
-    assert not may_collapse(request, Decision(forward), Policy(collapse=False))
+    assert collapsing(request, Decision(forward), SAFE) == part
+    assert collapsing(request, Decision(forward), Policy(collapse=False)) is None
 
 
 @pytest.mark.parametrize(
@@ -532,7 +535,7 @@ def test_goes_as_get(method: str, headers: dict[str, Any], decision: Decision, g
 def test_a_request_that_does_not_collapse() -> None:
     request = asked()
     request.collapses = False
-    assert not may_collapse(request, URI_MISS, SAFE)
+    assert collapsing(request, URI_MISS, SAFE) is None
 
 
 @pytest.mark.parametrize(
@@ -557,20 +560,25 @@ def test_collapse_key(
 
 
 @pytest.mark.parametrize(
-    ("wish", "directives", "forward"),
+    ("wish", "directives", "renewed", "forward"),
     rows(
-        ("§5.2.1.4 no-cache is met", "no-cache", "max-age=60", None),
-        ("§5.2.1.1 max-age is met", "max-age=0", "max-age=60", None),
-        ("§5.2.1.3 min-fresh is not", "min-fresh=90", "max-age=60", "request"),
-        ("§5.2.2.4 no-cache of the response is for all", "no-cache", "no-cache", "stale"),
-        ("5861 §3 stale is stale", "x", "max-age=5, stale-while-revalidate=30", "stale"),
-        ("§4 nothing said", None, "max-age=60", None),
+        ("§5.2.1.4 no-cache is met", "no-cache", "max-age=60", True, None),
+        ("§5.2.1.1 max-age is met", "max-age=0", "max-age=60", True, None),
+        ("§5.2.1.3 min-fresh is not", "min-fresh=90", "max-age=60", True, "request"),
+        ("§5.2.2.4 no-cache of the response is for all", "no-cache", "no-cache", True, "stale"),
+        ("5861 §3 stale, but just made", "x", SERVED_STALE, True, None),
+        ("5861 §3 stale as it was", "x", SERVED_STALE, False, "stale"),
+        ("§4.2.4 stale", "x", "max-age=5", True, "stale"),
+        ("§4 nothing said", None, "max-age=60", False, None),
     ),
 )
-def test_decide_again(wish: str | None, directives: str, forward: str | None) -> None:
+def test_decide_again(
+    wish: str | None, directives: str, renewed: bool, forward: str | None
+) -> None:
     request = asked(cache_control=wish)
     request.directives = after_waiting(request.directives)
-    decision = decide_again(request, entry_of(kept(cache_control=directives)), EPOCH + 6, SAFE)
+    entry = entry_of(kept(cache_control=directives))
+    decision = decide_again(request, entry, EPOCH + 6, SAFE, renewed=renewed)
     assert (decision.forward, decision.background) == (forward, False)
 
 

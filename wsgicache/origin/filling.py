@@ -9,38 +9,73 @@ from wsgicache.controls.control import Control
 from wsgicache.origin.exchange import Origin
 from wsgicache.origin.trip import Trip
 from wsgicache.rules.fields import delta_seconds
+from wsgicache.rules.freshness import answers_others
+from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
-__all__ = ["ending", "ends_soon", "filling"]
+__all__ = ["Filling", "ending", "ends_soon", "land_kept"]
 
 
-def filling(origin: Origin, trip: Trip, response: Response) -> Tee:
-    """Return a Tee that collects the body of *response*, and keeps it if it was complete.
+class Filling:
+    """Keeps the body of *response* if it was complete.
 
-    Afterwards it lands the flight, for those who wait.
+    Those who wait for it see how it gets on.
     """
-    request, keeper, kept = trip.request, origin.keeper, False
-    # The app may go on changing its own while the body is on its way.
-    response.fields = response.fields[:]
 
-    def keep(content: bytes) -> None:
-        nonlocal kept
-        kept = keeper.keep(request, response, content, trip.fill)
+    def __init__(self, origin: Origin, trip: Trip, response: Response) -> None:
+        self._origin = origin
+        self._trip = trip
+        # The app may go on changing its own while the body is on its way.
+        response.fields = response.fields[:]
+        self._response = response
+        self._kept = False
+        self._now = origin.clock.now
+        self.moved_at = self._now()
+        self.begun = self.in_app = False
+        trip.streams(self)
 
-    def end(too_large: bool) -> None:
+    def tee(self) -> Tee:
+        """What takes note of the body."""
+        length = delta_seconds(self._response.field("content-length"))
+        return Tee(self._origin.policy.max_content, length, self)
+
+    def keep(self, content: bytes) -> None:
+        """Keep the *content*, which is complete."""
+        trip = self._trip
+        self._kept = self._origin.keeper.keep(trip.request, self._response, content, trip.fill)
+
+    def drop(self) -> None:
+        """Drop what was kept: more has followed."""
+        self._origin.keeper.drop(self._trip.request)
+
+    def end(self, too_large: bool) -> None:
+        """Say to those who wait what has become of it."""
         if too_large:
-            trip.land("refused", "too-large")
+            self._trip.land("refused", "too-large")
+        elif not self._kept:
+            self._trip.land("failed")
         else:
-            trip.land("kept" if kept else "failed")
+            land_kept(self._trip, self._response, self._now(), self._origin.policy)
 
-    return Tee(
-        origin.policy.max_content,
-        delta_seconds(response.field("content-length")),
-        keep,
-        lambda: keeper.drop(request),
-        end,
-    )
+    def ask(self) -> None:
+        """Note that the app is asked for the next chunk."""
+        self.in_app = True
+
+    def move(self) -> None:
+        """Note that a chunk goes on to the client."""
+        self.moved_at, self.begun, self.in_app = self._now(), True, False
+
+
+def land_kept(trip: Trip, response: Response, now: float, policy: Policy) -> None:
+    """Land the flight of a stored *response*.
+
+    If that is stale by *now*, nobody waits for the next one: they would ask one after the other.
+    """
+    if answers_others(response, now, policy):
+        trip.land("kept")
+    else:
+        trip.land("refused", "validation")
 
 
 def ends_soon(response: Response) -> bool:

@@ -8,6 +8,7 @@ that the next ones do not wait at all.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from itertools import islice
 from typing import Literal, Protocol, TypeVar
@@ -16,7 +17,7 @@ from wsgicache import forks
 from wsgicache.clock import Clock
 from wsgicache.rules.model import NEVER
 
-__all__ = ["Alone", "Flight", "Flights", "Landing", "Outcome"]
+__all__ = ["Alone", "Flight", "Flights", "HeldUp", "Landing", "Outcome", "Pace"]
 
 T = TypeVar("T")
 
@@ -24,6 +25,12 @@ Outcome = Literal["kept", "refused", "failed", "stood in", "failed again"]
 """How asking the origin ended: there is a response in the store; it cannot be shared, so everybody
 goes on alone; there is none, and somebody else should ask; there is none, but a stale one stood in,
 and may for others, too; there is none again, and everybody goes on alone."""
+
+HeldUp = Literal["held up"]
+"""What has no outcome yet, and is waited for no longer: another one asks."""
+
+HELD_UP_SECONDS = 0.25
+"""How long those who wait for a body wait for its next chunk."""
 
 REFUSED_SECONDS = 120.0
 """How long a key is known to have responses that cannot be shared."""
@@ -40,10 +47,27 @@ class Landing(Protocol):
         """It ended so."""
 
 
+class Pace(Protocol):
+    """How a body gets on that others wait for."""
+
+    moved_at: float
+    """When its last chunk went on to the client, or its head."""
+    begun: bool
+    """Whether a chunk has gone on."""
+    in_app: bool
+    """Whether the app is asked for the next chunk; else the client takes the last one."""
+
+
 class Flight:
     """One request on its way, as those that wait for it know it."""
 
     outcome: Outcome | None = None
+    pace: Pace | None = None
+    """How its body gets on, once that comes in pieces."""
+    overtaken = False
+    """Whether it was held up, and another one leads now."""
+    ahead: Flight | None = None
+    """The one that it has overtaken."""
     code: int | None = None
     """The status for which a stale response stood in; None where the app raised."""
     event: threading.Event | None = None
@@ -56,12 +80,29 @@ class Flight:
         self.owner = owner
         self.took_off = took_off
 
+    def patience(self, now: float) -> float:
+        """Return for how many seconds to wait on: until its body is held up.
+
+        The app may take its time for the first chunk. Where it does so for a later one, it is asked
+        anew once, not again and again: this one may have overtaken another for that.
+        """
+        pace = self.pace
+        if pace is None or (pace.in_app and not (pace.begun and self.ahead is None)):
+            return HELD_UP_SECONDS
+        return pace.moved_at + HELD_UP_SECONDS - now
+
     def land(self, outcome: Outcome, why: str | None, code: int | None) -> None:
         """End it; *why* its response was refused, if it was, is remembered."""
         self.code = code
         self.flights.land(self, outcome, why)
         if self.landed is not None:
-            self.landed()
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Do what is to be done once at landing, or when another one has overtaken it."""
+        landed, self.landed = self.landed, None
+        if landed is not None:
+            landed()
 
 
 class Alone:
@@ -128,25 +169,43 @@ class Flights:
         failed_at = self._failed.get(key)
         return failed_at is not None and now - failed_at <= self._longest
 
-    def board(self, key: int, now: float) -> tuple[Flight | None, bool]:
-        """The flight to wait for or, with True, to lead and to `land`; None to go on alone.
+    def board(self, key: int, now: float, may_lead: bool = True) -> tuple[Flight | None, bool]:
+        """Return the flight to wait for; with True, to lead and to `land`; None to go on alone.
 
-        A thread that leads a flight waits for no other: so the app may call itself.
+        Whoever *may* not *lead* goes on alone where there is none to wait for. A thread that leads
+        a flight waits for no other: so the app may call itself. A flight that is held up is
+        overtaken.
         """
         here = threading.get_ident()
         with self._lock:
             if key in self._refused and self.refused(key, now) is not None:
                 return None, False
-            flight = self._flying.get(key)
-            if flight is not None and now - flight.took_off <= self._longest:
-                if here in self._leading:
+            ahead = self._flying.get(key)
+            if ahead is not None:
+                if now - ahead.took_off > self._longest:
                     self._sweep(now)
-                return (None if here in self._leading else flight), False
-            if flight is not None or len(self._flying) >= _MOST_FLYING:
+                    ahead = None
+                elif ahead.patience(now) > 0:
+                    if here in self._leading:
+                        self._sweep(now)
+                    return (None if here in self._leading else ahead), False
+            if not may_lead:
+                return None, False
+            if len(self._flying) >= _MOST_FLYING:
                 self._sweep(now)
-            flight = self._flying[key] = Flight(self, key, here, now)
+            flight = Flight(self, key, here, now)
+            if ahead is not None:
+                self._overtake(ahead, flight)
+            self._flying[key] = flight
             self._leading[here] = self._leading.get(here, 0) + 1
             return flight, True
+
+    def _overtake(self, ahead: Flight, flight: Flight) -> None:
+        """Have those who wait for *ahead* look for *flight*."""
+        self._retire(ahead)
+        flight.ahead, ahead.ahead, ahead.overtaken = ahead, None, True
+        if ahead.event is not None:
+            ahead.event.set()
 
     def _sweep(self, now: float) -> None:
         """Forget bodies that were neither read nor closed; nobody waits for them any longer."""
@@ -166,22 +225,35 @@ class Flights:
         with self._lock:
             self._refused.clear()
 
-    def wait(self, flight: Flight, seconds: float) -> Outcome | None:
-        """How *flight* ended, or None if it has not within *seconds*."""
+    def wait(self, flight: Flight, seconds: float) -> Outcome | HeldUp | None:
+        """Return how *flight* ended, or that it is held up; None if neither within *seconds*."""
         with self._lock:
             if flight.outcome is not None:
                 return flight.outcome
             if flight.event is None:
                 flight.event = threading.Event()
             event = flight.event
-        event.wait(max(0.0, seconds))
-        return flight.outcome
+            if flight.overtaken:
+                event.set()
+        until, left = time.monotonic() + seconds, seconds
+        # Its body may begin, and be held up, while it is waited for: so this looks again.
+        while (patience := flight.patience(self._clock.now())) > 0 < left:
+            if event.wait(min(left, patience)):
+                return flight.outcome or "held up"
+            left = until - time.monotonic()
+        return flight.outcome or ("held up" if patience <= 0 else None)
 
     def land(self, flight: Flight, outcome: Outcome, why: str | None) -> None:
         """End *flight*; *why* its response was refused, if it was, is remembered."""
         with self._lock:
             if flight.outcome is not None:
                 return
+            if flight.overtaken:
+                flight.outcome = outcome
+                if outcome != "kept":
+                    return  # That says nothing of the one that leads now.
+                # It is the first to be complete after all.
+                flight = self._flying.get(flight.key, flight)
             flight.outcome = self._remembered(flight.key, flight.took_off, outcome, why)
             if self._flying.get(flight.key) is flight:
                 self._retire(flight)

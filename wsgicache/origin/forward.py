@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wsgicache.bodies import Primed, Tee, Write, finish
 from wsgicache.controls.matching import naming_parts
 from wsgicache.origin.exchange import Exchange, Origin, nowhere
-from wsgicache.origin.filling import ending, ends_soon, filling
+from wsgicache.origin.filling import Filling, ending, ends_soon, land_kept
 from wsgicache.origin.hidden import hidden_cookies
 from wsgicache.origin.trip import ANNOUNCING, Reuse, Trip
 from wsgicache.rules import keeping, partial, storing, validation
@@ -205,9 +205,10 @@ class Forward(Exchange):
         if renewed is None:
             return self._ask_again()  # It is about nothing we hold, or about nothing at all.
         fresh, why_not = self.keeper.freshen(self.request, stored, renewed, response, trip.fill)
-        if why_not is None and not answers_others(renewed, self.policy):
-            trip.land("refused", "validation")
-        trip.land("refused" if why_not else "kept", why_not)
+        if why_not is not None:
+            trip.land("refused", why_not)
+        else:
+            land_kept(trip, renewed, self.origin.clock.now(), self.policy)
         cache_status = f"{self.cache_status}; fwd-status=304"
         lines = relayed_fields(response, cache_status, self.policy)
         cookies = [line for line in lines if line[0].lower() in SET_COOKIE]
@@ -306,7 +307,7 @@ class Forward(Exchange):
     def _keep(self, response: Response) -> None:
         """Keep *response* at once, where its body is one piece; else have a Tee do it (§3.3)."""
         trip, body = self.trip, response.body
-        if not answers_others(response, self.policy):
+        if not answers_others(response, response.received_at, self.policy):
             trip.land("refused", "validation")
         if isinstance(body, (list, tuple)) and len(body) == 1:
             (content,) = body
@@ -315,4 +316,4 @@ class Forward(Exchange):
                 trip.land("kept" if kept else "failed")
                 self.kept_at_once = kept
                 return
-        self.tee = filling(self.origin, trip, response)
+        self.tee = Filling(self.origin, trip, response).tee()

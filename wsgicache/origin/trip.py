@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsgicache.bodies import WatchedInput
-from wsgicache.origin.flights import Landing, Outcome
+from wsgicache.origin.flights import Flight, Landing, Outcome, Pace
 from wsgicache.rules.model import ANY_TIME, IMPLIED, NEVER, CacheEntry, Decision, FieldLines, Fill
 from wsgicache.rules.request import Request
 
@@ -52,6 +52,11 @@ class Trip:
         """Note what was found at *now*."""
         self.looked_up_at, self.fill = now, fill
         self.nominated = IMPLIED if entry is None else entry.nominated
+
+    def streams(self, pace: Pace) -> None:
+        """Have those who wait, if it leads a flight, see how its body gets on."""
+        if isinstance(self.flight, Flight):
+            self.flight.pace = pace
 
     def watching(self, shown: WSGIEnvironment) -> WSGIEnvironment:
         """Return *shown* with an input that notes when the app reads unannounced content.

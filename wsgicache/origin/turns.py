@@ -10,7 +10,7 @@ import time
 from uuid import uuid4
 
 from wsgicache.origin.exchange import Origin
-from wsgicache.origin.flights import Alone, Flight, Outcome
+from wsgicache.origin.flights import Alone, Flight, HeldUp, Outcome
 from wsgicache.origin.trip import Trip
 from wsgicache.rules.model import Decision
 from wsgicache.rules.reuse import after_waiting, collapse_key, decide_again, stood_in
@@ -21,8 +21,8 @@ __all__ = ["Turns"]
 LEASE_SECONDS = 3.0
 """How long a process may keep others waiting for its answer, alive or dead."""
 
-_LOOKED_AFTER: tuple[Outcome, ...] = ("kept", "failed", "stood in")
-"""How a flight ends after which those who waited for it decide again."""
+_LOOKED_AFTER: tuple[Outcome | HeldUp, ...] = ("kept", "failed", "stood in", "held up")
+"""What comes of a flight after which those who waited for it decide again."""
 
 
 class Turns:
@@ -37,23 +37,23 @@ class Turns:
         store = origin.keeper.store
         self._shared = store if isinstance(store, SharedStore) else None
 
-    def take(self, trip: Trip) -> Decision:
-        """Lead a flight, or wait for the one ahead and decide again.
+    def take(self, trip: Trip, may_lead: bool) -> Decision:
+        """Lead a flight if it *may*, or wait for the one ahead and decide again.
 
-        It waits twice at most, and no longer than the policy says. What goes forward then has a
-        flight, which must be landed.
+        It waits twice at most, and no longer than the policy says. What goes forward then, and may
+        lead, has a flight, which must be landed.
         """
         request, decision = trip.request, trip.decision
         key = collapse_key(request, trip.nominated, self._policy)
         refused = self.flights.refused(key, trip.looked_up_at)
         if refused is not None:
-            trip.flight, trip.too_large = refused, refused.why == "too-large"
+            trip.flight, trip.too_large = refused if may_lead else None, refused.why == "too-large"
             return decision
         deadline = time.monotonic() + self._policy.collapse_timeout
         for _ in range(2):
             if decision.detail and self.flights.failing(key, trip.looked_up_at):
                 break  # The store fails, and goes on: what one gets no other would find.
-            flight, leads = self.flights.board(key, trip.looked_up_at)
+            flight, leads = self.flights.board(key, trip.looked_up_at, may_lead)
             if flight is None:
                 break
             if leads:
@@ -65,6 +65,8 @@ class Turns:
                         return again
                 if self._shared is None:
                     return decision
+                if flight.ahead is not None:
+                    flight.ahead.give_back()
                 return self._elect(trip, decision, flight, self._shared, deadline)
             outcome = self.flights.wait(flight, deadline - time.monotonic())
             if outcome not in _LOOKED_AFTER:
@@ -77,17 +79,17 @@ class Turns:
             key = collapse_key(request, trip.nominated, self._policy)
         trip.looked_up_at = now = self._clock.now()
         alone = self.flights.refused(key, now) or Alone(self.flights, key)
-        trip.flight, trip.too_large = alone, alone.why == "too-large"
+        trip.flight, trip.too_large = alone if may_lead else None, alone.why == "too-large"
         return decision
 
-    def _decide_again(self, trip: Trip, outcome: Outcome = "kept") -> Decision:
+    def _decide_again(self, trip: Trip, outcome: Outcome | HeldUp = "kept") -> Decision:
         """Look up and decide anew, for a request that has waited for what had that *outcome*."""
         now, request = self._clock.now(), trip.request
         entry = self._keeper.entry(request)
         trip.begin(entry, now, self._keeper.fill(request, entry, now))
         if outcome == "kept":
             request.directives = after_waiting(request.directives)
-        return decide_again(request, entry, now, self._policy)
+        return decide_again(request, entry, now, self._policy, renewed=outcome == "kept")
 
     def _elect(
         self,

@@ -182,12 +182,13 @@ def longest_lifetime(stored: StoredResponse) -> float:
     return longest
 
 
-def answers_others(response: Response, policy: Policy) -> bool:
-    """Return whether *response*, once stored, may be used without validation (§4, §5.2.2.4).
+def answers_others(response: Response, now: float, policy: Policy) -> bool:
+    """Return whether *response*, stored at *now*, may be used without validation (§4, §5.2.2.4).
 
-    Otherwise it is stored for its validators only.
+    Otherwise it is stored for its validators only, or too old by then (§4.2, RFC 5861 §3).
     """
     if binding(response, policy).directives.get("no-cache", "") is None:
         return False
     known = terms(response, policy)
-    return known.lifetime + known.stale_while_revalidate > known.initial_age
+    age = known.initial_age + (now - response.received_at)
+    return known.lifetime + known.stale_while_revalidate > age

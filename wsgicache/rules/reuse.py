@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from wsgicache.rules.conditional import covers
 from wsgicache.rules.entries import selector_of, values_of
@@ -20,8 +21,8 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 
 __all__ = [
-    "UNMARKED", "after_waiting", "collapse_key", "decide", "decide_again", "forwarded",
-    "goes_as_get", "may_collapse", "may_stand_in", "outlasts", "select", "stood_in",
+    "UNMARKED", "after_waiting", "collapse_key", "collapsing", "decide", "decide_again",
+    "forwarded", "goes_as_get", "may_stand_in", "outlasts", "select", "stood_in",
 ]  # fmt: skip
 
 
@@ -197,21 +198,24 @@ def forwarded(request: Request, decision: Decision) -> Decision:
     return decision
 
 
-def may_collapse(request: Request, decision: Decision, policy: Policy) -> bool:
-    """Return whether *request* may wait for another's answer, or others for its own (§4).
+def collapsing(
+    request: Request, decision: Decision, policy: Policy
+) -> Literal["lead", "follow"] | None:
+    """Return whether others may wait for the answer to *request*, and it for theirs (§4).
 
-    It may not if its answer would be for itself alone: with credentials, conditions, ranges or
-    no-store, to HEAD, or for the rest of a stored part.
+    It may do neither if its answer would be for itself alone: with credentials or no-store, to
+    POST, or for the rest of a stored part. It may only follow if it asks for less than a whole
+    response: by HEAD, or with a range or conditions.
     """
-    return (
+    if not (
         policy.collapse
         and request.collapses
-        and request.method == "GET"
         and not request.identified
-        and not request.conditional
         and decision.forward in _COLLAPSIBLE
         and "no-store" not in request.directives
-    )
+    ):
+        return None
+    return "lead" if request.method == "GET" and not request.conditional else "follow"
 
 
 _COLLAPSIBLE = frozenset({"uri-miss", "vary-miss", "stale", "request"})
@@ -243,12 +247,16 @@ _MET_BY_WAITING = frozenset({"no-cache", "max-age"})
 
 
 def decide_again(
-    request: Request, entry: CacheEntry | None, now: float, policy: Policy
+    request: Request, entry: CacheEntry | None, now: float, policy: Policy, *, renewed: bool
 ) -> Decision:
-    """Decide for a request that has waited: it starts no background validation."""
+    """Decide for a request that has waited: it starts no background validation.
+
+    What is *renewed* was validated right now. For anything else the request asks the app.
+    """
     decision = decide(request, entry, now, policy)
     if decision.background:
-        return replace(decision, forward="stale", background=False)
+        served = renewed and decision.detail != UNMARKED
+        return replace(decision, forward=None if served else "stale", background=False)
     return decision
 
 
