@@ -60,9 +60,11 @@ def test_close_when_start_response_fails(bare_scene: Scene) -> None:
         raise OSError("client is gone")
 
     bare_scene.wsgi(lazily)
-    with pytest.raises(OSError, match="client is gone"):
-        bare_scene.front(environ_for(), refusing)
-    assert body.closes <= 1
+    for method in ("GET", "POST"):
+        body.closes = 0
+        with pytest.raises(OSError, match="client is gone"):
+            bare_scene.front(environ_for(method), refusing)
+        assert body.closes == 1
 
 
 def test_close_of_a_validation(bare_scene: Scene) -> None:
@@ -479,6 +481,21 @@ def test_a_get_whose_content_was_read_is_not_stored(
     assert scene.get("/").hit is (how in LOOKING)
     if when != "while the body is on its way":
         assert (got.detail == "body") is (how in READING)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "watched"),
+    [("HTTP/1.1", False), ("HTTP/1.0", False), ("HTTP/2", True), ("HTTP/3", True)],
+)
+def test_input_is_watched_where_no_field_announces_content(
+    bare_scene: Scene, protocol: str, watched: bool
+) -> None:
+    """RFC 9112 §6.3: in HTTP/1.1 a request has content by its fields, or none."""
+    bare_scene.app(200, "page")
+    environ = {**sent_with(b""), "SERVER_PROTOCOL": protocol}
+    bare_scene.send(dict(environ))
+    seen = bare_scene.calls[-1].environ["wsgi.input"]
+    assert (seen is not environ["wsgi.input"]) is watched
 
 
 def test_a_get_without_content_may_be_read(make_scene: MakeScene) -> None:

@@ -159,11 +159,31 @@ def test_write_then_an_exception(bare_scene: Scene) -> None:
         start_response("200 OK", list(FRESH))(b"a")
         raise RuntimeError("boom")
 
+    bare_scene.app(200, "old", cache_control="max-age=1")
+    bare_scene.get("/")
+    bare_scene.after(5)
     bare_scene.wsgi(app)
     for _ in range(2):
         with pytest.raises(RuntimeError, match="boom"):
             bare_scene.get("/")
-    assert bare_scene.count == 2
+    assert bare_scene.count == 3
+
+
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "304 Not Modified"])
+def test_what_is_written_goes_nowhere_where_a_stored_page_answers(
+    bare_scene: Scene, status: str
+) -> None:
+    bare_scene.app(200, "page", etag='"1"', cache_control="max-age=1, stale-if-error=60")
+    bare_scene.get("/")
+    bare_scene.after(5)
+
+    def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        start_response(status, [("ETag", '"1"')])(b"error")
+        return []
+
+    bare_scene.wsgi(app)
+    got = bare_scene.get("/")
+    assert (got.code, got.text, bare_scene.count) == (200, "page", 2)
 
 
 # ── start_response ───────────────────────────────────────────────────────────────────────────────
@@ -174,6 +194,8 @@ def start_twice(where: str, cause: type[BaseException] = ValueError, headers: An
         if where == "lazy":
             yield b""
         start_response("200 OK", [*headers, ("X-Try", "1")])
+        if where == "empty":
+            yield b""
         if where == "after":
             yield b"half"
         try:
@@ -200,8 +222,8 @@ def eager_start_twice(environ: Environ, start_response: Any) -> Iterable[bytes]:
 
 @pytest.mark.parametrize(
     "app",
-    [start_twice("before"), start_twice("lazy"), eager_start_twice],
-    ids=["generator", "after an empty chunk", "eager"],
+    [start_twice("before"), start_twice("lazy"), start_twice("empty"), eager_start_twice],
+    ids=["generator", "after an empty chunk", "before an empty chunk", "eager"],
 )
 def test_an_error_before_the_first_byte_replaces_the_head(bare_scene: Scene, app: WSGI) -> None:
     bare_scene.wsgi(app)
@@ -356,7 +378,8 @@ def test_no_byte_was_sent_so_a_stale_answer_may_stand_in(bare_scene: Scene, wher
         bare_scene.wsgi(dying)
     else:
         bare_scene.wsgi(raising(where, RuntimeError("boom")))
-    assert bare_scene.get("/").text == "old"
+    got = bare_scene.get("/")
+    assert (got.text, got.cache_status) == ("old", "wsgicache; fwd=stale; detail=raised")
 
 
 def test_bytes_were_sent_so_nothing_stands_in(bare_scene: Scene) -> None:
@@ -507,8 +530,8 @@ def test_an_interim_status_is_not_stored(bare_scene: Scene) -> None:
 def test_a_body_of_other_things_passes_through(bare_scene: Scene) -> None:
     """Strings and bytearrays are the server's to refuse; nothing is stored."""
     for chunks in (["text"], [bytearray(b"x")], [memoryview(b"x")], [b"a", "b"]):
-        bare_scene.wsgi(giving(lambda chunks=chunks: iter(chunks), FRESH))
-        for _ in range(2):
+        for kind in (iter, list):
+            bare_scene.wsgi(giving(lambda kind=kind, chunks=chunks: kind(chunks), FRESH))
             seen: list[Any] = []
             body = bare_scene.front(environ_for(), lambda *start: lambda data: None)
             with contextlib.suppress(TypeError):
@@ -516,6 +539,35 @@ def test_a_body_of_other_things_passes_through(bare_scene: Scene) -> None:
             assert seen in (chunks, chunks[:1], [])
             getattr(body, "close", lambda: None)()
     assert bare_scene.count == 8
+
+
+def test_what_cannot_be_judged_is_not_stored(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refusal(*args: object) -> str:
+        raise ValueError
+
+    monkeypatch.setattr("wsgicache.rules.storing.refusal", refusal)
+    scene.app(200, "page", cache_control="max-age=60")
+    got = scene.get("/")
+    assert (got.text, got.detail) == ("page", "error")
+    assert "could not be judged" in caplog.text
+
+
+def test_what_close_raises_of_a_body_that_is_not_sent_is_logged(
+    bare_scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    bare_scene.app(200, "old", cache_control="max-age=1, stale-if-error=60")
+    bare_scene.get("/")
+    bare_scene.after(5)
+
+    class Sticky(Tracked):
+        def close(self) -> None:
+            raise RuntimeError("cannot close")
+
+    bare_scene.wsgi(giving(Sticky([b"error"]), FRESH, "500 Internal Server Error"))
+    assert bare_scene.get("/").text == "old"
+    assert "the app raised in close()" in caplog.text
 
 
 # ── what leaves, what enters ─────────────────────────────────────────────────────────────────────

@@ -186,11 +186,8 @@ class Exchange:
 
     def renew(self) -> None:
         """Restore the environ to what it was before the app got it, to ask the app again."""
-        if self._sight is None:
-            self.given.clear()
-            self.given.update(self.asked)
-        else:
-            self._sight.renew()
+        assert self._sight is not None, "the app has seen the request as it came"
+        self._sight.renew()
 
     def received(self, head: Head, body: Iterable[bytes]) -> Response:
         """The app's response with this *head*, as it is now, and as the view and the routes say."""
@@ -212,7 +209,7 @@ class Exchange:
 
     def discard(self, body: Iterable[bytes]) -> None:
         """Close a body of the app's that will not be sent, nor what it writes meanwhile."""
-        self._sink = self._sink or nowhere
+        self._sink = nowhere
         try:
             close(body)
         except Exception:
