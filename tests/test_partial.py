@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeScene
-from tests.scene import Environ, Reply, Scene
+from tests.rig.stores import Faulty
+from tests.scene import Environ, Reply, Scene, environ_for
 from wsgicache import Policy
+from wsgicache.rules.keys import target_key
 
 DIGITS, LETTERS = "0123456789", "abcdefghij"
 
@@ -384,6 +386,32 @@ def test_a_rest_that_does_not_fit_is_asked_for_anew(
     assert scene.get("/").text == LETTERS
 
 
+@pytest.mark.parametrize("why", ["written", "lost"])
+def test_a_rest_that_cannot_be_joined_is_asked_for_anew(make_scene: MakeScene, why: str) -> None:
+    """The app sends it by write(), or the part is in no store any more."""
+    store = Faulty()
+    scene = make_scene(Policy.rfc(), store=store, lint=False)
+    answer = Representation()
+    scene.app(answer)
+    scene.get("/", range="bytes=0-4")
+    (stored,) = store.get(target_key(environ_for())).responses.values()
+    if why == "lost":
+        stored.content, store.lost = None, frozenset({"content"})
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        reply = answer(environ)
+        write = start_response(reply.status, reply.fields)
+        if why == "lost":
+            return reply.chunks
+        write(b"".join(reply.chunks))
+        return []
+
+    scene.wsgi(app)
+    got = scene.get("/")
+    assert (got.status, got.text) == ("200 OK", DIGITS)
+    assert [call.header("Range") for call in scene.calls] == ["bytes=0-4", "bytes=5-", None]
+
+
 def test_without_a_strong_tag_everything_is_asked_for_again(make_scene: MakeScene) -> None:
     scene = holding(make_scene, "0-4", etag=None)
     scene.app(Representation(LETTERS, None))
@@ -585,6 +613,13 @@ def test_head_is_no_range_request(make_scene: MakeScene, directives: str) -> Non
         assert (got.fwd, got.status, got.body) == ("partial", "200 OK", b"")
         assert got.header("Content-Length") == "10"
         assert last_asked(scene)[2] is None
+
+
+@pytest.mark.parametrize("status", [206, 304, 412, 416])
+def test_what_the_app_says_to_head_is_the_clients(make_scene: MakeScene, status: int) -> None:
+    scene = holding(make_scene, "0-4", lint=False)
+    scene.app(status)
+    assert (scene.head("/").code, scene.count) == (status, 2)
 
 
 def test_head_leaves_a_part_of_the_same_representation(make_scene: MakeScene) -> None:

@@ -182,6 +182,18 @@ def test_of_what_is_stored(make_scene: MakeScene, code: int, asks: int, text: st
     assert got.lines("Set-Cookie") == (["sid=; Max-Age=0"] if asks == 2 else [])
 
 
+def test_what_is_written_and_sets_no_cookie_is_kept(make_scene: MakeScene) -> None:
+    def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain"), FRESH])(b"pa")
+        return [b"ge"]
+
+    scene = shop(make_scene)
+    scene.wsgi(app)
+    for hit in (False, True):
+        got = scene.get("/shop/1", cookie=CLIENT)
+        assert (got.text, got.hit) == ("page", hit)
+
+
 @pytest.mark.parametrize(
     ("policy", "method", "sent"),
     [

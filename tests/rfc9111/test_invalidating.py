@@ -185,6 +185,17 @@ def test_what_was_asked_before_is_not_stored_after(rfc_scene: Scene) -> None:
     assert rfc_scene.get("/").text == "answer 3"
 
 
+def test_the_answer_to_a_post_that_another_has_overtaken_is_not_stored(rfc_scene: Scene) -> None:
+    def answer(environ: Environ) -> Reply:
+        if rfc_scene.count == 1:
+            rfc_scene.post("/")
+        return Reply(200, "answer", content_location="/", cache_control="max-age=60")
+
+    rfc_scene.app(answer)
+    assert rfc_scene.post("/").detail == "changed"
+    assert rfc_scene.post("/").stored
+
+
 # ── collections (RFC 4918) ───────────────────────────────────────────────────────────────────────
 
 TREE = ["/a", "/b", "/d/", "/d/f", "/d/e/f?q", "/dd", "/t/f"]

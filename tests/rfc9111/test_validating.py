@@ -109,6 +109,17 @@ def test_nothing_stored_and_the_apps_304_is_the_clients(rfc_scene: Scene) -> Non
     assert (got.fwd, got.text) == ("uri-miss", "page")
 
 
+def test_a_stored_response_without_validators_and_a_condition_is_the_apps(
+    rfc_scene: Scene,
+) -> None:
+    """And so the app's 304 is the client's: nothing was asked about what is stored."""
+    stale(rfc_scene)
+    rfc_scene.app(304, etag='"b"')
+    got = rfc_scene.get("/", if_none_match='"b"')
+    assert (got.code, got.fwd) == (304, "stale")
+    assert rfc_scene.calls[-1].header("If-None-Match") == '"b"'
+
+
 # ── what is answered (§4.3.2) ────────────────────────────────────────────────────────────────────
 
 RFC850 = "Tuesday, 14-Nov-23 20:00:00 GMT"
@@ -654,12 +665,17 @@ def test_a_client_that_has_what_is_older_gets_the_stored(scene: Scene, named: bo
     assert scene.get("/").hit
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "not kept"])
 @pytest.mark.parametrize("length", [True, False], ids=["length", "none"])
-def test_a_relayed_200_that_the_client_has_is_a_304(scene: Scene, length: bool) -> None:
+def test_a_relayed_200_that_the_client_has_is_a_304(scene: Scene, length: bool, kept: bool) -> None:
     """The app was asked about what is stored alone: it has not seen the client's date."""
     stale(scene, etag='"1"', last_modified=date(-60))
-    scene.app(200, "new", etag='"2"', last_modified=date(-30), length=length, **LONG)
+    said = LONG if kept else {"cache_control": "no-store"}
+    scene.app(200, "new", etag='"2"', last_modified=date(-30), length=length, **said)
     got = scene.get("/", if_modified_since=date(-30))
+    if not kept:
+        assert (got.code, got.body, got.detail) == (304, b"", "no-store")
+        return
     if length:
         assert (got.code, got.body) == (304, b"")
         assert got.cache_status == "wsgicache; fwd=stale; fwd-status=200; stored"
@@ -719,3 +735,32 @@ def test_a_page_that_is_always_validated_has_a_tag(
     assert (got.code, got.text) == (200, "another")
     scene.app(200, "page", cache_control="no-cache, no-store", etag=etag)
     assert scene.get("/").header("ETag") == etag
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers", "detail", "has_tag"),
+    rows(
+        ("for one client", {"cache_control": "private, no-cache"}, {}, "private", True),
+        ("with a cookie of its own", {"set_cookie": "a=b"}, {}, "set-cookie", True),
+        ("to credentials", {}, {"authorization": "x"}, "authorization", True),
+        ("to cookies", {}, {"cookie": "a=b"}, "cookie", True),
+        ("to nobody but the client", {"vary": "*"}, {}, "vary", False),
+    ),
+)
+def test_a_client_may_validate_what_is_not_stored(
+    bare_scene: Scene,
+    fields: dict[str, Any],
+    headers: dict[str, Any],
+    detail: str,
+    has_tag: bool,
+) -> None:
+    bare_scene.app(200, "page", **{"cache_control": "no-cache", **fields})
+    got = bare_scene.get("/", **headers)
+    assert (got.detail, is_generated(got.header("ETag") or "")) == (detail, has_tag)
+
+
+def test_a_fragment_names_what_selected_it(scene: Scene) -> None:
+    """RFC 9110 §12.5.5: whoever stores the answer knows that a page is something else."""
+    scene.app(200, "part", **LONG)
+    assert scene.get("/", hx_request="true").header("Vary") == "HX-Request"
+    assert scene.get("/").header("Vary") is None

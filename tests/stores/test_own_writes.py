@@ -193,7 +193,11 @@ def shop(clock: FakeClock) -> Shop:
         ("500 Oops", False),
     ],
 )
-def test_only_a_success_writes(shop: Shop, method: str, status: str, ends: bool) -> None:
+@pytest.mark.parametrize("store_post", [False, True])
+def test_only_a_success_writes(
+    clock: FakeClock, store_post: bool, method: str, status: str, ends: bool
+) -> None:
+    shop = Shop([MemoryStore()], clock=clock, policy=Policy(store_post=store_post))
     shop.page("sid=a")
     shop.status = status
     shop.ask(method, "/cart/add", "sid=a")
