@@ -10,12 +10,14 @@ import random
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.bodies import FRESH, giving
 from tests.rig.app import App, Script, Turn, echo, page
 from tests.rig.gates import DEADLINE, Crowd, Gate, Waiters
 from tests.rig.stores import Faulty, Leasing
@@ -414,6 +416,57 @@ def test_a_refusal_that_goes_on_is_remembered_from_its_second_minute_on() -> Non
         REFUSED_SECONDS * 5 / 4,
     ]
     stage.check_idle()
+
+
+@pytest.mark.parametrize(
+    ("turn", "wish", "known"),
+    [
+        (page(), None, ("landed", None)),
+        (page([b"pa", b"ge"]), None, ("landed", None)),
+        (page(cache_control="no-cache", etag='"1"'), None, ("refused", "validation")),
+        (page([b"pa", b"ge"], "no-cache", etag='"1"'), None, ("refused", "validation")),
+        (page(cache_control="no-store"), None, ("refused", "no-store")),
+        (page([b"x" * 50] * 3), None, ("refused", "too-large")),
+        (page(b"x" * 150), None, ("refused", "too-large")),
+        (Turn(cut=0), None, ("failed", None)),
+        (Turn(reply=page(length=False), breaks=ValueError("on purpose")), None, ("failed", None)),
+        (Turn(raises=ValueError("on purpose")), None, ("failed", None)),
+        (Reply(503, "busy"), None, ("failed", None)),
+        (Reply(404, "no"), None, ("refused", "freshness")),
+        (Reply(404, "no"), "no-cache", ("failed", None)),
+    ],
+    ids=[
+        "one piece", "two pieces", "no-cache", "no-cache in pieces", "no-store", "large pieces",
+        "a large piece", "cut short", "breaks", "raises", "503", "404", "forced",
+    ],
+)  # fmt: skip
+def test_how_it_ended_is_known(
+    turn: Turn | Reply, wish: str | None, known: tuple[str, str | None]
+) -> None:
+    stage = Stage(Policy(max_content=120, **PATIENT))
+    flights = stage.cache._flights
+    if wish is not None:
+        stage.get()
+        flights.begin_in_child()
+    stage.app.plays(turn)
+    with suppress(ValueError):
+        stage.get("/", *[("Cache-Control", wish)] if wish else [])
+    found: list[tuple[str, str | None]] = [("landed", None) for _ in flights._landed]
+    found += [("failed", None) for _ in flights._failed]
+    found += [("refused", one.why) for one in flights._refused.values()]
+    assert found == [known]
+    stage.check_idle()
+
+
+@pytest.mark.parametrize("failing", [frozenset(), frozenset({"update"})], ids=["kept", "failed"])
+def test_how_keeping_one_piece_ended_is_known(failing: frozenset[str]) -> None:
+    store = Faulty()
+    store.failing = failing
+    cache = CacheMiddleware(giving([b"page"], FRESH), store=store)
+    exchange(cache, environ_for())
+    assert (len(cache._flights._landed), len(cache._flights._failed)) == (
+        (0, 1) if failing else (1, 0)
+    )
 
 
 def test_a_304_may_say_that_nobody_is_to_wait() -> None:
