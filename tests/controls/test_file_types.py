@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from tests.controls.declaring import NEVER, view, with_routes
 from tests.scene import Reply, Scene
 from wsgicache import Route, cache_control, cache_for, cached, no_cache, vary
+from wsgicache.controls import file_types
 from wsgicache.controls.file_types import contradicts, extension_of
+from wsgicache.rules.bounds import Remembered
 
 
 @pytest.mark.parametrize(
@@ -51,14 +54,33 @@ def test_the_extension_of_a_pattern(pattern: str, extension: str | None) -> None
         (".ico", "image/x-icon", False),
         (".woff2", "application/font-woff2", False),
         (".woff2", "text/html", True),
+        *[(extension, "text/css", True) for extension in (".otf", ".ttf", ".woff", ".woff2")],
+        (".woff", "font/otf", False),
+        (".woff2", "application/font-woff", True),
+        (".ttf", "message/http", True),
+        (".otf", "application/vnd.lotus-notes", True),
+        (".mp3", "audio/ogg", False),
+        (".mp4", "video/webm", False),
+        (".css", "image/png", True),
+        (".ico", "application/x-ico", False),
+        (".sh", "text/shellscript", False),
+        (".rtf", "text/css", True),
         (".zip", "application/x-zip-compressed", False),
         (".gz", "application/x-gzip", False),
+        (".gz", "application/octet-stream", False),
         (".gz", "text/html", True),
+        (".tgz", "application/x-tar", False),
         (".unheard", "application/x-own", False),
         (".unheard", "text/html", True),
     ],
 )
-def test_what_contradicts_an_extension(extension: str, kind: str, contradicted: bool) -> None:
+def test_what_contradicts_an_extension(
+    monkeypatch: pytest.MonkeyPatch, extension: str, kind: str, contradicted: bool
+) -> None:
+    """By the table of Python, whatever the system adds to it."""
+    monkeypatch.setattr(mimetypes, "guess_type", mimetypes.MimeTypes().guess_type)
+    fresh = Remembered(file_types._contradicts, 1)
+    monkeypatch.setattr(file_types, "_remembered", fresh)
     assert contradicts(extension, kind) is contradicted
 
 

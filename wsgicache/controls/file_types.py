@@ -9,15 +9,7 @@ from wsgicache.rules.bounds import Remembered
 __all__ = ["contradicts", "extension_of"]
 
 _EXTENSION = re.compile(r"\*[^*/]*(\.[A-Za-z0-9]+)\Z")
-_MORE = {
-    ".avif": "image/avif",
-    ".otf": "font/otf",
-    ".ttf": "font/ttf",
-    ".webmanifest": "application/manifest+json",
-    ".webp": "image/webp",
-    ".woff": "font/woff",
-    ".woff2": "font/woff2",
-}
+_MORE = {".otf": "font/otf", ".ttf": "font/ttf", ".woff": "font/woff", ".woff2": "font/woff2"}
 """What browsers get, and the tables of older Pythons lack."""
 _ANY_FILE = "application/octet-stream"
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
