@@ -352,13 +352,15 @@ def modules() -> list[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Hunt; say which mutants live for no known reason. Their number."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help="like rules/storing.py")
+    parser.add_argument(
+        "modules", nargs="*", metavar="MODULE", help="like rules/storing.py, and any other"
+    )
     parser.add_argument("--sample", type=int, metavar="COUNT", help="so many of them, by chance")
     parser.add_argument("--core", nargs="*", metavar="PATH", help="tests instead of the core set")
     parser.add_argument("--side-by-side", type=int, default=os.cpu_count() or 1, metavar="COUNT")
     given = parser.parse_args(arguments)
-    if unknown := set(given.modules) - set(modules()):
-        parser.error(f"no module is called {', '.join(sorted(unknown))}")
+    if unknown := [name for name in given.modules if not (ROOT / PACKAGE / name).is_file()]:
+        parser.error(f"no module is called {', '.join(unknown)}")
     every = {module: named(module) for module in given.modules or modules()}
     numbered = [(module, number) for module, all in every.items() for number in range(len(all))]
     known = equivalent()

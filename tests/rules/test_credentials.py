@@ -50,6 +50,7 @@ def by(scheme: str, certificate: bytes | None) -> Environ:
         ("a client certificate that was verified", {"SSL_CLIENT_VERIFY": "SUCCESS"}, True),
         ("no client certificate", {"SSL_CLIENT_VERIFY": "NONE"}, False),
         ("nothing said of it", {"SSL_CLIENT_VERIFY": ""}, False),
+        ("no client certificate, by another name", {"TLS_CLIENT_VERIFY": "NONE"}, False),
         ("a client certificate at the server's socket", by("https", b"x"), True),
         ("no client certificate there", by("https", None), False),
         ("no TLS there", by("http", b"x"), False),

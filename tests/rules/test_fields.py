@@ -23,6 +23,7 @@ from tests.rules.texts import (
 from wsgicache.rules.fields import (
     MAX_DELTA_SECONDS,
     Directives,
+    are_field_names,
     delta_seconds,
     dictionary,
     entity_tags,
@@ -205,6 +206,19 @@ def test_delta_seconds(argument: str | None, seconds: int | None) -> None:
 )
 def test_field_names(value: str | None, names: tuple[str, ...] | None) -> None:
     assert field_names(value) == names
+
+
+@pytest.mark.parametrize(
+    ("lines", "right"),
+    rows(
+        ("9110 §5.1 none", "", True),
+        ("9110 §5.1 two", "A\nX-B\n", True),
+        ("9110 §5.6.2 a space in one", "A\nX B\n", False),
+        ("9110 §5.6.2 an empty one", "A\n\n", False),
+    ),
+)
+def test_are_field_names(lines: str, right: bool) -> None:
+    assert are_field_names(lines) is right
 
 
 # ── targeted fields ──────────────────────────────────────────────────────────────────────────────
