@@ -541,6 +541,7 @@ class Scene:
         wait any more for a request that is over."""
         assert [b.closes for b in self.bodies] == [1] * len(self.bodies)
         assert len(self.cache._flights) == 0
+        assert self.cache._origin.room.taken == 0
 
 
 # ── counting steps instead of seconds ────────────────────────────────────────────────────────────

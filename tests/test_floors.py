@@ -57,7 +57,7 @@ FLOORS = """
     stores.cachelib stores.lmdb stores.memcached stores.tiered
     stores.urls
     keeper purging
-    origin.advice origin.flights origin.sight
+    origin.advice origin.flights origin.room origin.sight
     origin.exchange
     origin.bypass origin.trip
     origin.hidden

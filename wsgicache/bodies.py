@@ -98,6 +98,9 @@ class Collector(Protocol):
     def end(self, too_large: bool) -> object:
         """Hear that nothing more is collected; called once. *too_large* says why, if that is so."""
 
+    def take(self, size: int) -> bool:
+        """Return whether there is room for *size* bytes more; if so, they are collected."""
+
     def ask(self) -> object:
         """Hear that the app is asked for the next chunk."""
 
@@ -115,6 +118,7 @@ class Tee:
     """
 
     __slots__ = (
+        "__weakref__",
         "_body",
         "_chunks",
         "_collector",
@@ -186,7 +190,8 @@ class Tee:
         if self._kept:
             self._kept = False
             self._collector.drop()
-        if self._chunks is None:
+        chunks = self._chunks  # It may be given up by another thread meanwhile.
+        if chunks is None:
             return
         if not isinstance(chunk, bytes):
             self.give_up()  # for the server to judge
@@ -195,7 +200,10 @@ class Tee:
         if self._size > self._limit or (self._length is not None and self._size > self._length):
             self.give_up()
             return
-        self._chunks.append(chunk)
+        if not self._collector.take(len(chunk)):
+            self.give_up()
+            return
+        chunks.append(chunk)
         if self._size == self._length:
             self._complete()
             self._kept = True

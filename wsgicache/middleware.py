@@ -223,8 +223,7 @@ class CacheMiddleware:
         request = trip.request
         try:
             if part := collapsing(request, trip.decision, self.policy):
-                why = trip.decision.forward
-                trip.decision = self._turns.take(trip, part == "lead")
+                why, trip.decision = trip.decision.forward, self._turns.take(trip, part == "lead")
                 if trip.decision.forward is None:
                     now, cache_status = self.clock.now(), f"fwd={why}; collapsed"
                     return self._serve(request, trip.decision, now, start_response, cache_status)

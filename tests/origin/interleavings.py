@@ -306,6 +306,7 @@ class Case:
                 for cache in play.caches:
                     assert len(cache._flights) == 0, "a flight is left"
                     assert not cache._flights._leading
+                    assert cache._origin.room.taken == 0
                 assert [body.closes for body in play.bodies] == [1] * len(play.bodies)
             except BaseException as error:
                 error.add_note(f"{self!r}, order {[one.taken for one in turns.choices]}")

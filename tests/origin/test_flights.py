@@ -54,8 +54,9 @@ class Stage:
         return self.crowd(*(environ_for("GET", target, fields) for _ in range(count)))
 
     def check_idle(self) -> None:
-        """No flight is left, every body was closed."""
+        """No flight is left, no content that was collected, every body was closed."""
         assert len(self.cache._flights) == 0
+        assert self.cache._origin.room.taken == 0
         assert not self.cache._flights._leading
         self.app.check_closed()
 

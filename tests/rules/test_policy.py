@@ -40,6 +40,7 @@ TEXTS = {
 """The options of several str."""
 NUMBERS = {
     "max_content": FROM_0,
+    "max_collecting": f"{FROM_0}, or None",
     "max_variants": FROM_1,
     "max_ranges": FROM_1,
     "heuristic_limit": FROM_0,
@@ -58,7 +59,7 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
         (option, value, TypeError, kind)
         for option, kind in NUMBERS.items()
         for value in ("1", 1.5, True, None)
-        if (option, value) != ("error_lifetime", None)
+        if not (value is None and option in ("error_lifetime", "max_collecting"))
     ],
     *[
         ("heuristic_fraction", value, ValueError, "a number from 0 to 1")
@@ -186,6 +187,7 @@ RIGHT: list[tuple[str, Any]] = [
         for value in (int(kind == FROM_1), 10**12)
     ],
     ("error_lifetime", None),
+    ("max_collecting", None),
     *[("heuristic_fraction", value) for value in (0, 1, 0.5)],
     *[("collapse_timeout", value) for value in (0, 0.5, 3600)],
     ("off_file", "cache.off"),

@@ -16,6 +16,7 @@ from wsgicache.frameworks import application_name
 from wsgicache.keeper import Keeper
 from wsgicache.origin.advice import advise
 from wsgicache.origin.flights import Flights
+from wsgicache.origin.room import room_for
 from wsgicache.origin.sight import Sight
 from wsgicache.reporting import Reporter
 from wsgicache.rules import storing
@@ -56,6 +57,7 @@ class Origin:
         self.clock = clock
         self.report = report
         self.flights = Flights(policy.collapse_timeout, clock)
+        self.room = room_for(keeper.store, policy, clock.now)
         if isinstance(keeper.store, Serving):
             keeper.store.serve(application_name(app))
 

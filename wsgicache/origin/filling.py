@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import ReferenceType, ref
 
 from wsgicache.bodies import Tee
 from wsgicache.controls.control import Control
 from wsgicache.origin.exchange import Origin
+from wsgicache.origin.flights import HELD_UP_SECONDS
 from wsgicache.origin.trip import Trip
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.freshness import answers_others
@@ -14,7 +16,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
-__all__ = ["Filling", "ending", "ends_soon", "land_kept"]
+__all__ = ["COLLECTING", "Filling", "ending", "ends_soon", "land_kept", "uncollected"]
 
 
 class Filling:
@@ -22,6 +24,10 @@ class Filling:
 
     Those who wait for it see how it gets on.
     """
+
+    _held = 0
+    """Bytes that it has collected."""
+    _tee: ReferenceType[Tee]
 
     def __init__(self, origin: Origin, trip: Trip, response: Response) -> None:
         self._origin = origin
@@ -36,9 +42,11 @@ class Filling:
         trip.streams(self)
 
     def tee(self) -> Tee:
-        """What takes note of the body."""
+        """Return what takes note of the body."""
         length = delta_seconds(self._response.field("content-length"))
-        return Tee(self._origin.policy.max_content, length, self)
+        tee = Tee(self._origin.policy.max_content, length, self)
+        self._tee = ref(tee)  # The other way they refer to each other already.
+        return tee
 
     def keep(self, content: bytes) -> None:
         """Keep the *content*, which is complete."""
@@ -50,7 +58,8 @@ class Filling:
         self._origin.keeper.drop(self._trip.request)
 
     def end(self, too_large: bool) -> None:
-        """Say to those who wait what has become of it."""
+        """Land the flight by what has become of it."""
+        self._give_back()
         if too_large:
             self._trip.land("refused", "too-large")
         elif not self._kept:
@@ -65,6 +74,51 @@ class Filling:
     def move(self) -> None:
         """Note that a chunk goes on to the client."""
         self.moved_at, self.begun, self.in_app = self._now(), True, False
+
+    def take(self, size: int) -> bool:
+        """Return whether *size* bytes more have room in memory; if so, they are collected."""
+        if not self._origin.room.take(size, self):
+            return False
+        self._held += size
+        return True
+
+    def is_held_up(self, now: float) -> bool:
+        """Return whether the client holds it up."""
+        return not self.in_app and now - self.moved_at > HELD_UP_SECONDS
+
+    def let_go(self) -> None:
+        """Collect the body no longer, so that others have room."""
+        tee = self._tee()
+        if tee is not None:
+            tee.give_up()
+
+    def _give_back(self) -> None:
+        held, self._held = self._held, 0
+        if held:
+            self._origin.room.give_back(held, self)
+
+    def __del__(self) -> None:
+        self._give_back()  # of a body that nobody closed
+
+
+COLLECTING = "collecting"
+"""Why a response is not stored where too many others are collected; the next one may be."""
+
+
+def uncollected(origin: Origin, trip: Trip, response: Response) -> str | None:
+    """Return why the body of *response* is not collected, or None if it may be."""
+    if trip.too_large:
+        return "too-large"
+    if is_whole(response):
+        return None
+    length = delta_seconds(response.field("content-length"))
+    return None if origin.room.has(length or 0) else COLLECTING
+
+
+def is_whole(response: Response) -> bool:
+    """Return whether the body of *response* is one piece: it need not be collected."""
+    body = response.body
+    return isinstance(body, (list, tuple)) and len(body) == 1 and isinstance(body[0], bytes)
 
 
 def land_kept(trip: Trip, response: Response, now: float, policy: Policy) -> None:

@@ -17,7 +17,9 @@ from wsgicache import forks
 from wsgicache.clock import Clock
 from wsgicache.rules.model import NEVER
 
-__all__ = ["Alone", "Flight", "Flights", "HeldUp", "Landing", "Outcome", "Pace"]
+__all__ = [
+    "HELD_UP_SECONDS", "Alone", "Flight", "Flights", "HeldUp", "Landing", "Outcome", "Pace",
+]  # fmt: skip
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from wsgicache.bodies import Primed, Tee, Write, finish
 from wsgicache.controls.matching import naming_parts
+from wsgicache.origin import filling
 from wsgicache.origin.exchange import Exchange, Origin, nowhere
-from wsgicache.origin.filling import Filling, ending, ends_soon, land_kept
 from wsgicache.origin.hidden import hidden_cookies
 from wsgicache.origin.trip import ANNOUNCING, Reuse, Trip
 from wsgicache.rules import keeping, partial, storing, validation
@@ -208,7 +208,7 @@ class Forward(Exchange):
         if why_not is not None:
             trip.land("refused", why_not)
         else:
-            land_kept(trip, renewed, self.origin.clock.now(), self.policy)
+            filling.land_kept(trip, renewed, self.origin.clock.now(), self.policy)
         cache_status = f"{self.cache_status}; fwd-status=304"
         lines = relayed_fields(response, cache_status, self.policy)
         cookies = [line for line in lines if line[0].lower() in SET_COOKIE]
@@ -254,7 +254,8 @@ class Forward(Exchange):
         """Pass the head of the response on, with a Tee for the body if it may be kept (§3)."""
         trip = self.trip
         why_not = self._changed(response) or self.origin.refusal(self.request, response)
-        why_not = why_not or ("too-large" if trip.too_large else None)
+        if why_not is None and (trip.too_large or self.origin.room.tight):
+            why_not = filling.uncollected(self.origin, trip, response)
         if self._stored is not None:
             if storing.outlives(trip.decision, response, trip.looked_up_at, self.policy):
                 why_not = storing.FORCED
@@ -263,10 +264,8 @@ class Forward(Exchange):
         if why_not is not None:
             if why_not in _TAGGED:
                 response = keeping.tagged(response, self.policy)
-            if response.code >= 500 or why_not == storing.FORCED:
-                trip.land("failed", why_not)
-            else:
-                trip.land("refused", why_not)
+            failed = response.code >= 500 or why_not in (storing.FORCED, filling.COLLECTING)
+            trip.land("failed" if failed else "refused", why_not)
         detail = trip.decision.detail or why_not
         outcome = f"detail={detail}" if detail else "stored"
         self.relayed = True
@@ -276,13 +275,13 @@ class Forward(Exchange):
         self._send(sent, relayed_fields(sent, f"{self.cache_status}; {said}{outcome}", self.policy))
         if why_not is None:
             self._keep(response)
-            self.controls.late = ending(self.origin, self.request, self.tee)
+            self.controls.late = filling.ending(self.origin, self.request, self.tee)
         else:
             self.controls.late = self.origin.too_late
 
     def _is_had(self, response: Response, why_not: str | None) -> bool:
         """Return whether the client has what *response* brings, and nothing needs its body."""
-        may_be = why_not is not None or ends_soon(response)
+        may_be = why_not is not None or filling.ends_soon(response)
         return may_be and validation.is_had(self.request, response, self.policy)
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:
@@ -316,4 +315,4 @@ class Forward(Exchange):
                 trip.land("kept" if kept else "failed")
                 self.kept_at_once = kept
                 return
-        self.tee = Filling(self.origin, trip, response).tee()
+        self.tee = filling.Filling(self.origin, trip, response).tee()

@@ -32,7 +32,7 @@ def _status(subject: str, given: object) -> int:
     return given
 
 
-def _lifetime(subject: str, given: object) -> int | None:
+def _or_none(subject: str, given: object) -> int | None:
     return None if given is None else whole(subject, given, besides=", or None")
 
 
@@ -75,6 +75,7 @@ class PolicyOptions(TypedDict, total=False):
 
     name: _Name
     max_content: _From0
+    max_collecting: Annotated[int | None, _or_none]
     max_variants: _From1
     max_ranges: _From1
     heuristic_fraction: Annotated[float, partial(number, most=1)]
@@ -88,7 +89,7 @@ class PolicyOptions(TypedDict, total=False):
     language_cookies: _Cookies
     ignore_cookies: _Cookies
     only_cookies: Annotated[Iterable[str] | None, _only]
-    error_lifetime: Annotated[int | None, _lifetime]
+    error_lifetime: Annotated[int | None, _or_none]
     unstored_statuses: _Statuses
     forced_errors: _Flag
     store_partial: _Flag

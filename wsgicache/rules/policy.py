@@ -68,6 +68,10 @@ class Policy:
     """The name of the cache in Cache-Status (RFC 9211 §2)."""
     max_content: int = 16 * 1024 * 1024
     """Most bytes of content; a larger response passes through unstored."""
+    max_collecting: int | None = None
+    """Most bytes of all bodies that are collected at the same time, to be stored when they are
+    complete; what comes when there is no room passes through unstored. None: as many as the store
+    takes in memory, or 64 MiB."""
     max_variants: int = 64
     """Most responses kept for one URI."""
     max_ranges: int = 16

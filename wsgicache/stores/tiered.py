@@ -99,6 +99,11 @@ class TieredStore:
         """What wakes those who wait for a lease, if the shared store has that."""
         self._marks: dict[int, _Mark] = {}
 
+    @property
+    def max_bytes(self) -> int:
+        """Most bytes that it takes in the memory of this process."""
+        return self.near.max_bytes
+
     def get(self, key: Key) -> CacheEntry | None:
         """The entry under *key*, as it is now on this machine, or was within `seconds`; or None."""
         entry, now, words = self.near.get(key), self._now(), self._stamps.words

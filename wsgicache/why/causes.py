@@ -234,6 +234,11 @@ CAUSES: dict[str, Cause] = {
         "RFC 9110 §6.4", "The content does not end.", _stream, "it would never be complete"
     ),
     "too-large": Cause("§3", "The content is longer than the policy stores.", _max_content),
+    "collecting": Cause(
+        "§3.3",
+        "Too many bodies were being collected at the same time.",
+        no_cure="it is stored when it comes alone; Policy(max_collecting=…) gives more room",
+    ),
     "content-length": Cause(
         "RFC 9110 §8.6",
         "Content-Length is no number, or there are several.",
