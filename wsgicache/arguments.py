@@ -1,7 +1,7 @@
-"""What the arguments of controls, routes and the cache must be (the forms are in rules/checks).
+"""Checks of the arguments of controls, routes and the cache (their forms are in rules/checks).
 
-A *function* is the one that was called, or the class that was made: `argument` tells how its errors
-begin.
+A *function* is the one that was called, or the class of the object that was made; `argument` makes
+the beginning of its errors.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Status = int | str
 """A status code, a class of them like ``"2xx"``, or ``"any"``."""
 
 _FIELD = re.compile(rf"(?!\*\Z)(?!.*_){TOKEN}")
-"""``*`` is none: in Vary it would mean that nothing can be reused."""
+"""``*`` does not match: in Vary it would mean that nothing can be reused."""
 _NAME = re.compile(".+", re.DOTALL)
 _STATUS = 'a code from 200 to 599, a class such as "2xx", "any", or several of these'
 _STATUS_CLASS = re.compile(r"[2-5]xx")
@@ -37,17 +37,17 @@ _BEFORE_THE_LOOK_UP = frozenset({"query", "cookies", "vary_by", "collapse"})
 
 
 def argument(function: str, name: str) -> str:
-    """How errors call the argument *name*: ``client of cached()``, ``Route.path`` of a class."""
+    """Return how errors name an argument: ``client of cached()``, ``Route.path`` of a class."""
     return f"{function}.{name}" if function[:1].isupper() else f"{name} of {function}()"
 
 
 def explained(
     example: str | None = None, keywords: Collection[str] | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Have a function say what is wrong with arguments that it does not take, and the cure.
+    """Make a function explain wrong arguments, and name the cure.
 
     With an *example* it takes keywords only; without one it may take others, too. Its signature
-    stays as it is. *keywords* are its own, where they do not stand in its signature.
+    does not change. *keywords* are the ones it takes, if its signature does not name them.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -68,7 +68,7 @@ def explained(
 
 
 def _known(function: str, given: Iterable[str], names: Collection[str]) -> None:
-    """Raise TypeError where one of the arguments *given* is none of *names*."""
+    """Raise TypeError if one of the arguments *given* is not among *names*."""
     for name in given:
         if name in names:
             continue
@@ -82,7 +82,7 @@ def _known(function: str, given: Iterable[str], names: Collection[str]) -> None:
 
 
 def has_methods(subject: str, value: object, *methods: str) -> None:
-    """Raise TypeError where *value* is given and lacks one of these *methods*.
+    """Raise TypeError if *value* is given and lacks one of these *methods*.
 
     A class in place of one of its objects raises, too.
     """
@@ -93,24 +93,24 @@ def has_methods(subject: str, value: object, *methods: str) -> None:
 
 
 def flags(function: str, **values: object) -> None:
-    """Raise TypeError for what is neither True nor False."""
+    """Raise TypeError for any value but True and False."""
     for name, value in values.items():
         flag(argument(function, name), value)
 
 
 def public_or_private(function: str, public: bool, private: bool) -> None:
-    """Raise ValueError where a response is to be both."""
+    """Raise ValueError if both are true."""
     if public and private:
         raise ValueError(f"{function}() must be public or private, got both")
 
 
 def numbers(function: str, **values: object) -> dict[str, float]:
-    """These *values*, which must be numbers."""
+    """Return *values*, which must be numbers."""
     return {name: number(argument(function, name), value) for name, value in values.items()}
 
 
 def seconds(subject: str, value: object) -> str:
-    """*value* in seconds, as the argument of a directive (RFC 9111 §1.2.2)."""
+    """Return *value* in seconds, as the argument of a directive (RFC 9111 §1.2.2)."""
     kind = "whole seconds, from 0 to 2**31, or a timedelta"
     whole = value // timedelta(seconds=1) if isinstance(value, timedelta) else value
     if not is_whole(whole):
@@ -121,7 +121,7 @@ def seconds(subject: str, value: object) -> str:
 
 
 def field_names(subject: str, names: object) -> tuple[str, ...]:
-    """*names* of fields: one, or several."""
+    """Return *names*, one name of a field or several."""
     if isinstance(names, str):
         return (_field_name(subject, names),)
     checked = several(subject, names, _field_name, "['Accept-Language']")
@@ -135,7 +135,7 @@ def _field_name(subject: str, name: object) -> str:
 
 
 def group_names(function: str, names: tuple[object, ...]) -> tuple[str, ...]:
-    """*names* of cache groups, one or more, as fields say them (RFC 9875 §2)."""
+    """Return *names* of cache groups, one or more, as fields write them (RFC 9875 §2)."""
     groups = f"the groups of {function}()"
     if not names:
         raise TypeError(must_be(groups, f'one or more, as in {function}("news")', names))
@@ -147,7 +147,7 @@ def _group_name(subject: str, name: object) -> str:
 
 
 def statuses(subject: str, status: object) -> frozenset[int] | None:
-    """The codes that *status* names: a code, ``"2xx"``, ``"any"`` or several of these."""
+    """Return the codes that *status* names: a code, ``"2xx"``, ``"any"`` or several of these."""
     if status is None:
         return None
     listed = [status] if isinstance(status, str) or not isinstance(status, Iterable) else status

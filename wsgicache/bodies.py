@@ -19,7 +19,7 @@ __all__ = [
 T = TypeVar("T")
 
 Write = Callable[[bytes], object]
-"""What start_response() returns."""
+"""The callable that start_response() returns."""
 
 
 class Primed:
@@ -59,7 +59,7 @@ class Primed:
 
 
 class Within:
-    """An app body each of whose chunks is made by *during*, which is called with a callable."""
+    """An app body whose chunks *during* makes: it is called with the callable for the next one."""
 
     __slots__ = ("_body", "_during", "_next")
 
@@ -87,34 +87,34 @@ class Within:
 
 
 class Collector(Protocol):
-    """What a `Tee` collects for."""
+    """The receiver of what a `Tee` collects."""
 
     def keep(self, content: bytes) -> object:
         """Keep the *content*, which is complete."""
 
     def drop(self) -> object:
-        """Drop what was kept: more has followed."""
+        """Drop what was kept: more bytes followed."""
 
     def end(self, too_large: bool) -> object:
-        """Hear that nothing more is collected; called once. *too_large* says why, if that is so."""
+        """Note that nothing more is collected, once; *too_large* is true if that is the reason."""
 
     def take(self, size: int) -> bool:
         """Return whether there is room for *size* bytes more; if so, they are collected."""
 
     def ask(self) -> object:
-        """Hear that the app is asked for the next chunk."""
+        """Note that the app is asked for the next chunk."""
 
     def move(self) -> object:
-        """Hear that a chunk goes on to the client."""
+        """Note that a chunk goes on to the client."""
 
 
 class Tee:
-    """Pass a body through, chunk for chunk, and have its content kept if it was complete (§3.3).
+    """Pass a body through, chunk by chunk, and have its content kept if it was complete (§3.3).
 
-    Complete is a body that ended by itself with as many bytes as *length* says, where that is
-    known; one that reaches *length* is kept before its last chunk leaves, so that the client's next
-    request finds it, and dropped again if more follows. More than *limit* bytes are let go. The
-    *collector* keeps it.
+    A body is complete if it ended normally, with as many bytes as *length* says, if that is known.
+    A body that reaches *length* is kept before its last chunk leaves, so that the client's next
+    request finds it, and is dropped again if more follows. Bodies of more than *limit* bytes are
+    not kept. The *collector* keeps them.
     """
 
     __slots__ = (
@@ -147,7 +147,7 @@ class Tee:
 
     @property
     def will_end(self) -> bool:
-        """Whether it is known that the body is not endless: by its length, or since it is made."""
+        """Return whether the body is known to end: it has a length, or is complete already."""
         return self._length is not None or isinstance(self._body, list | tuple)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -173,7 +173,7 @@ class Tee:
         return chunk
 
     def writing(self, write: Write) -> Write:
-        """What the app's write() calls: take note, and pass on by *write*."""
+        """Return a write() for the app, which collects the bytes and passes them to *write*."""
 
         def both(data: bytes) -> None:
             self.collect(data)
@@ -184,7 +184,7 @@ class Tee:
         return both
 
     def collect(self, chunk: object) -> None:
-        """Take note of bytes on their way to the client."""
+        """Collect bytes on their way to the client."""
         if not chunk:
             return
         if self._kept:
@@ -194,7 +194,7 @@ class Tee:
         if chunks is None:
             return
         if not isinstance(chunk, bytes):
-            self.give_up()  # for the server to judge
+            self.give_up()  # the server decides about it
             return
         self._size += len(chunk)
         if self._size > self._limit or (self._length is not None and self._size > self._length):
@@ -215,7 +215,7 @@ class Tee:
         self._end(False)
 
     def give_up(self) -> None:
-        """Keep nothing, and hold no bytes any longer."""
+        """Keep nothing, and release the bytes collected so far."""
         self._chunks = None
         self._end(self._size > self._limit)
 
@@ -225,15 +225,15 @@ class Tee:
             self._collector.end(too_large)
 
     def close(self) -> None:
-        """Close the app's body; what was not complete by now is not kept."""
+        """Close the app's body; if it was not complete by now, it is not kept."""
         self.give_up()
-        # Let go of it: what it holds may hold us.
+        # The body may refer to this object: break the cycle.
         body, self._body, self._next = self._body, (), None
         close(body)
 
 
 class WatchedInput:
-    """A server's ``wsgi.input``; *note* is called when anything was read of it."""
+    """A server's ``wsgi.input``; *note* is called when anything was read from it."""
 
     __slots__ = ("_input", "_note")
 
@@ -262,7 +262,7 @@ class WatchedInput:
         return found
 
     def __getattr__(self, name: str) -> Any:
-        """What else a server's has, such as ``readinto``; it may be a way to what is inside."""
+        """Return another attribute of the input, such as ``readinto``, which may lead inside."""
         value = getattr(self._input, name)
         if not callable(value):
             return value if isinstance(value, int | str) else self._noted(value)
@@ -282,7 +282,7 @@ def close(body: Iterable[bytes]) -> None:
 
 
 def exhaust(body: Iterable[bytes]) -> None:
-    """Take *body* to its end, for what it does on the way, and close it."""
+    """Read *body* to its end, for its side effects, and close it."""
     try:
         for _ in body:
             pass

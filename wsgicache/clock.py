@@ -1,4 +1,4 @@
-"""What time it is, for those who may ask: the rules take ``now``."""
+"""The clock of a cache. The rules do not use it: they take ``now``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wsgicache import forks
 
 __all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock"]
 
-# Where there is one, a clock that goes on while the machine sleeps.
+# If the system has one, a clock that counts while the machine sleeps.
 _elapsed: Callable[[], float] = (
     partial(time.clock_gettime, time.CLOCK_BOOTTIME)
     if hasattr(time, "CLOCK_BOOTTIME")
@@ -21,13 +21,13 @@ _elapsed: Callable[[], float] = (
 
 
 class Clock(Protocol):
-    """Where the cache has its time from; a test has one of its own."""
+    """A clock for the cache; tests use one of their own."""
 
     def now(self) -> float:
-        """Seconds since the epoch, never less than it said before: ages and lifetimes."""
+        """Return seconds since the epoch that never decrease, for ages and lifetimes."""
 
     def wall(self) -> float:
-        """Seconds since the epoch as everybody else counts them: for dates in fields."""
+        """Return seconds since the epoch as other machines count them, for dates in fields."""
 
 
 _JITTER = 0.001
@@ -47,15 +47,15 @@ class SystemClock:
         self._offset = time.time() - _elapsed()
 
     def begin_in_child(self) -> None:
-        """Have a lock that no thread holds."""
+        """Begin with a new lock."""
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """Seconds since the epoch that never run backwards."""
+        """Return seconds since the epoch that never decrease."""
         return _elapsed() + self._offset
 
     def wall(self) -> float:
-        """Seconds since the epoch by the wall clock."""
+        """Return seconds since the epoch by the wall clock."""
         wall = time.time()
         if wall - _elapsed() > self._offset + _JITTER:
             with self._lock:
@@ -64,7 +64,7 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
-"""The one that caches and stores have by default: times mean the same to both."""
+"""The default clock of caches and stores, so that times mean the same to both."""
 
 
 forks.renew(SYSTEM_CLOCK)

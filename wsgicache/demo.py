@@ -1,6 +1,6 @@
 """A small app to watch the cache with: ``wsgicache run wsgicache.demo:app``.
 
-It knows nothing of wsgicache: what it says to caches, it says in Cache-Control and Vary. Its state
+It does not know wsgicache: it speaks to caches in Cache-Control and Vary only. Its state
 lives in this module, so every process has its own.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SHARED = "public, max-age=0, s-maxage=60"
 """A browser asks every time; the shared cache in front may answer for a minute."""
 DELAY = 0.5
-"""What a GET of /items takes, in seconds: long enough to feel."""
+"""Seconds that a GET of /items takes: long enough to notice."""
 GREETINGS = {"en": "Good morning", "de": "Guten Morgen", "fr": "Bonjour"}
 USER_COOKIE = "wsgicache-demo-user"
 
@@ -39,7 +39,7 @@ _lock = threading.Lock()
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer one request (PEP 3333), and count it: no cache answered it."""
+    """Answer one request (PEP 3333), and count it, since no cache answered it."""
     request = Request(environ)
     request.max_content_length = request.max_form_memory_size = 4096
     response: WSGIApplication
@@ -58,12 +58,12 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
 
 
 def index(request: Request) -> Response:
-    """The page that shows the others."""
+    """Return the page that shows the others."""
     return Response(PAGE, mimetype="text/html", headers={"Cache-Control": SHARED})
 
 
 def items(request: Request) -> Response:
-    """A slow list; a POST adds a `name` and thereby empties the URI (RFC 9111 §4.4)."""
+    """Return a slow list; a POST adds a `name`, and so empties the URI (RFC 9111 §4.4)."""
     if request.method == "POST":
         name = request.form.get("name", "").strip()
         if not 0 < len(name) <= 80:
@@ -77,14 +77,14 @@ def items(request: Request) -> Response:
 
 
 def language(request: Request) -> Response:
-    """One URI, and a stored response for each Accept-Language (RFC 9111 §4.1)."""
+    """Return a text in one language: one URI, one stored response for each Accept-Language."""
     chosen = request.accept_languages.best_match(GREETINGS, default="en")
     fields = {"Cache-Control": SHARED, "Vary": "Accept-Language", "Content-Language": chosen}
     return Response(f"{GREETINGS[chosen]}\n", headers=fields)
 
 
 def user(request: Request) -> Response:
-    """A page per user: it says `private`, so no shared cache keeps it (RFC 9111 §5.2.2.7)."""
+    """Return a page per user: `private`, so no shared cache keeps it (RFC 9111 §5.2.2.7)."""
     if request.method == "POST":
         response = Response(status=303, headers={"Location": "/user"})
         name = request.form.get("name", "")[:40]
@@ -96,18 +96,18 @@ def user(request: Request) -> Response:
 
 
 def news(request: Request) -> Response:
-    """A page that forgets to say `public`: for a request with a cookie it might be personal."""
+    """Return a page that forgets to say `public`: with a cookie it might be personal."""
     return Response("Nothing new.\n", headers={"Cache-Control": "max-age=60"})
 
 
 def image(request: Request) -> Response:
-    """An image; the app knows nothing of ranges and conditions, the cache answers them."""
+    """Return an image; the cache answers the ranges and conditions that this app ignores."""
     fields = {"Cache-Control": "public, max-age=0, s-maxage=3600", "ETag": IMAGE_ETAG}
     return Response(IMAGE, mimetype="image/png", headers=fields)
 
 
 def counter(request: Request) -> Response:
-    """How many requests reached the app, this one counted: it is never stored."""
+    """Return how many requests reached the app, this one included: it is never stored."""
     with _lock:
         return as_json(_reached, "no-store")
 
@@ -125,13 +125,13 @@ VIEWS: dict[str, tuple[Callable[[Request], Response], tuple[str, ...]]] = {
 
 
 def as_json(value: object, cache_control: str) -> Response:
-    """A JSON response."""
+    """Return a JSON response."""
     fields = {"Cache-Control": cache_control}
     return Response(json.dumps(value) + "\n", mimetype="application/json", headers=fields)
 
 
 def png(width: int, height: int) -> bytes:
-    """A PNG of a gradient under noise, the same at every start; the noise keeps it large."""
+    """Return a PNG of a gradient with noise: the same at every start, and large."""
     noise = random.Random(9111)
     lines = bytearray()
     for y in range(height):
@@ -180,8 +180,8 @@ PAGE = """<!doctype html>
 
 <h1>A cache, watched</h1>
 <p>Every button sends a request. The table below shows what came back, newest first:
-<code>hit</code> was answered by the cache, <code>fwd=…</code> was asked of the app and says why.
-A status of 304 is a short answer too: your browser's own copy is still right.</p>
+<code>hit</code> came from the cache, <code>fwd=…</code> came from the app, and says why.
+A status of 304 is a short answer: your browser's own copy is still good.</p>
 
 <section>
 <h2>The stale dropdown</h2>
@@ -194,9 +194,9 @@ a <code>POST</code> to <code>/items</code> that succeeds empties <code>/items</c
   <label>New <input name="name" required maxlength="80" size="12"></label>
   <button>Save, then fetch</button>
 </form>
-<p>It empties that URI and no other:
-<button data-uri="/items?page=2">Fetch /items?page=2</button> before and after saving, and it stays
-as old as it was for the rest of its minute.</p>
+<p>It empties only that URI:
+<button data-uri="/items?page=2">Fetch /items?page=2</button> before and after saving: it stays
+as it was for the rest of its minute.</p>
 </section>
 
 <section>
@@ -213,8 +213,8 @@ as old as it was for the rest of its minute.</p>
 — it says <code>private</code> and is never stored.</p>
 <p>Forgotten <code>public</code>: <button id="cookie">Set a cookie</button>
 <button data-uri="/news" data-cache="reload">Fetch /news past your browser's cache</button>
-— it says <code>max-age=60</code> only. Asked for with a cookie, any cookie, also one that another
-app on this host has set, it could be somebody's own: <code>detail=cookie</code>. To allow it, the
+— it says only <code>max-age=60</code>. For a request with any cookie, even one that another
+app on this host has set, it could be personal: <code>detail=cookie</code>. To allow it, the
 app says <code>public</code> or <code>s-maxage</code>, as the pages above do, or the operator says
 which cookies do not matter: <code>Policy(ignore_cookies=("theme",))</code>.</p>
 </section>

@@ -1,4 +1,4 @@
-"""A Flask application behind the cache, in one call. Flask itself is not needed to import this."""
+"""Put a Flask application behind the cache in one call; this module does not import Flask."""
 
 from __future__ import annotations
 

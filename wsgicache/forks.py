@@ -15,22 +15,22 @@ __all__ = ["around", "in_child", "renew"]
 
 
 class Renewed(Protocol):
-    """What begins anew in the child."""
+    """An object that begins anew in the child."""
 
     def begin_in_child(self) -> None:
-        """Have locks that no other thread holds, and nothing under way."""
+        """Make new locks, and forget all work under way."""
 
 
 _all: weakref.WeakSet[Renewed] = weakref.WeakSet()
 
 
 def renew(one: Renewed) -> None:
-    """Have *one* begin anew in every child process, as long as it exists."""
+    """Let *one* begin anew in every child process, as long as it exists."""
     _all.add(one)
 
 
 def in_child(do: Callable[[], object]) -> None:
-    """Call *do* in every child process, as the first thing there."""
+    """Call *do* in every child process, before anything else there."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=do)
 

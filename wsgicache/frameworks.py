@@ -1,4 +1,4 @@
-"""What frameworks that are loaded say of themselves; none is imported for that."""
+"""What loaded frameworks say of themselves; none is imported for that."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsgicache.rules.policy import Policy
 __all__ = ["application_name", "with_their_names"]
 
 _INSIDE = ("application", "app", "wsgi_app", "wsgi")
-"""Where what wraps an application usually has it."""
+"""Attributes in which a wrapper usually keeps its application."""
 _DEEPEST = 16
 
 
@@ -49,7 +49,7 @@ _USUAL = "django_language"
 
 
 def with_their_names(policy: Policy, app: object = None) -> Policy:
-    """Return *policy* with the cookie names that the loaded framework is configured with.
+    """Return *policy* with the cookie names that the framework is configured with.
 
     Django's settings count, and the configuration of the Flask application in *app*. They only add
     to an option that has the framework's usual names.

@@ -36,18 +36,18 @@ from wsgicache.stores.marks import Marks
 __all__ = ["Keeper"]
 
 _NO_MARK = "-"
-"""What stands for a mark where the store tells none."""
+"""The mark if the store cannot give one."""
 
 
 class Unforbidden:
-    """A *store* in which nothing is looked up that routes forbid to store, whatever it says."""
+    """A *store* without the keys under which routes always forbid storing."""
 
     def __init__(self, store: Store, judge: Judge) -> None:
         self._store = store
         self._judge = judge
 
     def get(self, key: Key) -> CacheEntry | None:
-        """The entry under *key*, or None."""
+        """Return the entry under *key*, or None."""
         return None if self._judge.forbids(key) else self._store.get(key)
 
 
@@ -65,7 +65,7 @@ class Keeper:
 
         self._judge: Judge | None = None
         self.entries: Unforbidden | Store = store
-        """Where to look up."""
+        """The store for look-ups."""
         if judge is not None and isinstance(store, Judging):
             self._judge = judge
             store.judge_by(judge.left_of)
@@ -73,7 +73,7 @@ class Keeper:
                 self.entries = Unforbidden(store, judge)
 
     def entry(self, request: Request) -> CacheEntry | None:
-        """The entry under the key of *request*, or None where there is none or the store fails."""
+        """Return the entry for *request*, or None if there is none or the store fails."""
         try:
             return self.entries.get(request.key)
         except Exception:
@@ -81,10 +81,10 @@ class Keeper:
             return None
 
     def fill(self, request: Request, entry: CacheEntry | None, now: float) -> Fill:
-        """Return from when a response that *request* asks for at *now* may fill its key.
+        """Return the `Fill` for a response that *request* asks for at *now*.
 
-        *entry* is what is there. Anything emptied or purged later is not filled. With
-        Policy.read_your_writes the mark of its cookies is noted, too.
+        *entry* is what is there. With Policy.read_your_writes the mark of its cookies is noted,
+        too.
         """
         if self._policy.read_your_writes and "HTTP_COOKIE" in request.environ:
             self.note_mark(request)
@@ -99,11 +99,11 @@ class Keeper:
             return Fill(began, emptied_at, -1)
 
     def note_mark(self, request: Request) -> None:
-        """Note the mark of the cookies of *request*, or one that nothing has if the store fails."""
+        """Note the mark of the cookies of *request*, or an unused one if the store fails."""
         try:
             request.mark = self._marking.mark(request.environ["HTTP_COOKIE"])
         except Exception:
-            self._report("store", "the store tells no mark of cookies: nothing is kept for them")
+            self._report("store", "the store gives no mark of cookies: nothing is kept for them")
             request.mark = _NO_MARK
 
     def _is_markable(self, request: Request, response: Response) -> bool:
@@ -115,7 +115,7 @@ class Keeper:
             try:
                 request.mark = self._marking.first_mark(request.environ["HTTP_COOKIE"])
             except Exception:
-                self._report("store", "the store takes no mark of cookies: nothing is kept")
+                self._report("store", "the store accepts no mark of cookies: nothing is kept")
         return request.mark not in ("", _NO_MARK)
 
     def end_marks(self, cookies: Sequence[str], response: Response) -> None:
@@ -129,7 +129,7 @@ class Keeper:
             try:
                 self._marking.end_mark(value)
             except Exception:
-                self._report("store", "what is stored for the cookies of a write stays")
+                self._report("store", "the store failed: pages for the cookies of a write stay")
 
     def emptied_since(self, request: Request, fill: Fill) -> bool:
         """Return whether anything that *request* may belong to was purged after *fill* began."""
@@ -143,7 +143,7 @@ class Keeper:
         return born != fill.born or (entry is not None and entries.overtaken(fill, entry))
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
-        """The content of *stored* in pieces, or None where that is gone or the store fails."""
+        """Return the content of *stored* in pieces, or None if it is gone or the store fails."""
         if stored.content is not None:
             return (stored.content,)
         try:
@@ -153,11 +153,11 @@ class Keeper:
             return None
 
     def keep(self, request: Request, response: Response, content: bytes, fill: Fill) -> bool:
-        """Store *response* with its *content*, if that is complete (§3.3); whether it was."""
+        """Store *response* if its *content* is complete (§3.3); return whether it was stored."""
         if request.content_was_read or not keeping.is_complete(response, len(content)):
             return False
         if not content and isinstance(response, Declared) and response.inherited:
-            return False  # An empty page is a mistake more often than not.
+            return False  # An empty page is usually a mistake.
         if request.mark is not None and not self._is_markable(request, response):
             return False
         if self._judge is not None:
@@ -181,7 +181,7 @@ class Keeper:
         why_not: str | None,
         fill: Fill,
     ) -> None:
-        """Drop or update what a full response, or one to HEAD, shows to be old (§4.3.3, §4.3.5)."""
+        """Drop or update what a full response, or one to HEAD, outdates (§4.3.3, §4.3.5)."""
         if isinstance(response, Declared) and response.refused and response.code < 500:
             self.drop(request)
             return
@@ -208,21 +208,21 @@ class Keeper:
         response: Response,
         fill: Fill,
     ) -> tuple[StoredResponse, str | None]:
-        """File *renewed*, which *response*, a 304 or to HEAD, made of *stored* (§4.3.4, §4.3.5).
+        """Store *renewed*, which *response* (a 304 or to HEAD) made of *stored* (§4.3.4, §4.3.5).
 
         Returns what to answer from, and why it is not kept, if it is not.
         """
         why_not = storing.refusal(request, renewed, self._policy, method="GET", renewed=True)
         personal = why_not in storing.ABOUT_THE_REQUEST
         if not self._policy.store_set_cookie and not SET_COOKIE.isdisjoint(response.values):
-            # What it allows may be for one client, too; what it forbids counts.
+            # Its permissions may be for one client, too; its prohibitions count.
             why_not, personal = "set-cookie", why_not is None or personal
         if self._judge is not None:
             fill = fill._replace(asked_by=self._judge.asked_by(request))
         fresh = keeping.stored_response(renewed, stored.content, self._policy, stored.length, fill)
         fresh.kept = stored.kept
         if stored.groups and not fresh.groups:
-            fresh.groups, fresh.weight = stored.groups, 0  # named by fields that did not leave
+            fresh.groups, fresh.weight = stored.groups, 0  # from fields that stay here
         if why_not is None and not self._is_markable(request, renewed):
             self.drop(request)
         elif why_not is None:
@@ -253,7 +253,7 @@ class Keeper:
             nonlocal emptied_at
             emptied = entries.emptied(moment)(entry)
             if emptied is not None:
-                emptied_at = emptied.emptied_at  # later, where it was emptied just now
+                emptied_at = emptied.emptied_at  # later, if it was emptied just now
             return emptied
 
         self.update(key, emptying)
@@ -286,7 +286,7 @@ class Keeper:
             self._report("collection", "what lies below a collection could not be invalidated")
 
     def invalidate_groups(self, key: Key, response: Response, moment: float) -> None:
-        """End the groups of *key*'s origin that *response* says it invalidates (RFC 9875 §3)."""
+        """Purge the groups of *key*'s origin that *response* invalidates (RFC 9875 §3)."""
         groups = invalidated_groups(response)
         if not groups:
             return
@@ -299,7 +299,7 @@ class Keeper:
             self._report("groups", "groups could not be invalidated")
 
     def release(self, key: Key, token: str) -> None:
-        """Give back a lease on *key*; one that is lost runs out by itself."""
+        """Give back a lease on *key*; a lost one runs out by itself."""
         if isinstance(self.store, SharedStore):
             try:
                 self.store.release(key, token)
@@ -311,7 +311,7 @@ class Keeper:
         self.update(request.key, entries.dropping(request, self._policy))
 
     def update(self, key: Key, change: entries.Change) -> bool:
-        """Apply *change* in the store; False where that failed."""
+        """Apply *change* in the store; return False if that failed."""
         try:
             self.store.update(key, change)
         except Exception:

@@ -47,10 +47,9 @@ class CacheMiddleware:
     """A shared HTTP cache (RFC 9111) in front of a WSGI application.
 
     *store* keeps the pages (default: a new `MemoryStore`). *policy* holds the operator's choices
-    (default: the safe `Policy()`), *routes* what they say of places. *clock* tells the time.
-    *runner* runs the `Job` of a validation in the background (default: a few threads). Who has the
-    *purge_token* may purge by the method PURGE; without one nobody may. Raises TypeError or
-    ValueError for a wrong argument.
+    (default: the safe `Policy()`), *routes* those for single places. *clock* gives the time.
+    *runner* runs the `Job` of a background validation (default: a few threads). A client that knows
+    the *purge_token*, if there is one, may use PURGE. Raises TypeError or ValueError.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class CacheMiddleware:
         self.policy = with_their_names(Policy() if policy is None else policy, app)
         self.clock: Clock = SYSTEM_CLOCK if clock is None else clock
         self.enabled = not off_at_start()
-        """Whether the cache does anything. While it is False, every request passes by."""
+        """Whether the cache is on. While it is False, every request passes by."""
         self._off_file = OffFile(self.policy.off_file) if self.policy.off_file else None
         self._purge_token = checked_token(purge_token)
         self._report = Reporter(self.clock)
@@ -92,19 +91,19 @@ class CacheMiddleware:
         self._turns = Turns(self._origin)
         self._flights = self._turns.flights
         self._background = Background(self._validate, runner, self.clock, self._report, self.policy)
-        # After a purge, what could not be shared may be: it may come from another app.
+        # After a purge, a page that could not be shared may be: another version of the app may run.
         self._purging = Purging(self.store, self.clock, self._filed_under, self._flights.forget)
         self._read = self._routes.read if self._routes.are_early else read
 
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request from the store, or have the app answer it (PEP 3333)."""
+        """Answer a request from the store, or let the app answer it (PEP 3333)."""
         method = environ.get("REQUEST_METHOD", "")
         if not self.enabled or (self._off_file is not None and self._off_file.is_there()):
             if method == "PURGE" and self._purge_token is not None:
                 return self._write_through(environ, method, start_response)
-            # What is changed meanwhile must not come back when the cache does.
+            # Outdated responses must not return when the cache is on again.
             off, unsafe = "fwd=bypass; detail=off", not is_safe(method)
             return self._bypass(environ, start_response, off, unsafe=unsafe, whole=True).ask()
         if method != "GET" and method != "HEAD":
@@ -140,7 +139,7 @@ class CacheMiddleware:
     def _reuse_or_validate(
         self, request: Request, entry: CacheEntry, decision: Decision, now: float
     ) -> Decision:
-        """Whether to serve after all: cookies may have written, a validation may have to start."""
+        """Decide again if cookies may have written, or if a validation has to start."""
         if decision.detail == UNMARKED:
             self._keeper.note_mark(request)
             decision = decide(request, entry, now, self.policy)
@@ -182,13 +181,13 @@ class CacheMiddleware:
                 fields = stored.not_modified
             else:
                 ranges = conditional.wanted_ranges(request, stored, self.policy)
-        # PERF: granian sends a list at once and streams all else, for 1.2 µs in Python alone.
+        # PERF: granian sends a list at once; it streams anything else, for 1.2 µs in Python alone.
         body: Iterable[bytes] = []
         if request.method == "GET" and fields is stored.fields:
             if ranges is None and stored.content is not None:
                 body = [stored.content]
             elif (pieces := self._keeper.content(stored)) is None:
-                # Evicted between the look-up and now: a miss.
+                # Evicted since the look-up: a miss.
                 decision = forwarded(request, URI_MISS)
                 if decision.forward is None:
                     return self._serve(request, decision, now, start_response)
@@ -213,13 +212,13 @@ class CacheMiddleware:
     def _trip(
         self, request: Request, decision: Decision, entry: CacheEntry | None, now: float
     ) -> Trip:
-        """The way to the app of a *request* for which *entry* was found at *now*."""
+        """Return the trip to the app of a *request* for which *entry* was found at *now*."""
         trip = Trip(request, decision)
         trip.begin(entry, now, self._keeper.fill(request, entry, now))
         return trip
 
     def _forward(self, trip: Trip, start_response: StartResponse) -> Iterable[bytes]:
-        """Wait for a request that is on its way for the same (§4), or ask the origin."""
+        """Wait for another request on its way for the same (§4), or ask the origin."""
         request = trip.request
         try:
             if part := collapsing(request, trip.decision, self.policy):
@@ -257,7 +256,7 @@ class CacheMiddleware:
             try:
                 request = read(environ, method, self.policy)
                 filed = self._routes.key(environ)
-            except Exception:  # of an environ that cannot be read: nothing is filed under it
+            except Exception:  # nothing is filed under an environ that cannot be read
                 request, filed = "request", None
             if isinstance(request, Request) and request.key == filed:
                 entry = self._keeper.entry(request)
@@ -287,8 +286,7 @@ class CacheMiddleware:
     def refresh(self, url: str, fields: Mapping[str, str] | None = None, mount: str = "") -> None:
         """Ask the app for the absolute *url*, with the request *fields*, and store the answer.
 
-        A `Job` has all three. *mount* is the path up to the app's own. Raises ValueError or
-        TypeError.
+        A `Job` has all three; *mount* is where the app is mounted. Raises ValueError or TypeError.
         """
         self._validate(described(url, fields or {}, mount))
 
@@ -314,7 +312,7 @@ class CacheMiddleware:
         return self._purging.purge_all(soft=soft)
 
     def _filed_under(self, key: Key) -> Key:
-        """The key under which a GET of the target *key* is filed, as routes have it."""
+        """Return the key under which routes file a GET of the target *key*."""
         scheme, host, path, query = key
         target = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
         return self._routes.key({**target, "PATH_INFO": path, "QUERY_STRING": query}) or key

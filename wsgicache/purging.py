@@ -1,7 +1,7 @@
-"""Purging: by URL, by group, by prefix, or everything; from the app, the command line, over HTTP.
+"""Purge by URL, by group, by prefix, or everything: from the app, the command line, over HTTP.
 
-A purge is complete when the call returns, but for processes that read a shared store's generation
-once a second, or have a near cache. What it could not reach makes it raise.
+A purge is complete when the call returns, except in processes that read the generation of a shared
+store once a second, or have a near store. It raises if it could not reach something.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
 
 SHORTEST_TOKEN = 16
 _MOST_ASKED = 4
-"""URLs of one purge near which the store is asked for others."""
+"""Most URLs of one purge for which similar ones are looked up."""
 _NAME = re.compile(".+", re.DOTALL)
 
 
 class Purged(NamedTuple):
-    """What a purge did."""
+    """The result of a purge."""
 
     what: tuple[str, ...]
-    """URLs, or names of groups. It is empty where everything was purged."""
+    """URLs, or names of groups; empty if everything was purged."""
     responses: int | None
-    """How many stored responses the purge removed, or made stale. None for groups and everything:
-    these are purged without looking for what belongs to them."""
+    """How many stored responses the purge removed or made stale. None for groups and everything,
+    which are purged without a search for their responses."""
     soft: bool
-    """Whether it made them stale."""
+    """Whether it made them stale instead of removing them."""
     nearby: tuple[str, ...] = ()
-    """If a purge by URL found nothing: URLs like that for which something is stored."""
+    """If a purge by URL found nothing: similar URLs for which something is stored."""
 
 
 class Purging:
-    """The purges of what is in *store*, by the time of *clock*."""
+    """The purges of a *store*, by the time of *clock*."""
 
     def __init__(
         self,
@@ -64,15 +64,15 @@ class Purging:
         self.store = store
         self.clock = clock
         self._filed_under = filed_under
-        """Under which key the responses to requests for a key are filed."""
+        """Returns the key under which responses to requests for a key are filed."""
         self._and_then = purged
-        """What else to do when something was purged."""
+        """A call after each purge."""
         self.origin: tuple[str, str] | None = None
-        """Scheme and host of the first request that this process asked the app for; None before."""
+        """Scheme and host of the first request for which this process asked the app, or None."""
         self._warned = False
 
     def note_first(self, request: Request) -> None:
-        """Note that the app is asked for the first *request* of this process."""
+        """Note the first *request* for which this process asks the app."""
         self.origin = request.key[:2]
         if isinstance(self.store, MemoryStore):
             warn_of_processes(request.environ)
@@ -92,7 +92,7 @@ class Purging:
         return self.purge_key(key_of(url), soft=soft, both_schemes=both_schemes)
 
     def purge_key(self, key: Key, *, soft: bool = False, both_schemes: bool = False) -> Purged:
-        """As `purge`, for what requests for *key* are answered with."""
+        """Purge like `purge`, but the responses to requests for *key*."""
         flags("purge", soft=soft, both_schemes=both_schemes)
         keys = [self._filed_under(key)]
         if both_schemes:
@@ -120,7 +120,7 @@ class Purging:
         return Purged(names, None, soft)
 
     def purge_all(self, *, soft: bool = False) -> Purged:
-        """Purge everything. Raises StoreError where the store cannot, and what it raises."""
+        """Purge everything. Raises StoreError if the store cannot, and what the store raises."""
         flags("purge_all", soft=soft)
         self._bump([], soft)
         return Purged((), None, soft)
@@ -169,7 +169,7 @@ class Purging:
         return Purged(tuple(urls), total, soft, () if total else self._nearby(keys))
 
     def _nearby(self, keys: Iterable[Key]) -> tuple[str, ...]:
-        """The URLs like those of *keys* for which the store has responses, as far as it tells."""
+        """Return URLs similar to those of *keys* for which the store has responses."""
         near = dict.fromkeys(
             self._filed_under(one)
             for key in islice(keys, _MOST_ASKED)
@@ -177,7 +177,7 @@ class Purging:
         )
         try:
             found = [key for key in near if (entry := self.store.get(key)) and entry.responses]
-        except Exception:  # It has purged, and that is what counts.
+        except Exception:  # The purge is done, which is what counts.
             found = []
         return tuple(map(url_of, found))
 
@@ -189,7 +189,7 @@ class Purging:
 
 
 def nothing_found(done: Purged) -> str:
-    """The end of a sentence about a purge by URL that found nothing; nothing if it did."""
+    """Return the end of a sentence about a purge by URL that found nothing, else nothing."""
     if done.responses != 0:
         return ""
     if done.nearby:
@@ -198,7 +198,7 @@ def nothing_found(done: Purged) -> str:
 
 
 def key_of(url: str) -> Key:
-    """The key of an absolute *url*, in any notation that people use. Raises ValueError."""
+    """Return the key of an absolute *url*, in any usual notation. Raises ValueError."""
     from werkzeug.urls import iri_to_uri
 
     try:
@@ -239,10 +239,10 @@ def answer_purge(
     environ: WSGIEnvironment,
     start_response: StartResponse,
 ) -> list[bytes]:
-    """Answer a PURGE request: the target URI is purged for who has the *token*.
+    """Answer a PURGE request: purge its target URI if it has the *token*.
 
-    It stands in ``Authorization: Bearer …`` and nowhere else. ``Wsgicache-Purge: soft`` makes
-    stale, ``both-schemes`` purges the URI's twin too.
+    The token is in ``Authorization: Bearer …`` and nowhere else. ``Wsgicache-Purge: soft`` makes
+    the responses stale, and ``both-schemes`` purges the URI with the other scheme, too.
     """
     status, text = _purged(purging, token, report, environ)
     content = f"{text}\n".encode("utf-8", "replace")
@@ -265,7 +265,7 @@ def _purged(
         return "403 Forbidden", "PURGE needs the token"
     try:
         key = target_key(environ)
-    except Exception:  # of an environ that cannot be read: nothing is filed under it
+    except Exception:  # nothing is filed under an environ that cannot be read
         key = None
     if key is None:
         return "400 Bad Request", "this target is never cached"

@@ -1,4 +1,4 @@
-"""What goes wrong, in the log: once a minute for each kind, so that no outage floods it."""
+"""Log failures, each kind once a minute, so that no outage floods the log."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ log = logging.getLogger("wsgicache")
 
 _SECONDS_BETWEEN = 60.0
 _MOST_ONCE = 100
-"""Things of which something is said once; of more nothing is."""
+"""Most subjects of which something is logged once; of others nothing is."""
 _LONGEST = 1024
-"""Characters of what names such a thing."""
+"""Most characters of the name of such a subject."""
 
 
 class Reporter:
-    """Calls of it are warnings; *clock* tells the minutes apart."""
+    """A reporter, whose calls log warnings; *clock* measures the minutes."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -29,7 +29,7 @@ class Reporter:
         self._said: set[str] = set()
 
     def __call__(self, kind: str, message: str) -> None:
-        """Log *message*, with the exception at hand if any, but each *kind* once a minute."""
+        """Log *message*, with the current exception if any, but each *kind* once a minute."""
         now = self._clock.now()
         last = self._reported.get(kind)
         if last is None or now - last >= _SECONDS_BETWEEN:
@@ -53,17 +53,17 @@ def warn_of_processes(environ: Mapping[str, Any]) -> None:
     """
     if environ.get("wsgi.multiprocess"):
         log.warning(
-            "the server runs several processes and each has a MemoryStore of its own: a POST "
-            "or a purge clears one process's copy, the others serve theirs until it is stale; "
-            "a store that processes share cures it: lmdb:///directory for one machine, or "
+            "the server runs several processes, and each has its own MemoryStore: a POST "
+            "or a purge clears the copy of one, and the others serve theirs until it is stale. "
+            "Use a store that processes share: lmdb:///directory on one machine, or "
             "memcached, or Redis"
         )
 
 
 def warn_of_no_requests() -> None:
-    """Log what a purge does in a process that serves nobody and has a memory of its own."""
+    """Warn of a purge in a process that serves nobody and has its own memory."""
     log.warning(
-        "a purge in a process that has asked its app for nothing: its MemoryStore is its own, and "
-        "the processes that serve keep what they have; give them a store that processes share "
-        "(memcached, Redis), or purge there by the method PURGE"
+        "a purge in a process that has served no request: its MemoryStore is its own, and "
+        "the serving processes keep what they have. Use a store that processes share "
+        "(lmdb, memcached, Redis), or purge there by the method PURGE"
     )

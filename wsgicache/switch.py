@@ -1,4 +1,4 @@
-"""Off, at once and without a restart: for whoever suspects the cache."""
+"""The switch: turn the cache off at once, without a restart, if you suspect it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def off_at_start() -> bool:
-    """Whether the environment variable WSGICACHE says off."""
+    """Return whether the environment variable WSGICACHE says off."""
     return os.environ.get("WSGICACHE", "").strip().lower() in ("off", "0", "no", "false")
 
 
 class OffFile:
-    """A file that switches the cache off while it exists; looked for once a second at most."""
+    """A file that switches the cache off while it exists; checked once a second at most."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -24,7 +24,7 @@ class OffFile:
         self._there = False
 
     def is_there(self) -> bool:
-        """Whether the file was there at the last look."""
+        """Return whether the file was there at the last check."""
         now = time.monotonic()
         if now - self._looked >= _SECONDS_BETWEEN_LOOKS:
             self._looked = now

@@ -123,7 +123,7 @@ def test_an_app_that_exits_ends_no_thread_for_the_others(
         threads(job_of(leave))
         ran.until(number)
     eventually(lambda: not threads._workers, "a thread that is not there is waited for")
-    assert caplog.text.count("left a background validation") == 5
+    assert caplog.text.count("a background validation raised SystemExit") == 5
 
 
 def test_no_more_threads_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:

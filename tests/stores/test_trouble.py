@@ -458,7 +458,7 @@ def test_what_is_no_record_is_said_once_a_minute(
             store._memo = Memo()
             store._nodes["SimpleCache"]._groups = {}
             clock.advance(0.1)
-        said = f"a record of the kind '{which}' is none of ours: it counts as missing"
+        said = f"a record of the kind '{which}' is not ours: it counts as missing"
         assert [record.getMessage() for record in caplog.records] == [said] * (minute + 1)
         assert caplog.records[-1].exc_info is None
         clock.advance(60)

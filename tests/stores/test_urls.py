@@ -116,7 +116,7 @@ def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -
         ("memcached://1/x", "host, host:port"),
         ("memcached://u:secret@a/x", "no user and password"),
         ("memcached://a/x?namespace=other", "must be one with one namespace, not two, got"),
-        ("memcached://a/x?idle=1&idle=2", "must be one that says idle once, got"),
+        ("memcached://a/x?idle=1&idle=2", "must be one that gives idle once, got"),
         ("memcached://a/x#y", "without a fragment"),
         ("memcached://a/x#", "without a fragment"),
         ("memcached://a\n/x", "without control characters"),

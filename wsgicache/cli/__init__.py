@@ -15,18 +15,18 @@ COMMANDS = {
     "stats": "wsgicache.cli.store",
     "inspect": "wsgicache.cli.store",
 }
-"""Where each command is; its module is imported when it is used, or listed in the help."""
+"""The module of each command, imported when the command is used or listed in the help."""
 
 
 class Commands(click.Group):
-    """The commands, which are found in their modules by name."""
+    """The group of commands, which finds them in their modules by name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all commands, sorted."""
+        """Return the names of all commands, sorted."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command called *cmd_name*, or None."""
+        """Return the command called *cmd_name*, or None."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)

@@ -1,9 +1,8 @@
 """Companions: processes that live exactly as long as the server beside them.
 
-They are started by a keeper, a process of its own that runs
-``python -m wsgicache.cli.companions CMD …`` and reads a pipe to its end. The pipe's other end is
-held by the server alone, so however the server ends, by a signal that nobody can catch too, the
-keeper learns of it and ends what it started.
+A keeper starts them. It is a process of its own, which runs ``python -m wsgicache.cli.companions
+CMD …`` and reads a pipe to its end. Only the server holds the other end. However the server ends,
+even by a signal that nothing can catch, the keeper notices and ends the companions.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from contextlib import contextmanager, suppress
 __all__ = ["companions", "keep"]
 
 GRACE = 3
-"""How long companions may take to end once the server has ended, in seconds."""
+"""Seconds that companions have to end after the server."""
 
 
 @contextmanager
@@ -46,7 +45,7 @@ def companions(commands: Sequence[str]) -> Iterator[None]:
 def keep(commands: Sequence[str]) -> None:
     """Run the commands until stdin ends, then end them and all they have started."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)  # only stdin counts; commands get the defaults back
+        signal.signal(number, lambda *_: None)  # only stdin counts; commands get the defaults
     ending = threading.Event()
 
     def report(command: str, process: subprocess.Popen[bytes]) -> None:

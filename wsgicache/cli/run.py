@@ -1,7 +1,7 @@
 """The development server: ``wsgicache run MODULE:APP``.
 
-It is Werkzeug's, with the cache in front, a log line that says what the cache did,
-a reloader, and companions, processes that live exactly as long as the server.
+It is Werkzeug's server with the cache in front, and a log line that says what the cache did. It has
+a reloader, and companions: processes that live exactly as long as the server.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SOCKET_VARIABLE = "WSGICACHE_RUN_SOCKET"
-"""Where the reloader's parent tells its child which socket to serve."""
+"""The environment variable by which the reloader's parent passes the socket to its child."""
 
 
 @click.command()
@@ -94,7 +94,7 @@ def run(
             app = CacheMiddleware(app, policy=PROFILES[policy or "safe"]())
         handler = logging.StreamHandler()
         handler.setFormatter(TerminalSafe())
-        logging.basicConfig(handlers=[handler])  # where the app has not set up its own
+        logging.basicConfig(handlers=[handler])  # if the app has not configured logging
         logged = access_log(app)
         server = make_server(host, port, logged, threads, request_handler=Handler, fd=listener)
         address = f"[{host}]" if ":" in host else host
@@ -109,7 +109,7 @@ def run(
         threading.Thread(target=end_with_parent, daemon=True).start()
         try:
             serve(int(os.environ[SOCKET_VARIABLE]))
-        except Refusal as refusal:  # the next change may cure it
+        except Refusal as refusal:  # the next change may fix it
             refusal.show()
 
     if is_running_from_reloader():
@@ -127,7 +127,7 @@ def run(
 
 
 def access_log(app: WSGIApplication) -> WSGIApplication:
-    """Write a line to stderr for every response, when its last byte is out."""
+    """Write a line to stderr for every response, after its last byte."""
 
     def logged(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         began = time.perf_counter()
@@ -176,7 +176,7 @@ class Handler(WSGIRequestHandler):
     """Werkzeug's request handler without its log line, and with one Date (RFC 9110 §6.6.1)."""
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        """Begin a response; what the server itself adds waits for the app's fields."""
+        """Begin a response; the server's own fields wait for those of the app."""
         self.names: set[str] = set()
         self.send_response_only(code, message)
 
@@ -186,7 +186,7 @@ class Handler(WSGIRequestHandler):
         super().send_header(keyword, value)
 
     def end_headers(self) -> None:
-        """Send the server's own fields where the app sent none."""
+        """Send the server's own fields that the app did not send."""
         if "server" not in self.names:
             super().send_header("Server", self.version_string())
         if "date" not in self.names:
@@ -194,16 +194,16 @@ class Handler(WSGIRequestHandler):
         super().end_headers()
 
     def handle_expect_100(self) -> bool:
-        """Nothing: run_wsgi sends the interim response."""
+        """Do nothing: run_wsgi sends the interim response."""
         return True
 
     def log_error(self, format: str, *args: object) -> None:
-        """Write a line about a request that is none."""
+        """Write a line about a malformed request."""
         click.echo(visible(format % args), err=True)
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A listening socket; raises Refusal if it cannot be had."""
+    """Return a listening socket. Raises Refusal if there is none."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=LISTEN_QUEUE)
@@ -213,14 +213,14 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def end_in_order(name: str) -> None:
-    """Let the signal end this process as the end of the program does, unless it is ignored."""
+    """Let the signal *name* end this process in order, unless it is ignored."""
     number = getattr(signal, name, None)  # Windows has no SIGHUP
     if number and signal.getsignal(number) is not signal.SIG_IGN:
         signal.signal(number, lambda *_: sys.exit(0))
 
 
 def end_with_parent() -> None:
-    """End this process when the reloader's parent has ended, however it did."""
+    """End this process when the reloader's parent has ended, in any way."""
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(0.5)

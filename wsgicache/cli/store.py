@@ -1,4 +1,4 @@
-"""The commands that look into a store and purge it: ``wsgicache purge|stats|inspect``."""
+"""The commands that inspect a store and purge it: ``wsgicache purge|stats|inspect``."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ secret_option = click.option(
     "prefixes",
     metavar="URL",
     multiple=True,
-    help="Purge all URLs that begin so (not on memcached or in files); may be repeated.",
+    help="Purge all URLs with this beginning (not on memcached or in files); may be repeated.",
 )
 @click.option("--all", "everything", is_flag=True, help="Purge everything.")
 @click.option("--soft", is_flag=True, help="Make stale instead: it may still stand in.")
-@click.option("--both-schemes", is_flag=True, help="With --url: the one with http and with https.")
-@click.option("--origin", metavar="URL", help="With --group: of this origin only.")
+@click.option("--both-schemes", is_flag=True, help="With --url: purge it for http and for https.")
+@click.option("--origin", metavar="URL", help="With --group: purge it for this origin only.")
 def purge(
     address: str,
     secret_file: Path | None,
@@ -74,7 +74,7 @@ def purge(
 ) -> None:
     """Purge what a store holds; processes that share it see that within a second.
 
-    Exits with 1 where not everything could be reached.
+    Exits with 1 if something could not be reached.
     """
     from wsgicache.purging import Purging
 
@@ -120,7 +120,7 @@ def each(urls: tuple[str, ...], purge: Callable[[str], Purged]) -> Purged:
 
 
 def sentence_of(done: Purged) -> str:
-    """What a purge did, as a sentence."""
+    """Return a sentence about a purge."""
     from wsgicache.purging import nothing_found
 
     verb = "made stale" if done.soft else "purged"
@@ -137,7 +137,7 @@ def sentence_of(done: Purged) -> str:
 @store_option
 @secret_option
 def stats(address: str, secret_file: Path | None) -> None:
-    """Show what a store's servers say of themselves. Exits with 1 where one does not answer."""
+    """Show what a store's servers say of themselves. Exits with 1 if one does not answer."""
     with opened(address, secret_file) as store:
         nodes: dict[str, dict[str, object]] = getattr(store, "stats", dict)()
     for name, figures in nodes.items():
@@ -155,7 +155,7 @@ def stats(address: str, secret_file: Path | None) -> None:
 def inspect(address: str, secret_file: Path | None, url: str) -> None:
     """Show what is stored for a URL: every response, its age and its fields, not its content.
 
-    Exits with 1 where nothing is.
+    Exits with 1 if nothing is stored.
     """
     from wsgicache.purging import key_of
 
@@ -176,7 +176,7 @@ def inspect(address: str, secret_file: Path | None, url: str) -> None:
 
 
 def described(stored: StoredResponse, now: float) -> Iterator[str]:
-    """What there is to know of a stored response, line by line."""
+    """Yield lines that describe a stored response."""
     age = now - stored.generated_at
     left = stored.freshness_lifetime - age
     fresh = f"fresh for {left:.0f} s" if left > 0 else f"stale since {-left:.0f} s"
@@ -190,7 +190,7 @@ def described(stored: StoredResponse, now: float) -> Iterator[str]:
 
 @contextmanager
 def opened(address: str, secret_file: Path | None) -> Iterator[Store]:
-    """The store at *address*; what goes wrong with it meanwhile becomes one line, exit code 1."""
+    """Open the store at *address*; an error meanwhile becomes one line and exit code 1."""
     from wsgicache.stores import StoreError, store_from_url
 
     options: dict[str, Any] = {}
@@ -210,5 +210,5 @@ def opened(address: str, secret_file: Path | None) -> Iterator[Store]:
         yield store_from_url(address, **options)
     except (ValueError, TypeError, StoreError) as error:
         raise click.ClickException(visible(str(error))) from None
-    except Exception as error:  # whatever a client of a server's raises
+    except Exception as error:  # any error of a client library
         raise click.ClickException(visible(f"{type(error).__name__}: {error}")) from None

@@ -1,4 +1,4 @@
-"""Text for a terminal: whatever is in it, it commands none."""
+"""Text for a terminal, without characters that control it."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ import click
 __all__ = ["TerminalSafe", "say", "visible"]
 
 CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-"""C0 and C1, which would let a path rewrite the terminal, and what is shown instead."""
+"""C0 and C1 controls, with which a path could rewrite the terminal, and their visible forms."""
 _ALL_BUT_LINES = {c: text for c, text in CONTROL_CHARACTERS.items() if chr(c) not in "\t\n"}
 
 
 def visible(text: str) -> str:
-    """*text* with its control characters made visible."""
+    """Return *text* with its control characters made visible."""
     return text.translate(CONTROL_CHARACTERS)
 
 
 def say(line: str) -> None:
-    """Print a line that commands no terminal. Raises ClickException where it cannot be written."""
+    """Print a line without control characters. Raises ClickException if it cannot be written."""
     try:
         click.echo(visible(line))
     except BrokenPipeError:
-        raise  # click ends in silence
+        raise  # click ends silently
     except OSError as error:
-        # What is left in the buffer would be tried again at the end.
+        # Otherwise Python would try to write the rest of the buffer at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise click.ClickException(f"cannot write what there is to say: {error.strerror}") from None
 
 
 class TerminalSafe(logging.Formatter):
-    """A formatter whose lines cannot command a terminal."""
+    """A formatter whose lines cannot control a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's text, control characters but line ends and tabs made visible."""
+        """Return the record's text with visible control characters, except line ends and tabs."""
         return super().format(record).translate(_ALL_BUT_LINES)

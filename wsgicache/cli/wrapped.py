@@ -1,4 +1,4 @@
-"""The cache that an app to be run has already, and what is said of it."""
+"""Find and describe the cache that an app has already."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def own_cache(app: object) -> CacheMiddleware | None:
 
 
 def _behind(outer: object) -> Iterator[object]:
-    """What *outer* may call in its turn."""
+    """Yield what *outer* may call in its turn."""
     values: list[Any] = []
     if isinstance(outer, partial):
         values += [outer.func, *outer.args, *outer.keywords.values()]

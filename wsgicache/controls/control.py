@@ -1,13 +1,13 @@
-"""What the app says of its responses: decorators for views, and words from inside of a view.
+"""Controls: what an app says of its responses, by decorators or from inside a view.
 
     @cache_for(minutes=5)
     def news(request):
         current().say(cache_groups("news"))
         ...
 
-Whatever is said becomes fields of the response before any rule looks at it. Where no cache is in
-front nothing is heard, and nothing is raised. A control is no more than words, so one may be made
-once, given a name, and used on views and in routes alike.
+All of it becomes fields of the response before any rule looks at them. Without a cache in front,
+a control does nothing and raises nothing. A control has no state, so one may be made once, named,
+and used on views and in routes alike.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Args = TypeVarTuple("Args")
 C = TypeVar("C", bound=type)
 
 KEY = "wsgicache.controls"
-"""Where an environ has the `Controls` of its request."""
+"""The environ key of the `Controls` of its request."""
 _CURRENT: ContextVar[Controls | None] = ContextVar(KEY, default=None)
 
 Statuses = frozenset[int]
@@ -47,11 +47,11 @@ _STANDING_FOR_200 = frozenset({206, 304})
 
 
 class Control:
-    """Something said of responses: a decorator for views, and what a `Route` carries.
+    """A statement about responses: a decorator for views, and what a `Route` carries.
 
-    For another decorator, derive from it and have `about` choose among controls. *statuses* are
-    those it speaks of. None is every successful one (2xx), and every status for what forbids
-    storing. A 206 or 304 counts as the 200 that it stands for.
+    For another decorator, derive from this class and let `about` choose among controls. *statuses*
+    are the status codes that it applies to. None means every successful one (2xx), and every status
+    for what forbids storing. A 206 or 304 counts as the 200 that it stands for.
     """
 
     def __init__(
@@ -95,17 +95,17 @@ class Control:
         return forbidding(self._said) if self.statuses is None else None
 
     def forbids(self) -> bool:
-        """Whether it may forbid storing, in some response."""
+        """Return whether it may forbid storing some response."""
         own = type(self).about is not Control.about
         return own or forbidding(self._said) is not None
 
     def vouches(self) -> bool:
-        """Whether what it says gives answers to everybody, whoever asked for them."""
+        """Return whether it releases answers to everybody, whoever asked for them."""
         return vouches(self._said)
 
     @property
     def forbids_always(self) -> bool:
-        """Whether it forbids this cache to store, whatever the response is."""
+        """Return whether it forbids this cache to store, whatever the response is."""
         is_plain = type(self).about is Control.about
         return is_plain and self.statuses is None and forbids_here(self._said)
 
@@ -114,9 +114,10 @@ class Control:
     @overload
     def __call__(self, view: Callable[P, R], /) -> Callable[P, R]: ...
     def __call__(self, view: Any, /) -> Any:
-        """Have it said whenever *view* is called. Raises TypeError for anything but a view.
+        """Decorate *view*, so that each call applies the control.
 
-        Of a class, its dispatch() or dispatch_request() is decorated, as class-based views have.
+        In a class it decorates the method dispatch() or dispatch_request(), which class-based views
+        have. Raises TypeError for anything but a view.
         """
         if isinstance(view, type):
             for name in ("dispatch", "dispatch_request"):
@@ -147,7 +148,7 @@ class Control:
 
 
 def checked(subject: str, control: object) -> Control:
-    """*control*, which must be one."""
+    """Return *control*, which must be a `Control`."""
     if not isinstance(control, Control):
         raise TypeError(must_be(subject, _CONTROL, control))
     return control
@@ -158,25 +159,25 @@ _WORD = "each argument of say()"
 
 
 _UNKNOWN = Control(NO_STORE)
-"""What stands for a word that means nothing."""
+"""The control in place of an invalid one."""
 
 
 class Controls:
-    """What is said of one response, from when the app is called until its head is known.
+    """What a view says of one response, from the call of the app until its head is known.
 
-    Meanwhile it is what `current` returns, and it is in ``environ["wsgicache.controls"]`` for views
-    that run in another thread.
+    Meanwhile `current` returns it, and it is in ``environ["wsgicache.controls"]`` for views that
+    run in another thread.
     """
 
     said: tuple[Control, ...] = ()
     late: Callable[[Control], object] | None = None
-    """Who hears what is said after the head has gone out."""
+    """What takes controls that come after the head has gone out."""
 
     def say(self, *controls: Control) -> None:
-        """Say more of this response; the last word counts.
+        """Apply more controls to this response; the last one counts.
 
-        Once the fields are out, only a word that forbids storing counts. What is no control is
-        logged, and nothing is stored then; outside of any request it raises TypeError.
+        Once the fields are out, only a control that forbids storing counts. Anything but a control
+        is logged, and the response is not stored. Outside a request it raises TypeError.
         """
         for word in controls:
             control = word if isinstance(word, Control) else self._replaced(word)
@@ -185,12 +186,12 @@ class Controls:
                 self.late(control)
 
     def _replaced(self, word: object) -> Control:
-        """What stands for a *word* that is no control."""
+        """Return the control in place of a *word* that is no control."""
         log.warning("%s: nothing is stored", must_be(_WORD, _CONTROL, word))
         return _UNKNOWN
 
     def during(self, environ: WSGIEnvironment, call: Callable[[*Args], R], *args: *Args) -> R:
-        """Call, and meanwhile be what *environ* has and what `current` returns."""
+        """Call *call*; meanwhile *environ* has these controls, and `current` returns them."""
         outer, environ[KEY] = environ.get(KEY), self
         token = _CURRENT.set(self)
         try:
@@ -204,7 +205,7 @@ class Controls:
 
 
 class _NoControls(Controls):
-    """One that nobody listens to."""
+    """Controls that no cache reads."""
 
     def _replaced(self, word: object) -> Control:
         return checked(_WORD, word)
@@ -220,9 +221,9 @@ def current() -> Controls:
 
 
 def logged_in_views(make: Callable[P, Control]) -> Callable[P, Control]:
-    """Make *make* raise for wrong arguments at import, but only log them in a view.
+    """Make *make* raise for wrong arguments at import, but only log them inside a view.
 
-    A view whose cache is listening logs the error, and its response is not stored.
+    If a view is behind a cache, its response is not stored then.
     """
 
     @wraps(make)
@@ -232,14 +233,14 @@ def logged_in_views(make: Callable[P, Control]) -> Callable[P, Control]:
         except (TypeError, ValueError):
             if not _is_in_a_view():
                 raise
-            log.warning("a view has said what means nothing: nothing is stored", exc_info=True)
+            log.warning("a view made an invalid control: nothing is stored", exc_info=True)
             return _UNKNOWN
 
     return making
 
 
 def _is_in_a_view() -> bool:
-    """Whether a request is being answered, and no module is imported for the first time by it."""
+    """Return whether a request is being answered, and no module is being imported in it."""
     frame = inspect.currentframe() if _CURRENT.get() is not None else None
     while frame is not None:
         if frame.f_code is Controls.during.__code__:
@@ -251,7 +252,7 @@ def _is_in_a_view() -> bool:
 
 
 def _say(control: Control, args: tuple[object, ...]) -> None:
-    """Say *control* of the request that a view was called for with *args*."""
+    """Apply *control* to the request for which a view was called with *args*."""
     for environ in map(_environ_of, args[:2]):
         if environ is None:
             continue
@@ -259,14 +260,14 @@ def _say(control: Control, args: tuple[object, ...]) -> None:
             own.say(control)
             return
         if not control.forbids():
-            return  # a request inside of another's, which no cache listens to
+            return  # a request inside another one, without a cache of its own
     controls = _CURRENT.get()
     if controls is not None:
         controls.say(control)
 
 
 def _environ_of(arg: object) -> WSGIEnvironment | None:
-    """The environ that *arg* is or has: a WSGI application's, a request's of some framework."""
+    """Return the environ that *arg* is or has: of a WSGI application or a framework's request."""
     for environ in (arg, _attribute(arg, "environ"), _attribute(arg, "META")):
         if isinstance(environ, dict) and "REQUEST_METHOD" in environ:
             return environ

@@ -1,8 +1,8 @@
 """The controls that come with the cache: what may be stored, by whom, and for how long.
 
-Each is a decorator for views of any framework, goes into a `Route`, and is said from inside of a
-view by ``current().say(…)``. What makes no sense raises TypeError or ValueError where it is
-written, so that it shows when the module is imported.
+Each decorates views of any framework, fits into a `Route`, and works inside a view by
+``current().say(…)``. Wrong arguments raise TypeError or ValueError where they are written, so that
+the error shows at import.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ C = TypeVar("C", bound=type)
 
 
 class _Named(Control):
-    """A control that can say how it was written."""
+    """A control whose repr shows how it was written."""
 
     def __init__(self, name: str, said: Said, statuses: Statuses | None = None) -> None:
         super().__init__(said, statuses)
@@ -48,11 +48,12 @@ class _Named(Control):
 
 
 class NeverCache(_Named):
-    """Kept by no cache, in words that every browser understands, Internet Explorer included.
+    """A control that forbids all caches to keep a response.
 
-    The response says ``no-store, no-cache, must-revalidate, max-age=0``, ``Pragma: no-cache`` and
-    ``Expires: 0``, and has no validators, no Age and no targeted field; a download by TLS says what
-    old browsers can still open. It is said of every status, and nothing takes it back.
+    It speaks to every browser, Internet Explorer included. The response says ``no-store, no-cache,
+    must-revalidate, max-age=0``, ``Pragma: no-cache`` and ``Expires: 0``, and has no validators, no
+    Age and no targeted field. A download over TLS gets fields with which old browsers can still
+    open it. It applies to every status, and nothing revokes it.
     """
 
     @overload
@@ -62,7 +63,7 @@ class NeverCache(_Named):
     @overload
     def __call__(self, view: Callable[P, R], /) -> Callable[P, R]: ...
     def __call__(self, *view: Any) -> Any:
-        """Decorate a view, or make the control where there is none."""
+        """Decorate *view*; without one, return the control itself."""
         return super().__call__(*view) if view else self
 
 
@@ -74,7 +75,7 @@ no_cache = never_cache
 
 
 class _JsonNeverStale(_Named):
-    """Every JSON response is `never_cache`; of other types it says nothing."""
+    """A control that makes every JSON response `never_cache`, and says nothing of others."""
 
     def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
         kind = (response.field("content-type") or "").partition(";")[0].strip(" \t").lower()
@@ -82,8 +83,8 @@ class _JsonNeverStale(_Named):
 
 
 json_never_stale = _JsonNeverStale("json_never_stale", NEVER_KEPT)
-"""Every JSON response is `never_cache`: for ``Policy(default=json_never_stale)``, where it speaks
-of those that say nothing of caching themselves."""
+"""Every JSON response is `never_cache`: with ``Policy(default=json_never_stale)`` those that say
+nothing about caching themselves."""
 
 
 # ── Lifetimes ──────────────────────────────────────────────────────────────────────────────────
@@ -102,10 +103,11 @@ def cache_for(
     microseconds: float = 0,
     status: Status | Iterable[Status] | None = None,
 ) -> Control:
-    """Fresh for so long, in every cache that may store it: max-age (§5.2.2.1) and Expires (§5.3).
+    """Make a response fresh for so long, in every cache that may store it.
 
-    The keywords are those of `datetime.timedelta`. *status* names the status codes that it counts
-    for; without it, it counts for 2xx. Raises TypeError and ValueError.
+    It sends max-age (§5.2.2.1) and Expires (§5.3). The keywords are those of `datetime.timedelta`.
+    *status* names the status codes that it applies to; without it, it applies to 2xx. Raises
+    TypeError and ValueError.
     """
     parts = {
         "weeks": weeks,
@@ -131,7 +133,7 @@ def cache_for(
 
 
 class CacheControl(TypedDict, total=False):
-    """What `cache_control` takes: the response directives of §5.2.2, RFC 5861 and RFC 8246."""
+    """The arguments of `cache_control`: response directives of §5.2.2, RFC 5861 and RFC 8246."""
 
     max_age: Seconds
     s_maxage: Seconds
@@ -156,11 +158,11 @@ _FIELD_LISTS = ("private", "no_cache")
 @logged_in_views
 @arguments.explained("max_age=60", CacheControl.__annotations__)
 def cache_control(**directives: Unpack[CacheControl]) -> Control:
-    """These very directives, in Cache-Control.
+    """Send these directives in Cache-Control.
 
     Lifetimes are whole seconds or a timedelta. *private* and *no_cache* are True, or name the
-    fields that they are about. False is as if left out. Raises TypeError for an unknown directive
-    or of the wrong type, ValueError for what contradicts itself.
+    fields that they are about. False leaves a directive out. Raises TypeError for an unknown
+    directive or a wrong type, and ValueError for a contradiction.
     """
     said: Directives = {}
     for name, value in directives.items():
@@ -195,13 +197,13 @@ def cached(
     stale_if_error: Seconds | None = None,
     status: Status | Iterable[Status] | None = None,
 ) -> Control:
-    """A lifetime for browsers and another one for this cache.
+    """Give a response one lifetime in browsers and another in this cache.
 
-    *client* is how long browsers, and caches in front, may reuse the response without asking;
-    without it, or with 0, they ask every time. *server* is how long this cache answers; with 0 it
-    does not, and without it *client* counts here as well. Only this cache reads *server*. With it,
-    the response is for everybody: for requests with cookies or credentials, too, and even where it
-    is *private* to other caches.
+    *client* is how long browsers, and caches in front, may reuse the response without asking.
+    Without it, or with 0, they ask every time. *server* is how long this cache answers. With 0 it
+    does not; without it, *client* counts here as well. Only this cache reads *server*. With it, the
+    response is for everybody: for requests with cookies or credentials, too, and even where it is
+    *private* to other caches.
 
     ``cacheable=False`` is `never_cache`. With *revalidate* clients ask each time, whatever the age.
     *private* keeps the response out of other shared caches; with *client* alone it also says
@@ -258,7 +260,7 @@ def cached(
         directives |= windows
     written = ", ".join(f"{name}={value!r}" for name, value in said.items())
     _warn_of_windows(f"cached({written})", directives)
-    # What one person's browser keeps, it would show the next who logs in there.
+    # Otherwise the browser would show a page of one person to the next who logs in there.
     vary = ("Cookie",) if private and not asks and lifetime in (None, "0") else ()
     return _Named(f"cached({written})", Said(directives, here, vary=vary), statuses)
 
@@ -274,8 +276,8 @@ def _warn_of_windows(written: str, directives: Directives) -> None:
         if windows and name in directives and (name != "no-cache" or directives[name] is None):
             warn(
                 f"{written}: {name} forbids shared caches to serve stale responses, so "
-                f"they do not heed {' or '.join(windows)} (RFC 9111 §5.2.2); say "
-                "cached(client=…, server=…, stale_while_revalidate=…) to this cache alone",
+                f"they ignore {' or '.join(windows)} (RFC 9111 §5.2.2); write "
+                "cached(client=…, server=…, stale_while_revalidate=…) for this cache alone",
                 stacklevel=5,
             )
             return
@@ -296,11 +298,11 @@ def vary(*names: str) -> Control:
 
 @logged_in_views
 def cache_groups(*names: str) -> Control:
-    """The response belongs to these groups (RFC 9875 §2), by which it can be purged.
+    """Put the response into these groups (RFC 9875 §2), by which it can be purged.
 
-    What is not printable ASCII in a name is percent-encoded, as in a URL, here and by a purge. A
-    response with more than 128 groups, or 16 KiB of them, is not stored at all. Raises TypeError
-    and ValueError.
+    Characters outside printable ASCII are percent-encoded in a name, as in a URL, here and by a
+    purge. A response with more than 128 groups, or 16 KiB of them, is not stored at all. Raises
+    TypeError and ValueError.
     """
     said = Said(groups=arguments.group_names("cache_groups", names))
     return _Named(f"cache_groups({', '.join(map(repr, names))})", said)

@@ -1,4 +1,4 @@
-"""What is said of a request before anything is looked up, and what the app then sees of it."""
+"""What do routes say of a request before the look-up, and what does the app see of it?"""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 LONGEST, MOST = 1024, 2048
-"""Characters of what is remembered, and how much is."""
+"""Most characters of a remembered text, and most of those texts."""
 
 
 class Early(NamedTuple):
-    """What is said of a request before anything is looked up."""
+    """What routes say of a request before the look-up."""
 
     exempt: bool = False
     query: frozenset[str] | None = None
@@ -30,7 +30,7 @@ class Early(NamedTuple):
     collapse: bool = True
 
     def trimmed(self, environ: WSGIEnvironment) -> WSGIEnvironment:
-        """Return *environ* without the query parameters and cookies that the routes ignore."""
+        """Return *environ* without the query parameters and cookies that do not select."""
         trimmed = self.queried(environ)
         if self.cookies is not None and "HTTP_COOKIE" in environ:
             trimmed = with_cookies(trimmed, self.cookies)
@@ -47,7 +47,7 @@ class Early(NamedTuple):
 
 
 PLAIN = Early()
-"""Nothing is said."""
+"""What is known where no route says anything early."""
 EXEMPT = Early(exempt=True)
 
 
@@ -80,7 +80,7 @@ _remembered = Remembered(_kept, MOST, LONGEST)
 
 
 def with_cookies(environ: WSGIEnvironment, names: tuple[str, ...]) -> WSGIEnvironment:
-    """A copy of *environ* with the cookies of these *names* only, and in their order."""
+    """Return a copy of *environ* with only the cookies *names*, in that order."""
     pairs = [pair.strip(" \t") for pair in environ["HTTP_COOKIE"].split(";")]
     kept = [p for name in names for p in pairs if p.partition("=")[0].strip(" \t") == name]
     copy = {**environ, "HTTP_COOKIE": "; ".join(kept)}

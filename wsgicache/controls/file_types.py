@@ -1,4 +1,4 @@
-"""Whether a response is what the end of its path says: a file of some type."""
+"""Does the media type of a response fit the file extension of its path?"""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ __all__ = ["contradicts", "extension_of"]
 
 _EXTENSION = re.compile(r"\*[^*/]*(\.[A-Za-z0-9]+)\Z")
 _MORE = {".otf": "font/otf", ".ttf": "font/ttf", ".woff": "font/woff", ".woff2": "font/woff2"}
-"""What browsers get, and the tables of older Pythons lack."""
+"""Media types that the tables of older Pythons lack."""
 _ANY_FILE = "application/octet-stream"
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _ALIKE = frozenset({"audio", "font", "image", "video"})
-"""Types of which the first half is enough: the second has several names."""
+"""Types of which the first half suffices: the second has several names."""
 
 
 def extension_of(pattern: str) -> str | None:
-    """The file extension with which a path *pattern* ends that stands for several paths."""
+    """Return the file extension at the end of a path *pattern* for several paths, or None."""
     found = _EXTENSION.search(pattern)
     return None if found is None else found[1].lower()
 
 
 def contradicts(extension: str, kind: str) -> bool:
-    """Whether the media type *kind*, in lower case, is none of files with that *extension*.
+    """Return whether the media type *kind*, in lower case, does not fit *extension*.
 
-    Whoever asks may end a path as he likes, and a view that answers all below its own path makes
-    its page of that: of an extension that no table knows, at least a page is no file.
+    A client may end a path as it likes, and a view that answers everything below its own path
+    returns its page for that. If no table knows the extension, at least a page does not fit.
     """
     return _remembered[extension, kind]
 
@@ -50,7 +50,7 @@ def _contradicts(asked: tuple[str, str]) -> bool:
     expected_group, _, expected_name = expected.partition("/")
     if group == expected_group and group in _ALIKE:
         return False
-    # The same by another name: x-zip-compressed is zip, rss+xml is xml.
+    # One type may have two names: x-zip-compressed is zip, rss+xml is xml.
     expected_name = expected_name.removeprefix("x-")
     return expected_name not in name and name.removeprefix("x-") not in expected_name
 

@@ -1,8 +1,8 @@
-"""May what a shared store holds still be used, by the policy and the routes of now?
+"""May a response in a shared store still be used, by the present policy and routes?
 
-What is stored outlives the process that stored it: another release, with other routes or another
-policy, would not have kept it. So it is judged once more, when it enters this process, by the same
-rules; a hit asks for nothing.
+A response may outlive the process that stored it. Another release, with other routes or another
+policy, might not have stored it. So the same rules judge it once more when it enters this process.
+A hit costs nothing more.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ __all__ = ["Judge"]
 _USUAL = WSGI_CREDENTIALS.union(
     environ_keys(CREDENTIAL_FIELDS), environ_keys(SELECTING_FIELDS), ("HTTP_COOKIE", "CONTENT_TYPE")
 )
-"""Where an environ has what may tell one request from another in the safe policy."""
+"""Environ keys of what may distinguish requests in the safe policy."""
 _SOMEBODY = "+"
 _LONGEST, _MOST = 1024, 2048
-"""Characters of a path that is remembered, and how many are."""
+"""Most characters of a remembered path, and most remembered paths."""
 
 
 class Judge:
-    """The *policy* and the *routes* of one cache, for what others may have stored."""
+    """The *policy* and *routes* of one cache, applied to what others may have stored."""
 
     def __init__(self, policy: Policy, routes: Routes, clock: Clock, report: Reporter) -> None:
         self._policy = policy
@@ -69,7 +69,7 @@ class Judge:
 
     @property
     def may_forbid(self) -> bool:
-        """Whether there is anything that routes forbid whatever the response says."""
+        """Whether routes forbid storing something, whatever the response says."""
         return self._routes.may_forbid
 
     def forbids(self, key: Key) -> bool:
@@ -105,7 +105,7 @@ class Judge:
             return False
 
     def _is_ours(self, asked_by: str) -> bool:
-        """Whether its request tells this policy no more than it told the one that stored it."""
+        """Return whether its request says no more to this policy than to the one that stored it."""
         if asked_by.removesuffix(_SOMEBODY) == self._name:
             return True
         return not asked_by.endswith(_SOMEBODY) and self._knows_all
@@ -127,7 +127,7 @@ class Judge:
         known = terms(response, policy)
         longest: float = known.lifetime
         if not known.explicit and known.lifetime:
-            longest = policy.heuristic_limit  # what it was guessed from cannot be told any more
+            longest = policy.heuristic_limit  # the fields of the heuristic are not known any more
         if (
             stored.freshness_lifetime > longest + 1
             or stored.stale_while_revalidate > known.stale_while_revalidate
@@ -139,7 +139,7 @@ class Judge:
         return True
 
     def _is_forbidden(self, environ: WSGIEnvironment, response: Response) -> bool:
-        """Whether a route, or the default, forbids this cache to store *response*."""
+        """Return whether a route, or the default, forbids this cache to store *response*."""
         matching = self._routes.matching(environ)
         if not matching.routes and self._policy.default is None:
             return False
@@ -148,7 +148,7 @@ class Judge:
 
 
 def _environ(scheme: str, host: str, path: str, query: str) -> WSGIEnvironment:
-    """A GET of that target by nobody."""
+    """Return the environ of an anonymous GET of that target."""
     return {
         "REQUEST_METHOD": "GET",
         "wsgi.url_scheme": scheme,
@@ -160,7 +160,7 @@ def _environ(scheme: str, host: str, path: str, query: str) -> WSGIEnvironment:
 
 
 def _told(policy: Policy) -> tuple[object, ...]:
-    """What policies have in common that are told the same by the same request."""
+    """Return what two policies share if the same request says the same to both."""
     return (
         *(policy.credentials, policy.public_releases, policy.private_cookies),
         *(
@@ -177,6 +177,6 @@ _SAFE = _told(Policy())
 
 
 def _name(policy: Policy) -> str:
-    """What stands in records for *policy*: nothing for the safe one."""
+    """Return the name of *policy* in records: empty for the safe one."""
     told = _told(policy)
     return "" if told == _SAFE else blake2b(repr(told).encode(), digest_size=6).hexdigest()

@@ -1,4 +1,4 @@
-"""How routes and the policy's default come to be heard: before the look-up, and of a response."""
+"""When do routes and the policy's default apply: before the look-up, and to a response?"""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 
 class Matching(NamedTuple):
-    """What matches a request; with each route, whether only what it forbids is to be heard."""
+    """The routes that match a request, each with whether only its prohibitions count."""
 
     early: Early
     routes: tuple[tuple[Route, bool], ...]
 
 
-# What servers hand on as it comes, and applications may take for another path (PEP 3333 has it
-# decoded): dot segments, empty segments, backslashes, path parameters, control characters.
+# Parts of a path that servers pass on, and that applications may read as another path (PEP 3333
+# decodes them): dot segments, empty segments, backslashes, path parameters, control characters.
 _ODD = re.compile(r"\.\.|//|/\.(?:/|\Z)|[\\;\x00-\x1f\x7f]")
 _NOTHING = Matching(PLAIN, ())
 _VARY_ON_COOKIE = Said(vary=("Cookie",))
@@ -54,8 +54,8 @@ def _route(subject: str, route: object) -> Route:
 class Routes:
     """The routes of one cache, and its policy's default.
 
-    Which match is remembered for what they look at (path, host, method): many cost no more than
-    one. Raises TypeError for anything but a route.
+    It remembers which routes match a path, host and method, so many routes cost no more than one.
+    Raises TypeError for anything but a route.
     """
 
     def __init__(self, routes: Iterable[Route], policy: Policy) -> None:
@@ -66,18 +66,18 @@ class Routes:
         self._default = policy.default
         self._exempt = policy.exempt
         self.are_early = bool(policy.exempt) or any(route.is_early for route in self.all)
-        """Whether anything must be known before the look-up."""
+        """Whether any route must be known before the look-up."""
         self.speak = policy.default is not None or bool(self.all)
-        """Whether anything can be said of a response that its view does not say."""
+        """Whether anything but its view can say something of a response."""
         self.may_forbid = any(route.forbids for route in self.all)
         """Whether a route forbids storing whatever the response says."""
         self._remembered = Remembered(self._match, MOST, LONGEST)
         self._plain: set[str] = set()
-        """PERF: paths of which nothing is said early on any host; asking this is a tenth of a hit
-        cheaper than asking what matches."""
+        """PERF: paths for which no route says anything early, on any host. Asking this is cheaper
+        than asking what matches, by a tenth of a hit."""
 
     def matching(self, environ: WSGIEnvironment, method: str | None = None) -> Matching:
-        """What matches the request in *environ*, or one to its target with another *method*."""
+        """Return what matches the request in *environ*, or the same with another *method*."""
         if not (self.all or self._exempt):
             return _NOTHING
         get = environ.get
@@ -86,7 +86,7 @@ class Routes:
             host, method = get("HTTP_HOST"), method or get("REQUEST_METHOD", "")
             return self._remembered[path, get("wsgi.url_scheme", ""), host, method]
         except (TypeError, AttributeError):
-            return _NOTHING  # An environ that is none: the app judges, and nothing is stored.
+            return _NOTHING  # An invalid environ: the app judges, and nothing is stored.
 
     def _match(self, asked: tuple[str, str, str | None, str]) -> Matching:
         path, scheme, host, method = asked
@@ -123,7 +123,7 @@ class Routes:
     # ── Before the look-up ─────────────────────────────────────────────────────────────────────
 
     def read(self, environ: WSGIEnvironment, method: str, policy: Policy) -> Request | str:
-        """As `request.read`, and with what routes say of the request."""
+        """Read a request like `request.read`, with what routes say of it."""
         request = read(environ, method, policy)
         if isinstance(request, str):
             return request
@@ -154,7 +154,7 @@ class Routes:
         return request
 
     def lets_nobody_ask(self, request: Request, entry: CacheEntry) -> bool:
-        """Whether *request* is told apart by nothing that a background validation lacks."""
+        """Return whether a background validation presents all that selects for *request*."""
         if not self.are_early:
             return True
         vary_by = self.matching(request.environ).early.vary_by
@@ -163,11 +163,11 @@ class Routes:
         try:
             own = background_environ(request, entry.nominated, os.environ, self._policy)
             return own is not None and vary_by(own) == vary_by(request.environ)
-        except Exception:  # vary_by is the user's, and may miss what was left out
+        except Exception:  # the author's vary_by may miss what was left out
             return False
 
     def key(self, environ: WSGIEnvironment) -> Key | None:
-        """The key under which a GET of the target in *environ* is filed."""
+        """Return the key of a GET of the target in *environ*."""
         if self.are_early:
             environ = self.matching(environ, "GET").early.trimmed(environ)
         return target_key(environ)
@@ -189,7 +189,7 @@ class Routes:
         return [one["HTTP_COOKIE"] for one in seen if one]
 
     def forbids(self, environ: WSGIEnvironment) -> bool:
-        """Whether a route forbids storing what answers *environ*, whatever that says."""
+        """Return whether a route forbids storing any answer to *environ*."""
         return any(route.forbids for route, _ in self.matching(environ).routes)
 
     # ── Of a response ──────────────────────────────────────────────────────────────────────────
@@ -202,10 +202,10 @@ class Routes:
         environ: WSGIEnvironment,
         stored: StoredResponse | None = None,
     ) -> Response:
-        """*response*, its fields saying what the view, the routes and the default say of it.
+        """Return *response* with fields for what the view, the routes and the default say.
 
-        *matching* is what matched the request as it came, *stored* what it was about, if the app
-        was asked to validate that.
+        *matching* is what matched the request as it came. *stored* is what the app was asked to
+        validate, if anything.
         """
         if not (controls.said or self.speak) or not response.is_readable:
             return response
@@ -275,7 +275,7 @@ def _heard(
 
 
 def _is_empty(response: Response, environ: WSGIEnvironment) -> bool:
-    """Whether a success is known to have no content: no lifetime is inherited by that."""
+    """Return whether a success is known to have no content: such a page inherits no lifetime."""
     if response.code == 204:
         return True
     if response.code != 200:

@@ -1,4 +1,4 @@
-"""What the operator says of responses by their place: routes.
+"""Routes: what the operator says of responses by their place.
 
     CacheMiddleware(app, routes=[
         Route("/api/*", no_cache),
@@ -7,8 +7,8 @@
         Route("/search", query=("q", "page")),
     ])
 
-Every route that matches is heard: what it forbids counts whatever others say, Vary and groups add
-up, and of those that say anything of caching the first does. What must be known before the look-up
+Every route that matches counts. What it forbids counts whatever others say, Vary and groups add
+up, and the first that says anything else of caching wins. What must be known before the look-up
 (*query*, *cookies*, *vary_by*, *collapse*) comes from the first matching route that has it.
 """
 
@@ -31,14 +31,16 @@ VaryBy = Callable[[dict[str, Any]], str]
 
 _METHOD = re.compile(rf"(?!.*[a-z]){TOKEN}")
 _PATH = re.compile(r"(?=[/*])(?:(?!%[0-9A-Fa-f]{2})[^<>{}?#])*")
-"""Without what other patterns and URLs have, but no path as a WSGI environ tells it."""
+"""It has none of the characters that other patterns and URLs have, but paths in an environ do
+not."""
 _PATHS = "a pattern that begins with / or * and has none of < > { } ? # %41, such as '/api/*'"
 _HOST = re.compile(r"[A-Za-z0-9_.:*\[\]-]+")
-"""What a host is made of, and ``*``: a pattern with more, such as a scheme, would match nothing."""
+"""The characters of a host, and ``*``: with any other, such as those of a scheme, it never
+matches."""
 _FINAL_DOT = re.compile(r"\.(?=\Z|:[0-9*]*\Z)")
-"""A name that ends with it is the same one, told to be complete (RFC 1034)."""
+"""The dot that marks a complete name (RFC 1034); the name is the same without it."""
 _KIND = re.compile(r"(?=.*[/*])[^\s;,]+")
-"""No parameters, as in ``text/html; charset=utf-8``, and more than ``json``."""
+"""A type without parameters such as ``; charset=utf-8``, and with more than ``json``."""
 
 
 _WITH_THE_FILE = frozenset({200, 203, 206, 304})
@@ -59,7 +61,7 @@ class Pattern:
         self._pieces = rest
 
     def matches(self, text: str) -> bool:
-        """Whether all of *text* is what the pattern describes."""
+        """Return whether the pattern matches all of *text*."""
         if self._tail is None:
             return text == self._head
         start, end = len(self._head), len(text) - len(self._tail)
@@ -74,12 +76,12 @@ class Pattern:
 
 
 class Route:
-    """What is said of the responses at some place. Raises TypeError and ValueError.
+    """What the operator says of the responses at some place.
 
-    *path* is a pattern for the decoded path of the URL, mount point included; ``*`` stands for
-    anything. *host* is a pattern for the host, with its port or without. *method* is one or more;
-    GET stands for HEAD, too. *status* and *content_type* (a pattern) are those of the response.
-    With *status*, the controls need no status themselves.
+    *path* is a pattern for the decoded path of the URL, mount point included; ``*`` stands for any
+    number of characters. *host* is a pattern for the host, with its port or without. *method* is
+    one method or several; GET includes HEAD. *status* and *content_type* (a pattern) are those of
+    the response. With *status*, the controls need no status themselves.
 
     Some paths are odd: those with ``..``, ``//``, a backslash, a semicolon or a control character.
     For them only what forbids storing counts, unless *odd_paths* is true.
@@ -89,9 +91,9 @@ class Route:
 
     With *override* the controls come before the response's own Cache-Control. The other options
     count before the look-up, for GET and HEAD. *query* names the only query parameters, and
-    *cookies* the only cookies, that tell requests apart and that the app sees. *vary_by* takes the
-    environ and returns a text that tells requests apart, too. With ``collapse=False`` requests do
-    not wait for each other.
+    *cookies* the only cookies, that select and that the app sees. *vary_by* takes the environ and
+    returns a text that selects, too. With ``collapse=False`` requests do not wait for each other.
+    Raises TypeError and ValueError.
     """
 
     @arguments.explained()
@@ -134,7 +136,7 @@ class Route:
         self.is_early = bool(
             self.query is not None or self.cookies is not None or vary_by or not collapse
         )
-        """Whether it says anything that must be known before the look-up."""
+        """Whether it has an option that counts before the look-up."""
         if self.is_early and (self.statuses is not None or content_type is not None):
             kind = "None beside query, cookies, vary_by and collapse, which need no response"
             given = (status, content_type)
@@ -142,7 +144,7 @@ class Route:
         if not controls and (override or not self.is_early):
             raise ValueError(must_be("Route.controls", "one or more, such as never_cache", ()))
         self.is_everywhere = "*" in path and not path.strip("*/")
-        """Whether it is about every path: so it vouches for none."""
+        """Whether it applies to every path, so that it vouches for none."""
         for control in self.controls if self.is_everywhere else ():
             if control.vouches():
                 raise ValueError(
@@ -166,7 +168,7 @@ class Route:
         return f"<Route {self.path!r} {', '.join(map(repr, self.controls))}>"
 
     def matches(self, path: str, host: str | None, method: str) -> bool:
-        """Whether it is about requests like this; *host* is as in a key."""
+        """Return whether it applies to such requests; *host* is as in a key."""
         if self._methods is not None and method not in self._methods:
             return False
         if self._host is not None:
@@ -179,11 +181,11 @@ class Route:
         return self._path.matches(path)
 
     def is_at(self, path: str) -> bool:
-        """Whether it is about *path* on some host, for some method."""
+        """Return whether it applies to *path* on some host, for some method."""
         return self._path.matches(path)
 
     def applies_to(self, code: int, kind: str) -> bool:
-        """Whether it is about responses with the status *code* and the media type *kind*."""
+        """Return whether it applies to responses with the status *code* and media type *kind*."""
         if self.statuses is not None and code not in self.statuses:
             return False
         return self._kind is None or self._kind.matches(kind)

@@ -1,4 +1,4 @@
-"""Static files under URLs that name their content, so that browsers need never ask again."""
+"""Static files under URLs that name a version of their content, which browsers keep for ever."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class StaticVersions(Control):
 
     @property
     def route(self) -> Route:
-        """The route for ``CacheMiddleware(routes=…)`` that says so.
+        """The route for ``CacheMiddleware(routes=…)`` that makes versioned URLs immutable.
 
-        A file is the same whatever cookies a browser sends, so the app sees none there.
+        The app sees no cookies there, since a file is the same whatever cookies a browser sends.
         """
         return Route(f"{self.prefix}*", self, method="GET", override=True, cookies=())
 
@@ -80,10 +80,10 @@ class StaticVersions(Control):
         return None if found is None else self._digest(*found)
 
     def about(self, response: Response, environ: WSGIEnvironment) -> Control | None:
-        """Return the control that says for ever, if *response* is the file in the named version.
+        """Return the control that makes *response* immutable, if it is the file in its version.
 
-        If it is another version, the control returned forbids storing: during a deployment a
-        process may be asked for a version that it does not have yet.
+        For another version the control forbids storing: during a deployment a process may be asked
+        for a version that it does not have yet.
         """
         path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         query: str = environ.get("QUERY_STRING", "")

@@ -1,4 +1,4 @@
-"""What the log says to authors of pages that would be stored if they said one word more."""
+"""Advise authors in the log about pages that one more directive would release."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def advise(report: Reporter, request: Request, response: Response, policy: Polic
     path = path.encode("latin-1", "replace").decode("utf-8", "replace")
     report.once(
         url,
-        f"{url} says public, but was asked for with credentials, and frameworks say public of "
-        "their own accord: it is not stored (detail=authorization). If it is the same for "
-        "everybody, say so by @cached(server=…) on its view, or by "
+        f"{url} says public, but the request had credentials, and frameworks add public by "
+        "themselves: it is not stored (detail=authorization). If it is the same for "
+        "everybody, release it with @cached(server=…) on its view, or with "
         f"Route({path!r}, cached(server=…))",
     )

@@ -1,7 +1,7 @@
-"""Validation that nobody waits for (RFC 5861 §3), and refreshing before the end of freshness.
+"""Background validation (RFC 5861 §3), and refreshing before the end of freshness.
 
-A *runner* is any callable that takes a `Job`: it may call it, where and when it likes, or read what
-it is about and have another process do the work (`CacheMiddleware.refresh`).
+A *runner* is any callable that takes a `Job`. It may call the job, where and when it likes, or read
+its attributes and let another process do the work (`CacheMiddleware.refresh`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Runner = Callable[["Job"], object]
 
 
 class Job:
-    """One validation. Calling it does the work here; the attributes say what it is about."""
+    """One background validation: calling it does the work; its attributes describe the request."""
 
     method = "GET"
 
@@ -49,15 +49,15 @@ class Job:
     ) -> None:
         mount: str = request.environ.get("SCRIPT_NAME", "")
         self.mount = mount
-        """Where the app is mounted: the beginning of the URL's path that is not its own."""
+        """The path at which the app is mounted."""
         self.url = url_of(request.key)
         self.fields = {
             key[5:].replace("_", "-").title(): value
             for key, value in environ.items()
             if key.startswith("HTTP_") and key != "HTTP_HOST"
         }
-        """The request fields that it is asked with: those that selected the stored response; and
-        where the server told of the target as it came, that, under the name it has in WSGI."""
+        """The request fields: those that selected the stored response, and the raw target under its
+        WSGI name, if the server gave one."""
         self.fields |= {key: environ[key] for key in _AS_THEY_ARE if key in environ}
         self._environ = environ
         self._run = run
@@ -111,33 +111,33 @@ def described(url: str, fields: Mapping[str, str], mount: str) -> WSGIEnvironmen
         key = name if name in _AS_THEY_ARE else f"HTTP_{name.upper().replace('-', '_')}"
         environ[key] = value
     if "RAW_URI" not in environ and "REQUEST_URI" not in environ:
-        # As servers tell it: what is filed is found by whoever asks for this URL.
+        # The raw target, as servers give it, so that any request for this URL finds the response.
         target = url[len(f"{scheme}://{host}") :]
         environ["RAW_URI"] = environ["REQUEST_URI"] = target if path else f"/{target}"
     return environ
 
 
 def to_nobody(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
-    """The start_response of a request whose answer goes to no client."""
+    """Discard the head and the body: the start_response of a request without a client."""
     return lambda data: None
 
 
 _LONGEST = 30.0
-"""Seconds after which a job that has not been heard of may be given out again."""
+"""Seconds after which a job that has not ended may be started again."""
 _MOST = 10_000
 
 
 class _Given(NamedTuple):
-    """A job that was given out."""
+    """A job that a runner has."""
 
     until: float
-    """When another may be given out for the same."""
+    """When another job for the same response may start."""
     generated_at: float
-    """What it is about; nothing else is waited for."""
+    """When that response was generated; another response gets a job of its own."""
 
 
 class Background:
-    """The validations under way of one cache: one for each stored response at a time."""
+    """The background validations of one cache: at most one for each stored response at a time."""
 
     def __init__(
         self,
@@ -156,15 +156,15 @@ class Background:
         forks.renew(self)
 
     def begin_in_child(self) -> None:
-        """Have nothing under way."""
+        """Forget all jobs: none is under way in a new process."""
         self._lock = threading.Lock()
         self._given: dict[int, _Given] = {}
 
     def start(self, request: Request, entry: CacheEntry, decision: Decision) -> bool:
-        """Have what *decision* serves validated, unless that is under way.
+        """Start a validation of what *decision* serves, unless one is under way.
 
-        False where it cannot be: there are no threads, too much is waiting, or nobody else could
-        ask the same.
+        Returns False if it cannot start: there are no threads, too many jobs are waiting, or no
+        anonymous request could ask the same.
         """
         environ, stored = request.environ, decision.stored
         if stored is None or (
@@ -175,12 +175,12 @@ class Background:
         try:
             asking = background_environ(request, entry.nominated, os.environ, self._policy)
         except Exception:
-            self._report("background", "a request that lacks what WSGI asks for is not repeated")
+            self._report("background", "a request without what WSGI demands cannot be repeated")
             return False
         if asking is None:
             return False
         variant = next((s for s, one in entry.responses.items() if one is stored), None)
-        # A hash stands for what may be long: two with the same one differ in when they were made.
+        # A hash stands for what may be long: if two collide, they differ in generated_at.
         which = hash((request.key, variant))
         now = self._clock.now()
         left = stored.generated_at + stored.freshness_lifetime - now
@@ -198,7 +198,7 @@ class Background:
             try:
                 self._validate(environ)
             finally:
-                # Before the end of freshness one attempt will do.
+                # Before the end of freshness one attempt is enough.
                 self._ended(which, ours, now + left)
 
         try:
@@ -210,7 +210,7 @@ class Background:
         return True
 
     def _ended(self, which: int, ours: _Given, until: float = NEVER) -> None:
-        """Another job may be given out, if not before *until*."""
+        """Let another job start, but not before *until*."""
         with self._lock:
             if self._given.get(which) is not ours:
                 return
@@ -221,10 +221,10 @@ class Background:
 
 
 class Threads:
-    """The runner that a cache has by itself: a few daemon threads, made when needed.
+    """The default runner: a few daemon threads, made when needed.
 
-    At exit they are given *patience* seconds to finish what they are at, and no longer. Calling it
-    raises RuntimeError where too much is *waiting*.
+    At exit they get *patience* seconds to finish their jobs, and no longer. Calling it raises
+    RuntimeError if too many jobs are *waiting*.
     """
 
     def __init__(self, workers: int = 4, waiting: int = 64, patience: float = 0.8) -> None:
@@ -236,7 +236,7 @@ class Threads:
         _runners.add(self)
 
     def begin_in_child(self) -> None:
-        """Have no jobs and no threads: those of the parent process do not run here."""
+        """Have no jobs and no threads: those of the parent process do not run in the child."""
         self._lock = threading.Lock()
         self._jobs: deque[Job] = deque()
         self._workers: set[threading.Thread] = set()
@@ -248,12 +248,12 @@ class Threads:
             self._jobs.append(job)
             if len(self._workers) >= self._most:
                 return
-            # New threads have a context of their own: nothing of this request is in it.
+            # A new thread has a context of its own, with nothing of this request in it.
             worker = threading.Thread(target=self._work, name="wsgicache-validation", daemon=True)
             self._workers.add(worker)
         try:
             worker.start()
-        except RuntimeError:  # no more threads to be had
+        except RuntimeError:  # the system has no more threads
             with self._lock:
                 self._workers.discard(worker)
                 if not self._workers and job in self._jobs:
@@ -269,8 +269,8 @@ class Threads:
                 job = self._jobs.popleft()
             try:
                 job()
-            except BaseException:  # SystemExit of the app's: it ends nobody but itself
-                log.warning("the app left a background validation", exc_info=True)
+            except BaseException:  # a SystemExit of the app must not end this thread
+                log.warning("a background validation raised SystemExit", exc_info=True)
 
     def stop(self, deadline: float) -> None:
         """Begin nothing more, and wait until *deadline* for what is under way.

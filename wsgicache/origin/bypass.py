@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Bypass(Exchange):
-    """One request that passes by; *cache_status* is what Cache-Status says of it.
+    """One request that passes by; *cache_status* goes into Cache-Status.
 
-    The app sees it *whole*, or without the query parameters that routes say it does not need; it
-    sees all cookies, for nothing is stored. An *unsafe* one empties what its success has changed.
+    The app sees it *whole*, or without the query parameters that routes hide. It sees all cookies,
+    since nothing is stored. The success of an *unsafe* request empties what it has changed.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class Bypass(Exchange):
         super().__init__(origin, shown, start_response, cache_status, given)
 
     def matching(self) -> Matching:
-        """The routes that match the request as it came."""
+        """Return the routes that match the request as it came."""
         return self._matching
 
     def ask(self) -> Iterable[bytes]:
-        """Have the app answer. Raises what the app raises."""
+        """Ask the app. Raises what the app raises."""
         body = self.call(self.asked)
         if not self.relayed:
             try:
@@ -63,7 +63,7 @@ class Bypass(Exchange):
         return self.passing(body) if self.hides else body
 
     def relay(self, response: Response) -> None:
-        """Empty what the response says is changed, before its first byte is out, and pass it on."""
+        """Empty what the response has changed, before its first byte is out, and pass it on."""
         self.relayed = True
         if self._unsafe and 200 <= response.code < 400:
             self.origin.keeper.end_marks(self._cookies, response)
@@ -82,8 +82,8 @@ class Bypass(Exchange):
 
 
 def _filed_under(origin: Origin, environ: WSGIEnvironment) -> Key | None:
-    """The key that the success of an unsafe request empties; None where nothing is filed."""
+    """Return the key that the success of an unsafe request empties, or None if there is none."""
     try:
         return origin.routes.key(environ)
-    except Exception:  # of an environ that cannot be read: nothing is filed under it
+    except Exception:  # nothing is filed under an environ that cannot be read
         return None

@@ -62,11 +62,11 @@ class Origin:
             keeper.store.serve(application_name(app))
 
     def too_late(self, control: Control) -> None:
-        """Say that *control* came after the head of the response it is about."""
-        self.report("late", f"{control!r} was said after the response had begun")
+        """Log that *control* came after the head of its response."""
+        self.report("late", f"{control!r} came after the response had begun")
 
     def refusal(self, request: Request, response: Response) -> str | None:
-        """Why *response* must not be stored, or None if it may (§3); the log tells of a cure."""
+        """Return why *response* must not be stored, or None (§3); log a cure if there is one."""
         try:
             why_not = storing.refusal(request, response, self.policy)
             if why_not == "authorization":
@@ -78,22 +78,22 @@ class Origin:
 
 
 class Exchange:
-    """One call of the app, captured: its head is looked at before anything is sent.
+    """One call of the app, captured: its head is judged before anything is sent.
 
-    A subclass says what becomes of the head (`relay`).
+    A subclass decides what happens to the head (`relay`).
     """
 
     head: Head | None = None
-    """Status and fields, once it has started."""
+    """Status and fields, once the app has started."""
     relayed = False
-    """Whether the head has gone on to the client."""
+    """Whether the head was sent to the client."""
     _sight: Sight | None = None
     hides = False
-    """Whether something of what was asked is hidden from the app."""
+    """Whether something of the request is hidden from the app."""
     _out: Write | None = None
-    """What sends bytes after the head that is out."""
+    """What sends bytes after the head."""
     _sink: Write | None = None
-    """What takes the bytes of write(), once there were any."""
+    """What takes the bytes of write(), once the app has called it."""
 
     def __init__(
         self,
@@ -105,44 +105,44 @@ class Exchange:
     ) -> None:
         self.origin = origin
         self.given = given or environ
-        """The environ that the cache was given: the app gets it, and may change it."""
+        """The environ that the cache received: the app gets it, and may change it."""
         self.asked = environ if given else dict(environ)
-        """What was asked: that is what routes and controls look at. The app never gets it."""
+        """A copy for routes and controls, which the app never gets."""
         if given:
             self._sight = Sight(given, environ)
             self.hides = self._sight.differs
         self.start_response = start_response
         self.cache_status = cache_status
-        """How Cache-Status begins."""
+        """The beginning of Cache-Status."""
         self.controls = Controls()
 
     @property
     def started(self) -> bool:
-        """Whether the app has called start_response."""
+        """Return whether the app has called start_response."""
         return self.head is not None
 
     @property
     def wrote(self) -> bool:
-        """Whether the app has used write()."""
+        """Return whether the app has used write()."""
         return self._sink is not None
 
     def matching(self) -> Matching:
-        """The routes that match what was asked."""
+        """Return the routes that match the request."""
         return self.origin.routes.matching(self.asked)
 
     def relay(self, response: Response) -> None:
-        """Send the head of *response* on to the client."""
+        """Send the head of *response* to the client."""
         raise NotImplementedError
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:
-        """Send another head after one is out, if the server still can."""
+        """Send another head after the first, if the server still can."""
         raise NotImplementedError
 
     def call(self, shown: WSGIEnvironment) -> Iterable[bytes]:
-        """Call the app, which sees what is *shown*, until its head is known; the body to pass on.
+        """Call the app, which sees *shown*, until its head is known, and return its body.
 
         A lazy app starts at its first chunk, so that is taken. Raises what the app raises, and
-        AssertionError where it never calls start_response.
+        AssertionError if it never calls start_response.
         """
         if shown is not self.asked:
             self._sight = Sight(self.given, shown)
@@ -160,7 +160,7 @@ class Exchange:
         return primed
 
     def during(self, call: Callable[[*Args], R], *args: *Args) -> R:
-        """Call what is the app's: meanwhile it sees what it shall, and may speak."""
+        """Call code of the app, which sees what it may see, and may use controls."""
         sight = self._sight
         if sight is None:
             return self.controls.during(self.given, call, *args)
@@ -171,7 +171,7 @@ class Exchange:
             sight.shut()
 
     def within(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """*body*, made while the app sees what it shall, and may speak."""
+        """Return *body*, each chunk of which is made by `during`."""
         return body if isinstance(body, list | tuple) else Within(self.during, body)
 
     def passing(self, body: Iterable[bytes]) -> Iterable[bytes]:
@@ -182,7 +182,7 @@ class Exchange:
         return body if self._is_file(body) else self.within(body)
 
     def _is_file(self, body: Iterable[bytes]) -> bool:
-        """Whether *body* is the server's own: no code of the app's makes it."""
+        """Return whether *body* is the server's own: no code of the app makes it."""
         wrapper = self.given.get("wsgi.file_wrapper")
         return isinstance(wrapper, type) and isinstance(body, wrapper)
 
@@ -192,9 +192,9 @@ class Exchange:
         self._sight.renew()
 
     def received(self, head: Head, body: Iterable[bytes]) -> Response:
-        """The app's response with this *head*, as it is now, and as the view and the routes say."""
+        """Return the app's response with this *head*, and with what the view and the routes say."""
         clock, routes = self.origin.clock, self.origin.routes
-        wall = clock.wall()  # which may set the other one forward
+        wall = clock.wall()  # which may set the other clock forward
         now = clock.now()
         response = Response(*head, body, self.requested_at(now), now, wall)
         if not (self.controls.said or routes.speak):
@@ -202,15 +202,15 @@ class Exchange:
         return routes.spoken(response, self.controls, self.matching(), self.asked, self.about())
 
     def about(self) -> StoredResponse | None:
-        """The stored response that the app was asked to validate, if any."""
+        """Return the stored response that the app was asked to validate, if any."""
         return None
 
     def requested_at(self, now: float) -> float:
-        """When the app was asked; *now* where that does not matter."""
+        """Return when the app was asked, or *now* if that does not matter."""
         return now
 
     def discard(self, body: Iterable[bytes]) -> None:
-        """Close a body of the app's that will not be sent, nor what it writes meanwhile."""
+        """Close a body of the app that will not be sent, and discard what it writes meanwhile."""
         self._sink = nowhere
         try:
             close(body)
@@ -218,13 +218,13 @@ class Exchange:
             self.origin.report("close", "the app raised in close() of a body that was not sent")
 
     def on_write(self) -> Write:
-        """The app writes before its body is there: its head goes on now."""
+        """Send the head now: the app writes before its body is there."""
         assert self.head is not None
         self.relay(self.received(self.head, ()))
         return self.following()
 
     def following(self) -> Write:
-        """What takes the bytes of write() once the head is out."""
+        """Return what takes the bytes of write() once the head is out."""
         assert self._out is not None
         return self._out
 
@@ -232,7 +232,7 @@ class Exchange:
         self, status: str, fields: FieldLines, /, exc_info: Any = None
     ) -> Callable[[bytes], object]:
         if self.relayed:
-            # The head is out: the server decides, as it would without a cache between.
+            # The head is out: the server decides, as it would without a cache.
             try:
                 return self.relay_again(self.received((status, fields), ()), exc_info)
             finally:

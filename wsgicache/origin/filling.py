@@ -20,9 +20,9 @@ __all__ = ["COLLECTING", "Filling", "ending", "ends_soon", "land_kept", "uncolle
 
 
 class Filling:
-    """Keeps the body of *response* if it was complete.
+    """A collector that keeps the body of *response* if it was complete.
 
-    Those who wait for it see how it gets on.
+    Requests that wait for it see its progress.
     """
 
     _held = 0
@@ -32,7 +32,7 @@ class Filling:
     def __init__(self, origin: Origin, trip: Trip, response: Response) -> None:
         self._origin = origin
         self._trip = trip
-        # The app may go on changing its own while the body is on its way.
+        # The app may still change its own list while the body is on its way.
         response.fields = response.fields[:]
         self._response = response
         self._kept = False
@@ -54,7 +54,7 @@ class Filling:
         self._kept = self._origin.keeper.keep(trip.request, self._response, content, trip.fill)
 
     def drop(self) -> None:
-        """Drop what was kept: more has followed."""
+        """Drop what was kept: more bytes followed."""
         self._origin.keeper.drop(self._trip.request)
 
     def end(self, too_large: bool) -> None:
@@ -124,7 +124,8 @@ def is_whole(response: Response) -> bool:
 def land_kept(trip: Trip, response: Response, now: float, policy: Policy) -> None:
     """Land the flight of a stored *response*.
 
-    If that is stale by *now*, nobody waits for the next one: they would ask one after the other.
+    If the response is stale by *now*, no request waits for the next one: they would ask one after
+    the other.
     """
     if answers_others(response, now, policy):
         trip.land("kept")

@@ -1,8 +1,8 @@
-"""One forward request per key at a time (RFC 9111 §4): who leads, who waits, and for how long.
+"""One forward request for each key at a time (RFC 9111 §4): who leads, who waits, how long.
 
-A flight is a request on its way to the app. Those that come later for the same key wait for it and
-then decide again, each with its own request. What turns out to be nobody else's is remembered, so
-that the next ones do not wait at all.
+A flight is a request on its way to the app. Later requests for the same key wait for it and then
+decide again, each with its own request. If its response turns out not to be shared, that is
+remembered, so that the next requests do not wait at all.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ __all__ = [
 T = TypeVar("T")
 
 Outcome = Literal["kept", "refused", "failed", "stood in", "failed again"]
-"""How asking the origin ended: there is a response in the store; it cannot be shared, so everybody
-goes on alone; there is none, and somebody else should ask; there is none, but a stale one stood in,
-and may for others, too; there is none again, and everybody goes on alone."""
+"""How a request to the origin ended. "kept": there is a response in the store. "refused": it cannot
+be shared, so all go on alone. "failed": there is none, so another request should ask. "stood in":
+there is none, but a stale response stood in, and may for others, too. "failed again": there is
+none, and all go on alone."""
 
 HeldUp = Literal["held up"]
-"""What has no outcome yet, and is waited for no longer: another one asks."""
+"""A flight without an outcome that is waited for no longer: another request asks."""
 
 HELD_UP_SECONDS = 0.25
-"""How long those who wait for a body wait for its next chunk."""
+"""How long a request waits for the next chunk of a body."""
 
 REFUSED_SECONDS = 120.0
-"""How long a key is known to have responses that cannot be shared."""
+"""How long it is remembered that the responses of a key cannot be shared."""
 _MOST_REFUSED = 10_000
 _MOST_LANDED = 1_000
 _MOST_FAILED = 1_000
@@ -43,38 +44,38 @@ _MOST_FLYING = 1_000
 
 
 class Landing(Protocol):
-    """What says to those who wait how the origin was asked for them."""
+    """What reports to waiting requests how a request to the origin ended."""
 
     def land(self, outcome: Outcome, why: str | None, code: int | None) -> None:
-        """It ended so."""
+        """Report *outcome*, *why* the response is not shared, and the *code* of a failure."""
 
 
 class Pace(Protocol):
-    """How a body gets on that others wait for."""
+    """The progress of a body for which others wait."""
 
     moved_at: float
-    """When its last chunk went on to the client, or its head."""
+    """When its last chunk, or its head, went to the client."""
     begun: bool
-    """Whether a chunk has gone on."""
+    """Whether a chunk has gone to the client."""
     in_app: bool
-    """Whether the app is asked for the next chunk; else the client takes the last one."""
+    """Whether the app is asked for the next chunk; otherwise the client takes the last one."""
 
 
 class Flight:
-    """One request on its way, as those that wait for it know it."""
+    """One request on its way, as waiting requests see it."""
 
     outcome: Outcome | None = None
     pace: Pace | None = None
-    """How its body gets on, once that comes in pieces."""
+    """The progress of its body, if that has several chunks."""
     overtaken = False
-    """Whether it was held up, and another one leads now."""
+    """Whether it was held up, and another flight leads now."""
     ahead: Flight | None = None
-    """The one that it has overtaken."""
+    """The flight that it has overtaken."""
     code: int | None = None
-    """The status for which a stale response stood in; None where the app raised."""
+    """The status for which a stale response stood in; None if the app raised."""
     event: threading.Event | None = None
     landed: Callable[[], object] | None = None
-    """What to do at landing, outside any lock: give a lease back."""
+    """A call at landing, outside any lock, to give a lease back."""
 
     def __init__(self, flights: Flights, key: int, owner: int, took_off: float) -> None:
         self.flights = flights
@@ -83,10 +84,10 @@ class Flight:
         self.took_off = took_off
 
     def patience(self, now: float) -> float:
-        """Return for how many seconds to wait on: until its body is held up.
+        """Return for how many seconds to wait on before the flight counts as held up.
 
-        The app may take its time for the first chunk. Where it does so for a later one, it is asked
-        anew once, not again and again: this one may have overtaken another for that.
+        The app may take its time for the first chunk. If it does so for a later one, it is asked
+        again once, not again and again: this flight may have overtaken another for that.
         """
         pace = self.pace
         if pace is None or (pace.in_app and not (pace.begun and self.ahead is None)):
@@ -94,23 +95,24 @@ class Flight:
         return pace.moved_at + HELD_UP_SECONDS - now
 
     def land(self, outcome: Outcome, why: str | None, code: int | None) -> None:
-        """End it; *why* its response was refused, if it was, is remembered."""
+        """End the flight, and remember *why* its response was refused, if it was."""
         self.code = code
         self.flights.land(self, outcome, why)
         if self.landed is not None:
             self.give_back()
 
     def give_back(self) -> None:
-        """Do what is to be done once at landing, or when another one has overtaken it."""
+        """Call `landed` once: at landing, or when another flight has overtaken this one."""
         landed, self.landed = self.landed, None
         if landed is not None:
             landed()
 
 
 class Alone:
-    """What those land who go on alone: nobody waits for them, but how it ends is remembered.
+    """Stand-in flight of a request that does not collapse.
 
-    It is also what is known of a *key* whose responses cannot be shared: *why*, and *until* when.
+    Nobody waits for it, but its end is remembered. It also records what is known of a *key* whose
+    responses cannot be shared: *why*, and *until* when.
     """
 
     __slots__ = ("flights", "key", "until", "why")
@@ -124,14 +126,14 @@ class Alone:
         self.until = until
 
     def land(self, outcome: Outcome, why: str | None, code: int | None) -> None:
-        """End one of those requests; *why* its response was refused, if it was, is remembered."""
+        """End one such request, and remember *why* its response was refused, if it was."""
         flights, key = self.flights, self.key
         if why != self.why or self.until is NEVER or outcome != "refused" or key in flights._failed:
             flights.land_alone(key, outcome, why)
 
 
 class Flights:
-    """The flights of one cache. *longest* is after how many seconds nobody waits for one."""
+    """The flights of one cache; a request waits for one at most *longest* seconds."""
 
     def __init__(self, longest: float, clock: Clock) -> None:
         self._longest = longest
@@ -140,9 +142,9 @@ class Flights:
         forks.renew(self)
 
     def begin_in_child(self) -> None:
-        """Know nothing yet: who led a flight in the parent process is not here to land it."""
+        """Forget all flights: their leaders are in the parent process."""
         self._lock = threading.Lock()
-        # All by the number that stands for a key (reuse.collapse_key).
+        # The keys are hashes (reuse.collapse_key).
         self._flying: dict[int, Flight] = {}
         self._leading: dict[int, int] = {}
         self._refused: dict[int, Alone] = {}
@@ -167,15 +169,15 @@ class Flights:
         return Alone(self, key, known.why)
 
     def failing(self, key: int, now: float) -> bool:
-        """Whether the last flight of *key* failed, and that not long ago."""
+        """Return whether the last flight of *key* failed, not long ago."""
         failed_at = self._failed.get(key)
         return failed_at is not None and now - failed_at <= self._longest
 
     def board(self, key: int, now: float, may_lead: bool = True) -> tuple[Flight | None, bool]:
         """Return the flight to wait for; with True, to lead and to `land`; None to go on alone.
 
-        Whoever *may* not *lead* goes on alone where there is none to wait for. A thread that leads
-        a flight waits for no other: so the app may call itself. A flight that is held up is
+        A request that *may* not *lead* goes on alone if there is none to wait for. A thread that
+        leads a flight waits for no other, so the app may call itself. A flight that is held up is
         overtaken.
         """
         here = threading.get_ident()
@@ -203,14 +205,14 @@ class Flights:
             return flight, True
 
     def _overtake(self, ahead: Flight, flight: Flight) -> None:
-        """Have those who wait for *ahead* look for *flight*."""
+        """Let requests that wait for *ahead* look for *flight*."""
         self._retire(ahead)
         flight.ahead, ahead.ahead, ahead.overtaken = ahead, None, True
         if ahead.event is not None:
             ahead.event.set()
 
     def _sweep(self, now: float) -> None:
-        """Forget bodies that were neither read nor closed; nobody waits for them any longer."""
+        """Forget flights whose bodies were neither read nor closed: nobody waits for them."""
         for one in list(self._flying.values()):
             if now - one.took_off > self._longest:
                 self._retire(one)
@@ -223,7 +225,7 @@ class Flights:
         return self._landed.get(key, moment) > moment
 
     def forget(self) -> None:
-        """Know no longer what could not be shared: after a purge it may be another app."""
+        """Forget what could not be shared: after a purge another version of the app may answer."""
         with self._lock:
             self._refused.clear()
 
@@ -238,7 +240,7 @@ class Flights:
             if flight.overtaken:
                 event.set()
         until, left = time.monotonic() + seconds, seconds
-        # Its body may begin, and be held up, while it is waited for: so this looks again.
+        # Its body may begin, and be held up, during the wait: so look again.
         while (patience := flight.patience(self._clock.now())) > 0 < left:
             if event.wait(min(left, patience)):
                 return flight.outcome or "held up"
@@ -246,7 +248,7 @@ class Flights:
         return flight.outcome or ("held up" if patience <= 0 else None)
 
     def land(self, flight: Flight, outcome: Outcome, why: str | None) -> None:
-        """End *flight*; *why* its response was refused, if it was, is remembered."""
+        """End *flight*, and remember *why* its response was refused, if it was."""
         with self._lock:
             if flight.outcome is not None:
                 return
@@ -263,12 +265,12 @@ class Flights:
                 flight.event.set()
 
     def land_alone(self, key: int, outcome: Outcome, why: str | None) -> None:
-        """Remember how a request for *key* ended that nobody has waited for."""
+        """Remember how a request for *key* ended for which nobody has waited."""
         with self._lock:
             self._remembered(key, self._clock.now(), outcome, why)
 
     def _remembered(self, key: int, took_off: float, outcome: Outcome, why: str | None) -> Outcome:
-        """What *outcome* comes to after what is known of *key*; it is known now."""
+        """Remember *outcome*, and return it in the light of what was known of *key*."""
         now = self._clock.now()
         failed_at = self._failed.pop(key, None)
         if outcome == "kept":

@@ -1,4 +1,4 @@
-"""Forward, relay and keep: one request on its way to the origin, and what becomes of the answer."""
+"""Forward, relay and keep: one request on its way to the origin, and its answer on the way back."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ _TAGGED = frozenset({"freshness", "private", "authorization", "cookie", "set-coo
 
 
 class Forward(Exchange):
-    """One request forwarded. Nothing is sent to the client before the origin's head was judged."""
+    """One request forwarded. The client gets nothing before the origin's head was judged."""
 
     tee: Tee | None = None
-    """What takes note of the body, where that is not one piece and may be kept."""
+    """What collects the body, if it has several pieces and may be kept."""
     kept_at_once = False
-    """Whether the body was one piece, and was kept."""
+    """Whether the body was one piece and was kept."""
     others: tuple[str, ...] = ()
-    """What the client has, by the validators that the app was asked about beside ours."""
+    """The client's own validators that the app was asked about beside ours."""
     alone = False
-    """Whether it is asked about what is stored alone."""
+    """Whether the app is asked about the stored response alone."""
     replaced = False
-    """Whether the app has not seen the client's conditions as they came."""
+    """Whether the app saw other conditions than the client sent."""
     had = False
-    """Whether the client has what the app answered with: only that is said to it."""
+    """Whether the client has what the app answered with, so that it gets a 304."""
 
     def __init__(self, origin: Origin, trip: Trip, start_response: StartResponse) -> None:
         cache_status = f"fwd={trip.decision.forward}"
         request = trip.request
         super().__init__(origin, request.environ, start_response, cache_status, request.given)
         self.hidden = None if request.given is None else hidden_cookies(origin, request)
-        # Apps and what is around them change the environ that they get, and may; the rules go on
-        # with what was asked of this cache.
+        # Apps and their middleware may change the environ that they get. The rules go on with what
+        # this cache was asked.
         request.environ, request.given = self.asked, self.given
         self.trip = trip
         self.request = request
@@ -130,25 +130,25 @@ class Forward(Exchange):
         return validation.fetching(request)
 
     def about(self) -> StoredResponse | None:
-        """What is stored, unless another head is out."""
+        """Return the stored response, unless another head is out."""
         return None if self.relayed else self._stored
 
     def requested_at(self, now: float) -> float:
-        """When this request was looked up, for the last time."""
+        """Return when this request was last looked up."""
         return self.trip.looked_up_at
 
     def on_write(self) -> Write:
-        """The app writes before its body is there: its head has to be judged now."""
+        """Judge the head now: the app writes before its body is there."""
         assert self.head is not None
         response = self.received(self.head, ())
         if self._is_for_us(response) or (self.hidden and self.hidden.set_by(response)):
             return nowhere
-        self.replaced = False  # Bytes follow: nothing else can be said instead.
+        self.replaced = False  # Bytes follow, so no 304 can replace the answer.
         self.relay(response)
         return self.following()
 
     def following(self) -> Write:
-        """What takes the bytes of write() once the head is out: more than what was kept whole."""
+        """Return what takes the bytes of write() after the head: more than what was kept whole."""
         write = super().following()
         if self.tee is not None:
             return self.tee.writing(write)
@@ -181,7 +181,7 @@ class Forward(Exchange):
         return may_stand_in(self.request, stored, now, code, self.policy)
 
     def _use(self, response: Response) -> Iterable[bytes] | Reuse:
-        """What an answer comes to that is about what is stored (§4.3.3)."""
+        """Use an answer that is about what is stored (§4.3.3)."""
         if self.trip.decision.forward == "partial":
             return self._complete(response)
         self.discard(response.body)
@@ -196,14 +196,14 @@ class Forward(Exchange):
         stored, trip = self._stored, self.trip
         assert stored is not None
         if isinstance(response, Declared) and response.refused:
-            return self._ask_again()  # What was stored is not to be used any more.
+            return self._ask_again()  # The stored response must not be used any more.
         if validation.is_about_stored(stored, self.others, response) is None:
             return self._ask_again(about_stored=True)
         renewed = None
         if response.is_readable:
             renewed = validation.freshened(stored, response, self.policy)
         if renewed is None:
-            return self._ask_again()  # It is about nothing we hold, or about nothing at all.
+            return self._ask_again()  # It is not about the stored response.
         fresh, why_not = self.keeper.freshen(self.request, stored, renewed, response, trip.fill)
         if why_not is not None:
             trip.land("refused", why_not)
@@ -244,7 +244,7 @@ class Forward(Exchange):
         return again.ask()
 
     def _stand_in(self, said: str, code: int | None) -> Reuse:
-        """Have what is stale served because the app failed (§4.2.4, RFC 5861 §4)."""
+        """Serve a stale response because the app failed (§4.2.4, RFC 5861 §4)."""
         self.trip.land("stood in", code=code)
         return Reuse(self.trip.decision, f"{self.cache_status}; {said}", [])
 
@@ -304,7 +304,7 @@ class Forward(Exchange):
         return "changed" if overtaken else None
 
     def _keep(self, response: Response) -> None:
-        """Keep *response* at once, where its body is one piece; else have a Tee do it (§3.3)."""
+        """Keep *response* at once if its body is one piece; otherwise a Tee keeps it (§3.3)."""
         trip, body = self.trip, response.body
         if not answers_others(response, response.received_at, self.policy):
             trip.land("refused", "validation")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
 _NOT_WITH_GET = ("405", "501")
-"""Statuses of an app that knows HEAD there, and no GET (RFC 9110 §15.5.6, §15.6.2)."""
+"""Statuses of an app that has HEAD but no GET there (RFC 9110 §15.5.6, §15.6.2)."""
 
 
 def answer_head(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 DETAIL = "hidden-cookie"
-"""What Cache-Status says of such an answer."""
+"""The detail of such an answer in Cache-Status."""
 
 
 class Hidden:
@@ -51,12 +51,12 @@ class Hidden:
         return set_unseen(self._presented, self._shown, response)
 
     def are_known_to_be_set(self) -> bool:
-        """Whether the page has set one of those that were hidden from it, and that not long ago."""
+        """Return whether the page set a cookie that was hidden from it, not long ago."""
         now = self._origin.clock.now()
         return self._origin.flights.refused(self._page, now) is not None
 
     def note(self, name: str) -> None:
-        """Have it known for a while, and in the log, that the page sets the cookie *name*."""
+        """Remember for a while, and log, that the page sets the cookie *name*."""
         self._origin.flights.land_alone(self._page, "refused", DETAIL)
         where, url = self._hiding(), url_of(self._request.key)
         self._origin.report(
@@ -67,7 +67,7 @@ class Hidden:
         )
 
     def _hiding(self) -> str:
-        """What hides cookies of this request, as its author wrote it."""
+        """Return the option that hides cookies of this request, as its author wrote it."""
         for route, only_forbids in self._origin.routes.matching(self._given).routes:
             if route.cookies is not None and not only_forbids:
                 return f"Route({route.path!r}, cookies={route.cookies!r})"
@@ -88,7 +88,7 @@ class Hidden:
 
 
 def hidden_cookies(origin: Origin, request: Request) -> Hidden | None:
-    """The cookies in *request* that the app of *origin* shall not see, if there are any."""
+    """Return the cookies in *request* that are hidden from the app of *origin*, if any."""
     given = request.given
     if given is None or given.get("HTTP_COOKIE") == request.environ.get("HTTP_COOKIE"):
         return None

@@ -15,10 +15,10 @@ _NOTHING = object()
 
 
 class Sight:
-    """What an app shall see otherwise than the cache was *given* it: as in *shown*.
+    """The difference between the environ *given* to the cache and the one *shown* to the app.
 
-    While it is open, the one environ says that; shut, it says what it said before. What the app has
-    changed meanwhile stays as the app left it.
+    While it is open, the one environ has the values shown; when it is shut, those it had before.
+    Whatever the app changes meanwhile stays as the app left it.
     """
 
     __slots__ = ("_differing", "_environ", "_shown")
@@ -35,21 +35,21 @@ class Sight:
 
     @property
     def differs(self) -> bool:
-        """Whether there is anything."""
+        """Return whether there is any difference."""
         return bool(self._differing)
 
     def open(self) -> None:
-        """Have the environ say what the app shall see."""
+        """Give the environ the values shown to the app."""
         for name, given, shown in self._differing:
             self._put(name, given, shown)
 
     def shut(self) -> None:
-        """Have it say what the cache was given."""
+        """Give it the values that the cache received."""
         for name, given, shown in self._differing:
             self._put(name, shown, given)
 
     def renew(self) -> None:
-        """Have it say what the cache was given, and nothing that the app has made of that."""
+        """Give it the values that the cache received, without any change by the app."""
         self._environ.clear()
         self._environ.update(self._shown)
         self.shut()

@@ -1,4 +1,4 @@
-"""What happens to one request on its way to the app."""
+"""What is known of one request on its way to the app."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ANNOUNCING", "Reuse", "Trip"]
 
 ANNOUNCING = ("HTTP/1.1", "HTTP/1.0")
-"""Protocols in which a request's head tells whether content follows."""
+"""Protocols in which the head of a request says whether content follows."""
 
 
 class Trip:
@@ -36,17 +36,17 @@ class Trip:
         self.request = request
         self.decision = decision
         self.looked_up_at = NEVER
-        """On this cache's clock, for the last time; after a wait, when that ended."""
+        """The time of the last look-up, on this cache's clock; after a wait, when that ended."""
         self.fill: Fill = ANY_TIME
-        """From when on its response may fill the entry."""
+        """The moment from which its response may fill the entry."""
         self.nominated: tuple[str, ...] = IMPLIED
-        """What selects among the responses to its key, as far as was known at the look-up."""
+        """What selects among the responses to its key, as known at the look-up."""
         self.background = False
-        """Whether its answer goes to nobody: what is stored is validated meanwhile."""
+        """Whether it is a background validation, whose answer goes to no client."""
         self.too_large = False
-        """Whether its key is known for content that is too large to keep."""
+        """Whether its key is known for content too large to keep."""
         self.flight: Landing | None = None
-        """The flight that it leads, or what stands in for one; to be landed on every way out."""
+        """The flight that it leads, or a stand-in; every way out must land it."""
 
     def begin(self, entry: CacheEntry | None, now: float, fill: Fill) -> None:
         """Note what was found at *now*."""
@@ -66,17 +66,17 @@ class Trip:
         none (RFC 9112 §6.3).
         """
         if not shown["wsgi.input_terminated"] or self.request.method == "POST":
-            return shown  # no more than Content-Length may be read
+            return shown  # the app may read no more than Content-Length
         return {**shown, "wsgi.input": WatchedInput(shown["wsgi.input"], self._note_reading)}
 
     def _note_reading(self) -> None:
         self.request.content_was_read = True
 
     def land(self, outcome: Outcome, why: str | None = None, code: int | None = None) -> None:
-        """Say how it ended to those who wait, if it leads a flight; the first word counts.
+        """Report how it ended to those who wait, if it leads a flight; only the first call counts.
 
-        *why* says why the response is not shared, *code* with what status the app failed where
-        something stale stood in.
+        *why* is the reason if the response is not shared. *code* is the status of the app's failure
+        if a stale response stood in.
         """
         flight, self.flight = self.flight, None
         if flight is not None:
@@ -84,10 +84,10 @@ class Trip:
 
 
 class Reuse(NamedTuple):
-    """What the origin's answer comes to where a stored response is to be served after all."""
+    """An answer of the origin after which a stored response is served after all."""
 
     decision: Decision
     cache_status: str
-    """For Cache-Status."""
+    """The forwarding, for Cache-Status."""
     more: FieldLines
     """Fields for this client alone."""

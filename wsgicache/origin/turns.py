@@ -19,14 +19,14 @@ from wsgicache.stores import SharedStore
 __all__ = ["Turns"]
 
 LEASE_SECONDS = 3.0
-"""How long a process may keep others waiting for its answer, alive or dead."""
+"""How long a process may keep others waiting for its answer, even if it has died."""
 
 _LOOKED_AFTER: tuple[Outcome | HeldUp, ...] = ("kept", "failed", "stood in", "held up")
-"""What comes of a flight after which those who waited for it decide again."""
+"""Results of a flight after which those who waited for it decide again."""
 
 
 class Turns:
-    """The turns of those who ask one *origin*."""
+    """The turns of requests to one *origin*."""
 
     def __init__(self, origin: Origin) -> None:
         self._keeper = origin.keeper
@@ -52,7 +52,7 @@ class Turns:
         deadline = time.monotonic() + self._policy.collapse_timeout
         for _ in range(2):
             if decision.detail and self.flights.failing(key, trip.looked_up_at):
-                break  # The store fails, and goes on: what one gets no other would find.
+                break  # The store fails, and will again: no other request would find the answer.
             flight, leads = self.flights.board(key, trip.looked_up_at, may_lead)
             if flight is None:
                 break
@@ -83,7 +83,7 @@ class Turns:
         return decision
 
     def _decide_again(self, trip: Trip, outcome: Outcome | HeldUp = "kept") -> Decision:
-        """Look up and decide anew, for a request that has waited for what had that *outcome*."""
+        """Look up and decide again, after waiting for a flight with that *outcome*."""
         now, request = self._clock.now(), trip.request
         entry = self._keeper.entry(request)
         trip.begin(entry, now, self._keeper.fill(request, entry, now))
@@ -125,7 +125,7 @@ class Turns:
                 time.sleep(pause)
                 pause, waited = min(2 * pause, 0.1), True
         except Exception:
-            self._report("lease", "no lease to be had from the store: nobody is waited for")
+            self._report("lease", "the store grants no lease: no request waits for another process")
             return decision
         trip.fill = trip.fill._replace(lease=token)
 

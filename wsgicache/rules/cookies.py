@@ -1,7 +1,6 @@
 """Which cookies does the app not need to see (RFC 9111 §4.1)?
 
-What the app does not see tells no answers apart, so it needs no mention in Vary and makes no answer
-private.
+A hidden cookie does not select, so Vary need not mention it, and it makes no answer private.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ ANALYTICS_COOKIES = (
     # Segment, Mixpanel, Amplitude, Heap, Snowplow
     *("ajs_anonymous_id", "ajs_user_id", "ajs_group_id", "mp_*_mixpanel"),
     *("AMP_*", "amplitude_id*", "_hp2_*", "_hp5_*", "_sp_id.*", "_sp_ses.*"),
-    # recordings of what visitors do: Hotjar, FullStory, Crazy Egg, Mouseflow, Lucky Orange
+    # recordings of visits: Hotjar, FullStory, Crazy Egg, Mouseflow, Lucky Orange
     *("_hj*", "fs_uid", "fs_lua", "_ce.*", "_CEFT", "mf_*", "_lo_uid", "_lo_v", "__lotl"),
     # publishers and advertising: Chartbeat, Parse.ly, Klaviyo, Criteo, AdRoll
     *("_cb", "_cb_*", "_chartbeat*", "_parsely_*", "__kla_id", "cto_bundle", "cto_bidid"),
@@ -41,26 +40,26 @@ ANALYTICS_COOKIES = (
     *("intercom-id-*", "intercom-session-*", "intercom-device-id-*", "__zlcmid"),
     *("crisp-client/*", "twk_*", "TawkConnectionTime"),
 )
-"""Cookies, or patterns of them, that scripts of others set in browsers and read there: of
-analytics, advertising and chats. What an app may well read stays out: consent, variants of a test,
-feature flags."""
+"""Cookies, or patterns of them, that scripts of others set and read in browsers, for analytics,
+advertising and chats. It leaves out what an app may read: consent, variants of a test, feature
+flags."""
 
 DJANGO_COOKIES = ("sessionid", "csrftoken", "messages", "django_language")
-"""The cookies of Django itself, as they are usually called."""
+"""The usual names of Django's own cookies."""
 FLASK_COOKIES = ("session", "remember_token")
-"""Those of Flask and of Flask-Login."""
+"""The usual names of the cookies of Flask and Flask-Login."""
 
 Hiding = Callable[[str], bool]
-"""Whether the cookie of this name, with white space around it or not, is hidden."""
+"""Returns whether the cookie of this name, perhaps with white space around it, is hidden."""
 
 _MOST = 1024
 
 
 def hiding(patterns: tuple[str, ...], only: tuple[str, ...] | None) -> Hiding | None:
-    """Return what tells which cookies the app does not see; None where it sees all.
+    """Return the function that says which cookies the app does not see, or None if it sees all.
 
-    They are those whose names match one of *patterns*, and with *only* all that match none of
-    those.
+    Hidden are those whose names match one of *patterns*, and with *only* all whose names match none
+    of *only*.
     """
     return _hidings[patterns, only]
 
@@ -71,7 +70,7 @@ def _hiding(asked: tuple[tuple[str, ...], tuple[str, ...] | None]) -> Hiding | N
         return None
     ignored, needed = _matching(patterns), None if only is None else _matching(only)
 
-    # PERF: names repeat from one visitor to the next, values do not.
+    # PERF: visitors have the same names, and different values.
     def is_hidden(name: str) -> bool:
         name = name.strip(" \t")
         if needed is not None and needed(name) is None:
@@ -85,12 +84,12 @@ _hidings = Remembered(_hiding, 64, LONGEST)
 
 
 def _matching(patterns: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
-    """Return what matches a name with any of *patterns*."""
+    """Return the function that matches a name with any of *patterns*."""
     return re.compile("|".join(map(translate, patterns)) if patterns else r"(?!)").match
 
 
 def shown(cookie: str, hides: Hiding) -> str:
-    """Return the Cookie value *cookie* as the app sees it; itself if nothing of it is hidden."""
+    """Return *cookie*, a Cookie value, as the app sees it; the same object if nothing is hidden."""
     pairs = cookie.split(";")
     kept = [pair for pair in pairs if not hides(pair.partition("=")[0])]
     return cookie if len(kept) == len(pairs) else ";".join(kept).strip(" \t;")

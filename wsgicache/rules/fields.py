@@ -57,11 +57,10 @@ TOO_LONG: Directives = {"no-store": None}
 def parse_cache_control(value: str) -> Directives:
     """Return the directives of a Cache-Control field value (§5.2), unknown ones included.
 
-    Names are case-insensitive. Of duplicates the more restrictive one counts: the smallest number
-    of seconds, ``private`` without field names before ``private="x"``, an argument before none. If
-    a member is malformed, each restrictive word in it counts as a directive. Members read so
-    leniently may forbid, but permit nothing (`says`). A value too long to read is `TOO_LONG`.
-    Callers share the result and must not change it.
+    Names are case-insensitive. Of duplicates the more restrictive counts: the smallest number of
+    seconds, ``private`` without field names before ``private="x"``, an argument before none. Each
+    restrictive word in a malformed member counts as a directive. Members read so leniently may
+    forbid, but permit nothing (`says`). Never change the result: callers share it.
     """
     return _remembered[value]
 
@@ -233,9 +232,9 @@ _MAX_VARY = 8192
 def parse_vary(value: str) -> tuple[str, ...] | None:
     """Return the nominated fields, sorted, in lower case, or None if none can match.
 
-    None is the result for a member ``*`` at any place, for anything but a list of field names, and
-    for too many names (RFC 9110 §12.5.5). A name with an underscore looks like one with a dash in a
-    WSGI environ, so it matches nothing either.
+    None stands for a member ``*`` at any place, for anything but a list of field names, and for too
+    many names (RFC 9110 §12.5.5). In a WSGI environ an underscore looks like a dash, so a name with
+    one matches nothing either.
     """
     return _remembered_names[value]
 

@@ -1,4 +1,4 @@
-"""Where entries are kept: the protocols. Each store is a module of its own, imported when used."""
+"""The protocols of stores. Each store is a module of its own, imported when used."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _CLASSES = {
     "MemoryStore": "wsgicache.stores.memory",
     "TieredStore": "wsgicache.stores.tiered",
 }
-"""Where each store is; its module, and so its client, is imported when it is asked for."""
+"""The module of each store; it, and so its client, is imported on first use."""
 
 
 def __getattr__(name: str) -> Any:
@@ -51,31 +51,31 @@ def __getattr__(name: str) -> Any:
 
 
 class StoreError(Exception):
-    """A store did not do what it was asked for; the message names it, and says why."""
+    """A store failed; the message names it, and says why."""
 
 
 class Store(Protocol):
-    """What the walk asks of a store. Any method may raise: the app then answers."""
+    """What the cache needs of a store. If a method raises, the app answers."""
 
     def get(self, key: Key) -> CacheEntry | None:
-        """The entry under *key*, or None."""
+        """Return the entry under *key*, or None."""
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
-        """The content of *stored*, in pieces; None where any of them is gone."""
+        """Return the content of *stored*, in pieces, or None if any piece is gone."""
 
     def update(self, key: Key, change: Change) -> None:
-        """Replace the entry under *key* by what *change* makes of it, atomically; None removes it.
+        """Replace the entry under *key* by what *change* makes of it, atomically.
 
-        Raises where that cannot be done.
+        If *change* returns None, the entry goes. Raises if that cannot be done.
         """
 
 
 @runtime_checkable
 class Grouping(Store, Protocol):
-    """A store that can purge groups, and everything: by counting generations (rules/groups)."""
+    """A store that can purge groups and everything, by counting generations (rules/groups)."""
 
     def generation(self, key: Key) -> int:
-        """The generation in which a request for *key* that begins now is born."""
+        """Return the generation in which a request for *key* that begins now is born."""
 
     def bump(
         self,
@@ -86,43 +86,43 @@ class Grouping(Store, Protocol):
     ) -> None:
         """Begin a generation at *moment*, on the cache's clock, to purge *groups*.
 
-        What was born earlier and belongs to one of *groups* (`rules.groups.names_of`; to anything,
-        where none is named) is gone, or stale with *soft*. Raises where that did not reach all that
-        the store holds.
+        Responses born earlier that belong to one of *groups* (`rules.groups.names_of`; any
+        response, if it is empty) are gone, or stale with *soft*. Raises if that did not reach all
+        that the store holds.
         """
 
     def refuse_fills(self) -> None:
-        """Begin a generation, and keep nothing any more that was born earlier and is not stored."""
+        """Begin a generation, and refuse fills that were born earlier."""
 
 
 @runtime_checkable
 class SharedStore(Grouping, Protocol):
-    """A store that several processes see; leases elect the one that fills a key."""
+    """A store that several processes share; leases elect the one that fills a key."""
 
     def lease(self, key: Key, token: str, seconds: float) -> bool:
-        """Whether *token* now holds the right to fill *key*, for at most *seconds*."""
+        """Return whether *token* now holds the right to fill *key*, for at most *seconds*."""
 
     def release(self, key: Key, token: str) -> None:
-        """Give the lease back, if *token* still holds it."""
+        """Give back the lease, if *token* still holds it."""
 
 
 @runtime_checkable
 class Marking(Store, Protocol):
-    """A store that has marks of cookies (`stores.marks`). For others each process has its own."""
+    """A store that has marks of cookies (`stores.marks`). Otherwise each process has its own."""
 
     def mark(self, cookies: str) -> str:
-        """The mark of *cookies*, the value of a Cookie field; nothing where they have none."""
+        """Return the mark of *cookies*, a Cookie value, or an empty string if they have none."""
 
     def first_mark(self, cookies: str) -> str:
-        """A mark for *cookies* that have had none so far; nothing where they have one meanwhile."""
+        """Return a mark for *cookies* without one; an empty string if they have one meanwhile."""
 
     def end_mark(self, cookies: str) -> None:
-        """Give *cookies* another mark, one that nothing ever had."""
+        """Give *cookies* a new mark, which nothing ever had."""
 
 
 @runtime_checkable
 class Judging(Store, Protocol):
-    """A store whose entries come from other processes, maybe of another release."""
+    """A store whose entries come from other processes, perhaps of another release."""
 
     def judge_by(self, judge: Callable[[Key, CacheEntry], CacheEntry]) -> None:
         """Give out only what *judge*, a method, leaves of each entry.
@@ -144,21 +144,20 @@ class Serving(Store, Protocol):
 
 @runtime_checkable
 class Listing(Store, Protocol):
-    """A store that can tell what it holds."""
+    """A store that can list its keys."""
 
     def keys(self, prefix: Key) -> list[Key]:
-        """The keys with the scheme and host of *prefix* whose path begins with its path."""
+        """Return the keys with the scheme and host of *prefix* whose path begins with its path."""
 
 
 def store_from_url(url: str, **options: Any) -> Store:
-    """The store that *url* names; *options* are those of its class that a URL cannot say.
+    """Return the store that *url* names; *options* are further arguments of its class.
 
     ``memory://``, ``lmdb:///directory``, ``memcached://host:port,host:port/namespace``
     (``memcacheds`` for TLS, ``memcached:///run/memcached.sock``), ``redis://host:port/0``
     (``rediss`` for TLS, ``unix:///run/redis.sock``) and ``file:///directory``; each may end in
-    ``?option=value&…``.
-    Raises ValueError, which does not repeat the password, for anything else; TypeError for what is
-    no str.
+    ``?option=value&…``. Raises ValueError, which does not repeat the password, for any other URL,
+    and TypeError for anything but a str.
     """
     from wsgicache.stores.urls import opened
 

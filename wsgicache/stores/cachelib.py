@@ -32,7 +32,7 @@ __all__ = ["CachelibStore"]
 T = TypeVar("T")
 
 LIMIT = 32 * 1024 * 1024
-"""Bytes of a value in a cache that has no limit of its own."""
+"""Most bytes of a value in a cache without a limit of its own."""
 
 
 _EXPIRY = 4
@@ -40,15 +40,15 @@ _EXPIRY = 4
 
 
 class CachelibStore(PackedStore):
-    """Entries in *cache*, a `cachelib.BaseCache`; the options are those of `PackedStore`.
+    """Entries in *cache*, a `cachelib.BaseCache`.
 
-    *limit* is how many bytes one value may have there. Raises TypeError for a cache that unpickles
-    what it reads whatever the store does: one without a serializer, as MemcachedCache. Raises
-    ValueError for a FileSystemCache in a folder that other users can write to (`check_folder`).
+    *limit* is the most bytes of a value. The other options are those of `PackedStore`. Raises
+    TypeError for a cache without a serializer, such as MemcachedCache: it would unpickle what it
+    reads. Raises ValueError for a FileSystemCache in a folder that other users can write to
+    (`check_folder`).
 
-    Redis and its like replace entries atomically. In the others, two processes that change the same
-    entry at the same time may lose one change. That is a miss later on; or, if one of the two is a
-    purge, an entry that survives it.
+    Redis and its like replace entries atomically. In others, two processes that change an entry at
+    once may lose one change: one more miss, or an entry that survives a purge.
     """
 
     def __init__(
@@ -87,10 +87,10 @@ class CachelibStore(PackedStore):
 
 
 class _Plain:
-    """The serializer that does nothing: bytes stay bytes, and nothing else is read.
+    """A serializer that leaves bytes as they are, and reads nothing else.
 
-    Only FileSystemCache has streams. It counts its files in one of them, so whole numbers are
-    written in digits; and what it finds there must be one. It reads *limit* bytes at most.
+    Only FileSystemCache uses streams. It counts its files in one of them, so numbers are written in
+    digits, and anything else there is ignored. It reads *limit* bytes at most.
     """
 
     def __init__(self, limit: int) -> None:
@@ -116,12 +116,12 @@ class _Plain:
 
 def _bytes(value: object) -> bytes:
     if type(value) is not bytes:
-        raise TypeError(f"bytes are stored, and not {type(value).__name__}")
+        raise TypeError(f"a stored value must be bytes, got {type(value).__name__}")
     return value
 
 
 def _weight(error: BaseException) -> int:
-    """How many failures *error* counts for: none, if it is the server's answer."""
+    """Return how many failures *error* counts for: none, if it is the server's answer."""
     names = {kind.__name__ for kind in type(error).__mro__}
     return int(names.isdisjoint(("ResponseError", "StoreError")))
 
@@ -143,18 +143,18 @@ class _Node:
         return self._breaker.call(_weight, do)
 
     def begin_in_child(self) -> None:
-        """Have a lock that no thread holds, and know nothing of failures."""
+        """Begin with a new lock, and without failures."""
         self._lock = threading.Lock()
         self._breaker = Breaker(self.name)
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
-        """What is kept under *names*."""
+        """Return what is kept under *names*."""
         if len(names) == 1:
             return [_found(self._ask(lambda: self._cache.get(names[0])))]
         return [_found(value) for value in self._ask(lambda: self._cache.get_many(*names))]
 
     def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
-        """What is kept under *names*, which is also its version."""
+        """Return what is kept under *names*; the value is also its version."""
         return [(value, value) for value in self.read(names)]
 
     def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
@@ -166,7 +166,7 @@ class _Node:
                 self.remove(name)
             else:
                 self.write(name, value, seconds)
-            # A cache may say that it did what it could not do: with a file of another user, say.
+            # A cache may report success where it failed: with a file of another user, for example.
             if self.read((name,))[0] != value:
                 raise StoreError(f"{self.name} did not replace what it had")
             return True
@@ -174,35 +174,35 @@ class _Node:
     def write(self, name: str, value: bytes, seconds: int) -> None:
         """Keep *value* for at most *seconds*. Raises StoreError where the cache does not."""
         if len(value) > self.limit:
-            raise StoreError(f"{self.name} takes {self.limit} bytes, and not {len(value)}")
+            raise StoreError(f"{self.name} takes at most {self.limit} bytes, got {len(value)}")
         if not self._ask(lambda: self._cache.set(name, value, timeout=seconds)):
-            raise StoreError(f"{self.name} did not keep what it was given")
+            raise StoreError(f"{self.name} did not keep a value")
 
     def remove(self, name: str) -> None:
-        """Keep nothing under *name*."""
+        """Remove what is under *name*."""
         self._ask(lambda: self._cache.delete(name))
 
     def listed(self, prefix: str) -> list[str]:
-        """Raises StoreError: such a cache cannot tell."""
+        """Raise StoreError: such a cache cannot list its keys."""
         raise StoreError(f"{self.name} cannot list what it holds")
 
     @property
     def connects(self) -> int:
-        """None that is counted."""
+        """Return 0: such a cache counts no connections."""
         return 0
 
     def life(self) -> str:
-        """Nothing: such a cache has no server, or does not tell."""
+        """Return an empty string: such a cache has no server, or does not identify it."""
         return ""
 
     def stats(self) -> dict[str, object]:
-        """That it answers."""
+        """Return no figures, if the cache answers."""
         self._ask(lambda: self._cache.get("wsgicache:stats"))
         return {}
 
 
 def _found(value: object) -> bytes | None:
-    """A value as it was stored; what others left there is as good as nothing."""
+    """Return *value* if it is a stored one; anything else counts as missing."""
     return value if type(value) is bytes else None
 
 
@@ -216,10 +216,10 @@ def _regular(path: str, mode: str) -> IO[bytes]:
 
 
 class _RedisNode(_Node):
-    """Redis, or what speaks like it: a script replaces a value, if it is the one that was read."""
+    """Redis, or a server like it: a script replaces a value if it is the one that was read."""
 
     atomic = True
-    # Records begin with their digest, so their first bytes tell them apart.
+    # Records begin with their digest, so their first bytes distinguish them.
     _VERSION = 32
     _SWAP = """
         if redis.call('GETRANGE', KEYS[1], 0, 31) ~= ARGV[1] then return 0 end
@@ -227,7 +227,7 @@ class _RedisNode(_Node):
         else redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
         return 1
     """
-    # What is of another type than records is none: MGET says that nothing is there.
+    # A value of another type is not a record: MGET returns nothing for it.
     _ADD = """
         if redis.call('TYPE', KEYS[1])['ok'] == 'string' then return 0 end
         redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
@@ -245,13 +245,13 @@ class _RedisNode(_Node):
         self._is_cluster = hasattr(client, "mget_nonatomic")
         made = getattr(getattr(client, "connection_pool", None), "connection_class", None)
         self._counted: Any = made if hasattr(made, "connects") else None
-        """The class of the connections, if that counts them (`net.redis.client`)."""
+        """The class of the connections, if it counts them (`net.redis.client`)."""
         self._life = ""
         self._life_of: object = None
 
     @property
     def connects(self) -> int:
-        """How many connections were made, where that is counted."""
+        """Return how many connections were made, or 0 if they are not counted."""
         return 0 if self._counted is None else int(self._counted.connects)
 
     def life(self) -> str:
@@ -266,7 +266,7 @@ class _RedisNode(_Node):
         return self._life
 
     def _run_id(self) -> str:
-        """Raises StoreError where the server does not answer; if it refuses, it does not tell."""
+        """Return the run_id, or an empty string if the server refuses. Raises StoreError."""
         try:
             info = self._ask(lambda: self._client.info("server"))
         except StoreError as error:
@@ -280,13 +280,13 @@ class _RedisNode(_Node):
         return f"{prefix if isinstance(prefix, str) else prefix()}{name}"
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
-        """What is kept under *names*, in one round trip but for a cluster."""
+        """Return what is kept under *names*, in one round trip except for a cluster."""
         if self._is_cluster and len(names) > 1:
             return [value for name in names for value in self.read((name,))]
         return [_found(value) for value in self._ask(lambda: self._cache.get_many(*names))]
 
     def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
-        """What is kept under *names*, and how each begins."""
+        """Return what is kept under *names*; the first bytes of each are its version."""
         return [
             (value, None if value is None else value[: self._VERSION]) for value in self.read(names)
         ]
@@ -304,7 +304,7 @@ class _RedisNode(_Node):
         )
 
     def listed(self, prefix: str) -> list[str]:
-        """The names that begin with *prefix*, out of all keys that the server holds."""
+        """Return the names that begin with *prefix*, out of all keys of the server."""
         begin = self._key("")
         pattern = "".join(f"\\{one}" if one in "*?[]\\" else one for one in begin + prefix) + "*"
         found = self._ask(lambda: list(self._client.scan_iter(match=pattern, count=1000)))
@@ -312,7 +312,7 @@ class _RedisNode(_Node):
         return [text[len(begin) :] for text in texts]
 
     def stats(self) -> dict[str, object]:
-        """What the server says of its memory and its keys."""
+        """Return what the server says of its memory and its keys."""
         info = self._ask(lambda: self._client.info())
         names = ("redis_version", "used_memory", "maxmemory", "evicted_keys", "keyspace_hits")
         return {name: info[name] for name in (*names, "keyspace_misses") if name in info}

@@ -1,7 +1,8 @@
-"""LMDB environments: files that all processes of a machine map into their memory.
+"""LMDB environments: files that all processes of a machine map into memory.
 
-A process opens each one once, and closes it before a fork: parent and child open it anew. What was
-written before the machine started for the last time is not trusted, for it was never waited for.
+A process opens each one once, and closes it before a fork; parent and child open it again. Data
+from before the last start of the machine is not trusted, since nothing waited for it to reach the
+disk.
 """
 
 from __future__ import annotations
@@ -26,27 +27,27 @@ __all__ = ["PLACES", "Environment", "Opened", "environment_at"]
 T = TypeVar("T")
 
 PLACES = 1 << 20
-"""Bytes of the file that tells what was used: a byte each, by number."""
+"""Bytes of the file of used flags: one byte for each number."""
 _READERS = 1024
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
 
 class Opened(NamedTuple):
-    """An environment that is open, its three tables, and the file beside it."""
+    """An open environment, its three tables, and the file of used flags."""
 
     env: lmdb.Environment
     entries: Any
-    """Names, and when the value ends, its number and the value."""
+    """By name: when the value ends, its number, and the value."""
     order: Any
-    """Numbers in the order of adding, and what the entry costs and its name."""
+    """By number, in the order of adding: the cost of the entry, and its name."""
     about: Any
-    """What is counted, and where the hand is."""
+    """The counters, and the position of the hand."""
     used: mmap
     lock: int
-    """A descriptor by which others see that the environment is in use."""
+    """A locked file descriptor, by which others see that the environment is in use."""
 
     def close(self) -> None:
-        """Close all of it."""
+        """Close everything."""
         self.env.close()
         self.used.close()
         os.close(self.lock)
@@ -63,13 +64,13 @@ class Environment:
         forks.renew(self)
 
     def begin_in_child(self) -> None:
-        """Have a gate that no thread holds."""
+        """Begin with a new gate."""
         self._gate = threading.Condition()
         self._using = 0
         self._closing = False
 
     def run(self, do: Callable[[Opened], T]) -> T:
-        """What *do* returns for the open environment, which it neither keeps nor asks for again."""
+        """Return what *do* returns for the open environment. *do* neither keeps nor calls it."""
         with self._gate:
             if self._closing:
                 self._gate.wait_for(lambda: not self._closing)
@@ -86,7 +87,7 @@ class Environment:
                     self._gate.notify_all()
 
     def close(self) -> None:
-        """Close it once nobody uses it, and keep it closed until `release`."""
+        """Close it once no thread uses it, and keep it closed until `release`."""
         with self._gate:
             self._closing = True
             while self._using:
@@ -96,7 +97,7 @@ class Environment:
                 self._opened = None
 
     def release(self) -> None:
-        """Have it opened again by whoever comes next."""
+        """Let the next operation open it again."""
         with self._gate:
             self._closing = False
             self._gate.notify_all()
@@ -157,7 +158,7 @@ def _begin_anew(path: str) -> None:
 
 
 def _is_of_this_start(path: str) -> bool:
-    """Whether what is in *path* was begun since the machine started."""
+    """Return whether the environment in *path* began after the machine last started."""
     try:
         with open(os.path.join(path, "start"), encoding="ascii") as file:
             return file.read() == _start() != ""
@@ -166,7 +167,7 @@ def _is_of_this_start(path: str) -> bool:
 
 
 def _start() -> str:
-    """What tells this start of the machine; nothing where the system does not."""
+    """Return what identifies this start of the machine, or nothing if the system does not."""
     try:
         with open(_BOOT, encoding="ascii") as file:
             return file.read().strip()
@@ -176,7 +177,7 @@ def _start() -> str:
 
 try:
     import fcntl
-except ImportError:  # not there on Windows: nobody knows who else is there, and nothing is removed
+except ImportError:  # Windows: other processes are unknown, so nothing is removed
 
     def _is_alone(lock: int) -> bool:
         return False
@@ -187,7 +188,7 @@ except ImportError:  # not there on Windows: nobody knows who else is there, and
 else:
 
     def _is_alone(lock: int) -> bool:
-        """Whether no other process has the environment open; else wait for one that opens it."""
+        """Return whether no other process has it open; if one is opening it, wait for that."""
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -196,7 +197,7 @@ else:
         return True
 
     def _share(lock: int) -> None:
-        """Let others open it, too."""
+        """Let other processes open it, too."""
         fcntl.flock(lock, fcntl.LOCK_SH)
 
 

@@ -1,4 +1,4 @@
-"""Which folders may hold what is served to everybody: those that no other user can change."""
+"""Which folders may hold responses for everybody: those that no other user can change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KIND = "a folder of the cache's user, below folders that only that user and roo
 
 
 def whole_path(subject: str, given: str | os.PathLike[str]) -> str:
-    """*given*, which must be the whole path of a folder. Raises TypeError or ValueError."""
+    """Return *given*, the whole path of a folder. Raises TypeError or ValueError."""
     if not isinstance(given, str | os.PathLike) or not os.path.isabs(given):
         kind = "the whole path of a folder, such as '/var/cache/myapp'"
         raise (ValueError if isinstance(given, str) else TypeError)(must_be(subject, kind, given))
@@ -33,9 +33,9 @@ def check_folder(path: str) -> None:
 
 
 def _check(path: str) -> None:
-    """The same, for *path* as it is written: a symbolic link in it is a place of its own."""
+    """Check *path* as it is written: a symbolic link in it is a place of its own."""
     above = False
-    """Whether every user may add to the folder above, which then has the sticky bit."""
+    """Whether every user may add files to the folder above, which then has the sticky bit."""
     for place in _from_root(path):
         try:
             found = os.lstat(place)
@@ -56,7 +56,7 @@ def _wrong(path: str) -> str:
 
 
 def _from_root(path: str) -> list[str]:
-    """The folders on the way to *path*, and itself."""
+    """Return the folders on the way to *path*, and *path* itself."""
     places = [path]
     while (above := os.path.dirname(places[-1])) != places[-1]:
         places.append(above)

@@ -1,4 +1,4 @@
-"""What is filed below a path, in a store that can list what it holds."""
+"""List the keys below a path, in a store that can list its keys."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["keys_below"]
 def keys_below(store: Listing, prefix: Key) -> list[Key]:
     """Return the keys in *store* that begin with *prefix*.
 
-    A request under way has no entry yet that could be emptied. A store that counts generations does
-    not keep its response. Raises what the store raises.
+    A request under way has no entry yet that could be emptied; only a store that counts generations
+    can refuse its response. Raises what the store raises.
     """
     keys = dict.fromkeys(store.keys(prefix))
     if isinstance(store, Grouping):

@@ -1,4 +1,4 @@
-"""One machine, many processes, no server: entries in a file that all of them map (LMDB)."""
+"""A store for the processes of one machine, without a server: a file that all of them map."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ T = TypeVar("T")
 MAX_BYTES = 1 << 30
 _LEAST = 4 << 20
 LIMIT = 512 * 1024
-"""Bytes of a value: a larger one would need as many pages in one piece."""
+"""Most bytes of a value: a larger one would need as many adjacent pages."""
 _FILLED = 0.6
-"""The part of the file that entries fill: what goes frees its pages two transactions later, and
-not while an older reader is there."""
+"""The part of the file that entries fill. Removed entries free their pages two transactions later,
+and not while an older reader is there."""
 _LEFT = 0.95
-"""The part of that which is left once room was made: each time at once for many."""
+"""The part of that which stays when room is made, so that many entries go at once."""
 _ATTEMPTS = 6
 
 
@@ -70,26 +70,26 @@ class LMDBStore(PackedStore):
             clock=clock,
         )
         self.stamps = Stamps(folder)
-        """What tells near caches of changes."""
+        """What shows changes to near stores."""
         self.landings = self.stamps
         """What wakes those who wait for a lease."""
         self._telling = Telling(self.stamps)
 
     def update(self, key: Key, change: Change) -> None:
-        """Replace the entry under *key* by what *change* makes of it, and tell near caches."""
+        """Replace the entry under *key* by what *change* makes of it; show that to near stores."""
         self._telling.update(super().update, key, change)
 
     def bump(self, groups: Sequence[str], moment: float, *, soft: bool = False) -> None:
-        """Begin a generation, and tell near caches."""
+        """Begin a generation, and show that to near stores."""
         purge = super().bump
         self._telling.bump(lambda: purge(groups, moment, soft=soft), groups)
 
     def end_mark(self, cookies: str) -> None:
-        """Give *cookies* another mark, and tell near caches."""
+        """Give *cookies* a new mark, and show that to near stores."""
         self._telling.end_mark(super().end_mark, cookies)
 
     def release(self, key: Key, token: str) -> None:
-        """Give the lease back, if *token* still holds it, and wake those who wait for it."""
+        """Give back the lease, if *token* still holds it, and wake those who wait for it."""
         try:
             super().release(key, token)
         finally:
@@ -102,7 +102,7 @@ class _Node:
     atomic = True
     connects = 0
     limit = LIMIT
-    # Records begin with their digest, so their first bytes tell them apart.
+    # Records begin with their digest, so their first bytes distinguish them.
     _VERSION = 32
 
     def __init__(self, path: str, max_bytes: int) -> None:
@@ -121,7 +121,8 @@ class _Node:
             try:
                 return self._environment.run(do)
             except lmdb.ReadersFullError:
-                # Of processes that were killed; the living have less than one for each thread.
+                # Readers of processes that were killed; live ones have fewer than one for each
+                # thread.
                 self._environment.run(lambda opened: opened.env.reader_check())
                 return self._environment.run(do)
         except lmdb.MapFullError:
@@ -130,11 +131,11 @@ class _Node:
             raise StoreError(f"{self.name}: {type(error).__name__}: {error}") from error
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
-        """What is kept under *names*."""
+        """Return what is kept under *names*."""
         wanted, now = [name.encode("ascii") for name in names], time()
 
         def copied(opened: Opened) -> list[bytes | None]:
-            # Copied out at once: while a reader is there no page is used again.
+            # Copied at once: while a reader is there, no page is used again.
             with opened.env.begin() as txn:
                 found = [held(txn, opened, name) for name in wanted]
             return [value_of(record, opened, now) for record in found]
@@ -142,7 +143,7 @@ class _Node:
         return self._ask(copied)
 
     def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
-        """What is kept under *names*, and how each begins."""
+        """Return what is kept under *names*; the first bytes of each are its version."""
         return [
             (value, None if value is None else value[: self._VERSION]) for value in self.read(names)
         ]
@@ -167,12 +168,12 @@ class _Node:
     def write(self, name: str, value: bytes, seconds: int) -> None:
         """Keep *value* for at most *seconds*. Raises StoreError where there is no room."""
         if len(value) > self.limit:
-            raise StoreError(f"{self.name} takes {self.limit} bytes, and not {len(value)}")
+            raise StoreError(f"{self.name} takes at most {self.limit} bytes, got {len(value)}")
         key, ends = name.encode("ascii"), time() + seconds
         self._change(lambda opened, txn: add(txn, opened, key, value, ends, held(txn, opened, key)))
 
     def remove(self, name: str) -> None:
-        """Keep nothing under *name*."""
+        """Remove what is under *name*."""
         key = name.encode("ascii")
 
         def removed(opened: Opened, txn: lmdb.Transaction) -> None:
@@ -182,7 +183,7 @@ class _Node:
         self._change(removed)
 
     def _change(self, change: Callable[[Opened, lmdb.Transaction], T]) -> T:
-        """What *change* returns in a transaction, and make room afterwards, or before once more."""
+        """Return what *change* returns in a transaction; make room after it, or before a retry."""
 
         def changed(opened: Opened) -> tuple[T, int]:
             with opened.env.begin(write=True) as txn:
@@ -197,7 +198,7 @@ class _Node:
             if kept > self._budget:
                 self._make_room(kept - int(self._budget * _LEFT))
             return result
-        raise StoreError(f"{self.name} is full, and what was removed is still being read")
+        raise StoreError(f"{self.name} is full, and its removed pages are still being read")
 
     def _make_room(self, wanted: int) -> None:
         """Evict *wanted* bytes in a transaction, and end another one after it.
@@ -215,7 +216,7 @@ class _Node:
             self._ask(room)
 
     def listed(self, prefix: str) -> list[str]:
-        """The names that begin with *prefix*."""
+        """Return the names that begin with *prefix*."""
         begin = prefix.encode("ascii")
 
         def names(opened: Opened) -> list[str]:
@@ -231,11 +232,11 @@ class _Node:
         return self._ask(names)
 
     def life(self) -> str:
-        """Nothing: what is kept outlives the processes, and all of it goes with the machine."""
+        """Return an empty string: the files go with the machine, and only as a whole."""
         return ""
 
     def stats(self) -> dict[str, object]:
-        """What the files hold."""
+        """Return what the files hold."""
 
         def told(opened: Opened) -> dict[str, object]:
             with opened.env.begin() as txn:

@@ -1,7 +1,7 @@
-"""memcached, one server or many, by pymemcache's clients.
+"""A store on one memcached server or many, with the clients of pymemcache.
 
-Each server is a node of its own: when one does not answer, what it holds is missing and nothing
-else; no other takes its place, which would bring back old copies when it returns (fail in place).
+Each server is a node of its own. If one does not answer, only what it holds is missing. No other
+takes its place: that would bring back old copies when it returns (fail in place).
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ Server = str | tuple[str, int]
 
 _SERVER = "'host:port', (host, port) or the path of a socket"
 LIMIT = 1_000_000
-"""Bytes of a value: memcached takes 1 MiB for the item as a whole, by default."""
+"""Most bytes of a value: by default memcached takes 1 MiB for the item as a whole."""
 
 
 class MemcachedStore(PackedStore):
     """Entries in memcached.
 
-    *servers* is one, or several: ``"host:port"``, ``(host, port)`` or the path of a UNIX socket. Or
-    it is a client of pymemcache (Client, PooledClient, HashClient): the store takes from it the
-    servers and how to connect to them, and nothing else.
+    *servers* is one server, or several: ``"host:port"``, ``(host, port)`` or the path of a UNIX
+    socket. Or it is a client of pymemcache (Client, PooledClient, HashClient): the store takes from
+    it the servers and how to connect to them, and nothing else.
 
-    An operation takes *timeout* seconds at most. A server that usually takes more than a twentieth
-    of that needs a longer one: one thread waits for it then, and the others do without. Up to
-    *idle* connections to each server stay open. *tls* is an `ssl.SSLContext` for them. *limit* is
-    how many bytes a value may have (memcached's ``-I``, less a little). The other options are those
-    of `PackedStore`. Raises TypeError or ValueError for what makes no sense, but not where a server
-    cannot be reached.
+    An operation takes *timeout* seconds at most. Raise it if a server usually takes more than a
+    twentieth of that: then one thread waits for the server, and the others proceed without it. Up
+    to *idle* connections to each server stay open. *tls* is an `ssl.SSLContext` for them. *limit*
+    is the most bytes of a value (memcached's ``-I``, less a little). The other options are those of
+    `PackedStore`. Raises TypeError or ValueError for a wrong argument, but not if a server cannot
+    be reached.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class MemcachedStore(PackedStore):
 
 
 def _route(nodes: Mapping[str, _Node]) -> Callable[[str], _Node]:
-    """What tells which of *nodes* keeps a name, whatever the others are."""
+    """Return what chooses a node for a name: a node less does not change the other choices."""
     if len(nodes) == 1:
         (only,) = nodes.values()
         return lambda name: only
@@ -96,12 +96,12 @@ def _route(nodes: Mapping[str, _Node]) -> Callable[[str], _Node]:
 
 
 def _score(text: str, seed: int) -> int:
-    # PERF: pymemcache's own, in Python, takes twenty times as long.
+    # PERF: pymemcache's own score, in Python, takes twenty times as long.
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
 def _templates(servers: object, tls: ssl.SSLContext | None) -> list[Client]:
-    """A client for each of *servers*, never to be used itself. Raises TypeError or ValueError."""
+    """Return a client for each of *servers*, as a template. Raises TypeError or ValueError."""
     if isinstance(servers, RetryingClient):
         servers = servers._client
     if isinstance(servers, HashClient):
@@ -150,7 +150,7 @@ def _client(subject: str, server: Any) -> Client:
 
 
 def _weight(error: BaseException) -> int | None:
-    """How many failures *error* counts for; none, if it is the server's answer."""
+    """Return how many failures *error* counts for: none, if it is the server's answer."""
     if isinstance(error, NotWaited):
         return None
     if isinstance(error, Hung):
@@ -177,13 +177,13 @@ class _Node:
         return answer
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
-        """What is kept under *names*, in one round trip."""
+        """Return what is kept under *names*, in one round trip."""
         wanted = [self._prefix + name.encode("ascii") for name in names]
         found = self._ask(lambda client: client.sock.fetch(wanted))
         return [found.get(name) for name in wanted]
 
     def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
-        """What is kept under *names*, each with its version, in one round trip."""
+        """Return what is kept under *names*, each with its version, in one round trip."""
         found = self._ask(lambda client: client.gets_many(names))
         return [found.get(name, (None, None)) for name in names]
 
@@ -193,31 +193,32 @@ class _Node:
             if value is None:
                 return True
             return bool(self._ask(lambda client: client.add(name, value, seconds)))
-        # What ended before now is nothing; there is no other way to remove just that version.
+        # A value that has ended counts as none; memcached has no other way to remove just that
+        # version.
         given, ends = (b"", -1) if value is None else (value, seconds)
         return bool(self._ask(lambda client: client.cas(name, given, version, ends)))
 
     def write(self, name: str, value: bytes, seconds: int) -> None:
         """Keep *value* for at most *seconds*. Raises StoreError where the server does not."""
         if len(value) > self.limit:
-            raise StoreError(f"{self.name} takes {self.limit} bytes, and not {len(value)}")
+            raise StoreError(f"{self.name} takes at most {self.limit} bytes, got {len(value)}")
         if not self._ask(lambda client: client.set(name, value, seconds)):
-            raise StoreError(f"{self.name} did not keep what it was given")
+            raise StoreError(f"{self.name} did not keep a value")
 
     def remove(self, name: str) -> None:
-        """Keep nothing under *name*."""
+        """Remove what is under *name*."""
         self._ask(lambda client: client.delete(name))
 
     def listed(self, prefix: str) -> list[str]:
-        """Raises StoreError: memcached cannot tell."""
+        """Raise StoreError: memcached cannot list its keys."""
         raise StoreError(f"{self.name}: memcached cannot list what it holds")
 
     def life(self) -> str:
-        """Nothing: a server that is started anew is empty."""
+        """Return an empty string: a server that starts is empty."""
         return ""
 
     def stats(self) -> dict[str, object]:
-        """What the server says of its memory and its items."""
+        """Return what the server says of its memory and its items."""
         answers = self._ask(lambda client: client.stats())
         names = "version uptime curr_items bytes limit_maxbytes evictions get_hits get_misses"
         found = {name: answers.get(name.encode()) for name in names.split()}

@@ -1,8 +1,8 @@
-"""Live objects in one process: a hit copies nothing and takes no lock.
+"""A store of live objects in one process: a hit copies nothing and takes no lock.
 
-Eviction is SIEVE: a hit sets one flag; where room is needed a hand moves from the oldest entry to
-the newest, clears flags and takes the first entry that has none. A flood of URLs asked once passes
-through without sweeping out what is asked again.
+Eviction is SIEVE. A hit sets one flag. To make room, a hand moves from the oldest entry to the
+newest, clears flags and takes the first entry without one. So a flood of URLs asked once does not
+evict what is asked again.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from wsgicache.stores.marks import Marks
 __all__ = ["MemoryStore"]
 
 _NODE_BYTES = 900
-"""A node, its key and their places in tables, beside what is counted by length."""
+"""Bytes of a node, its key and their places in tables, beside what is counted by length."""
 _OF_ONE, _OF_TWO = 1 / 16, 1 / 4
 """The parts of the budget that the variants of one page take together, and two of them."""
 _MOST_GROUPS = 10_000
-"""Purged groups that are remembered one by one."""
+"""Most purged groups that are remembered one by one."""
 
 
 def entry_bytes(key: Key, entry: CacheEntry) -> int:
-    """Bytes of memory that *entry* takes under *key*, overhead included; rather too many."""
+    """Return the bytes of memory that *entry* takes under *key*: overhead included, rounded up."""
     scheme, host, path, query = key
     total = _NODE_BYTES + len(scheme) + len(host) + len(path) + len(query)
     for selector, stored in entry.responses.items():
@@ -58,24 +58,24 @@ class _Node:
         self.key = key
         self.entry = entry
         self.generation = generation
-        """The one up to which the entry has been reviewed."""
+        """The generation up to which the entry has been reviewed."""
         self.visited = False
         self.older: _Node | None = None
         self.newer: _Node | None = None
 
 
 class MemoryStore:
-    """Entries in the memory of this process: *max_bytes* at most, counted with their overhead.
+    """Entries in the memory of this process.
 
-    The variants of one page take a sixteenth of that at most, or two of them a quarter.
-    Safe under threads and after fork. Raises ValueError or TypeError for a *max_bytes* that is no
-    positive whole number.
+    They take *max_bytes* at most, counted with their overhead. The variants of one page take a
+    sixteenth of that at most, or two of them a quarter. The store is safe with threads and after a
+    fork. Raises ValueError or TypeError if *max_bytes* is not a positive whole number.
     """
 
     def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
         self.max_bytes = whole("MemoryStore.max_bytes", max_bytes, 1)
         self.bytes = 0
-        """What the entries take now."""
+        """The bytes that the entries take now."""
         self._nodes: dict[Key, _Node] = {}
         self._oldest: _Node | None = None
         self._newest: _Node | None = None
@@ -85,7 +85,7 @@ class MemoryStore:
         self._everything = ALWAYS
         self._groups: dict[str, Generation] = {}
         self._grouped = ALWAYS
-        """For groups of which nothing else is known: the newest that was forgotten."""
+        """The generation of all other groups: the newest that was forgotten."""
         self._fills = 0
         self._marks = Marks()
         self._lock = threading.Lock()
@@ -95,7 +95,7 @@ class MemoryStore:
         return len(self._nodes)
 
     def get(self, key: Key) -> CacheEntry | None:
-        """The entry under *key*, or None."""
+        """Return the entry under *key*, or None."""
         node = self._nodes.get(key)
         if node is None:
             return None
@@ -116,12 +116,12 @@ class MemoryStore:
             entry = reviewed(node.entry, key, self._everything, self._known)
             if entry is not node.entry:
                 self._replace(node, entry, entry_bytes(key, entry))
-            # Only now, for `get` asks no lock.
+            # Last, since `get` takes no lock.
             node.generation = self._generation
             return entry
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
-        """The content of *stored*, which is always at hand."""
+        """Return the content of *stored*, which is always at hand."""
         return None if stored.content is None else (stored.content,)
 
     def update(self, key: Key, change: Change) -> None:
@@ -175,13 +175,14 @@ class MemoryStore:
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 
     def generation(self, key: Key) -> int:
-        """The generation in which a request that begins now is born."""
+        """Return the generation in which a request that begins now is born."""
         return self._generation
 
     def bump(self, groups: Sequence[str], moment: float, *, soft: bool = False) -> None:
-        """Begin a generation: *groups*, or everything, born earlier is gone, or stale if *soft*.
+        """Begin a generation to purge *groups*, or everything.
 
-        It costs the same however much that is.
+        Responses born earlier are gone, or stale if *soft*. The cost is the same however many they
+        are.
         """
         with self._lock:
             number = self._generation + 1
@@ -191,32 +192,32 @@ class MemoryStore:
                 known = self._groups.pop(group, self._grouped)
                 self._groups[group] = known.begun(number, moment, soft)
             while len(self._groups) > _MOST_GROUPS:
-                # Rather too much ends than too little.
+                # Better to end too much than too little.
                 forgotten = self._groups.pop(next(iter(self._groups)))
                 hard = max(forgotten.hard, forgotten.soft, self._grouped.hard)
                 self._grouped = Generation(hard)
             self._generation = number
 
     def refuse_fills(self) -> None:
-        """Begin a generation, and keep nothing any more that was born earlier."""
+        """Begin a generation, and refuse fills that were born earlier."""
         with self._lock:
             self._generation += 1
             self._fills = self._generation
 
     def mark(self, cookies: str) -> str:
-        """The mark of *cookies*."""
+        """Return the mark of *cookies*."""
         return self._marks.mark(cookies)
 
     def first_mark(self, cookies: str) -> str:
-        """The mark of *cookies*, which have one always."""
+        """Return the mark of *cookies*, which always have one."""
         return self._marks.mark(cookies)
 
     def end_mark(self, cookies: str) -> None:
-        """Give *cookies* another mark."""
+        """Give *cookies* a new mark."""
         self._marks.end_mark(cookies)
 
     def keys(self, prefix: Key) -> list[Key]:
-        """The keys with the scheme and host of *prefix* whose path begins with its path."""
+        """Return the keys with the scheme and host of *prefix* whose path begins with its path."""
         with self._lock:
             keys = list(self._nodes)
         origin, path = prefix[:2], prefix[2]
@@ -257,7 +258,7 @@ class MemoryStore:
         self.bytes -= entry_bytes(node.key, node.entry)
 
     def _evict(self, spared: _Node) -> None:
-        """Take the first entry from the hand on that was not asked for since the hand passed."""
+        """Evict the next entry that was not used since the hand last passed."""
         node = self._hand or self._oldest
         while node is not None and (node.visited or node is spared):
             node.visited = False
@@ -279,8 +280,8 @@ class MemoryStore:
             self._absent = CacheEntry(IMPLIED, {}, emptied_at)
 
 
-# A fork while another thread changes a store would leave the child half a change and a lock that
-# nobody releases: every store is held still for that moment.
+# A fork while another thread changes a store would leave the child half a change and a locked lock.
+# So every store is held still during a fork.
 _stores: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 _forking = threading.Lock()
 _held: list[threading.Lock] = []

@@ -1,7 +1,7 @@
-"""What a table in a file holds, within a budget of bytes, and what goes first (SIEVE).
+"""A table in a file within a budget of bytes, and what it evicts (SIEVE).
 
-A hit sets one byte in a file beside the table and changes nothing else. Where room is needed a hand
-moves from the oldest entry to the newest, clears those bytes, and takes what has none.
+A hit sets one byte in a file beside the table and changes nothing else. To make room, a hand moves
+from the oldest entry to the newest, clears those bytes, and takes an entry without one.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from wsgicache.stores.environments import PLACES, Opened
 __all__ = ["add", "drop", "evict", "held", "kept_bytes", "value_of"]
 
 _HEAD = Struct(">dQ")
-"""Before a value: when it ends, and its number."""
+"""The head of a value: when it ends, and its number."""
 _NUMBER = Struct(">Q")
 _PAGE = 4096
 _ALONE = 2000
-"""Bytes from which LMDB gives a value pages of its own."""
+"""Bytes of a value from which LMDB gives it pages of its own."""
 _BESIDE = 80
 """Bytes of an entry's place in the order."""
 _MOST_SPARED = 20_000
-"""Entries that the hand passes at once; then it takes what comes, used or not."""
+"""Most entries that the hand passes at once; then it takes the next, used or not."""
 
 
 def value_of(record: bytes | None, opened: Opened, now: float) -> bytes | None:
-    """The value in *record*, unless it has ended; from now on it was used."""
+    """Return the value in *record*, unless it has ended, and mark it as used."""
     if record is None:
         return None
     ends, number = _HEAD.unpack_from(record)
@@ -40,13 +40,13 @@ def value_of(record: bytes | None, opened: Opened, now: float) -> bytes | None:
 
 
 def held(txn: lmdb.Transaction, opened: Opened, name: bytes) -> bytes | None:
-    """The record that is kept under *name*."""
+    """Return the record under *name*, or None."""
     record = txn.get(name, db=opened.entries)
     return None if record is None else bytes(record)
 
 
 def kept_bytes(txn: lmdb.Transaction, opened: Opened) -> int:
-    """Bytes of the file that all entries take, as counted."""
+    """Return the bytes of the file that all entries take, as counted."""
     return _count(txn, opened, b"bytes")
 
 
@@ -58,7 +58,7 @@ def add(
     ends: float,
     before: bytes | None,
 ) -> None:
-    """Keep *value* until *ends*, in the place of the record *before* if there is one."""
+    """Keep *value* until *ends*, in place of the record *before* if there is one."""
     cost, known = _cost(name, len(value) + _HEAD.size), 0
     if before is None:
         number = _count(txn, opened, b"next")
@@ -75,7 +75,7 @@ def add(
 
 
 def drop(txn: lmdb.Transaction, opened: Opened, name: bytes, before: bytes) -> None:
-    """Keep nothing under *name*, where the record *before* is."""
+    """Remove the record *before*, which is under *name*."""
     _, number = _HEAD.unpack_from(before)
     txn.delete(name, db=opened.entries)
     txn.delete(_NUMBER.pack(number), db=opened.order)
@@ -83,7 +83,7 @@ def drop(txn: lmdb.Transaction, opened: Opened, name: bytes, before: bytes) -> N
 
 
 def evict(txn: lmdb.Transaction, opened: Opened, wanted: int) -> None:
-    """Make room for *wanted* bytes, as far as that is there."""
+    """Make room for *wanted* bytes, as far as possible."""
     total, freed, spared = kept_bytes(txn, opened), 0, 0
     cursor = txn.cursor(opened.order)
     there = cursor.set_range(txn.get(b"hand", db=opened.about) or b"\0") or cursor.first()
@@ -104,7 +104,7 @@ def evict(txn: lmdb.Transaction, opened: Opened, wanted: int) -> None:
 
 
 def _cost(name: bytes, length: int) -> int:
-    """Bytes of the file that an entry takes, whose record has that *length*; rather too many."""
+    """Return the bytes of the file for an entry with a record of *length*, rather too many."""
     if length < _ALONE:
         return (3 * (length + len(name) + _BESIDE)) // 2
     return -(-(length + 16) // _PAGE) * _PAGE + 2 * (len(name) + _BESIDE)

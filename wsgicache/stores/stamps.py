@@ -1,28 +1,31 @@
-"""Words in a file that all processes of a machine map: they tell what was changed, at once.
+"""Words in a file that all processes of a machine map: they show changes at once.
 
-Whoever reads an entry notes the word of its key and the *purges word* before, and has a right to
-use what was read as long as both are the same. Whoever changes something changes the data first,
-then the words, and returns then.
+A reader of an entry first notes the word of its key, and the *purges word*. It may use what it read
+as long as both words stay the same. A writer changes the data first, then the words, and then
+returns.
 
-A word is 64 random bits. So nobody has to add, and no value comes twice. They are copied as
+A word is 64 random bits. So nobody has to count, and no value comes twice. Words are copied as
 aligned 8 bytes of a memoryview, without a lock. That is enough, on x86-64 and on ARM64:
 
-- Torn copies. Both processors copy aligned 8 bytes as one. If one did not: a note that is half old
-  differs from the word as it is afterwards, and a comparison with half a word differs, too. Either
-  costs one look-up more.
-- When a word is seen. After the change has returned somebody learns of that, by a message, and
-  sends a request to another process. The message and the request pass through the kernel, which
-  orders all that was written before against all that is read after it, on both processors.
+- Torn copies. Both processors copy aligned 8 bytes as one. If one did not, a half-old note would
+  differ from the later word, and a comparison with half a word would differ, too. Either costs one
+  more look-up.
+
+- When a word is seen. After the change has returned, somebody learns of it by a message, and sends
+  a request to another process. The message and the request pass through the kernel, which orders
+  all that was written before against all that is read after it, on both processors.
+
 - In which order two words are seen. x86-64 keeps the order of writes, and that of reads; ARM64
-  keeps neither. Where an order counts there is an `_in_order` between: it takes a lock, gives it
+  keeps neither. Where an order counts, an `_in_order` stands between. It takes a lock, gives it
   back and takes it again, which orders memory on every processor (POSIX.1-2017, 4.12; on ARM64 a
   store-release and then a load-acquire).
 
 A purge of groups, or of everything, changes three words: the purges word, those of the groups, and
-the purges word again. Who sees a new purges word compares the words of the groups. Without the
-first of them a reader could note the new word of a group beside data from before the purge: the
-purge has changed the data, that reader has read them before, and finds the purges word as it was.
-Without the last one a reader could look at the group too early, and note the purges word for good.
+the purges word again. A reader that sees a new purges word compares the words of the groups.
+Without the first change, a reader could note the new word of a group beside data from before the
+purge: it would have read the data before the purge changed them, and would find the purges word
+unchanged. Without the last change, a reader could look at the group too early, and keep the purges
+word for good.
 """
 
 from __future__ import annotations
@@ -45,41 +48,41 @@ from wsgicache.stores.folders import check_folder
 __all__ = ["PURGES", "Stamps", "Telling", "mapped", "of_cookies", "of_groups", "of_key"]
 
 PURGES = 0
-"""The place of the word that each purge of groups or of everything changes."""
+"""The place of the purges word, which each purge of groups or of everything changes."""
 _EVERYTHING = 1
 _GROUPS = 1 << 12
 _KEYS = 1 << 16
 _FIRST_GROUP = 2
 _FIRST_KEY = _FIRST_GROUP + _GROUPS
 _WORDS = _FIRST_KEY + 2 * _KEYS
-"""The second half of the keys' words tells of leases that were given back."""
+"""The second half of the keys' words shows released leases."""
 _FILE = "stamps-1"
-"""Another layout has another name."""
+"""The name of the file; another layout gets another name."""
 _LEAST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.005
 
 
 def of_key(key: Key) -> int:
-    """The place of the word of *key*; others may have the same."""
+    """Return the place of the word of *key*; other keys may share it."""
     return _FIRST_KEY + _hashed("\n".join(key)) % _KEYS
 
 
 def of_cookies(cookies: str) -> int:
-    """The place of the word that tells of the mark of *cookies*."""
+    """Return the place of the word for the mark of *cookies*."""
     return _FIRST_KEY + _hashed(cookies) % _KEYS
 
 
 def of_groups(names: Iterable[str]) -> list[int]:
-    """The places of the words that end what belongs to groups of these *names*."""
+    """Return the places of the words that end what belongs to groups with these *names*."""
     return [_EVERYTHING, *(_FIRST_GROUP + _hashed(name) % _GROUPS for name in names)]
 
 
 def _hashed(text: str) -> int:
-    """The same number in every process."""
+    """Return a hash that is the same in every process."""
     return crc32(text.encode("utf-8", "surrogatepass"))
 
 
 class Stamps:
-    """The words in the folder *path*; without one, those of this process and of its children."""
+    """The words in the folder *path*; without it, those of this process and its children."""
 
     def __init__(self, path: str = "") -> None:
         self._folder = path
@@ -87,10 +90,10 @@ class Stamps:
         self._file = 0, 0
         size = 8 * _WORDS if not path else 8
         self.words = memoryview(mmap(-1, size)).cast("Q")
-        """As they were mapped last."""
+        """The words as last mapped."""
 
     def current(self) -> memoryview[int]:
-        """The words as the file has them that is there now. Raises StoreError without one."""
+        """Return the words of the file that is there now. Raises StoreError without one."""
         if not self._path:
             return self.words
         try:
@@ -113,25 +116,25 @@ class Stamps:
         return self.words
 
     def noted(self, place: int) -> tuple[memoryview[int], int, int]:
-        """The words, the purges word and the one at *place*, before anything else is read."""
+        """Return the words, the purges word and the word at *place*, before all else is read."""
         words = self.current()
         purges, word = words[PURGES], words[place]
         _in_order()
         return words, purges, word
 
     def still(self, words: memoryview[int], purges: int) -> bool:
-        """Whether these are the words, and nothing was purged, after all else that was read."""
+        """Return whether the words are the same and nothing was purged, after all else was read."""
         _in_order()
         return words is self.words and words[PURGES] == purges
 
     def tell(self, place: int) -> None:
-        """Tell of a change that was made: to what *place* is of."""
+        """Show a change of what has its word at *place*."""
         words = self.current()
         _in_order()
         words[place] = _new_word()
 
     def tell_purge(self, names: Iterable[str]) -> None:
-        """Tell of a purge that was made: of groups of these *names*; without one, of everything."""
+        """Show a purge of groups with these *names*, or of everything if there are none."""
         places = of_groups(names)
         words = self.current()
         for changed in ([PURGES], places[1:] or places, [PURGES]):
@@ -142,7 +145,7 @@ class Stamps:
     # ── leases that were given back ────────────────────────────────────────────────────────────
 
     def landed(self, key: Key) -> int:
-        """A number that is another one once a lease of *key* was given back."""
+        """Return a number that changes when a lease of *key* is given back."""
         return self.current()[of_key(key) + _KEYS]
 
     def land(self, key: Key) -> None:
@@ -150,7 +153,7 @@ class Stamps:
         self.tell(of_key(key) + _KEYS)
 
     def wait(self, key: Key, since: int, seconds: float) -> None:
-        """Wait until `landed` is no longer *since*, but no longer than *seconds*."""
+        """Wait until `landed` differs from *since*, but no longer than *seconds*."""
         place, pause, ends = of_key(key) + _KEYS, _LEAST_PAUSE, time.monotonic() + seconds
         while self.words[place] == since and (left := ends - time.monotonic()) > 0:
             time.sleep(min(pause, left))
@@ -158,7 +161,7 @@ class Stamps:
 
 
 def mapped(path: str, size: int) -> tuple[mmap, tuple[int, int]]:
-    """The file *path* of *size* bytes in memory, and its device and inode.
+    """Return the file *path*, of *size* bytes, mapped into memory, and its device and inode.
 
     It makes the file if it is not there. Raises OSError.
     """
@@ -167,7 +170,7 @@ def mapped(path: str, size: int) -> tuple[mmap, tuple[int, int]]:
         found = os.fstat(file)
         if found.st_size < size:
             os.ftruncate(file, size)
-        # On a full disk to write to a page that has no place there would end the process.
+        # On a full disk, a write to a page without a place there would end the process.
         if hasattr(os, "posix_fallocate"):
             try:
                 os.posix_fallocate(file, 0, size)
@@ -184,7 +187,7 @@ def _new_word() -> int:
 
 
 def _in_order() -> None:
-    """Order memory: what came before this, and then what comes after it, for all who look."""
+    """Order memory: all earlier reads and writes come before all later ones, for all processes."""
     lock = threading.Lock()
     lock.acquire()
     lock.release()
@@ -192,9 +195,9 @@ def _in_order() -> None:
 
 
 class Telling:
-    """Tells of the changes of a shared store, each once it was made or has failed.
+    """The changes of a shared store, which it shows once they were made or have failed.
 
-    If that store tells of them *itself*, this does not.
+    It does nothing if the store shows them *itself*.
     """
 
     def __init__(self, stamps: Stamps, *, itself: bool = False) -> None:
@@ -202,9 +205,10 @@ class Telling:
         self._tells = not itself
 
     def update(self, update: Callable[[Key, Change], None], key: Key, change: Change) -> None:
-        """Have *update* apply *change* to *key*, and tell of it unless it is a first fill.
+        """Call *update* to apply *change* to *key*, and show it unless it is a first fill.
 
-        Nobody has an older response then, and many fills would end what others hold near.
+        Before a first fill nobody has an older response, and many fills would end what others hold
+        near.
         """
         news = True
 
@@ -221,7 +225,7 @@ class Telling:
                 self._stamps.tell(of_key(key))
 
     def bump(self, bump: Callable[[], None], groups: Iterable[str]) -> None:
-        """Have *bump* purge *groups*, or everything."""
+        """Call *bump* to purge *groups*, or everything, and show it."""
         try:
             bump()
         finally:
@@ -229,7 +233,7 @@ class Telling:
                 self._stamps.tell_purge(groups)
 
     def end_mark(self, end_mark: Callable[[str], None], cookies: str) -> None:
-        """Have *end_mark* give *cookies* another mark."""
+        """Call *end_mark* to give *cookies* a new mark, and show it."""
         try:
             end_mark(cookies)
         finally:
@@ -238,6 +242,6 @@ class Telling:
 
 
 def _is_first(before: CacheEntry | None, after: CacheEntry | None) -> bool:
-    """Whether an entry has responses that had none."""
+    """Return whether an entry gets responses that had none."""
     held = before is not None and before.responses
     return not held and after is not None and bool(after.responses)

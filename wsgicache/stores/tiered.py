@@ -1,7 +1,4 @@
-"""A near cache: what this process has just read from a shared store, read again from memory.
-
-Words that processes share tell at once what any of them has changed (`stores.stamps`).
-"""
+"""A near store in front of a shared one: what this process read lately, it reads from memory."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ _SHARED = "a store that processes share, such as a MemcachedStore"
 
 
 class _Near(CacheEntry):
-    """An entry as it was read, and what tells whether it still is."""
+    """An entry as it was read, and the words that show whether it is still valid."""
 
     __slots__ = ("groups", "place", "purges", "until", "word", "words")
 
@@ -39,10 +36,10 @@ class _Near(CacheEntry):
         super().__init__(entry.nominated, entry.responses, entry.emptied_at, entry.salt)
         self.words = words
         self.purges = purges
-        """The purges word; a later one is noted once nothing of the entry was purged by then."""
+        """The word of purges; it is updated if a later purge did not end the entry."""
         self.place = place
         self.word = word
-        """The word of the key, and where it is."""
+        """The word of the key, after its place."""
         self.groups: list[tuple[int, int]] = []
         """The places and words of its groups, and of everything."""
         self.until = 0.0
@@ -50,7 +47,7 @@ class _Near(CacheEntry):
 
 
 class _Mark(NamedTuple):
-    """A mark of cookies as it was read, and what tells whether it still is."""
+    """A mark of cookies as it was read, and the word that shows whether it is still valid."""
 
     mark: str
     words: memoryview[int]
@@ -60,13 +57,13 @@ class _Mark(NamedTuple):
 
 
 class TieredStore:
-    """*near* in front of *shared*: an entry is used for *seconds* before it is read again.
+    """The store *near* in front of *shared*, which uses an entry for *seconds* without asking.
 
-    So this process sees a purge or a write by another machine that much later; one of groups or of
-    everything, that much after the shared store has seen it. What it does itself it sees at once,
-    and what processes do that it has forked, or was forked with; of all processes of the machine,
-    where they are given one folder for *stamps*, or the shared store is an `LMDBStore`.
-    Raises TypeError or ValueError for what makes no sense.
+    So this process sees a purge or a write by another machine that much later. A purge of groups or
+    of everything takes that much longer than in the shared store. The process sees at once what it
+    does itself, and what its children or its siblings by a fork do. It sees at once what all
+    processes of the machine do if they have one folder for *stamps*, or if the shared store is an
+    `LMDBStore`. Raises TypeError or ValueError for a wrong argument.
     """
 
     def __init__(
@@ -105,7 +102,7 @@ class TieredStore:
         return self.near.max_bytes
 
     def get(self, key: Key) -> CacheEntry | None:
-        """The entry under *key*, as it is now on this machine, or was within `seconds`; or None."""
+        """Return the entry under *key* as it is on this machine, or was `seconds` ago, or None."""
         entry, now, words = self.near.get(key), self._now(), self._stamps.words
         if (
             isinstance(entry, _Near)
@@ -118,7 +115,7 @@ class TieredStore:
         return self._read(key, entry, now)
 
     def _read(self, key: Key, entry: CacheEntry | None, now: float) -> CacheEntry | None:
-        """The entry under *key*: *entry*, if no purge has ended that, or what is shared."""
+        """Return *entry* if no purge has ended it, else what is under *key* in the shared store."""
         place = of_key(key)
         words, purges, word = self._stamps.noted(place)
         if (
@@ -144,7 +141,7 @@ class TieredStore:
         return near
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
-        """The content of *stored*."""
+        """Return the content of *stored*."""
         if stored.content is not None:
             return (stored.content,)
         return self.shared.content(stored)
@@ -157,31 +154,31 @@ class TieredStore:
             self.near.update(key, lambda entry: None)
 
     def generation(self, key: Key) -> int:
-        """The generation in which a request for *key* that begins now is born."""
+        """Return the generation in which a request for *key* that begins now is born."""
         return self.shared.generation(key)
 
     def bump(self, groups: Sequence[str], moment: float, *, soft: bool = False) -> None:
-        """Begin a generation of the shared store."""
+        """Begin a generation of the shared store, to purge *groups* or everything."""
         self._telling.bump(lambda: self.shared.bump(groups, moment, soft=soft), groups)
 
     def serve(self, application: str) -> None:
-        """Note whose responses the shared store keeps."""
+        """Note the *application* whose responses the shared store keeps."""
         if isinstance(self.shared, Serving):
             self.shared.serve(application)
 
     def judge_by(self, judge: Callable[[Key, CacheEntry], CacheEntry]) -> None:
-        """Have the shared store give out what *judge* leaves, and read everything anew."""
+        """Let the shared store give out what *judge* leaves, and read everything again."""
         if isinstance(self.shared, Judging):
             self.shared.judge_by(judge)
             if len(self.near):
                 self._stamps.tell_purge(())
 
     def refuse_fills(self) -> None:
-        """Begin a generation of the shared store, and keep nothing that was born earlier."""
+        """Begin a generation of the shared store, and refuse fills that were born earlier."""
         self.shared.refuse_fills()
 
     def mark(self, cookies: str) -> str:
-        """The mark of *cookies*, as it was not longer ago than `seconds`."""
+        """Return the mark of *cookies*, as it was at most `seconds` ago."""
         if not isinstance(self.shared, Marking):
             return self.near.mark(cookies)
         now, words, marks = self._now(), self._stamps.words, self._marks
@@ -203,24 +200,24 @@ class TieredStore:
         return mark
 
     def first_mark(self, cookies: str) -> str:
-        """A mark for *cookies* that have had none so far; nothing where they have one meanwhile."""
+        """Return a mark for *cookies* without one; an empty string if they have one meanwhile."""
         if not isinstance(self.shared, Marking):
             return self.near.mark(cookies)
         return self.shared.first_mark(cookies)
 
     def end_mark(self, cookies: str) -> None:
-        """Give *cookies* another mark in the shared store."""
+        """Give *cookies* a new mark in the shared store."""
         if not isinstance(self.shared, Marking):
             self.near.end_mark(cookies)
             return
         self._telling.end_mark(self.shared.end_mark, cookies)
 
     def lease(self, key: Key, token: str, seconds: float) -> bool:
-        """Whether *token* now holds the right to fill *key*, for at most *seconds*."""
+        """Return whether *token* now holds the right to fill *key*, for at most *seconds*."""
         return self.shared.lease(key, token, seconds)
 
     def release(self, key: Key, token: str) -> None:
-        """Give the lease back, if *token* still holds it."""
+        """Give back the lease, if *token* still holds it."""
         self.shared.release(key, token)
 
     def keys(self, prefix: Key) -> list[Key]:

@@ -1,4 +1,4 @@
-"""Stores by URL: for settings, environment variables and the command line."""
+"""Stores by URL, for settings, environment variables and the command line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SIZE = re.compile(r"([0-9]{1,15})(|KiB|MiB|GiB)")
 
 
 def size(text: str) -> int:
-    """The bytes that *text* says: a number, or one of KiB, MiB or GiB. Raises ValueError."""
+    """Return the bytes in *text*: a number, or one of KiB, MiB or GiB. Raises ValueError."""
     found = _SIZE.fullmatch(text)
     if found is None:
         raise ValueError(text)
@@ -36,7 +36,7 @@ OPTIONS: dict[str, Callable[[str], object]] = {
     "near": size,
     "threshold": int,
 }
-"""What may stand after the ``?``; each scheme takes those that its store has."""
+"""The options after the ``?``; each scheme takes those of its store."""
 
 NEAR_BYTES = 64 << 20
 """Bytes of memory that each process has for what it has read from an LMDBStore."""
@@ -48,7 +48,7 @@ _PACKED = {"namespace", "generation_seconds", "limit"}
 
 
 def opened(url: str, options: dict[str, Any]) -> Store:
-    """The store that *url* names. Raises ValueError for what is none, TypeError for no str."""
+    """Return the store that *url* names. Raises ValueError or TypeError for a wrong one."""
     if not isinstance(url, str):
         raise TypeError(f"the URL of a store must be a str, got {type(url).__name__}")
     try:
@@ -68,10 +68,10 @@ def opened(url: str, options: dict[str, Any]) -> Store:
 
 
 def _check(url: str, parts: SplitResult) -> None:
-    """Raise ValueError for what no store's URL has."""
+    """Raise ValueError for what the URL of no store has."""
     if any(char < " " or char == "\x7f" for char in url):
         raise _wrong(url, "one without control characters")
-    # urlsplit has ended the host at the first of these characters.
+    # urlsplit ends the host at the first of these characters.
     if parts.netloc and "@" in url.partition("://")[2][len(parts.netloc) :]:
         kind = "one with %2F, %3F and %23 for /, ? and # in a password, and @ before the host only"
         raise _wrong(url, kind)
@@ -80,7 +80,7 @@ def _check(url: str, parts: SplitResult) -> None:
 
 
 def _said(url: str, parts: SplitResult) -> dict[str, str]:
-    """The options in *url*. Raises ValueError for what says none, or one twice."""
+    """Return the options in *url*. Raises ValueError for a malformed or repeated one."""
     try:
         pairs = parse_qsl(parts.query, True, bool(parts.query))
     except ValueError:
@@ -89,7 +89,7 @@ def _said(url: str, parts: SplitResult) -> dict[str, str]:
     if len(said) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _wrong(url, f"one that says {twice} once")
+        raise _wrong(url, f"one that gives {twice} once")
     return said
 
 
@@ -136,7 +136,7 @@ def _redis(parts: SplitResult, options: dict[str, Any]) -> Store:
 
         from wsgicache.stores.net.redis import client
     except ImportError:
-        raise ValueError("for redis:// the package redis is needed: pip install redis") from None
+        raise ValueError("redis:// needs the package redis: pip install redis") from None
     timeout = checked_timeout("timeout of store_from_url()", options.pop("timeout", 0.1))
     host = parts.netloc.rpartition("@")[2]
     if parts.scheme == "unix":
@@ -146,7 +146,7 @@ def _redis(parts: SplitResult, options: dict[str, Any]) -> Store:
         raise _wrong(parts.geturl(), f"one with one server, as {SERVERS}")
     elif _DATABASE.fullmatch(parts.path) is None:
         kind = "one with the number of a database after the host, such as /0, and nothing else"
-        raise ValueError(f"{_wrong(parts.geturl(), kind)}: for a namespace there is ?namespace=…")
+        raise ValueError(f"{_wrong(parts.geturl(), kind)}: write a namespace as ?namespace=…")
     url = f"{parts.scheme}://{parts.netloc}{parts.path}"
     try:
         cache = RedisCache(client(parts.scheme, url, timeout))
@@ -172,7 +172,7 @@ def _lmdb(parts: SplitResult, options: dict[str, Any]) -> Store:
     try:
         from wsgicache.stores.lmdb import LMDBStore
     except ImportError:
-        raise ValueError("for lmdb:// the package lmdb is needed: pip install lmdb") from None
+        raise ValueError("lmdb:// needs the package lmdb: pip install lmdb") from None
     folder = unquote(parts.path)
     if parts.netloc or not folder.startswith("/"):
         raise _wrong(parts.geturl(), "lmdb:///directory, a whole path")

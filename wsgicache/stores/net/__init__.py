@@ -1,3 +1,3 @@
-"""Connections to the servers of stores, bounded in time, and what happens when one fails."""
+"""Connections to the servers of stores, limited in time, and what happens when one fails."""
 
 __all__: list[str] = []

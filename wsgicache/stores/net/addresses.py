@@ -1,7 +1,7 @@
-"""TCP connections that are there in time or not at all, the look-up of the name included.
+"""TCP connections within a time limit, the look-up of the name included.
 
-The system looks a name up for as long as it likes; where its servers do not answer, for many
-seconds. Here a thread waits for that, and a request no longer than its timeout.
+The system may take many seconds to look up a name if its name servers do not answer. Here a thread
+waits for that, and a request no longer than its timeout.
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ __all__ = [
 ]  # fmt: skip
 
 LONGEST_WAIT = 24 * 3600
-"""Seconds that an operation may take."""
+"""Most seconds that an operation may take."""
 SERVERS = "host, host:port or [IPv6]:port, with a port of 1 to 65535"
 
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[\w.-]+)(?::([0-9]{1,5}))?", re.ASCII)
 
 Address = tuple[Any, Any, int, str, Any]
-"""What `socket.getaddrinfo` gives."""
+"""A result of `socket.getaddrinfo`."""
 
 
 def is_port(number: int) -> bool:
-    """Whether a server can have that port."""
+    """Return whether a server can have that port."""
     return 1 <= number <= 65_535
 
 
 def names_a_server(text: str) -> bool:
-    """Whether *text* is a host, or a host and a port, as `SERVERS` says."""
+    """Return whether *text* is a host, or a host and a port, as in `SERVERS`."""
     found = _SERVER.fullmatch(text)
-    # A host that is a number was meant as a port.
+    # A number is not a host: somebody forgot the host before the port.
     return found is not None and not found[1].isdigit() and is_port(int(found[2] or 1))
 
 
 def shown(url: object) -> str:
-    """*url* for people, without what may be a password."""
+    """Return *url* for people, without a possible password."""
     text = str(url)
     before, at, after = text.rpartition("@")
     return f"{before.partition('://')[0]}://…@{after}" if at else text
 
 
 def checked_timeout(subject: str, timeout: object) -> float:
-    """*timeout* in seconds. Raises TypeError or ValueError, which call it *subject*."""
+    """Return *timeout* in seconds. Raises TypeError or ValueError, which call it *subject*."""
     return float(number(subject, timeout, LONGEST_WAIT, above_0=True))
 
 
 class Socket(socket.socket):
-    """A socket that is closed when nobody has it any more: nobody tells a store that it ends."""
+    """A socket that closes when its last reference goes, since no store is closed explicitly."""
 
     def __del__(self) -> None:
         self.close()
@@ -71,7 +71,7 @@ def connected(host: str, port: int, timeout: float) -> Socket:
     for family, kind, protocol, _, address in _addresses(host, port, timeout):
         connection = Socket(family, kind, protocol)
         try:
-            # Something is left for the second address where the first is a black hole.
+            # If the first address does not answer, the second still gets some time.
             connection.settimeout(max(ends - monotonic(), timeout / 10))
             connection.connect(address)
             connection.settimeout(timeout)
@@ -86,12 +86,12 @@ def connected(host: str, port: int, timeout: float) -> Socket:
 
 
 def _addresses(host: str, port: int, timeout: float) -> list[Address]:
-    """The addresses of *host*. Raises OSError, and TimeoutError after *timeout* seconds."""
+    """Return the addresses of *host*. Raises OSError, and TimeoutError after *timeout* seconds."""
     try:
         numeric = socket.AI_NUMERICHOST
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=numeric)
     except socket.gaierror:
-        pass  # it is a name
+        pass  # *host* is a name
     except UnicodeError as error:
         raise OSError(f"{host!r} is no name: {error}") from None
     lookup = _under_way.get((host, port))
@@ -100,7 +100,7 @@ def _addresses(host: str, port: int, timeout: float) -> list[Address]:
         lookup.start()
         _under_way[host, port] = lookup
     if not lookup.ended.wait(timeout):
-        # Who comes later finds what it comes to, and starts no other.
+        # Later callers find its result, and start no other look-up.
         raise TimeoutError(f"{host} was not looked up in time")
     _under_way.pop((host, port), None)
     if isinstance(lookup.found, OSError):

@@ -1,4 +1,4 @@
-"""A server that does not answer is not asked again and again."""
+"""A breaker: a server that does not answer is left alone for a while."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ __all__ = ["FAILURES", "Breaker"]
 T = TypeVar("T")
 
 FAILURES = 3
-"""Failures, one after the other, after which a server is left alone."""
+"""Consecutive failures after which a server is left alone."""
 PAUSE = (0.65, 0.9)
-"""Seconds between two attempts then, at least and at most: processes shall not come all at once."""
+"""Least and most seconds between two attempts then: random, so that processes do not retry all at
+once."""
 
 
 class Breaker:
-    """What stands between us and the server *name*.
+    """A breaker between this process and the server *name*.
 
-    After `FAILURES` failures it is open, and refuses; every `PAUSE` it lets one call through, and
-    closes again when that succeeds. It measures time by the monotonic clock.
+    After `FAILURES` failures it is open, and refuses calls. Every `PAUSE` it lets one call through,
+    and closes again if that succeeds. It measures time by the monotonic clock.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.failures = 0
-        """How many there have been since the last success."""
+        """The failures since the last success."""
         self._retry_at = 0.0
 
     @property
     def is_open(self) -> bool:
-        """Whether the server is left alone."""
+        """Return whether the server is left alone."""
         return self.failures >= FAILURES
 
     def call(
@@ -60,10 +61,10 @@ class Breaker:
         return result
 
     def _probe(self) -> None:
-        """Let one pass each time (two would do no harm). Raises StoreError for the others."""
+        """Let one call pass each time; two would do no harm. Raises StoreError for the others."""
         now = monotonic()
         if now < self._retry_at:
-            raise StoreError(f"{self.name} does not answer and is left alone for a moment")
+            raise StoreError(f"{self.name} does not answer, and is left alone for a moment")
         self._retry_at = now + random.uniform(*PAUSE)
 
     def _weigh(self, weight: int | None) -> None:

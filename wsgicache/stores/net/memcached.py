@@ -1,8 +1,8 @@
-"""Connections to one memcached server: a pool of pymemcache clients, and how long they may wait.
+"""Connections to one memcached server: a pool of pymemcache clients with time limits.
 
-pymemcache waits for ever, or for each packet anew. Here an operation as a whole has a timeout; and
-when one thread has waited for a while, the others do not wait as long: so a server that hangs costs
-one thread its timeout, and not all of them.
+pymemcache waits for ever, or anew for each packet. Here an operation as a whole has a timeout. When
+one thread has waited for a while, the others do not wait as long. So a server that hangs costs one
+thread its timeout, and not all of them.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ __all__ = ["Connections", "Hung", "NotWaited"]
 T = TypeVar("T")
 
 PATIENCE = 0.06
-"""The part of the timeout that all threads wait for an answer; after it only one does, and after
-twice as long nobody begins to."""
+"""The part of the timeout that all threads wait for an answer; after it only one waits, and after
+twice that time new operations fail at once."""
 _WAITED = "it is slow, and another thread waits for it (a longer timeout lets all wait longer)"
 _RECEIVED = 65_536
 _LARGE = 16_384
 
 
 class NotWaited(TimeoutError):
-    """Another thread waits for the server: of this one's operation nothing is known."""
+    """Another thread waits for the server; the outcome of this operation is unknown."""
 
 
 class Hung(TimeoutError):
-    """The server has not answered one thread in time, and nobody else meanwhile."""
+    """The server has not answered one thread in time, nor any other meanwhile."""
 
 
 class Connections:
@@ -61,8 +61,8 @@ class Connections:
         If *do* raises, the connection is closed, and the exception is raised.
         """
         if self._process != os.getpid():
-            # The parent process goes on using what this one has inherited, and its threads, of
-            # which one may have had the turn, are not here.
+            # After a fork: the parent still uses the inherited connections. Its threads, one of
+            # which may have had the turn, are not in the child.
             self._process = os.getpid()
             self._turn = _Turn(self._turn.patience)
             self.close()
@@ -77,7 +77,7 @@ class Connections:
         except TimeoutError:
             raise
         except (OSError, MemcacheUnexpectedCloseError):
-            # It was open for too long, or the server has been started anew meanwhile.
+            # The connection was open for too long, or the server has restarted meanwhile.
             self.close()
             return self._try(self._connected(), do)
 
@@ -105,7 +105,7 @@ class Connections:
         return client
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close the idle connections."""
         with suppress(IndexError):
             while True:
                 self._idle.pop().close()
@@ -115,9 +115,9 @@ class Connections:
 
 
 def _connection(client: Client, timeout: float) -> Any:
-    """A socket to *client*'s server. Raises OSError."""
+    """Return a socket to *client*'s server. Raises OSError."""
     if type(client)._connect is not Client._connect:
-        client._connect()  # a class of the user's own knows how
+        client._connect()  # the user's own class knows how
         return client.sock
     sockets = client.socket_module
     if not isinstance(client.server, tuple):
@@ -154,18 +154,18 @@ class _Turn:
     def __init__(self, patience: float) -> None:
         self.patience = patience
         self.waiting: object = None
-        """Whose turn it is."""
+        """The connection whose turn it is."""
         self._since = 0.0
         self._others = 0
 
     def join(self) -> None:
-        """Begin an operation. Raises NotWaited where another has been at one for too long."""
+        """Begin an operation. Raises NotWaited if another one has taken too long already."""
         if monotonic() - self._since > self.patience:
             self._others += 1
             raise NotWaited(_WAITED)
 
     def wait(self, connection: object, ends: float) -> None:
-        """Wait for longer. Raises NotWaited or, after *ends*, TimeoutError."""
+        """Wait longer. Raises NotWaited or, after *ends*, TimeoutError."""
         now = monotonic()
         if self.waiting is None:
             self._since, self._others = now, 0
@@ -178,7 +178,7 @@ class _Turn:
 
 
 class _Patient:
-    """A socket that knows when the operation has to be over, and whose *turn* it is to wait."""
+    """A socket that knows when its operation must end, and whose *turn* it is to wait."""
 
     __slots__ = ("_connection", "_ends", "_first", "_timeout", "_turn", "_waits")
 
@@ -189,12 +189,12 @@ class _Patient:
         self._first = True
 
     def _wait(self, seconds: float) -> None:
-        """Wait for that long, from now on, before it is a timeout."""
+        """Set the socket's timeout to *seconds* from now."""
         self._waits = seconds
         self._connection.settimeout(seconds)
 
     def begin(self, timeout: float) -> None:
-        """An operation begins, and takes *timeout* seconds at most."""
+        """Begin an operation of *timeout* seconds at most."""
         self._timeout = timeout
         self._ends = monotonic() + timeout
         self._first = True
@@ -202,7 +202,7 @@ class _Patient:
             self._wait(self._turn.patience)
 
     def sendall(self, data: bytes) -> None:
-        """Send *data*. What is small is sent at once."""
+        """Send *data*. Little data is sent at once."""
         if len(data) <= _LARGE:
             self._connection.sendall(data)
             return
@@ -211,14 +211,14 @@ class _Patient:
         self._wait(self._turn.patience)
 
     def recv(self, size: int = _RECEIVED) -> bytes:
-        """What has come, never mind how much pymemcache thinks should come."""
+        """Return what has come, however much pymemcache expects."""
         if not self._first:
             late = monotonic() - self._ends
             if late > self._timeout:
                 raise TimeoutError("the server takes too long")
             if late > 0:
-                # Who sends byte by byte is too slow; but not if it was this thread that had to wait
-                # for others, and everything has come meanwhile.
+                # A server that sends byte by byte is too slow. But if this thread had to wait for
+                # others, everything may have come meanwhile.
                 self._wait(0.001)
         self._first = False
         while True:
@@ -229,7 +229,7 @@ class _Patient:
                 self._turn.wait(self, self._ends)
 
     def fetch(self, names: Sequence[bytes]) -> dict[bytes, bytes]:
-        """The values that the server has under *names*; what it says besides is an error.
+        """Return the values of *names*; any other answer of the server is an error.
 
         PERF: as pymemcache's ``get_many``, in half of its time, which is as long as the round trip.
         """
@@ -242,7 +242,7 @@ class _Patient:
             line, begin = data[:end], end + 2
             if line == b"END":
                 if len(data) > begin:
-                    raise ConnectionError("the server says more than it was asked for")
+                    raise ConnectionError("the server sent more than it was asked for")
                 return values
             if not line.startswith(b"VALUE "):
                 raise _refused(line)
@@ -255,7 +255,7 @@ class _Patient:
                     have += len(parts[-1])
                 data = b"".join(parts)
             if name not in names or data[end : end + 2] != b"\r\n":
-                raise ConnectionError("the server says something else than it was asked for")
+                raise ConnectionError("the server sent something else than it was asked for")
             values[name] = data[begin:end]
             data = data[end + 2 :]
 
@@ -271,8 +271,8 @@ class _Patient:
 
 
 def _refused(line: bytes) -> BaseException:
-    """What a line means that is no value."""
+    """Return the error that a line without a value means."""
     if line.startswith(b"SERVER_ERROR"):
         error: BaseException = MemcacheServerError(line[13:].decode("ascii", "replace"))
         return error
-    return ConnectionError("the server does not speak memcached's language")
+    return ConnectionError("the server does not speak the memcached protocol")

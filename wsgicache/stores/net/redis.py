@@ -1,7 +1,7 @@
-"""Clients for Redis that answer in time, or not at all.
+"""Clients for Redis with a time limit for each answer.
 
-redis-py gives each packet a timeout of its own and tries again for seconds; here somebody waits for
-a page. Imported by `stores.urls` when it is used.
+redis-py has a timeout for each packet, and retries for seconds; here a client waits for a page.
+`stores.urls` imports this module when it is used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["client"]
 
 
 class _Socket(Socket):
-    """A socket that receives nothing after its time."""
+    """A socket that receives nothing after its time limit."""
 
     ends = float("inf")
 
@@ -39,18 +39,18 @@ class _Socket(Socket):
 
 
 class _Named(Connection):
-    """A connection whose name is looked up in time."""
+    """A connection with a time limit for the look-up of the name."""
 
     def _connect(self) -> socket.socket:
         return connected(self.host, self.port, float(self.socket_timeout or 0))
 
 
 class _Secured(SSLConnection, _Named):
-    """The same by TLS."""
+    """The same over TLS."""
 
 
 def _in_time(kind: type[Any]) -> type[Any]:
-    """A *kind* of connection whose answers have come as a whole within its timeout."""
+    """Return a *kind* of connection with a time limit for each answer as a whole."""
 
     class InTime(kind):  # type: ignore[misc]
         def _connect(self) -> socket.socket:
@@ -69,7 +69,7 @@ def _in_time(kind: type[Any]) -> type[Any]:
 
 
 def _counted(kind: type[Any]) -> type[Any]:
-    """A *kind* of connection that counts how often one was made."""
+    """Return a *kind* of connection that counts how often one was made."""
 
     class Counted(kind):  # type: ignore[misc]
         connects = 0

@@ -1,3 +1,3 @@
-"""What stores that processes share have in common: records, pieces, names and generations."""
+"""The parts that shared stores have in common: records, pieces, names and generations."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""For which application this process stores, and what is said where another one does so, too."""
+"""Which application does this process store for, and does another one use the same names?"""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from wsgicache.reporting import log
 __all__ = ["LONGEST_NAME", "NAMESPACE", "Application"]
 
 NAMESPACE = "wsgicache"
-"""The namespace of a store that is given none: only there two applications meet by mistake."""
+"""The default namespace: only there can two applications meet by mistake."""
 LONGEST_NAME = 200
 
 
 class Application:
-    """The application of one store: a name, or nothing where that is not known."""
+    """The application of one store: its name, or an empty string if it is unknown."""
 
     def __init__(self) -> None:
         self.name = ""
         self._warned = False
 
     def serve(self, name: str) -> None:
-        """Have that *name*, if there is none yet: one store may have several on purpose."""
+        """Take *name*, unless there is one: a store may serve several applications on purpose."""
         self.name = self.name or name[:LONGEST_NAME]
 
     def meet(self, other: str) -> None:
-        """Say in the log, once, if *other* is another application."""
+        """Log it, once, if *other* is another application."""
         if self._warned or not self.name or not other or self.name == other:
             return
         self._warned = True

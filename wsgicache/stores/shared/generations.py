@@ -1,13 +1,14 @@
-"""How a node of a shared store counts generations, and what a process remembers of that.
+"""How a node of a shared store counts generations, and what a process remembers of them.
 
-A node keeps one small record, its *state*: the number of its generation and how far the purges of
-everything go; and one record for each group that was ever named on it. A purge of groups writes
-theirs first and the state last, so whoever sees the new number finds the groups as they are now.
+A node keeps one small record, its *state*: the number of its generation and how far purges of
+everything go. It also keeps one record for each group that was ever named on it. A purge of groups
+writes their records first and the state last, so a process that sees the new number also finds the
+new groups.
 
-Each node counts for itself: what it holds and what ends that are lost, or out of reach, together.
-A state that was lost begins anew, after everything that was born before. So does one that is older
-than what this process knows of, or of another life of the server, which may have begun with an old
-copy of its data. A group that was lost has nothing left in it.
+Each node counts for itself, so its data and the purges of that data are lost together, or out of
+reach together. A state that was lost begins anew, after everything that was born before. So does a
+state that is older than what this process knows, or from another life of the server, which may have
+started from an old copy of its data. A group whose record was lost has no responses left.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from wsgicache.stores.shared.records import seal, unseal
 __all__ = ["Generations", "State"]
 
 _RENEWED = 24 * 3600.0
-"""Seconds after which a record in use is written again, so that it never comes to its end."""
+"""Seconds after which a record in use is written again, so that it never expires."""
 _ATTEMPTS = 32
 _MOST_KNOWN = 10_000
 _HIGHEST = 10**15
-"""No number is above it: the wall clock in milliseconds is far below."""
+"""An upper bound for all numbers: the wall clock in milliseconds is far below."""
 
 
 class State(NamedTuple):
@@ -68,7 +69,7 @@ class Generations:
     ) -> None:
         self.node = node
         self.state: State | None = None
-        """As last read."""
+        """The state as last read."""
         self._connects = -1
         self._name = names.of("state")
         self._names = names
@@ -85,7 +86,7 @@ class Generations:
     # ── reading ────────────────────────────────────────────────────────────────────────────────
 
     def read(self, name: str) -> tuple[bytes | None, State]:
-        """What the node keeps under *name*, and its state, which is read along where it is due."""
+        """Return the value under *name*, and the state, read in the same trip if due."""
         now, known = self._times.now(), self.state
         if known is not None and now - self._read_at < self.seconds:
             value = self.node.read((name,))[0]
@@ -102,13 +103,13 @@ class Generations:
         return value, version, other, self._learned(record, known, now)
 
     def current(self) -> State:
-        """The state of the node as it is now."""
+        """Return the current state of the node."""
         now, known = self._times.now(), self.state
         return self._learned(self.node.read((self._name.text,))[0], known, now)
 
     def of(self, groups: Sequence[str]) -> list[Generation | None]:
-        """How far purges of *groups* go; None where the node does not know."""
-        # What is read now belongs to the generation of now, even if another begins meanwhile.
+        """Return how far purges of *groups* go, None for each that the node does not know."""
+        # What is read now counts for the present generation, even if another begins meanwhile.
         if len(self._groups) > _MOST_KNOWN:
             self._groups = {}
         known = self._groups
@@ -122,16 +123,17 @@ class Generations:
         return [known.get(group) for group in groups]
 
     def name_groups(self, groups: Sequence[str], number: int, state: State) -> None:
-        """Make *groups* known to the node: purged before generation *number*, if it knows none.
+        """Make *groups* known to the node.
 
-        A purge that was broken off after it wrote a group is ended: *state* has not its number.
+        A group that it did not know counts as purged before generation *number*. If *state* lacks
+        the number of a group, a purge broke off after it wrote the group: it is completed.
         """
         for group, purged in zip(groups, self.of(groups), strict=True):
             if purged is None:
                 name = self._names.of("group", group)
                 record = self._record(name, State(0, Generation(number), 0, 0.0))
                 if not self.node.swap(name.text, record, None, LONGEST):
-                    # There is one meanwhile, or something else.
+                    # Another process has added it, or something else is there.
                     self._change(name, lambda known: known, number)
             elif (begun := max(purged.hard, purged.soft)) > state.number:
                 self._reach(begun)
@@ -139,13 +141,13 @@ class Generations:
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 
     def bump(self, groups: Sequence[str], moment: float, soft: bool) -> None:
-        """Begin a generation: *groups*, or everything, born earlier is gone, or stale if *soft*."""
+        """Begin a generation to purge *groups*, or everything: hard, or *soft*."""
 
         def begun(state: State) -> State:
             number = state.number + 1
             if not groups:
                 purged = state.purged.begun(number, moment, soft)
-                # After a hard one nobody else has anything left there.
+                # After a hard purge no other application has anything left there.
                 owner = state.application if soft else self._application.name
                 return state._replace(number=number, purged=purged, application=owner)
             for group in groups:
@@ -156,7 +158,7 @@ class Generations:
         self._next(begun)
 
     def refuse_fills(self) -> None:
-        """Begin a generation, and let nothing be kept that was born earlier and is not there."""
+        """Begin a generation, and refuse fills that were born earlier."""
         self._next(lambda state: state._replace(number=state.number + 1, fills=state.number + 1))
 
     def _reach(self, number: int) -> None:
@@ -176,7 +178,7 @@ class Generations:
         raise StoreError(f"{self.node.name}: the generation changed too often to begin a new one")
 
     def _change(self, name: Name, change: Callable[[Generation], Generation], number: int) -> None:
-        """Change how far purges of the group *name* go; where that is not known, up to *number*."""
+        """Change how far purges of *name*, a group, go; if unknown, it was purged at *number*."""
         for _ in range(_ATTEMPTS):
             ((value, version),) = self.node.look((name.text,))
             state = self._state(value, name)
@@ -221,14 +223,14 @@ class Generations:
         return None if life and state.life and life != state.life else state
 
     def _first(self) -> State:
-        """A state after all that was: the wall clock counts faster than purges do."""
+        """Return a state after all earlier ones: the wall clock counts faster than purges do."""
         number = int(self._times.wall() * 1000)
         if self.state is not None:
             number = max(number, self.state.number + 1)
         return State(number, Generation(number), number, 0.0)
 
     def _learn(self, state: State, now: float) -> None:
-        """Go on with *state*, unless another thread has a newer one meanwhile."""
+        """Adopt *state*, unless another thread has a newer one meanwhile."""
         with self._lock:
             if self.state is None or state.number > self.state.number:
                 self._groups = {}
@@ -237,7 +239,7 @@ class Generations:
             self.state, self._read_at = state, now
 
     def _record(self, name: Name, state: State) -> bytes:
-        """A record of *state*, in which times are those of the wall clock."""
+        """Return a record of *state*, with times by the wall clock."""
         hard, soft, moment = state.purged
         moment = moment + self._times.skew() if soft else 0.0
         numbers = [state.number, hard, soft, moment, state.fills, self._times.wall()]
@@ -245,7 +247,7 @@ class Generations:
         return seal(name.echo, [*numbers, *texts], (), self._secret)
 
     def _state(self, value: bytes | None, name: Name) -> State | None:
-        """The state in the record of *name*, or None where that is none of ours."""
+        """Return the state in the record of *name*, or None if it is not one of ours."""
         if value is None:
             return None
         opened = unseal(value, name.echo, self._secret)
@@ -256,17 +258,17 @@ class Generations:
         number, hard, soft, moment, fills, written, *texts = head
         if not soft:
             return State(number, Generation(hard), fills, written, *texts)
-        # By a clock that is ahead of ours it was later, but not later than now.
+        # If another clock was ahead of ours, the moment may seem to lie in the future.
         moment = min(moment - self._times.skew(), self._times.now())
         return State(number, Generation(hard, soft, moment), fills, written, *texts)
 
     def begin_in_child(self) -> None:
-        """Have a lock that no thread holds."""
+        """Begin with a new lock."""
         self._lock = threading.Lock()
 
 
 def _is_state(head: object) -> bool:
-    """Whether *head* is what `Generations` writes."""
+    """Return whether *head* is what `Generations` writes."""
     if type(head) is not list or len(head) != 8:
         return False
     if not all(type(one) in (int, float) and abs(one) < _HIGHEST for one in head[:6]):

@@ -1,9 +1,9 @@
-"""The leases in a shared store, one small record for each key that is being filled.
+"""The leases in a shared store: one small record for each key that is being filled.
 
-A lease elects the one that asks the application, and for how long the others wait for it. When its
-time is over another may have it, and what the first one is at may still be kept: its token stays in
-the record, unless a purge removes that. A fill whose token is gone is not kept, whatever else the
-store has lost.
+A lease elects the one that asks the app, and limits how long the others wait for it. When it has
+run out, another may take the lease, and the fill of the first one may still be kept: its token
+stays in the record, unless a purge removes that. A fill whose token is gone is not kept, whatever
+else the store has lost.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from wsgicache.stores.shared.records import AHEAD, seal, unseal
 __all__ = ["KEPT_SECONDS", "Leases"]
 
 KEPT_SECONDS = 3600
-"""How long a fill may take, and a purge is remembered by those that began before it."""
+"""How long a fill may take, and how long fills that began before a purge are refused."""
 _MOST = 16
-"""Fills of one key at the same time, of which the last ones are kept."""
+"""Most simultaneous fills of one key; the latest ones are kept."""
 _OVER = 0.0
 
 
 class Leases:
-    """The leases of those who fill keys; *odd* gets what is there and is no record."""
+    """The leases of a store; *odd* is called for a value that is no record of ours."""
 
     def __init__(
         self, names: Names, times: Times, secret: bytes, odd: Callable[[str], None]
@@ -37,28 +37,28 @@ class Leases:
         self._odd = odd
 
     def name(self, key: Key) -> Name:
-        """The name of the record for *key*."""
+        """Return the name of the record for *key*."""
         return self._names.of("lease", *key)
 
     def tokens(self, record: bytes | None, name: Name) -> tuple[str, ...]:
-        """The tokens in the *record* of that *name*: of all who fill its key."""
+        """Return the tokens of all fills of a key, from its *record*."""
         return self._opened(record, name)[1]
 
     def take(self, node: Node, key: Key, token: str, seconds: float) -> bool:
-        """Whether *token* now holds the right to fill *key*, for at most *seconds*."""
+        """Return whether *token* now holds the right to fill *key*, for at most *seconds*."""
         name = self.name(key)
         if node.swap(name.text, self._record(name, seconds, (token,)), None, KEPT_SECONDS):
             return True
         ((record, version),) = node.look((name.text,))
         until, tokens = self._opened(record, name)
-        # By a clock that is far ahead of ours it may be held for too long.
+        # A lease by a clock far ahead of ours does not count: it would last too long.
         if token in tokens or 0 < until - self._times.wall() <= seconds + AHEAD:
             return False
         tokens = (*tokens, token)[-_MOST:]
         return node.swap(name.text, self._record(name, seconds, tokens), version, KEPT_SECONDS)
 
     def release(self, node: Node, key: Key, token: str) -> None:
-        """Give the lease back, if *token* still holds it."""
+        """Give back the lease, if *token* still holds it."""
         name = self.name(key)
         ((record, version),) = node.look((name.text,))
         until, tokens = self._opened(record, name)
@@ -76,7 +76,7 @@ class Leases:
         return seal(name.echo, [until, *tokens], (), self._secret)
 
     def _opened(self, record: bytes | None, name: Name) -> tuple[float, tuple[str, ...]]:
-        """Until when a lease is held, and who fills the key; what is no record says nobody."""
+        """Return until when a lease is held, and the tokens of fills: none if invalid."""
         if record is None:
             return _OVER, ()
         opened = unseal(record, name.echo, self._secret)

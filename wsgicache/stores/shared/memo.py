@@ -1,7 +1,7 @@
-"""Records that were taken apart already.
+"""A memo of unpacked records.
 
-A store has to be asked each time, but most of the time it answers what it did before: then the
-entry is at hand, with all that was found out about it since.
+A store has to be asked each time, but usually it answers what it did before. Then the entry is at
+hand, with all that was learned about it since.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from wsgicache.rules.model import CacheEntry
 __all__ = ["Memo"]
 
 MOST = 256
-"""Records that are remembered."""
+"""Most records that are remembered."""
 LARGEST = 32 * 1024
-"""Bytes of a record that is; its entry takes about as much again."""
+"""Most bytes of a remembered record; its entry takes about as much again."""
 
 
 class Memo:
@@ -27,19 +27,19 @@ class Memo:
         self._known: dict[str, tuple[bytes, object, CacheEntry]] = {}
 
     def get(self, name: str, record: bytes, circumstances: object) -> CacheEntry | None:
-        """The entry in *record*, if that is the last one of *name* and nothing else has changed."""
+        """Return the entry in *record*, if that is the last one of *name* and nothing changed."""
         known = self._known.get(name)
         if known is None or known[0] != record or known[1] != circumstances:
             return None
         return known[2]
 
     def put(self, name: str, record: bytes, circumstances: object, entry: CacheEntry) -> None:
-        """Remember what *record* is."""
+        """Remember that *record* holds *entry*."""
         if len(record) > LARGEST:
             return
         self._known[name] = record, circumstances, entry
         if len(self._known) > MOST:
             try:
                 self._known.pop(next(iter(self._known)), None)
-            except RuntimeError:  # another thread was at it
+            except RuntimeError:  # another thread changed it
                 return

@@ -1,8 +1,8 @@
-"""What things are called in a store that others use too.
+"""The names of records in a store that others use, too.
 
 A name is the namespace, the version of the record format, the kind of thing and a digest:
-``shop:2e:5f0c…``. What the digest is of stands in the record as well (its *echo*) and is compared
-whenever one is read, so that no collision, old or contrived, answers for another URL.
+``shop:2e:5f0c…``. The record holds what the digest is made of (its *echo*), and every read compares
+it. So no collision, by accident or on purpose, answers for another URL.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from wsgicache.rules.keys import Key
 __all__ = ["Name", "Names", "key_of_echo"]
 
 FORMAT = "2"
-"""The version of everything that is stored. Other versions have other names: none reads, replaces
-or removes what another has stored."""
+"""The version of everything that is stored. Other versions have other names, so none reads,
+replaces or removes what another has stored."""
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 KINDS = ("entry", "piece", "group", "state", "lease", "mark")
 
 
 class Name(NamedTuple):
-    """What a store calls a thing."""
+    """The name of a thing in a store."""
 
     text: str
-    """Letters, digits and ``:_.-`` only, 120 characters at most."""
+    """At most 120 letters, digits and ``:_.-``."""
     echo: bytes
-    """What it is a digest of; stands in the record."""
+    """What the name is a digest of; the record holds it, too."""
 
 
 class Names:
@@ -48,10 +48,10 @@ class Names:
         self._kinds = {}
         for kind in KINDS:
             beginning = _joined(namespace, kind, mark)
-            # The kind is inside of the digest as well: no URL can be chosen to meet another kind.
+            # The digest covers the kind, too: no URL can be chosen to collide with another kind.
             state = blake2b(beginning, digest_size=20, person=b"wsgicache")
             self._kinds[kind] = self.prefix(kind), beginning, state
-        # PERF: a tenth of the time for what is asked for again.
+        # PERF: a repeated name takes a tenth of the time.
         self._entries: Remembered[Key, Name] = Remembered(
             lambda key: self.of("entry", *key), 1024, 512
         )
@@ -59,11 +59,11 @@ class Names:
         """The name of the entry under a key."""
 
     def prefix(self, kind: str) -> str:
-        """How all names of this *kind* begin."""
+        """Return the beginning of all names of this *kind*."""
         return f"{self.namespace}:{FORMAT}{kind[0]}:"
 
     def of(self, kind: str, *parts: str) -> Name:
-        """The name of the thing of this *kind* that *parts* tell apart."""
+        """Return the name of the thing of this *kind* that *parts* identify."""
         prefix, beginning, state = self._kinds[kind]
         rest = _joined(*parts)
         state = state.copy()
@@ -72,16 +72,16 @@ class Names:
 
 
 def _joined(*parts: str) -> bytes:
-    """*parts*, each after its length: no others make the same bytes."""
+    """Return *parts*, each after its length, so that no other parts make the same bytes."""
     return "".join([f"{len(part)}:{part}" for part in parts]).encode("utf-8", "surrogatepass")
 
 
 _PARTS = 7
-"""Of the echo of an entry; one that others have made may go on for ever."""
+"""Parts in the echo of an entry; a forged one may have any number."""
 
 
 def key_of_echo(echo: bytes) -> Key | None:
-    """The key of the entry whose name has this *echo*, or None where it is none."""
+    """Return the key of the entry with this *echo*, or None if it is invalid."""
     parts: list[str] = []
     try:
         text = echo.decode("utf-8", "surrogatepass")

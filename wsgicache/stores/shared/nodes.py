@@ -1,4 +1,4 @@
-"""What a shared store is built on: places that keep bytes, and the time that all of them have."""
+"""The nodes of a shared store, which keep bytes, and the time that they share."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from wsgicache.clock import Clock
 __all__ = ["LONGEST", "Node", "Times"]
 
 LONGEST = 30 * 24 * 3600
-"""Seconds after which anything is forgotten: memcached takes more for a date, and eviction in
-cachelib's own stores begins with what has no end."""
+"""Most seconds that anything is kept. memcached would take more for a date, and eviction in
+cachelib's own stores begins with values that never end."""
 
 
 class Node(Protocol):
     """A place that keeps bytes under names. Any method may raise."""
 
     name: str
-    """For people."""
+    """The name, for people."""
     limit: int
-    """Bytes that one value may have."""
+    """Most bytes of a value."""
     atomic: bool
-    """Whether `swap` is one step for all processes that use the place."""
+    """Whether `swap` is one step for all processes that use the node."""
 
     def read(self, names: Sequence[str]) -> Sequence[bytes | None]:
-        """What is kept under *names*, in one round trip where that can be."""
+        """Return what is kept under *names*, in one round trip if possible."""
 
     def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
         """Return what is kept under *names*, each with its version, in one round trip if possible.
@@ -40,13 +40,13 @@ class Node(Protocol):
         """
 
     def write(self, name: str, value: bytes, seconds: int) -> None:
-        """Keep *value* for at most *seconds*. Raises StoreError where it is not kept."""
+        """Keep *value* for at most *seconds*. Raises StoreError if it is not kept."""
 
     def remove(self, name: str) -> None:
-        """Keep nothing under *name*."""
+        """Remove what is under *name*."""
 
     def listed(self, prefix: str) -> list[str]:
-        """The names that begin with *prefix*. Raises StoreError where it cannot tell."""
+        """Return the names that begin with *prefix*. Raises StoreError if it cannot list them."""
 
     @property
     def connects(self) -> int:
@@ -62,14 +62,14 @@ class Node(Protocol):
         """
 
     def stats(self) -> dict[str, object]:
-        """What the node says of itself."""
+        """Return the figures of the node."""
 
 
 class Times:
-    """The *clock* of a cache, and what the wall clock is ahead of it.
+    """The *clock* of a cache, and how far the wall clock is ahead of it.
 
-    The difference counts in quarters of a second, and only when it has changed by more than half
-    a second: so a time that is written and read again is the same to the last bit.
+    The difference is a multiple of a quarter of a second, and changes only if it is wrong by more
+    than half a second. So a time that is written and read again is the same to the last bit.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -78,11 +78,11 @@ class Times:
         self._looked_at = float("-inf")
 
     def now(self) -> float:
-        """Seconds by the cache's clock."""
+        """Return the time by the cache's clock, in seconds."""
         return self._clock.now()
 
     def skew(self) -> float:
-        """Seconds that the wall clock is ahead of it, or was a moment ago."""
+        """Return the seconds that the wall clock is ahead, or was a moment ago."""
         now = self._clock.now()
         if now - self._looked_at >= 1:
             self._looked_at = now
@@ -92,5 +92,5 @@ class Times:
         return self._skew
 
     def wall(self) -> float:
-        """Seconds by the wall clock."""
+        """Return the time by the wall clock, in seconds."""
         return self.now() + self.skew()

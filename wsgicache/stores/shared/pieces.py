@@ -1,7 +1,7 @@
-"""Large contents, in pieces: records of their own, under names that are never used again.
+"""Large contents in pieces: records of their own, under names that are never used again.
 
-They are there before the entry that names them, and are all verified before the first byte of them
-is used: a piece that is lost, replaced or changed makes the content missing, never shorter.
+Pieces are written before the entry that names them. All of them are verified before the first byte
+is used. If one is lost, replaced or changed, the content is missing, never shorter.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from wsgicache.stores.shared.records import pack, seal, unseal
 __all__ = ["Contents", "Packing", "kept_in"]
 
 INLINE = 64 * 1024
-"""Bytes up to which a content rides in its entry's record."""
+"""Most bytes of a content inside its entry's record."""
 RIDING = 256 * 1024
-"""Bytes of contents in one record, the newest first."""
+"""Most bytes of contents in one record, the newest first."""
 _MOST_REMOVED = 10_000
-"""Pieces that are removed; what has more of them was not written by a cache of ours."""
+"""Most pieces that are removed; no cache of ours writes more."""
 _BESIDE = 1024
-"""Bytes of a piece's record beside its content, lavishly."""
+"""A generous bound for the bytes of a piece's record without its content."""
 
 Kept = tuple[str, int, int]
-"""Where a content is: its name, the bytes of a piece, and its length."""
+"""The place of a content: its name, the bytes of a piece, and its length."""
 
 
 class Contents:
@@ -53,7 +53,7 @@ class Contents:
         self._odd = odd
 
     def read(self, kept: Kept) -> Sequence[bytes] | None:
-        """The pieces of a content, or None where not all of them are as they were written."""
+        """Return the pieces of a content, or None if one is not as it was written."""
         pieces: list[bytes] = []
         for name, length in self._pieces(kept):
             record = self._route(name.text).read((name.text,))[0]
@@ -67,7 +67,7 @@ class Contents:
         return pieces
 
     def write(self, content: bytes, limit: int, seconds: int) -> Kept:
-        """Keep *content*, for at most *seconds*, in pieces whose records have *limit* bytes."""
+        """Keep *content* for at most *seconds*, in pieces with records of *limit* bytes."""
         kept = uuid.uuid4().hex, limit - _BESIDE, len(content)
         place, whole = 0, memoryview(content)
         try:
@@ -81,14 +81,14 @@ class Contents:
         return kept
 
     def remove(self, contents: Iterable[Kept]) -> None:
-        """Forget *contents*; what cannot be reached, and what comes after it, ends by itself."""
+        """Remove *contents*. After a failure, the rest expires by itself."""
         with suppress(StoreError):
             for kept in contents:
                 for name, _ in islice(self._pieces(kept), _MOST_REMOVED):
                     self._route(name.text).remove(name.text)
 
     def _pieces(self, kept: Kept) -> Iterator[tuple[Name, int]]:
-        """The name and the length of each piece."""
+        """Yield the name and the length of each piece."""
         name, size, length = kept
         for number, place in enumerate(range(0, length, size)):
             piece = self._names.of("piece", name, str(number), str(length))
@@ -108,7 +108,7 @@ class Packing:
         self._echo = echo
         self._secret = secret
         self.kept: set[Kept] = set()
-        """The contents elsewhere of the entry that was kept in the end."""
+        """The separate contents of the entry that was kept in the end."""
         self._written: dict[int, tuple[bytes, Kept]] = {}
 
     def packed(self, entry: CacheEntry, seconds: int, skew: float) -> tuple[CacheEntry, bytes]:
@@ -142,11 +142,11 @@ class Packing:
             responses.popitem()
 
     def tidy(self) -> None:
-        """Remove what was written and is not `kept`."""
+        """Remove the contents that were written but are not in `kept`."""
         self._contents.remove({kept for _, kept in self._written.values()} - self.kept)
 
     def _beside(self, content: bytes, seconds: int) -> Kept:
-        # The content is remembered too, so that its id stays its own.
+        # The content is remembered, too, so that its id stays its own.
         written = self._written.get(id(content))
         if written is None:
             kept = self._contents.write(content, self._node.limit, seconds)
@@ -155,7 +155,7 @@ class Packing:
 
 
 def kept_in(entry: CacheEntry) -> set[Kept]:
-    """The contents that *entry* has elsewhere."""
+    """Return the separate contents of *entry*."""
     return {
         (*stored.kept, stored.length)
         for stored in entry.responses.values()

@@ -1,14 +1,14 @@
-r"""Entry ⇄ bytes, for stores outside of this process.
+r"""Records: entries as bytes, for stores outside this process.
 
 A record is ``wsgicache 2``, a digest of all that follows, two lengths, the echo of its name, a head
 in JSON and the contents, one after the other::
 
     "wsgicache 2\n"  digest (20)  len(echo) (4)  len(head) (4)  echo  head  contents
 
-The digest is BLAKE2b, keyed where the store has a secret. Whatever is not exactly that is no
-record: reading one never raises, executes nothing, and makes nothing larger than what was read.
+The digest is BLAKE2b, keyed if the store has a secret. Anything that is not exactly so is no
+record. Reading one never raises, executes nothing, and makes nothing larger than what was read.
 
-Times stand in records by the wall clock, which other machines have too; *skew* is what it is ahead
+Records have times of the wall clock, which other machines share; *skew* is how far it is ahead
 of this cache's clock, in seconds.
 """
 
@@ -35,7 +35,7 @@ _LENGTHS = Struct(">II")
 _BEFORE_ECHO = len(MAGIC) + _DIGEST + _LENGTHS.size
 
 AHEAD = 5.0
-"""Seconds that another machine's clock may be ahead; what is from later than that is not used."""
+"""Most seconds that another machine's clock may be ahead; a later response is not used."""
 
 # ── Records ────────────────────────────────────────────────────────────────────────────────────
 
@@ -43,7 +43,7 @@ AHEAD = 5.0
 def seal(
     echo: bytes, head: object, contents: Iterable[bytes | memoryview] = (), secret: bytes = b""
 ) -> bytes:
-    """The record that *head* and *contents* make. Raises ValueError for what JSON cannot say."""
+    """Return the record of *head* and *contents*. Raises ValueError if JSON cannot express it."""
     text = json.dumps(head, separators=(",", ":"), allow_nan=False).encode("ascii")
     parts = [_LENGTHS.pack(len(echo), len(text)), echo, text, *contents]
     digest = blake2b(digest_size=_DIGEST, key=secret)
@@ -53,7 +53,7 @@ def seal(
 
 
 def unseal(record: object, echo: bytes, secret: bytes = b"") -> tuple[Any, int] | None:
-    """The head of *record* and where its contents begin; None if it is not the one of *echo*."""
+    """Return the head of *record*, and where its contents begin, or None if *echo* differs."""
     if not isinstance(record, bytes) or not record.startswith(MAGIC):
         return None
     body = memoryview(record)[len(MAGIC) + _DIGEST :]
@@ -74,7 +74,7 @@ def unseal(record: object, echo: bytes, secret: bytes = b"") -> tuple[Any, int] 
 
 
 def echo_of(record: object) -> bytes | None:
-    """The echo in what looks like a record, of which nothing else is looked at."""
+    """Return the echo in what looks like a record; the rest is not checked."""
     if not isinstance(record, bytes) or not record.startswith(MAGIC):
         return None
     if len(record) < _BEFORE_ECHO:
@@ -108,17 +108,17 @@ _ALIKE: dict[str, tuple[type, ...]] = {
     "cache_status": _TEXT,
     "born": (int,),
 }
-"""What stands in a record as it is, and of which types."""
+"""The attributes that a record holds as they are, and their types."""
 
 _MAYBE = ("mark", "asked_by")
-"""Texts that stand in a record if there are any."""
+"""Texts that a record holds unless they are empty."""
 _FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS = re.compile(r"[2-5][0-9]{2}(?: .*)?")
 _EMPTY = ("204", "304")
 """Statuses without content (RFC 9110 §6.4.1)."""
 _CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
 _OTHERS = frozenset({*IMPLIED, "CONTENT_TYPE", "CONTENT_LENGTH"})
-"""What may be nominated beside fields: other keys of an environ may have any value."""
+"""What may be nominated beside fields; other environ keys may have any value."""
 _LARGEST = 1e15
 
 
@@ -135,7 +135,7 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
         said["selector"] = selector
         said["generated_at"] = stored.generated_at + skew
         said["fields"] = stored.fields
-        # A line that both have stands there once.
+        # A line in both lists is written once.
         places = {id(line): place for place, line in enumerate(stored.fields)}
         unchanged = stored.not_modified or not_modified_fields(stored)
         said["not_modified"] = [places.get(id(line), line) for line in unchanged]
@@ -164,9 +164,10 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
 def unpack(
     record: object, echo: bytes, skew: float, now: float, salt: bytes, secret: bytes = b""
 ) -> CacheEntry | None:
-    """The entry of *echo* in *record*, on a clock that says *now*; None if it is none.
+    """Return the entry in *record*, by a clock that says *now*, or None if it is not of *echo*.
 
-    What is from a time to come (by more than `AHEAD` seconds) is left out; by less, it is of now.
+    A response from the future (by more than `AHEAD` seconds) is left out; one from less far ahead
+    counts as of now.
     """
     opened = unseal(record, echo, secret)
     if opened is None or not isinstance(record, bytes):
@@ -190,7 +191,7 @@ def unpack(
             softened_at = said.pop("softened_at", None)
             stored = _stored(said, content, min(generated_at, now))
             if softened_at is not None:
-                # By a clock that is ahead of ours it was later, but not later than now.
+                # If another clock was ahead of ours, the moment may seem to lie in the future.
                 stored = softened(stored, min(_number(softened_at) - skew, now))
             if generated_at <= now + AHEAD:
                 responses[selector] = stored
@@ -202,7 +203,7 @@ def unpack(
 
 
 def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) -> StoredResponse:
-    """What a record says of one response. Raises what wrong types raise, or ValueError."""
+    """Return one response of a record. Raises what wrong types raise, or ValueError."""
     for name, types in _ALIKE.items():
         value = said[name]
         if type(value) not in types:

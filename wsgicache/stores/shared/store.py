@@ -1,6 +1,6 @@
 """The store that processes share, whatever keeps its bytes: entries as records on nodes.
 
-A record is one entry, with the small contents of its responses inside: a hit is one round trip.
+A record is one entry, with the small contents of its responses inside. So a hit is one round trip.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from wsgicache.stores.shared.records import echo_of, unpack
 __all__ = ["PackedStore"]
 
 STALE_SECONDS = 24 * 3600
-"""How long a response is kept once it cannot be served as it is, for it may still be valid."""
+"""How long a stale response is kept, since a validation may make it fresh again."""
 _ATTEMPTS = 16
 _Judge = Callable[[Key, CacheEntry], CacheEntry]
 
 
 class PackedStore:
-    """Entries on *nodes*, of which *route* tells the one for a name. A `SharedStore`.
+    """Entries on *nodes*; *route* returns the node for a name. A `SharedStore`.
 
-    *namespace* keeps caches apart that share a server. With *secret* every record is signed: who
-    can write to the server, but does not know it, cannot make one. Other processes' purges of
-    groups and of everything are seen after *generation_seconds* at the latest.
+    *namespace* separates caches that share a server. With *secret* every record is signed: a client
+    of the server without the secret cannot make one. Purges of groups and of everything by other
+    processes take effect after *generation_seconds* at the latest.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class PackedStore:
         self._judges: tuple[weakref.WeakMethod[_Judge], ...] = ()
 
     def judge_by(self, judge: _Judge) -> None:
-        """From now on give out of each entry what *judge*, a method, leaves of it."""
+        """Give out only what *judge*, a method, leaves of each entry."""
         known = [one for one in self._judges if one() is not None]
         self._judges = (*known, weakref.WeakMethod(judge))
-        self._memo = Memo()  # what is in it was not judged so
+        self._memo = Memo()  # its entries were not judged by *judge*
 
     def read_generations(self) -> None:
         """From now on read the generation with each entry, and so see purges at once."""
@@ -88,13 +88,13 @@ class PackedStore:
 
     @property
     def corrupt(self) -> int:
-        """How many records were not what they should be, and counted as missing."""
+        """Return the number of invalid records, which counted as missing."""
         return self._odd.count
 
     # ── entries ────────────────────────────────────────────────────────────────────────────────
 
     def get(self, key: Key) -> CacheEntry | None:
-        """The entry under *key*, or None. Raises where its node cannot be asked."""
+        """Return the entry under *key*, or None. Raises if its node cannot be reached."""
         name = self._names.of_entry(key)
         generations = self._nodes[self._route(name.text).name]
         record, state = generations.read(name.text)
@@ -103,12 +103,12 @@ class PackedStore:
     def _opened(
         self, key: Key, name: Name, record: bytes | None, generations: Generations, state: State
     ) -> CacheEntry | None:
-        """The entry in *record*, without what purges have ended that *state* knows of."""
+        """Return the entry in *record*, without what purges known to *state* have ended."""
         if record is None:
             return None
         skew = self._times.skew()
-        # PERF: a record that is the same as the last time is not taken apart again: the digest and
-        # the head of a page of 4 KiB cost as much as the round trip.
+        # PERF: a record that is the same as the last time is not unpacked again: the digest and the
+        # head of a page of 4 KiB cost as much as the round trip.
         entry = self._memo.get(name.text, record, (skew, state.number))
         if entry is None:
             now = self._times.now()
@@ -117,7 +117,7 @@ class PackedStore:
                 self._odd("entry")
                 return None
             if found.responses and max(one.born for one in found.responses.values()) > state.number:
-                # Another process has begun a generation; or the node has lost that one.
+                # Another process has begun a generation, or the node has lost that one.
                 state = generations.current()
                 found = without_unborn(found, state.number)
             for reference in self._judges:
@@ -128,7 +128,7 @@ class PackedStore:
         return entry
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
-        """The content of *stored* in pieces; None where it is not there as a whole."""
+        """Return the content of *stored* in pieces, or None if it is not complete."""
         if stored.content is not None:
             return (stored.content,)
         return None if stored.kept is None else self._contents.read((*stored.kept, stored.length))
@@ -151,7 +151,7 @@ class PackedStore:
         raise StoreError(f"{node.name}: an entry changed too often to change it")
 
     def _changed(self, key: Key, name: Name, change: Change, packing: Packing) -> bool:
-        """Whether the entry *name* is what *change* makes of it; not if another was faster."""
+        """Apply *change* to the entry *name*; return False if another process was faster."""
         node = self._route(name.text)
         generations = self._nodes[node.name]
         lease = self._leases.name(key)
@@ -159,7 +159,7 @@ class PackedStore:
         found = self._opened(key, name, record, generations, state)
         if found is None:
             found = CacheEntry(IMPLIED, {}, NEVER, self._salt(name))
-        # What was found may be remembered, and is not this thread's own.
+        # Other threads may share what was found.
         before = LeasedEntry(found, self._leases.tokens(leased, lease))
         entry = change(before)
         if entry is before:
@@ -180,7 +180,7 @@ class PackedStore:
             swapped = node.swap(name.text, packed, version, seconds)
         except StoreError:
             if entry is not None and not entry.responses:
-                # No room for the moment of a purge; there may be a way to purge all the same.
+                # There is no room for the moment of a purge, but the entry may still be removed.
                 with suppress(StoreError):
                     node.remove(name.text)
                     node.remove(lease.text)
@@ -193,13 +193,13 @@ class PackedStore:
         return swapped
 
     def _salt(self, name: Name) -> bytes:
-        """What selecting values in the entry *name* are digested with: each has its own."""
+        """Return the key for digests of selecting values in the entry *name*; each has its own."""
         return blake2b(name.echo, key=self._secret, digest_size=32, person=b"selecting").digest()
 
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 
     def generation(self, key: Key) -> int:
-        """The generation in which a request for *key* that begins now is born."""
+        """Return the generation in which a request for *key* that begins now is born."""
         name = self._names.of_entry(key)
         return self._nodes[self._route(name.text).name].current().number
 
@@ -212,10 +212,7 @@ class PackedStore:
         self._everywhere(lambda generations: generations.bump(groups, moment, soft))
 
     def refuse_fills(self) -> None:
-        """Begin a generation on every node, and refuse fills that were born earlier.
-
-        Raises StoreError that names the nodes which could not be reached.
-        """
+        """Begin a generation on every node, and refuse fills born earlier. Raises StoreError."""
         self._everywhere(Generations.refuse_fills)
 
     def _everywhere(self, do: Callable[[Generations], None]) -> None:
@@ -229,39 +226,36 @@ class PackedStore:
             raise StoreError(f"not reached: {'; '.join(failed)}")
 
     def serve(self, application: str) -> None:
-        """Note that the store keeps the responses of *application*.
-
-        If another application uses the default namespace, too, log it, once.
-        """
+        """Note that it keeps the responses of *application*; log it if another does, too."""
         if self._names.namespace == NAMESPACE:
             self._application.serve(application)
 
     # ── marks of cookies ───────────────────────────────────────────────────────────────────────
 
     def mark(self, cookies: str) -> str:
-        """The mark of *cookies*; nothing where they have none."""
+        """Return the mark of *cookies*, or an empty string if they have none."""
         return self._marks.mark(cookies)
 
     def first_mark(self, cookies: str) -> str:
-        """A mark for *cookies* that have had none so far; nothing where they have one meanwhile."""
+        """Return a mark for *cookies* without one; an empty string if they have one meanwhile."""
         return self._marks.first_mark(cookies)
 
     def end_mark(self, cookies: str) -> None:
-        """Give *cookies* another mark. Raises where their node cannot be asked."""
+        """Give *cookies* a new mark. Raises if their node cannot be reached."""
         self._marks.end_mark(cookies)
 
     # ── leases ─────────────────────────────────────────────────────────────────────────────────
 
     def lease(self, key: Key, token: str, seconds: float) -> bool:
-        """Whether *token* now holds the right to fill *key*, for at most *seconds*."""
+        """Return whether *token* now holds the right to fill *key*, for at most *seconds*."""
         return self._leases.take(self._node_of(key), key, token, seconds)
 
     def release(self, key: Key, token: str) -> None:
-        """Give the lease back, if *token* still holds it."""
+        """Give back the lease, if *token* still holds it."""
         self._leases.release(self._node_of(key), key, token)
 
     def _node_of(self, key: Key) -> Node:
-        """Where the entry under *key* is, and whatever has to be lost together with it."""
+        """Return the node of *key*, and of everything that has to be lost together with it."""
         return self._route(self._names.of_entry(key).text)
 
     # ── looking at it ──────────────────────────────────────────────────────────────────────────
@@ -281,7 +275,7 @@ class PackedStore:
         return found
 
     def stats(self) -> dict[str, dict[str, object]]:
-        """What each node says of itself; what it raises, under ``error``."""
+        """Return the figures of each node, or what it raises under ``error``."""
         answers: dict[str, dict[str, object]] = {}
         for name, generations in self._nodes.items():
             try:
@@ -293,7 +287,7 @@ class PackedStore:
 
 
 class _Odd:
-    """Counts records that are none of ours, and says so once a minute for each kind."""
+    """A counter of invalid records, which logs them once a minute for each kind."""
 
     def __init__(self, clock: Clock) -> None:
         self.count = 0
@@ -301,11 +295,11 @@ class _Odd:
 
     def __call__(self, kind: str) -> None:
         self.count += 1
-        self._report(kind, f"a record of the kind '{kind}' is none of ours: it counts as missing")
+        self._report(kind, f"a record of the kind '{kind}' is not ours: it counts as missing")
 
 
 def seconds_to_keep(entry: CacheEntry, now: float) -> int:
-    """For how many seconds *entry* can be of use; never more than any store takes."""
+    """Return the seconds for which *entry* can be of use, never more than any store takes."""
     until = now + EMPTIED_SECONDS
     for stored in entry.responses.values():
         window = max(stored.stale_while_revalidate, stored.stale_if_error)
@@ -314,7 +308,7 @@ def seconds_to_keep(entry: CacheEntry, now: float) -> int:
 
 
 def _digested(secret: str | bytes) -> bytes:
-    """A key for BLAKE2b out of *secret*, or nothing out of nothing."""
+    """Return a key for BLAKE2b made of *secret*; empty if that is empty."""
     if not isinstance(secret, str | bytes):
         raise TypeError(f"secret must be a str or bytes, got {type(secret).__name__}")
     if isinstance(secret, str):
