@@ -50,7 +50,7 @@ FLASK_COOKIES = ("session", "remember_token")
 """The usual names of the cookies of Flask and Flask-Login."""
 
 Hiding = Callable[[str], bool]
-"""Returns whether the cookie of this name, perhaps with white space around it, is hidden."""
+"""A function that says whether the cookie of this name is hidden; white space does not count."""
 
 _MOST = 1024
 

@@ -136,10 +136,9 @@ def freshened(stored: StoredResponse, response: Response, policy: Policy) -> Res
     """Return *stored* with the fields of a 304 or HEAD about it, or None (§4.3.4, §3.2).
 
     * If the new response contains a strong validator, it is about the stored response with the same
-    one; if none has it, nothing is updated.
-
-    * If it contains a weak validator, likewise. Without any, it is about the lone response asked
-    about.
+      one. If none has it, nothing is updated.
+    * If it contains a weak validator, likewise. Without any validator it is about the lone response
+      asked about.
     """
     etag = response.field("etag")
     ours = stored.etag if stored.etag is not None and not is_generated(stored.etag) else None
