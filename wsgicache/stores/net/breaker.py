@@ -64,7 +64,7 @@ class Breaker:
         """Let one call pass each time; two would do no harm. Raises StoreError for the others."""
         now = monotonic()
         if now < self._retry_at:
-            raise StoreError(f"{self.name} does not answer, and is left alone for a moment")
+            raise StoreError(f"{self.name} does not answer and is left alone for a moment")
         self._retry_at = now + random.uniform(*PAUSE)
 
     def _weigh(self, weight: int | None) -> None:
