@@ -95,7 +95,7 @@ class Keeper:
         try:
             return Fill(began, emptied_at, self._grouping.generation(request.key))
         except Exception:
-            self._report("store", "the store tells no generation: nothing is kept")
+            self._report("store", "the store gives no generation: nothing is kept")
             return Fill(began, emptied_at, -1)
 
     def note_mark(self, request: Request) -> None:
@@ -138,7 +138,7 @@ class Keeper:
             try:
                 born = self._grouping.generation(request.key)
             except Exception:
-                self._report("store", "the store tells no generation: nothing is kept")
+                self._report("store", "the store gives no generation: nothing is kept")
                 return True
         return born != fill.born or (entry is not None and entries.overtaken(fill, entry))
 

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 OUR_FRAMES = (__file__, importlib.__file__, "<frozen importlib")
-"""Frames that a traceback of the user's module begins with and that say nothing about it."""
+"""Files whose frames begin a traceback of the user's module, and explain nothing."""
 
 
 class Refusal(click.ClickException):
-    """What was asked for cannot be done: one line, exit code 2."""
+    """A command that cannot be carried out: one line, exit code 2."""
 
     exit_code = 2
 
 
 def load(target: str) -> WSGIApplication:
-    """The WSGI app that MODULE:APP or MODULE:FACTORY() names; raises Refusal if there is none."""
+    """Return the WSGI app that MODULE:APP or MODULE:FACTORY() names. Raises Refusal."""
     module, _, name = target.partition(":")
     attributes = name.removesuffix("()").split(".")
     if not all(part.isidentifier() for part in (*module.split("."), *attributes)):
@@ -51,7 +51,7 @@ def load(target: str) -> WSGIApplication:
     app: WSGIApplication = found
     if not callable(app):
         raise Refusal(f"{target} is not a WSGI app: {type(found).__name__!r} cannot be called")
-    with suppress(ValueError):  # from callables that do not tell their signature
+    with suppress(ValueError):  # some callables have no signature
         if not accepts_request(inspect.signature(app)):
             hint = "" if name.endswith("()") else f"; if it makes one, say {target}()"
             raise Refusal(
@@ -61,7 +61,7 @@ def load(target: str) -> WSGIApplication:
 
 
 def accepts_request(signature: inspect.Signature) -> bool:
-    """Can it be called with an environ and a start_response?"""
+    """Return whether it can be called with an environ and a start_response."""
     try:
         signature.bind({}, None)
     except TypeError:
@@ -71,7 +71,7 @@ def accepts_request(signature: inspect.Signature) -> bool:
 
 @contextmanager
 def located(doing: str) -> Iterator[None]:
-    """Turn what the user's code raises into a Refusal that shows where, without our own frames."""
+    """Turn an exception of the user's code into a Refusal that shows where, without our frames."""
     try:
         yield
     except Refusal:

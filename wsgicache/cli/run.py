@@ -58,7 +58,7 @@ SOCKET_VARIABLE = "WSGICACHE_RUN_SOCKET"
     help="A thread per request, or one request after the other.",
 )
 @click.option(
-    "--reload", is_flag=True, help="Start anew, with an empty cache, when a Python file changes."
+    "--reload", is_flag=True, help="Restart, with an empty cache, when a Python file changes."
 )
 @click.option(
     "--with",

@@ -42,7 +42,7 @@ class Filling:
         trip.streams(self)
 
     def tee(self) -> Tee:
-        """Return what takes note of the body."""
+        """Return the Tee that collects the body."""
         length = delta_seconds(self._response.field("content-length"))
         tee = Tee(self._origin.policy.max_content, length, self)
         self._tee = ref(tee)  # The other way they refer to each other already.
@@ -58,7 +58,7 @@ class Filling:
         self._origin.keeper.drop(self._trip.request)
 
     def end(self, too_large: bool) -> None:
-        """Land the flight by what has become of it."""
+        """Land the flight, which ends as the body did."""
         self._give_back()
         if too_large:
             self._trip.land("refused", "too-large")
@@ -98,7 +98,7 @@ class Filling:
             self._origin.room.give_back(held, self)
 
     def __del__(self) -> None:
-        self._give_back()  # of a body that nobody closed
+        self._give_back()  # if nobody closed the body
 
 
 COLLECTING = "collecting"

@@ -48,8 +48,9 @@ class Room:
         forks.renew(self)
 
     def begin_in_child(self) -> None:
-        """Hold nothing: those who collect in the parent process do not go on here."""
-        # What a body took that nobody closed is given back wherever that is freed: maybe in here.
+        """Hold nothing: the bodies of the parent process do not go on in the child."""
+        # A body that nobody closed gives back its bytes when it is freed, perhaps while this lock
+        # is held.
         self._lock = threading.RLock()
         self._holders: WeakSet[Holder] = WeakSet()
         self.taken = 0
@@ -66,7 +67,7 @@ class Room:
             if self._change(size):
                 self._holders.add(holder)
                 return True
-        # No longer under the lock: to let go may end a flight, which has one of its own.
+        # Outside the lock: letting go may end a flight, which has a lock of its own.
         return self._reclaim(size) and self.take(size, holder)
 
     def give_back(self, size: int, holder: Holder) -> None:
@@ -83,7 +84,7 @@ class Room:
         return True
 
     def _reclaim(self, size: int) -> bool:
-        """Have those let go who are held up, for the longest time first, until there is room."""
+        """Let go of bodies that their clients hold up, the longest first, until there is room."""
         if size > self.most:
             return False
         now = self._now()

@@ -172,7 +172,7 @@ class Policy:
     selecting_keys: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """The environ keys of *selecting*."""
     hides_cookie: Hiding | None = field(init=False, repr=False, compare=False)
-    """What tells whether a cookie is hidden from the app; None where none is."""
+    """The function that says whether a cookie is hidden from the app, or None if none is."""
     special_keys: frozenset[str] = field(init=False, repr=False, compare=False)
     """Environ keys that make a request more than a plain one. PERF: one question about all of them
     costs a third of asking each, and no more where they are many."""

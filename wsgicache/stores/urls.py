@@ -39,10 +39,10 @@ OPTIONS: dict[str, Callable[[str], object]] = {
 """The options after the ``?``; each scheme takes those of its store."""
 
 NEAR_BYTES = 64 << 20
-"""Bytes of memory that each process has for what it has read from an LMDBStore."""
+"""Bytes of memory in each process for what it has read from an LMDBStore."""
 _NEAR_SECONDS = 10.0
-"""Stamps tell of all changes; but the file has to be asked for a page from time to time, so that
-the page counts as used there."""
+"""Seconds that an entry stays near. Stamps show all changes, but the file must be asked for a page
+from time to time, so that the page counts as used there."""
 _DATABASE = re.compile(r"/?|/[0-9]{1,9}")
 _PACKED = {"namespace", "generation_seconds", "limit"}
 
