@@ -12,7 +12,6 @@ from wsgicache.controls.judging import Judge
 from wsgicache.reporting import Reporter
 from wsgicache.rules import entries, keeping, partial, storing, validation
 from wsgicache.rules.declaring import Declared
-from wsgicache.rules.fields import nominated_keys
 from wsgicache.rules.groups import (
     destination_of,
     invalidated_collections,
@@ -108,7 +107,7 @@ class Keeper:
 
     def _is_markable(self, request: Request, response: Response) -> bool:
         """Return whether *response* can end when the cookies that select it write."""
-        named = nominated_keys(response.field("vary") or "")
+        named = entries.nominated_by(response, self._policy)
         if not entries.is_marked(request, named, self._policy):
             return True
         if not request.mark:

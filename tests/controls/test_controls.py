@@ -138,6 +138,11 @@ WORDS: dict[str, tuple[Control, dict[str, str | None], str | None]] = {
         {"Cache-Control": "private, max-age=5", "Vary": None},
         "hit; ttl=60",
     ),
+    "server, for everybody": (
+        cached(client=5, server=60, everybody=True),
+        {"Cache-Control": "max-age=5"},
+        "hit; ttl=60",
+    ),
     "server, windows": (
         cached(server=60, stale_while_revalidate=5, stale_if_error=6),
         {"Cache-Control": "no-cache"},
@@ -909,11 +914,63 @@ def test_a_request_object_tells_whose_it_is(scene: Scene, name: str) -> None:
     assert scene.get("/other").header("Cache-Control") is None
 
 
+# ── The same for everybody ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("by", "policy"),
+    [("view", Policy()), ("view", Policy.rfc()), ("route", Policy()), ("fields", Policy())],
+    ids=["view", "view, rfc", "route", "fields"],
+)
+def test_what_is_the_same_for_everybody_is_made_once(
+    make_scene: MakeScene, by: str, policy: Policy
+) -> None:
+    """Vary says Cookie to everybody else; the other fields that it names select here as ever."""
+    control = cached(server=60, everybody=True)
+    scene = make_scene(policy)
+    said = "max-age=60, everybody" if by == "fields" else None
+    reply = Reply(200, "page", vary="Cookie, X-Kind", wsgicache_cache_control=said)
+    scene.wsgi(view(reply, *([control] if by == "view" else [])))
+    if by == "route":
+        with_routes(scene, Route("/p*", control))
+    for number in range(3):
+        got = scene.get("/p", cookie=f"sid={number}", x_kind="a")
+        assert (got.hit, got.header("Vary")) == (number > 0, "Cookie, X-Kind")
+    assert not scene.get("/p", cookie="sid=1", x_kind="b").hit
+    assert scene.get("/p", x_kind="b").hit
+
+
+def test_a_cookie_that_it_sets_is_for_one(scene: Scene) -> None:
+    reply = Reply(200, "page", vary="Cookie", set_cookie="sid=1")
+    scene.wsgi(view(reply, cached(server=60, everybody=True)))
+    for _ in range(2):
+        assert scene.get(cookie="sid=1").detail == "set-cookie"
+
+
+def test_a_validated_page_stays_the_same_for_everybody(scene: Scene) -> None:
+    words: dict[str, Any] = {"wsgicache_cache_control": "max-age=60, everybody"}
+    scene.app(200, "page", vary="Cookie", etag='"1"', **words)
+    assert scene.get(cookie="sid=1").stored
+    scene.app(304, etag='"1"')
+    scene.after(90)
+    assert scene.get(cookie="sid=2").text == "page"
+    assert scene.get(cookie="sid=3").hit
+
+
+def test_what_a_default_says_of_everybody_counts_for_nothing(scene: Scene) -> None:
+    """Nobody has vouched for this page."""
+    words: dict[str, Any] = {"wsgicache_cache_control": "max-age=60, everybody, inherited"}
+    scene.app(200, "page", vary="Cookie", **words)
+    for number in range(2):
+        assert not scene.get(cookie=f"sid={number}").hit
+
+
 # ── Whatever is said together ────────────────────────────────────────────────────────────────────
 
 ALLOWING = [
     cache_for(minutes=1),
     cached(server=60),
+    cached(server=60, everybody=True),
     cached(client=9, server=60, private=True),
     vary("X"),
 ]

@@ -29,8 +29,8 @@ FIELDS = "a list or another iterable, such as ['Accept-Language']"
 FIELD = "the name of a field, such as 'Accept-Language'"
 STATUS = 'a code from 200 to 599, a class such as "2xx", "any", or several of these'
 FOR_CACHED = (
-    "one of cacheable, client, private, public, revalidate, server, stale_if_error, "
-    "stale_while_revalidate, status"
+    "one of cacheable, client, everybody, private, public, revalidate, server, "
+    "stale_if_error, stale_while_revalidate, status"
 )
 GROUP = "a str that is not empty, such as 'news'"
 VIEW = "a function, a method or a view class (below @staticmethod and @classmethod)"
@@ -205,6 +205,22 @@ CONTROLS: list[Row] = [
         "client of cached()",
         "0 where revalidate=True",
         "60",
+    ),
+    ("cached(server=60, everybody=1)", TypeError, "everybody of cached()", FLAG, "1"),
+    *[
+        (written, ValueError, "server of cached()", "1 or more where everybody=True", given)
+        for written, given in (
+            ("cached(everybody=True)", "None"),
+            ("cached(client=60, everybody=True)", "None"),
+            ("cached(server=0, everybody=True)", "0"),
+        )
+    ],
+    (
+        "cached(cacheable=False, everybody=True)",
+        ValueError,
+        "cacheable of cached()",
+        "True beside other arguments",
+        "False",
     ),
     (
         "cached(client=60, query=('q',))",

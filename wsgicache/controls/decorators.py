@@ -16,6 +16,7 @@ from wsgicache import arguments
 from wsgicache.arguments import Seconds, Status
 from wsgicache.controls.control import Control, Statuses, logged_in_views
 from wsgicache.rules.checks import flag, must_be
+from wsgicache.rules.credentials import EVERYBODY
 from wsgicache.rules.fields import Directives
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import NEVER_KEPT, Said
@@ -193,6 +194,7 @@ def cached(
     revalidate: bool = False,
     private: bool = False,
     public: bool = False,
+    everybody: bool = False,
     stale_while_revalidate: Seconds | None = None,
     stale_if_error: Seconds | None = None,
     status: Status | Iterable[Status] | None = None,
@@ -209,10 +211,16 @@ def cached(
     *private* keeps the response out of other shared caches; with *client* alone it also says
     ``Vary: Cookie``, so that a browser does not show it to the next person who logs in. *public*
     says that other shared caches may store answers to requests with credentials.
+
+    *everybody*, beside *server*, says that the response does not depend on cookies, though
+    something else (a session that is only looked at) names Cookie in Vary: this cache takes that
+    from it. A response that sets a cookie is still not stored.
+
     *stale_while_revalidate* and *stale_if_error* are those of RFC 5861; with *server* only this
     cache reads them. Seconds may be timedeltas. Raises TypeError and ValueError.
     """
-    flags = {"cacheable": cacheable, "revalidate": revalidate, "private": private, "public": public}
+    flags = {"cacheable": cacheable, "revalidate": revalidate, "private": private}
+    flags |= {"public": public, "everybody": everybody}
     arguments.flags("cached", **flags)
     given = {
         "client": client,
@@ -227,16 +235,18 @@ def cached(
     }
     statuses = arguments.statuses("status of cached()", status)
     arguments.public_or_private("cached", public, private)
-    usual = {"cacheable": True, "revalidate": False, "private": False, "public": False}
+    usual = {**dict.fromkeys(flags, False), "cacheable": True}
     options = {**given, **flags, "status": status}
     said = {name: value for name, value in options.items() if value != usual.get(name)}
     if not cacheable:
-        if seconds or revalidate or private or public or statuses:
+        if seconds or revalidate or private or public or everybody or statuses:
             raise ValueError("cacheable of cached() must be True beside other arguments, got False")
         return never_cache
-    if not (seconds or revalidate or private or public):
+    if not (seconds or revalidate or private or public or everybody):
         kind = "one or more, as in cached(client=60)"
         raise TypeError(must_be("the arguments of cached()", kind, said))
+    if everybody and seconds.get("server", "0") == "0":
+        raise ValueError(must_be("server of cached()", "1 or more where everybody=True", server))
     max_age = seconds.pop("client", "0")
     asks = max_age == "0"
     if revalidate and not asks:
@@ -256,6 +266,7 @@ def cached(
     elif lifetime is not None:
         here |= {"public": None} if public else {}
         here |= {"max-age": lifetime, **windows}
+        here |= {EVERYBODY: None} if everybody else {}
     else:
         directives |= windows
     written = ", ".join(f"{name}={value!r}" for name, value in said.items())

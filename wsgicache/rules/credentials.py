@@ -13,7 +13,7 @@ from typing import Any
 from wsgicache.rules.fields import Directives, delta_seconds, says
 
 __all__ = [
-    "CREDENTIAL_FIELDS", "INHERITED", "WSGI_CREDENTIALS", "identifies", "releases",
+    "CREDENTIAL_FIELDS", "EVERYBODY", "INHERITED", "WSGI_CREDENTIALS", "identifies", "releases",
     "releases_to_cookies", "shows_certificate",
 ]  # fmt: skip
 
@@ -221,3 +221,7 @@ def releases_to_cookies(directives: Directives, own: bool) -> bool:
 INHERITED = "inherited"
 """An extension directive (§5.2.3) in this cache's own targeted field. It says that nobody spoke of
 this response in particular, so no directive releases it."""
+
+EVERYBODY = "everybody"
+"""An extension directive (§5.2.3) in this cache's own targeted field: the response is the same
+whatever cookies were sent, though Vary names Cookie."""

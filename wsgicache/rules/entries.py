@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from wsgicache.rules.bounds import Remembered
+from wsgicache.rules.credentials import EVERYBODY, INHERITED
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, nominated_keys
-from wsgicache.rules.freshness import longest_lifetime
+from wsgicache.rules.freshness import binding, longest_lifetime
 from wsgicache.rules.keys import Selector, Values, digested, selecting_value, told_target
 from wsgicache.rules.model import (
     ANY_TIME,
@@ -26,8 +27,8 @@ from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
 __all__ = [
-    "Change", "adding", "dropping", "emptied", "is_marked", "last_use", "overtaken", "selector_of",
-    "softened", "softened_all", "values_of",
+    "Change", "adding", "dropping", "emptied", "is_marked", "last_use", "nominated_by", "overtaken",
+    "selector_of", "softened", "softened_all", "values_of",
 ]  # fmt: skip
 
 Change = Callable[[CacheEntry | None], CacheEntry | None]
@@ -47,7 +48,7 @@ def adding(
     knew, the responses stored without them go: they could match any value. The change does nothing
     if the entry was emptied after *fill* began.
     """
-    named = nominated_keys(response.field("vary") or "")
+    named = nominated_by(response, policy)
     if request.mark and is_marked(request, named, policy):
         stored.mark, stored.plain_until = request.mark, NEVER
 
@@ -76,6 +77,19 @@ def adding(
 def last_use(stored: StoredResponse) -> float:
     """Return when *stored* answered last, to a second; NEVER if it has not since it was stored."""
     return stored.generated_at + stored.aged[0]
+
+
+def nominated_by(response: Response, policy: Policy) -> tuple[str, ...]:
+    """Return the environ keys of what Vary names and what selects *response* here, sorted (§4.1).
+
+    Cookie does not where the author has said so to this cache alone.
+    """
+    named = nominated_keys(response.field("vary") or "")
+    if "HTTP_COOKIE" in named:
+        said = binding(response, policy)
+        if said.own and EVERYBODY in said.directives and INHERITED not in said.directives:
+            return tuple(key for key in named if key != "HTTP_COOKIE")
+    return named
 
 
 def is_marked(request: Request, named: Sequence[str], policy: Policy) -> bool:
