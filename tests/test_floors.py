@@ -22,7 +22,7 @@ TESTS = ROOT / "tests"
 
 FLOORS = """
     rules.bounds
-    rules.checks rules.cookies rules.dates rules.fields rules.ranges rules.special
+    rules.checks rules.cookies rules.dates rules.fields rules.queries rules.ranges rules.special
     rules.credentials rules.other_caches rules.names rules.selecting
     rules.keys
     rules.model

@@ -28,8 +28,8 @@ from wsgicache import (
     no_cache,
     vary,
 )
-from wsgicache.controls import early
 from wsgicache.controls.routes import Pattern
+from wsgicache.rules import queries
 
 WORDS = cache_control(max_age=7)
 
@@ -463,6 +463,53 @@ def test_a_request_that_passes_by_is_trimmed_too(bare_scene: Scene) -> None:
     assert (got.detail, bare_scene.calls[-1].query) == ("precondition", "cb=1")
 
 
+TUNED = Policy(ignore_query=("utm_*", "gclid"), sort_query=True)
+
+
+def test_what_the_policy_ignores_leaves_key_and_environ(make_scene: MakeScene) -> None:
+    scene = make_scene(TUNED)
+    scene.wsgi(echo)
+    for query in ("b=2&a=1", "utm_x=1&a=1&b=2", "gclid=5&b=2&a=1"):
+        target = f"/js?{query}"
+        assert scene.get(target, environ={"RAW_URI": target}).text == "a=1&b=2 | /js?a=1&b=2 | "
+    assert scene.count == 1
+    assert scene.cache.purge("http://example.org/js?gclid=6&b=2&a=1").responses == 1
+    assert scene.get("/js?b=2&a=1&utm_z").stored
+    scene.post("/js?utm_x=1&b=2&a=1")
+    assert scene.calls[-1].query == "utm_x=1&b=2&a=1"
+    assert not scene.get("/js?a=1&b=2").hit
+    # … after a plain path is known to have no route, too
+    assert [scene.get(target).hit for target in ("/js", "/js?utm_x=2")] == [False, True]
+
+
+def test_a_route_that_names_parameters_comes_before_the_policy(make_scene: MakeScene) -> None:
+    scene = make_scene(TUNED)
+    with_routes(scene, Route("/ads", query=("utm_x",))).wsgi(echo)
+    scene.get("/ads?b=2&utm_x=1")
+    scene.get("/news?b=2&utm_x=1")
+    assert [call.query for call in scene.calls] == ["utm_x=1", "b=2"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "own", "said"),
+    [
+        ("/list", "application/json", None, 'key-order, except=("page")'),
+        ("/list", "text/html", "params=()", "params=()"),
+        ("/", "text/html; charset=utf-8", None, 'key-order, params=("gclid")'),
+        ("/", "application/json", None, None),
+    ],
+)
+def test_browsers_hear_what_counts_of_a_query(
+    make_scene: MakeScene, path: str, kind: str, own: str | None, said: str | None
+) -> None:
+    """By what the app says itself, if it does; of every page where people follow links to it."""
+    scene = with_routes(make_scene(TUNED), Route("/list", query=("page",)))
+    scene.app(200, "x", content_type=kind, no_vary_search=own, cache_control="max-age=60")
+    for _ in range(2):
+        assert scene.get(path).header("No-Vary-Search") == said
+    assert scene.post(path).header("No-Vary-Search") == own
+
+
 # ── Cookies ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -741,7 +788,7 @@ def test_what_routes_remember_is_bounded() -> None:
     assert len(cache._routes._remembered) <= 2048
     assert most == 2048
     assert max(map(len, cache._routes._plain)) <= 1024
-    assert len(early._remembered) <= 2048
+    assert len(queries._remembered) <= 2048
     cache._routes._remembered.clear()
     cache._routes.matching(environ_for(method="X" * 2000))
     cache._routes.matching(environ_for(headers=[("Host", "h" * 2000)]))

@@ -20,6 +20,7 @@ FROM_0, FROM_1 = "a whole number of 0 or more", "a whole number of 1 or more"
 FIELD = "the name of a field, such as 'X-Mine'"
 FIELDS = "a list or another iterable, such as ['X-Mine']"
 ONLY = "a list or another iterable, such as ['sessionid']"
+PARAMETERS = "a list or another iterable, such as ['utm_*']"
 COOKIES = "a list or another iterable, such as ['_ga*']"
 PATH = "a path that begins with / and is no pattern, such as '/static/'"
 PATHS = "a list or another iterable, such as ['/static/']"
@@ -35,6 +36,7 @@ TEXTS = {
     **dict.fromkeys(("forbidding_fields", "unstored_fields"), FIELDS),
     **dict.fromkeys(("language_cookies", "ignore_cookies"), COOKIES),
     "only_cookies": ONLY,
+    "ignore_query": PARAMETERS,
     "exempt": PATHS,
 }
 """The options of several str."""
@@ -98,6 +100,7 @@ WRONG_AMONG: list[tuple[str, Any, type[Exception], str]] = [
     ("language_cookies", 1, TypeError, "a str"),
     ("ignore_cookies", None, TypeError, "a str"),
     ("only_cookies", None, TypeError, "a str"),
+    ("ignore_query", 1, TypeError, "a str"),
     ("exempt", 1, TypeError, PATH),
     ("exempt", "admin", ValueError, PATH),
     *[
@@ -197,6 +200,7 @@ RIGHT: list[tuple[str, Any]] = [
     ("ignore_cookies", ("_ga*", "")),
     ("only_cookies", None),
     ("only_cookies", ()),
+    ("ignore_query", ("utm_*", "")),
     ("only_cookies", ("sid", "csrf*")),
     ("language_cookies", ("lang", "")),
     ("targets", ()),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote_plus
 
 from wsgicache.controls.routes import VaryBy
 from wsgicache.rules.bounds import LONGEST as LONGEST_FIELD
-from wsgicache.rules.bounds import Remembered
+from wsgicache.rules.queries import Counting
 
 __all__ = ["EXEMPT", "LONGEST", "MOST", "PLAIN", "Early", "with_cookies"]
 
@@ -24,7 +22,12 @@ class Early(NamedTuple):
     """What routes say of a request before the look-up."""
 
     exempt: bool = False
-    query: frozenset[str] | None = None
+    query: Counting | None = None
+    """What leaves of a query what counts."""
+    search: str = ""
+    """What No-Vary-Search says of that."""
+    searched_everywhere: bool = False
+    """Whether it says so of every page, as the policy does."""
     cookies: tuple[str, ...] | None = None
     vary_by: VaryBy | None = None
     collapse: bool = True
@@ -45,20 +48,24 @@ class Early(NamedTuple):
             return _with_query(environ, self.query)
         return environ
 
+    def search_for(self, kind: str) -> str:
+        """Return No-Vary-Search for a response of the media type *kind*; nothing for none.
 
+        What is said of every page is said of those that people follow links to.
+        """
+        return self.search if kind in _PAGES or not self.searched_everywhere else ""
+
+
+_PAGES = ("text/html", "application/xhtml+xml")
 PLAIN = Early()
 """What is known where no route says anything early."""
 EXEMPT = Early(exempt=True)
 
 
-def _with_query(environ: WSGIEnvironment, names: frozenset[str]) -> WSGIEnvironment:
-    """Return *environ*, or a copy, with only the query parameters *names*, sorted by name.
-
-    The raw target changes, too. A parameter is the text between two ``&``, even if an app would
-    split it further. Names are compared decoded, and parameters of the same name keep their order.
-    """
+def _with_query(environ: WSGIEnvironment, counting: Counting) -> WSGIEnvironment:
+    """Return *environ*, or a copy, with only what counts of the query, in the raw target too."""
     query: str = environ["QUERY_STRING"]
-    kept = _remembered[query, names]
+    kept = counting(query)
     changed = {} if kept == query else {"QUERY_STRING": kept}
     for key in ("RAW_URI", "REQUEST_URI"):
         raw = environ.get(key)
@@ -67,16 +74,6 @@ def _with_query(environ: WSGIEnvironment, names: frozenset[str]) -> WSGIEnvironm
             if mark and rest != kept:
                 changed[key] = f"{target}?{kept}" if kept else target
     return {**environ, **changed} if changed else environ
-
-
-def _kept(asked: tuple[str, frozenset[str]]) -> str:
-    query, names = asked
-    named = [(unquote_plus(piece.partition("=")[0]), piece) for piece in query.split("&") if piece]
-    kept = sorted((pair for pair in named if pair[0] in names), key=itemgetter(0))
-    return "&".join(piece for _, piece in kept)
-
-
-_remembered = Remembered(_kept, MOST, LONGEST)
 
 
 def with_cookies(environ: WSGIEnvironment, names: tuple[str, ...]) -> WSGIEnvironment:

@@ -19,6 +19,7 @@ from wsgicache.rules.declaring import Sources, declared, without_lifetimes
 from wsgicache.rules.keys import Key, canonical_host, target_key
 from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.queries import no_vary_search, without_ignored
 from wsgicache.rules.request import Request, read, without_hidden_cookies
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import Said, Speaking, allowing_nothing, forbidding
@@ -65,9 +66,12 @@ class Routes:
         self._showing = replace(policy, ignore_cookies=(), only_cookies=None)
         self._default = policy.default
         self._exempt = policy.exempt
-        self.are_early = bool(policy.exempt) or any(route.is_early for route in self.all)
-        """Whether any route must be known before the look-up."""
-        self.speak = policy.default is not None or bool(self.all)
+        self._base = _base(policy)
+        self.are_early = self._base is not PLAIN or bool(
+            policy.exempt or any(route.is_early for route in self.all)
+        )
+        """Whether anything must be known before the look-up."""
+        self.speak = policy.default is not None or bool(self.all or self._base.search)
         """Whether anything but its view can say something of a response."""
         self.may_forbid = any(route.forbids for route in self.all)
         """Whether a route forbids storing whatever the response says."""
@@ -78,7 +82,7 @@ class Routes:
 
     def matching(self, environ: WSGIEnvironment, method: str | None = None) -> Matching:
         """Return what matches the request in *environ*, or the same with another *method*."""
-        if not (self.all or self._exempt):
+        if not (self.all or self.are_early):
             return _NOTHING
         get = environ.get
         try:
@@ -94,11 +98,13 @@ class Routes:
         matching = [route for route in self.all if route.matches(path, host, method)]
         early = EXEMPT if path.startswith(self._exempt) else PLAIN
         if method in ("GET", "HEAD") and not early.exempt:
+            early = self._base
             for route in reversed(matching):
                 if odd and not route.odd_paths:
                     continue
-                if route.query is not None:
-                    early = early._replace(query=frozenset(route.query))
+                if route.counting is not None:
+                    early = early._replace(query=route.counting, search=route.search)
+                    early = early._replace(searched_everywhere=False)
                 if route.cookies is not None:
                     early = early._replace(cookies=route.cookies)
                 if route.vary_by is not None:
@@ -111,7 +117,7 @@ class Routes:
     def _early(self, path: str, scheme: str, host: str) -> Early:
         early = self._remembered[path, scheme, host, "GET"].early
         if (
-            early is PLAIN
+            early is self._base
             and len(path) <= LONGEST
             and not any(one.is_early and one.is_at(path) for one in self.all)
         ):
@@ -127,10 +133,13 @@ class Routes:
         request = read(environ, method, policy)
         if isinstance(request, str):
             return request
-        scheme, host, path, _ = request.key
+        scheme, host, path, query = request.key
         if path in self._plain:
-            return request
-        early = self._early(path, scheme, host)
+            if not query or self._base is PLAIN:
+                return request
+            early = self._base
+        else:
+            early = self._early(path, scheme, host)
         if early is PLAIN:
             return request
         if early.exempt:
@@ -229,6 +238,8 @@ class Routes:
             if route.cookies and not only_forbids:
                 said.append(_VARY_ON_COOKIE)
             (overriding if route.override else others).append(said)
+        if search := matching.early.search_for(kind):
+            others.append([Said(search=search)])
         default = () if self._default is None or matching.early.exempt else (self._default,)
         by_default = _heard(default, response, environ, only_forbids=empty)
         said_by = Sources(
@@ -246,6 +257,16 @@ class Routes:
         )
         spoken.doubted = doubted
         return spoken
+
+
+def _base(policy: Policy) -> Early:
+    """Return what the policy says of every GET, before the look-up."""
+    ignored, in_any_order = policy.ignore_query, policy.sort_query
+    counting = without_ignored(ignored, in_any_order)
+    if counting is None:
+        return PLAIN
+    search = no_vary_search(None, ignored, in_any_order)
+    return Early(query=counting, search=search, searched_everywhere=True)
 
 
 def naming_parts(environ: WSGIEnvironment, policy: Policy) -> tuple[Control, ...]:

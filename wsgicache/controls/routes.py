@@ -24,6 +24,7 @@ from wsgicache.controls.control import Control, checked
 from wsgicache.controls.file_types import contradicts, extension_of
 from wsgicache.rules.checks import must_be, several, text
 from wsgicache.rules.fields import TOKEN
+from wsgicache.rules.queries import no_vary_search, only_named
 
 __all__ = ["Route", "VaryBy"]
 
@@ -129,6 +130,10 @@ class Route:
         self.override = override
         self.odd_paths = odd_paths
         self.query = _names("query", query)
+        self.counting = None if self.query is None else only_named(frozenset(self.query))
+        """What leaves of a query the parameters that it names."""
+        self.search = "" if self.query is None else no_vary_search(self.query, (), True)
+        """What No-Vary-Search says of them."""
         self.cookies = _names("cookies", cookies)
         self.vary_by = vary_by
         self.collapse = collapse

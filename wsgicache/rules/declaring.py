@@ -271,4 +271,7 @@ def _vary_and_groups(response: Response, said: Sequence[Said]) -> tuple[set[str]
         if words:
             gone.add(name.lower())
             lines.append((name, ", ".join([*values, *dict.fromkeys(words)])))
+    search = next((one.search for one in said if one.search), "")
+    if search and "no-vary-search" not in response.values:
+        lines.append(("No-Vary-Search", search))
     return gone, lines

@@ -65,6 +65,7 @@ _Flag = Annotated[bool, flag]
 _From0 = Annotated[int, whole]
 _From1 = Annotated[int, partial(whole, least=1)]
 _Cookies = Annotated[Iterable[str], _several(text, "['_ga*']")]
+_Parameters = Annotated[Iterable[str], _several(text, "['utm_*']")]
 _Fields = Annotated[Iterable[str], _several(_FIELD, "['X-Mine']")]
 _Paths = Annotated[Iterable[str], _several(_PATH, "['/static/']")]
 _Statuses = Annotated[Iterable[int], _several(_status, "[400, 415]")]
@@ -89,6 +90,8 @@ class PolicyOptions(TypedDict, total=False):
     language_cookies: _Cookies
     ignore_cookies: _Cookies
     only_cookies: Annotated[Iterable[str] | None, _only]
+    ignore_query: _Parameters
+    sort_query: _Flag
     error_lifetime: Annotated[int | None, _or_none]
     unstored_statuses: _Statuses
     forced_errors: _Flag

@@ -100,6 +100,12 @@ class Policy:
     """Patterns (``_ga*``) of cookies that the app never needs: the cache hides them from it."""
     only_cookies: tuple[str, ...] | None = None
     """Patterns of the only cookies that the app needs: the cache hides all others from it."""
+    ignore_query: tuple[str, ...] = ()
+    """Patterns (``utm_*``) of query parameters that the app never needs: the cache hides them from
+    it, and says ``No-Vary-Search`` to browsers."""
+    sort_query: bool = False
+    """Whether the order of parameters with different names means nothing: the app sees them
+    sorted by name."""
     error_lifetime: int | None = 10
     """Most seconds that a status of 400 and above stays fresh, except 404 and 410."""
     unstored_statuses: tuple[int, ...] = REQUEST_STATUSES

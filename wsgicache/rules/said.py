@@ -31,6 +31,8 @@ class Said(NamedTuple):
     """Whether Expires repeats max-age (§5.3)."""
     vary: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    search: str = ""
+    """What No-Vary-Search says, if the response does not say it itself."""
     only_forbids: bool = False
     """Whether it only removes permissions, and says nothing where there are none."""
     everywhere: bool = False
