@@ -16,6 +16,7 @@ from tests.running import ROOT
 from tests.scene import Environ, Reply, Scene
 from wsgicache import Control, Policy, Route, cache_control, cached, stores
 from wsgicache.rules import request, storing
+from wsgicache.rules.bounds import LONGEST
 from wsgicache.rules.fields import written
 from wsgicache.rules.response import Response
 
@@ -161,6 +162,8 @@ def test_the_limits_are_those_of_the_policy() -> None:
     assert len(said) == 4
     for option, number, mebi in said:
         assert getattr(Policy(), option) == int(number) * (1 << 20 if mebi else 1), option
+    (read,) = re.findall(r"a field that the cache reads +(\d+) KiB", page("explanation/security"))
+    assert int(read) << 10 == LONGEST
 
 
 def test_every_benchmark_has_its_row() -> None:

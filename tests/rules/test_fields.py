@@ -20,6 +20,7 @@ from tests.rules.texts import (
     for_any_text,
     padded_by_no_space,
 )
+from wsgicache.rules.bounds import LONGEST
 from wsgicache.rules.fields import (
     MAX_DELTA_SECONDS,
     Directives,
@@ -298,6 +299,12 @@ def test_the_type_of_each_directive_in_a_targeted_field(name: str, right: str, w
     assert parse_targeted(f"x, {wrong}") is None
 
 
+def test_what_is_too_long_forbids_to_store() -> None:
+    for parse in (parse_cache_control, parse_targeted):
+        assert parse("a" * LONGEST) == {"a" * LONGEST: None}
+        assert parse("a" * LONGEST + "a") == {"no-store": None}
+
+
 @pytest.mark.parametrize(
     ("value", "right"),
     rows(
@@ -307,6 +314,8 @@ def test_the_type_of_each_directive_in_a_targeted_field(name: str, right: str, w
         ("9651 §3.1 a trailing comma", "a,", False),
         ("9651 §3.1 a Dictionary", "a=1", False),
         ("9651 §4.2 characters beyond bytes", "€", False),
+        ("as long as is read", "a" * LONGEST, True),
+        ("longer", "a" * LONGEST + "a", False),
     ),
 )
 def test_is_structured_list(value: str, right: bool) -> None:

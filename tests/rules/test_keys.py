@@ -218,6 +218,13 @@ def test_a_base_whose_path_needs_quoting() -> None:
         ("§4.1 credentials compare exactly", "HTTP_AUTHORIZATION", "a, b", "a,b", False),
         ("§4.1 languages in order", "HTTP_ACCEPT_LANGUAGE", "en, de", "en,de", True),
         ("§4.1 languages out of order", "HTTP_ACCEPT_LANGUAGE", "en, de", "de, en", False),
+        (
+            "§4.1 weighted languages out of order",
+            "HTTP_ACCEPT_LANGUAGE",
+            "en, de;q=0.5",
+            "de;q=0.5, en",
+            False,
+        ),
         ("§4.1 a value of 8 KiB", "HTTP_FOO", "a" * 8189 + ", b", "a" * 8189 + ",b", True),
         ("§4.1 a longer one exactly", "HTTP_FOO", "a" * 8190 + ", b", "a" * 8190 + ",b", False),
     ),
@@ -235,6 +242,7 @@ def test_languages_in_any_order_where_the_policy_says_so() -> None:
         for value in ("en, de;q=0.5", "DE;q=0.5,en")
     )
     assert one == other
+    assert selecting_value({"HTTP_FOO": "EN"}, "HTTP_FOO", True) == "EN"
 
 
 @pytest.mark.parametrize(
@@ -260,6 +268,7 @@ def test_without_optional_space(value: str, tight: str) -> None:
     rows(
         ("9110 §5.6.1.2 one between", "HTTP_ACCEPT_ENCODING", "gzip,, br", "gzip,br"),
         ("9110 §5.6.1.2 several, at the ends", "HTTP_ACCEPT", ",, a/b , , c/d ,,", "a/b,c/d"),
+        ("9110 §12.5.2 first", "HTTP_ACCEPT_CHARSET", ",utf-8", "utf-8"),
         ("9110 §5.6.1.2 nothing else", "HTTP_ACCEPT_LANGUAGE", " , ,", ""),
         ("9110 §5.6.4 a quoted one", "HTTP_ACCEPT", 'a/b;x=",,",, c/d', 'a/b;x=",,",c/d'),
         ("9110 §5.6.4 an open quote", "HTTP_ACCEPT", 'a/b;x=",,', 'a/b;x=",,'),
@@ -320,10 +329,12 @@ def test_what_is_long_names_nothing() -> None:
     before = split.cache_info().currsize
     assert same_origin_key(BASE, "/" + "x" * LONGEST) is None
     assert same_origin_key(("http", "a", "/" + "b" * LONGEST, ""), "x") is None
+    assert same_origin_key(("http", "a", "/", "b" * LONGEST), "x") is None
     url = "http://a/" + "x" * LONGEST
     assert key_of_url(url) == ("http", "a", url[8:], "")
     assert same_origin_key(BASE, "/x") is not None
     assert split.cache_info().currsize == before
+    assert same_origin_key(("http", "a", "/", ""), "/" + "x" * (LONGEST - 2)) is not None
 
 
 # ── any text ─────────────────────────────────────────────────────────────────────────────────────
