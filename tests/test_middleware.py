@@ -36,6 +36,28 @@ def test_a_second_request_is_a_hit(scene: Scene) -> None:
     assert scene.count == 1
 
 
+def test_each_second_has_its_age(scene: Scene) -> None:
+    filled(scene)
+    for seconds, age in ((0.0, 0), (0.5, 0), (0.5, 1), (0.9, 1), (0.1, 2), (3.0, 5)):
+        scene.after(seconds)
+        assert scene.get("/").age == age
+
+
+def test_what_is_no_hit_is_called_none_in_the_second_of_one(scene: Scene) -> None:
+    """Nor is a hit called anything else after that."""
+    filled(scene)
+    scene.after(61)
+    told = "wsgicache; hit; ttl=-1"
+    assert scene.get("/", cache_control="max-stale").cache_status == told
+
+    def broken(environ: Environ) -> Reply:
+        raise RuntimeError
+
+    scene.app(broken)
+    assert scene.get("/").cache_status == "wsgicache; fwd=stale; detail=raised"
+    assert scene.get("/", cache_control="max-stale").cache_status == told
+
+
 def test_the_age_the_app_gives_counts(scene: Scene) -> None:
     filled(scene, age=20)
     scene.after(30)
@@ -422,7 +444,7 @@ def test_only_if_cached_without_a_usable_response_is_a_504(scene: Scene, state: 
         filled(scene, cache_control="no-cache", etag='"v1"')
     before = scene.count
     got = scene.get("/", cache_control="only-if-cached", accept_language="fr")
-    assert got.code == 504
+    assert got.status == "504 Gateway Timeout"
     assert not got.hit
     assert scene.count == before
 

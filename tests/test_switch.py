@@ -132,6 +132,29 @@ def test_the_file_switches_within_a_second(tmp_path: Path, monkeypatch: pytest.M
     assert looks == [str(path)] * 3
 
 
+@pytest.mark.parametrize("token", [None, "an unguessable token"])
+@pytest.mark.parametrize("method", ["PURGE", "GET", "POST"])
+def test_while_it_is_off_all_but_a_purge_goes_to_the_app(method: str, token: str | None) -> None:
+    app = App(page(b"the app's"))
+    cache = CacheMiddleware(app, purge_token=token)
+    cache.enabled = False
+    got = exchange(cache, environ_for(method, headers=[("Authorization", f"Bearer {token}")]))
+    if token is not None and method == "PURGE":
+        assert (got.code, app.count) == (200, 0)
+    else:
+        assert (got.text, got.detail, app.count) == ("the app's", "off", 1)
+
+
+@pytest.mark.parametrize("off", [True, False])
+def test_while_a_file_is_there_nothing_is_refreshed(tmp_path: Path, off: bool) -> None:
+    path = tmp_path / "off"
+    if off:
+        path.touch()
+    stage = Stage(Policy(off_file=str(path)))
+    stage.cache.refresh("http://example.org/")
+    assert stage.app.count == (not off)
+
+
 @pytest.mark.parametrize("path", ["/no/such/directory/off", "\0", "x" * 5000])
 def test_a_file_that_cannot_be_is_not_there(path: str) -> None:
     assert not OffFile(path).is_there()
