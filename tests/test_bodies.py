@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
 import itertools
@@ -9,6 +10,7 @@ import tracemalloc
 import wsgiref.util
 import wsgiref.validate
 from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -17,6 +19,9 @@ from tests.bodies import FRESH, STREAM, WSGI, Falsy, Tracked, giving
 from tests.conftest import MakeScene
 from tests.scene import Environ, Reply, Scene, environ_for, exchange, pieces
 from wsgicache import Policy
+from wsgicache.bodies import Tee, WatchedInput
+from wsgicache.origin.filling import ends_soon
+from wsgicache.rules.response import Response
 
 # ── close() exactly once ─────────────────────────────────────────────────────────────────────────
 
@@ -428,6 +433,84 @@ def test_what_is_stored_is_what_was_judged(
     assert hit.header("Set-Cookie") is None
 
 
+class Noting:
+    """A collector with room for so many bytes, which notes what it is called with."""
+
+    def __init__(self, room: int = 9) -> None:
+        self.heard: list[str] = []
+        self.room = room
+
+    def take(self, size: int) -> bool:
+        self.room -= size
+        return self.room >= 0
+
+    def keep(self, content: bytes) -> None:
+        self.heard.append(content.decode())
+
+    def drop(self) -> None:
+        self.heard.append("drop")
+
+    def end(self, too_large: bool) -> None:
+        self.heard.append("too large" if too_large else "end")
+
+    def ask(self) -> None:
+        self.heard.append("?")
+
+    def move(self) -> None:
+        self.heard.append("!")
+
+
+@pytest.mark.parametrize(
+    ("limit", "length", "body", "heard"),
+    [
+        (9, None, [b"a", b"b"], "? ! ? ! ? ab end"),
+        (9, 2, [b"a", b"b"], "? ! ? ab end ! ?"),
+        (9, 3, [b"a", b"b"], "? ! ? ! ? end"),
+        (9, 1, [b"a", b"b", b"c"], "? a end ! ? drop ! ? ! ?"),
+        (9, 1, [b"ab"], "? end ! ?"),
+        (9, None, [b"a", "b"], "? ! ? end ! ?"),
+        (9, 9, [b"", b"", b""], "? ! ? ! ? ! ? end"),
+        (2, None, [b"a", b"b"], "? ! ? ! ? ab end"),
+        (2, None, [b"ab", "c"], "? ! ? end ! ?"),
+        (1, None, [b"a", b"b", b"c"], "? ! ? too large ! ? ! ?"),
+        (99, None, [b"x" * 9, b"y"], "? ! ? end ! ?"),
+        (9, None, None, "? end"),
+    ],
+    ids=[
+        "no length", "its length", "shorter", "longer", "longer at once", "no bytes", "nothing",
+        "as long as may be", "that, and no bytes", "too large",
+        "no room", "raises",
+    ],
+)  # fmt: skip
+def test_what_is_heard_of_a_body(limit: int, length: int | None, body: Any, heard: str) -> None:
+    noting = Noting()
+    tee = Tee(limit, length, noting).over(Tracked([], ValueError()) if body is None else body)
+    with contextlib.suppress(ValueError):
+        for _ in tee:
+            pass
+    assert " ".join(noting.heard) == heard
+    tee.close()
+    assert " ".join(noting.heard) == heard, "its end is heard of once"
+
+
+def test_what_is_heard_of_what_is_written() -> None:
+    noting = Noting()
+    write = Tee(9, 2, noting).writing(lambda data: noting.heard.append(f"sent {data.decode()}"))
+    for data in (b"a", b"b", b"c"):
+        write(data)
+    assert " ".join(noting.heard) == "! sent a ? ab end ! sent b ? drop ! sent c ?"
+
+
+@pytest.mark.parametrize(
+    ("length", "body", "known"),
+    [("4", iter([b"page"]), True), (None, [b"page"], True), (None, iter([b"page"]), False)],
+    ids=["length", "a list", "neither"],
+)
+def test_a_body_that_ends_soon(length: str | None, body: Any, known: bool) -> None:
+    fields = [] if length is None else [("Content-Length", length)]
+    assert ends_soon(Response("200 OK", fields, body, 0.0, 0.0, 0.0)) is known
+
+
 # ── what a GET was sent with ─────────────────────────────────────────────────────────────────────
 
 READING: dict[str, Callable[[Any], object]] = {
@@ -496,6 +579,17 @@ def test_input_is_watched_where_no_field_announces_content(
     bare_scene.send(dict(environ))
     seen = bare_scene.calls[-1].environ["wsgi.input"]
     assert (seen is not environ["wsgi.input"]) is watched
+
+
+@pytest.mark.parametrize(
+    ("name", "noted"), [("fd", False), ("name", False), ("raw", True), ("none", False)]
+)
+def test_looking_at_what_else_an_input_has(name: str, noted: bool) -> None:
+    seen: list[str] = []
+    given: Any = SimpleNamespace(fd=5, name="stdin", raw=[b"content"], none=None)
+    watched = WatchedInput(given, lambda: seen.append(name))
+    assert getattr(watched, name) is getattr(given, name)
+    assert bool(seen) is noted
 
 
 def test_a_get_without_content_may_be_read(make_scene: MakeScene) -> None:

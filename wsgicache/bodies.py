@@ -269,7 +269,7 @@ class WatchedInput:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             result = value(*args, **kwargs)
-            return result if result is True or result is False else self._noted(result)
+            return result if result is True else self._noted(result)
 
         return call
 

@@ -23,13 +23,15 @@ def test_what_says_public_and_was_asked_for_with_credentials(
 ) -> None:
     """Once for a URL, whatever the query, with the cure."""
     scene.app(200, "file", **PUBLIC)
-    for target in ("/a%20b/gr%C3%BCn.csv?token=1", "/a%20b/gr%C3%BCn.csv?token=2", "/other"):
+    targets = ("/a%20b/gr%C3%BCn.csv?token=1", "/a%20b/gr%C3%BCn.csv?token=2", "/other", "/%ff")
+    for target in targets:
         assert scene.get(target, authorization="Basic x").detail == "authorization"
-    first, second = lines(caplog)
+    first, second, third = lines(caplog)
     assert first.startswith("http://example.org/a%20b/gr%C3%BCn.csv says public")
     assert "Route('/a b/grün.csv', cached(server=…))" in first
     assert "token" not in first
     assert second.startswith("http://example.org/other says public")
+    assert "Route('/\ufffd', cached(server=…))" in third
 
 
 @pytest.mark.parametrize(

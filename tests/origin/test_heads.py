@@ -85,16 +85,21 @@ def test_a_head_validates(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("status", [405, 501])
-def test_an_app_that_has_no_get_there_is_asked_as_it_came(scene: Scene, status: int) -> None:
+def test_an_app_that_has_no_get_there_is_asked_as_it_came(
+    make_scene: MakeScene, status: int
+) -> None:
     def answer(environ: Environ) -> Reply:
         if environ["REQUEST_METHOD"] == "HEAD":
             return Reply(200, "", upload_offset="5")
         return Reply(status, "no")
 
+    scene = make_scene(Policy(ignore_cookies=("_ga*",)))
     scene.app(answer)
-    got = scene.head("/")
-    assert (got.code, got.header("Upload-Offset"), got.fwd) == (200, "5", "method")
-    assert got.starts == 1
+    for cookie in (None, "_ga=1"):
+        got = scene.head("/", cookie=cookie)
+        assert (got.code, got.header("Upload-Offset"), got.starts) == (200, "5", 1)
+        assert got.cache_status == "wsgicache; fwd=method; detail=method"
+        assert scene.calls[-1].header("Cookie") == cookie
 
 
 @pytest.mark.parametrize(
@@ -115,7 +120,9 @@ def test_a_head_that_stays_one(
     assert [call.method for call in scene.calls] == ["HEAD"]
 
 
-def test_what_breaks_after_the_head_breaks_nothing(scene: Scene) -> None:
+def test_what_breaks_after_the_head_breaks_nothing(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
         fields = [("Content-Type", "a/b"), ("Content-Length", "4"), ("Cache-Control", "max-age=60")]
         start_response("200 OK", fields)
@@ -125,6 +132,7 @@ def test_what_breaks_after_the_head_breaks_nothing(scene: Scene) -> None:
     scene.wsgi(app)
     got = scene.head("/")
     assert (got.code, got.header("Content-Length")) == (200, "4")
+    assert caplog.messages == ["the app raised in a body that was not sent"]
     scene.app(200, "page", **FRESH)
     assert not scene.get("/").hit
 

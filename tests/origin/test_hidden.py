@@ -84,6 +84,7 @@ def test_that_page_is_known_for_a_while(make_scene: MakeScene) -> None:
         assert scene.count - before == calls
     # … for who presents the cookie, and no other page.
     assert scene.get("/shop/1", cookie="currency=EUR").detail == "set-cookie"
+    assert not scene.cache._flights._failed
     scene.app(200, "page", *[FRESH])
     assert scene.get("/shop/2", cookie=CLIENT).stored
 
@@ -92,6 +93,12 @@ def test_that_page_is_known_for_a_while(make_scene: MakeScene) -> None:
     ("routes", "ignored", "target", "where"),
     [
         ([SHOP], (), "/shop/1", "Route('/shop/*', cookies=('currency',))"),
+        (
+            [Route("/shop/*", query=()), SHOP],
+            (),
+            "/shop/1",
+            "Route('/shop/*', cookies=('currency',))",
+        ),
         ([], ("s*",), "/shop/1", "Policy(ignore_cookies=…)"),
         (
             [SHOP, Route("*", cookies=(), odd_paths=True)],
@@ -100,7 +107,7 @@ def test_that_page_is_known_for_a_while(make_scene: MakeScene) -> None:
             "Route('*', cookies=())",
         ),
     ],
-    ids=["a route", "the policy", "a route for odd paths"],
+    ids=["a route", "one of two routes", "the policy", "a route for odd paths"],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_one_line_of_the_log_names_cookie_and_what_hides_it(
@@ -180,6 +187,13 @@ def test_of_what_is_stored(make_scene: MakeScene, code: int, asks: int, text: st
     got = scene.get("/shop/1", cookie=CLIENT)
     assert (got.text, calls) == (text, asks)
     assert got.lines("Set-Cookie") == (["sid=; Max-Age=0"] if asks == 2 else [])
+
+
+def test_a_cookie_that_the_page_sees_is_none_of_the_hidden(make_scene: MakeScene) -> None:
+    scene = shop(make_scene)
+    scene.app(200, "page", FRESH, set_cookie="currency=USD")
+    assert scene.get("/shop/1", cookie=CLIENT).detail == "set-cookie"
+    assert scene.count == 1
 
 
 def test_what_is_written_and_sets_no_cookie_is_kept(make_scene: MakeScene) -> None:

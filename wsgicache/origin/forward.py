@@ -80,8 +80,10 @@ class Forward(Exchange):
             if "wsgi.input_terminated" in shown and shown.get("SERVER_PROTOCOL") not in ANNOUNCING:
                 shown = self.trip.watching(shown)
             body = self.call(shown)
-        except Exception:
-            if self.relayed or not self._may_stand_in(None):
+        except BaseException as error:
+            if self.tee is not None:
+                self.tee.give_up()
+            if self.relayed or not isinstance(error, Exception) or not self._may_stand_in(None):
                 raise
             self.origin.report("raised", "the app raised: a stale response stands in")
             return self._stand_in("detail=raised", None)
