@@ -40,6 +40,30 @@ def test_what_is_left(
     assert counting(query) == (query if left is None else left)
 
 
+ADDED_TO_LINKS = """
+    utm_source utm_medium utm_campaign utm_term utm_content utm_id s_cid _hsenc _hsmi __hstc __hssc
+    __hsfp hsCtaTracking pk_campaign pk_kwd pk_source pk_medium
+    gclid gclsrc dclid gbraid wbraid gad_source gad_campaignid srsltid fbclid fb_action_ids
+    fb_action_types fb_source fb_ref igshid igsh msclkid twclid ttclid li_fat_id epik ScCid rdt_cid
+    yclid ysclid mc_cid mc_eid mc_tc _kx mkt_tok vero_id vero_conv __s oly_anon_id oly_enc_id
+    _bta_tid _bta_c _ga _gl _gac irclickid rb_clickid wickedid guccounter guce_referrer
+    guce_referrer_sig
+""".split()
+"""As those who add them document them."""
+
+
+def test_each_name_that_others_add_to_links_is_left_out_and_said() -> None:
+    """Those with more than one ending are left out, and cannot be said."""
+    counting = without_ignored(TRACKING_PARAMETERS, False)
+    assert counting is not None
+    names = [*ADDED_TO_LINKS, "utm_source_platform", "mtm_kwd", "matomo_kwd", "piwik_kwd", "hsa_ad"]
+    assert [name for name in names if counting(f"{name}=1") != ""] == []
+    said: Any = http_sf.parse(
+        no_vary_search(None, TRACKING_PARAMETERS, False).encode(), tltype="dictionary"
+    )
+    assert {str(item[0]) for item in said["params"][0]} == set(ADDED_TO_LINKS)
+
+
 def test_there_is_nothing_to_do() -> None:
     assert without_ignored((), False) is None
 
