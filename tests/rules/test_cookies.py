@@ -79,6 +79,7 @@ def test_what_may_say_who_asks_or_for_what_is_seen(name: str) -> None:
         ("white space round a name", (), ("sid",), "\tsid =2; a=1", "sid =2"),
         ("a pair without =", (), ("sid",), "sid; a", "sid"),
         ("a name is the whole of it", ("a",), None, "ab=1; ba=2; a=3", "ab=1; ba=2"),
+        ("empty pairs at the ends", ("a",), None, "; sid=2; a=1;", "sid=2"),
         ("quotes mean nothing in a Cookie", (), ("sid",), 'a="; sid=2; b="', "sid=2"),
     ),
 )
@@ -88,6 +89,22 @@ def test_what_is_shown(
     hides = hiding(ignored, only)
     assert hides is not None
     assert shown(cookie, hides) == left
+
+
+def test_the_cookies_of_frameworks_are_called_as_they_call_them() -> None:
+    import flask
+    import flask_login
+    from django.conf import global_settings as django
+    from django.contrib.messages.storage.cookie import CookieStorage
+
+    assert set(DJANGO_COOKIES) == {
+        django.SESSION_COOKIE_NAME,
+        django.CSRF_COOKIE_NAME,
+        django.LANGUAGE_COOKIE_NAME,
+        CookieStorage.cookie_name,
+    }
+    session = flask.Flask.default_config["SESSION_COOKIE_NAME"]
+    assert set(FLASK_COOKIES) == {session, flask_login.COOKIE_NAME}
 
 
 def test_what_has_nothing_to_hide_stays_the_very_same() -> None:

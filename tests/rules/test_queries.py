@@ -52,6 +52,10 @@ ADDED_TO_LINKS = """
 """As those who add them document them."""
 
 
+def test_what_is_named_is_sorted() -> None:
+    assert only_named(frozenset({"a", "b"}))("b=1&c=1&a=2&b=0") == "a=2&b=1&b=0"
+
+
 def test_each_name_that_others_add_to_links_is_left_out_and_said() -> None:
     """Those with more than one ending are left out, and cannot be said."""
     counting = without_ignored(TRACKING_PARAMETERS, False)
