@@ -22,7 +22,8 @@ TESTS = ROOT / "tests"
 
 FLOORS = """
     rules.bounds
-    rules.checks rules.cookies rules.dates rules.fields rules.queries rules.ranges rules.special
+    rules.checks rules.cookies rules.dates rules.fields rules.negotiating rules.queries
+        rules.ranges rules.special
     rules.credentials rules.other_caches rules.names rules.selecting
     rules.keys
     rules.model
@@ -31,7 +32,8 @@ FLOORS = """
     rules.options
     rules.policy
     rules.declaring rules.freshness rules.request rules.validators
-    rules.anonymous rules.conditional rules.entries rules.own_writes
+    rules.anonymous rules.conditional rules.own_writes rules.variants
+    rules.entries
     rules.groups rules.hidden_cookies rules.reuse
     rules.storing
     rules.keeping

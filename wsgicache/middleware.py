@@ -31,7 +31,8 @@ from wsgicache.rules.keys import Key
 from wsgicache.rules.model import URI_MISS, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request, as_get, is_safe, read
-from wsgicache.rules.reuse import UNMARKED, collapsing, decide, forwarded, goes_as_get, select
+from wsgicache.rules.reuse import UNMARKED, collapsing, decide, forwarded, goes_as_get
+from wsgicache.rules.variants import select
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.switch import OffFile, off_at_start
 
@@ -145,8 +146,10 @@ class CacheMiddleware:
             decision = decide(request, entry, now, self.policy)
             if not decision.background:
                 return decision
-        validating = self._routes.lets_nobody_ask(request, entry) and self._background.start(
-            request, entry, decision
+        validating = (
+            decision.stored is not None
+            and self._routes.lets_nobody_ask(request, decision.stored)
+            and self._background.start(request, entry, decision)
         )
         if validating or decision.is_fresh(now):
             return decision

@@ -74,8 +74,8 @@ def forged_reply() -> bytes:
         for name, whole in records.HELD.items()
         for value in [whole.replace(b"the page", b"not mine")]
     }
-    groups = b"".join(value for name, value in values.items() if ":2g:" in name)
-    others = b"".join(value for name, value in values.items() if ":2g:" not in name)
+    groups = b"".join(value for name, value in values.items() if ":3g:" in name)
+    others = b"".join(value for name, value in values.items() if ":3g:" not in name)
     return b"%bEND\r\n%bEND\r\n" % (others, groups)
 
 

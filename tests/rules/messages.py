@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from werkzeug.http import http_date
 
 from tests.scene import EPOCH, Environ, Field, Reply, environ_for, named_fields
 from wsgicache import Policy
+from wsgicache.rules.entries import adding
 from wsgicache.rules.keeping import stored_response
-from wsgicache.rules.model import ANY_TIME, Fill, StoredResponse
+from wsgicache.rules.model import ANY_TIME, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.request import Request, read
 from wsgicache.rules.response import Response
 
@@ -66,3 +68,31 @@ def kept(
 def names(fields: Iterable[Field]) -> set[str]:
     """The names of field lines, as they are written."""
     return {name for name, _ in fields}
+
+
+def added(
+    entry: CacheEntry | None,
+    request: Request,
+    policy: Policy = SAFE,
+    fill: Fill = ANY_TIME,
+    **fields: Any,
+) -> tuple[CacheEntry, StoredResponse]:
+    """Return *entry* with one more response, whose fields are *fields*."""
+    stored = kept(**fields)
+    changed = adding(request, answer(200, **fields), stored, policy, fill)(entry)
+    assert changed is not None
+    return changed, stored
+
+
+def later(seconds: float, **fields: Any) -> StoredResponse:
+    """Return a stored response that came *seconds* later than others."""
+    return replace(kept(**fields), generated_at=EPOCH + seconds)
+
+
+def coded(entry: CacheEntry | None, offered: str, coding: str | None, at: float = 0) -> CacheEntry:
+    """Return *entry* after the app chose *coding* of what was *offered*, *at* some second."""
+    named: dict[str, Any] = {"vary": "Accept-Encoding", "content_encoding": coding}
+    request = asked(accept_encoding=offered)
+    entry = adding(request, answer(200, **named), later(at, **named), SAFE)(entry)
+    assert entry is not None
+    return entry

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules.messages import RFC, SAFE, answer, asked, date, kept, rows
+from tests.rules.messages import RFC, SAFE, added, answer, asked, coded, date, kept, rows
 from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.entries import (
@@ -15,41 +15,21 @@ from wsgicache.rules.entries import (
     adding,
     dropping,
     emptied,
-    selector_of,
     softened,
     softened_all,
-    values_of,
 )
 from wsgicache.rules.model import (
-    ANY_TIME,
-    IMPLIED,
     NEVER,
     CacheEntry,
     Fill,
     LeasedEntry,
-    StoredResponse,
 )
-from wsgicache.rules.request import Request
-from wsgicache.rules.reuse import select
-
-
-def added(
-    entry: CacheEntry | None,
-    request: Request,
-    policy: Policy = SAFE,
-    fill: Fill = ANY_TIME,
-    **fields: Any,
-) -> tuple[CacheEntry, StoredResponse]:
-    """*entry* with one more response, whose fields are *fields*."""
-    stored = kept(**fields)
-    changed = adding(request, answer(200, **fields), stored, policy, fill)(entry)
-    assert changed is not None
-    return changed, stored
+from wsgicache.rules.variants import select
 
 
 def test_the_first_response() -> None:
     entry, stored = added(None, asked(), vary="Accept")
-    assert set(entry.nominated) == {*IMPLIED, "HTTP_ACCEPT"}
+    assert entry.nominated == ("HTTP_ACCEPT",)
     assert list(entry.responses.values()) == [stored]
     assert select(asked(), entry, SAFE) is stored
     assert select(asked(accept="a"), entry, SAFE) is None
@@ -70,20 +50,51 @@ def test_a_newer_response_replaces_what_its_values_selected() -> None:
     assert list(entry.responses.values()) == [other, newer]  # the newest last
 
 
-def test_another_nominated_field_drops_what_did_not_know_it() -> None:
-    entry, _ = added(None, asked(accept="a"), vary="Accept")
-    entry, newer = added(entry, asked(accept="b", x_other="1"), vary="X-Other")
-    assert list(entry.responses.values()) == [newer]
-    assert set(entry.nominated) == {*IMPLIED, "HTTP_ACCEPT", "HTTP_X_OTHER"}
+@pytest.mark.parametrize(
+    ("fields", "after", "known"),
+    rows(
+        ("§4.1 fresh", {}, 59, True),
+        ("§4.1 stale", {}, 60, False),
+        ("§4.1 to be validated", {"etag": '"a"'}, 60, True),
+        ("5861 §3 served meanwhile", {"more": ", stale-while-revalidate=10"}, 69, True),
+        ("5861 §4 to stand in", {"more": ", stale-if-error=10"}, 69, True),
+        ("5861 §4 no longer", {"more": ", stale-if-error=10"}, 70, False),
+    ),
+)
+def test_names_that_nothing_usable_nominates_are_forgotten(
+    fields: dict[str, Any], after: float, known: bool
+) -> None:
+    said = {**fields, "cache_control": f"max-age=60{fields.get('more', '')}"}
+    said.pop("more", None)
+    entry, _ = added(None, asked(x="1"), vary="X", **said)
+    entry, _ = added(entry, asked(x="2"), fill=Fill(EPOCH + after))
+    assert (entry.nominated == ("HTTP_X",)) is known
+    assert len(entry.responses) == 1 + known
 
 
-def test_a_response_without_vary_answers_only_its_like() -> None:
-    """§4.1: where some responses to a URI omit Vary, the others are preferred."""
-    entry, first = added(None, asked(accept="a"), vary="Accept")
-    entry, default = added(entry, asked())
-    assert select(asked(accept="a"), entry, SAFE) is first
-    assert select(asked(), entry, SAFE) is default
-    assert select(asked(accept="b"), entry, SAFE) is None
+def test_a_variant_for_each_coding_that_the_app_makes() -> None:
+    entry = None
+    for offered in ("gzip", "gzip, deflate", "gzip, x", "gzip, y", "gzip, x, y"):
+        entry = coded(entry, offered, "gzip")
+    entry = coded(coded(entry, "br, gzip", "br"), "", None)
+    gzip, br, identity = entry.responses.values()
+    assert (gzip.kind[1], br.kind[1], identity.kind[1]) == ("gzip", "br", "identity")
+    assert [offer for offer, _ in gzip.offers] == ["deflate,gzip", "gzip,x,y"]
+    for offered, one in (
+        ("gzip, deflate", gzip),
+        ("y, gzip", gzip),
+        ("br", br),
+        ("x;q=0", identity),
+    ):
+        assert select(asked(accept_encoding=offered), entry, SAFE) is one
+
+
+def test_what_the_app_chooses_by_now_counts() -> None:
+    """Where it chooses another coding for what was offered before, nothing of that is left."""
+    entry = coded(coded(None, "gzip, br", "gzip"), "gzip, x", "gzip")
+    entry = coded(entry, "gzip, br", "br", at=1)
+    assert [one.kind[1] for one in entry.responses.values()] == ["br"]
+    assert select(asked(accept_encoding="gzip, x"), entry, SAFE) is None
 
 
 def test_the_oldest_variant_makes_room() -> None:
@@ -144,7 +155,7 @@ def test_each_emptying_has_a_moment_of_its_own() -> None:
 )
 def test_in_a_shared_store_the_order_counts_and_not_the_clock(seen: float, filled: bool) -> None:
     for began in (9.0, 11.0):
-        shared = CacheEntry(IMPLIED, {}, 10.0, b"salt")
+        shared = CacheEntry({}, 10.0, b"salt")
         entry, _ = added(shared, asked(), fill=Fill(began, seen))
         assert bool(entry.responses) is filled
 
@@ -161,7 +172,7 @@ def test_in_a_shared_store_the_order_counts_and_not_the_clock(seen: float, fille
 def test_an_invalidation_takes_leases_away(
     leases: tuple[str, ...] | None, lease: str, filled: bool
 ) -> None:
-    shared = CacheEntry(IMPLIED, {}, 10.0, b"salt")
+    shared = CacheEntry({}, 10.0, b"salt")
     known = shared if leases is None else LeasedEntry(shared, leases)
     entry, _ = added(known, asked(), fill=Fill(9.0, 10.0, lease=lease))
     assert bool(entry.responses) is filled
@@ -211,90 +222,8 @@ def test_a_change_may_run_twice(change: Change) -> None:
     once, twice = change(entry), change(entry)
     assert once is not None
     assert twice is not None
-    assert (once.nominated, once.responses) == (twice.nominated, twice.responses)
+    assert (once.kinds, once.responses) == (twice.kinds, twice.responses)
     assert list(entry.responses.values()) == [stored]
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "policy", "same"),
-    rows(
-        ("§4.1 nothing nominated", {"accept": "a"}, {"accept": "b"}, SAFE, True),
-        ("§4.1 nominated", {"x": "a"}, {"x": "b"}, SAFE, False),
-        ("§4.1 absent", {"x": "a"}, {}, SAFE, False),
-        ("§4.1 normalised", {"x": "a,b"}, {"x": "a , b"}, SAFE, True),
-        (
-            "§4.1 languages in order",
-            {"accept_language": "a,b;q=0.5"},
-            {"accept_language": "b;q=0.5,a"},
-            SAFE,
-            False,
-        ),
-        (
-            "§4.1 languages by their weights",
-            {"accept_language": "a,b;q=0.5"},
-            {"accept_language": "b;q=0.5,a"},
-            RFC,
-            True,
-        ),
-        ("what a proxy forwarded", {"x_forwarded_host": "a"}, {}, SAFE, False),
-    ),
-)
-def test_values_of(one: dict[str, Any], other: dict[str, Any], policy: Policy, same: bool) -> None:
-    nominated = (*IMPLIED, "HTTP_ACCEPT_LANGUAGE", "HTTP_X")
-    values = [values_of(asked(**headers), nominated, policy) for headers in (one, other)]
-    assert (values[0] == values[1]) is same
-
-
-@pytest.mark.parametrize(
-    "key",
-    rows(
-        ("the mount point", "SCRIPT_NAME"),
-        ("the raw target", "RAW_URI"),
-        ("its other name", "REQUEST_URI"),
-    ),
-)
-def test_what_every_entry_nominates(key: str) -> None:
-    """What the decoded path does not tell."""
-    whole = asked(target="/a/b", environ={key: "/a%2Fb" if key != "SCRIPT_NAME" else ""})
-    cut = asked(target="/a/b", environ={key: "/a/b" if key != "SCRIPT_NAME" else "/a"})
-    assert values_of(whole, IMPLIED, SAFE) != values_of(cut, IMPLIED, SAFE)
-
-
-@pytest.mark.parametrize("key", ["RAW_URI", "REQUEST_URI"])
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    rows(
-        ("an empty query is none", "/a?", "/a", True),
-        ("one that ends so", "/a?b?", "/a?b", False),
-        ("none at all", "", None, False),
-    ),
-)
-def test_the_raw_target_selects(key: str, one: str, other: str | None, same: bool) -> None:
-    query = "?b" if "b" in one else ""
-    first, second = (
-        values_of(asked(target=f"/a{query}", environ={key: value}), IMPLIED, SAFE)
-        for value in (one, other)
-    )
-    assert (first == second) is same
-
-
-@pytest.mark.parametrize(
-    ("environ", "tells"),
-    rows(
-        ("nothing", {}, (None, None)),
-        ("as the key says", {"RAW_URI": "/a/b"}, (None, None)),
-        ("by the other name", {"REQUEST_URI": "/a/b"}, (None, None)),
-        ("by both", {"RAW_URI": "/a/b", "REQUEST_URI": "/a/b"}, (None, None)),
-        ("more", {"RAW_URI": "/a%2Fb"}, ("/a%2Fb", None)),
-        ("more by the other name", {"REQUEST_URI": "/a%2Fb"}, ("/a%2Fb", None)),
-        ("more by both", {"RAW_URI": "/a%2Fb", "REQUEST_URI": "/a%2Fb"}, ("/a%2Fb", None)),
-        ("two", {"RAW_URI": "/a/b", "REQUEST_URI": "/a%2Fb"}, ("/a/b", "/a%2Fb")),
-    ),
-)
-def test_a_target_is_filed_in_one_way(environ: dict[str, str], tells: Any) -> None:
-    """Whichever name a server has for the raw target, and whether it tells it at all."""
-    values = values_of(asked(target="/a/b", environ=environ), IMPLIED, SAFE)
-    assert values[1:3] == tells
 
 
 def test_a_soft_invalidation_makes_every_response_stale() -> None:
@@ -352,15 +281,3 @@ def test_a_soft_invalidation_of_nothing_keeps_late_fills_out() -> None:
 def test_an_age_is_never_below_zero() -> None:
     stored = kept(cache_control="max-age=60")
     assert softened(stored, EPOCH - 10).freshness_lifetime == 0
-
-
-@pytest.mark.parametrize("salt", [b"", b"salt"], ids=["plain", "salted"])
-def test_an_entry_may_file_by_digests(salt: bytes) -> None:
-    """What selects may be a secret that a store is not to hold."""
-    nominated = (*IMPLIED, "HTTP_COOKIE")
-    one, same, other = (
-        selector_of(asked(cookie=cookie), nominated, salt, RFC) for cookie in ("a=1", "a=1", "a=2")
-    )
-    assert (one == same, one == other) == (True, False)
-    assert ("a=1" in str(one)) is not bool(salt)
-    assert one != selector_of(asked(cookie="a=1"), nominated, b"other", RFC)

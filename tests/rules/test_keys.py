@@ -266,12 +266,13 @@ def test_without_optional_space(value: str, tight: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "normal"),
     rows(
-        ("9110 §5.6.1.2 one between", "HTTP_ACCEPT_ENCODING", "gzip,, br", "gzip,br"),
+        ("9110 §5.6.1.2 one between", "HTTP_ACCEPT_CHARSET", "gzip,, br", "gzip,br"),
         ("9110 §5.6.1.2 several, at the ends", "HTTP_ACCEPT", ",, a/b , , c/d ,,", "a/b,c/d"),
         ("9110 §12.5.2 first", "HTTP_ACCEPT_CHARSET", ",utf-8", "utf-8"),
         ("9110 §5.6.1.2 nothing else", "HTTP_ACCEPT_LANGUAGE", " , ,", ""),
         ("9110 §5.6.4 a quoted one", "HTTP_ACCEPT", 'a/b;x=",,",, c/d', 'a/b;x=",,",c/d'),
         ("9110 §5.6.4 an open quote", "HTTP_ACCEPT", 'a/b;x=",,', 'a/b;x=",,'),
+        ("9110 §12.5.3 codings", "HTTP_ACCEPT_ENCODING", "gzip;q=1,, BR ;q=0.50", "br;q=0.5,gzip"),
         ("§4.1 of what may be no list", "HTTP_X_MINE", "a,, b,", "a,,b,"),
     ),
 )

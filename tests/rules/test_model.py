@@ -12,10 +12,10 @@ import pytest
 from tests.rules.messages import RFC, kept, rows
 from tests.scene import EPOCH
 from wsgicache.rules.model import (
-    IMPLIED,
     NEVER,
     ONLY_IF_CACHED,
     UNAGED,
+    UNSELECTED,
     URI_MISS,
     VARY_MISS,
     CacheEntry,
@@ -62,6 +62,8 @@ def test_what_nobody_says_of_a_stored_response_is_nothing() -> None:
         "softened_at": NEVER,
         "asked_by": "",
         "kept": None,
+        "kind": UNSELECTED,
+        "offers": (),
     }
     needed: dict[str, Any] = {
         one.name: getattr(stored, one.name)
@@ -81,7 +83,7 @@ def test_a_decision_to_ask_says_why() -> None:
 
 
 def test_an_entry_with_leases_is_the_same_entry() -> None:
-    entry = CacheEntry((*IMPLIED, "HTTP_A"), {}, 5.0, b"salt")
+    entry = CacheEntry({}, 5.0, b"salt")
     leased = LeasedEntry(entry, ("one",))
     assert (leased.nominated, leased.emptied_at, leased.salt) == (entry.nominated, 5.0, b"salt")
     assert (leased.responses is entry.responses, leased.leases) == (True, ("one",))
@@ -136,6 +138,11 @@ def test_the_size_of_its_fields_may_be_known() -> None:
 
 
 def test_what_an_entry_is_named_by() -> None:
-    """The first field that a Vary nominates, and the others; not what every entry nominates."""
-    assert CacheEntry(IMPLIED, {}).named == ("", ())
-    assert CacheEntry((*IMPLIED, "HTTP_A", "HTTP_B"), {}).named == ("HTTP_A", ("HTTP_B",))
+    """The first field that any Vary nominates, and the others; not what selects in any case."""
+    one, other, plain = kept(), kept(), kept()
+    one.kind, other.kind = (("HTTP_B",), None), (("HTTP_A", "HTTP_B"), None)
+    assert CacheEntry({"1": plain}).named == ("", ())
+    entry = CacheEntry({"1": one, "2": plain, "3": other})
+    assert entry.named == ("HTTP_A", ("HTTP_B",))
+    assert entry.nominated == ("HTTP_A", "HTTP_B")
+    assert entry.kinds == (one.kind, UNSELECTED, other.kind)

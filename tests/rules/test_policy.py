@@ -250,6 +250,8 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
         "store_post",
         "store_charset",
         "normalize_language",
+        "share_codings",
+        "prefer_named",
         "forbidding_fields",
         "unstored_fields",
         "update_content_type",

@@ -11,7 +11,6 @@ from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.entries import adding
 from wsgicache.rules.model import (
-    IMPLIED,
     ONLY_IF_CACHED,
     URI_MISS,
     VARY_MISS,
@@ -21,16 +20,15 @@ from wsgicache.rules.model import (
 )
 from wsgicache.rules.reuse import (
     after_waiting,
-    collapse_key,
     collapsing,
     decide,
     decide_again,
     goes_as_get,
     may_stand_in,
     outlasts,
-    select,
     stood_in,
 )
+from wsgicache.rules.variants import select
 
 
 def entry_of(stored: StoredResponse, vary: str | None = None) -> CacheEntry:
@@ -64,7 +62,7 @@ MARKED = Policy(read_your_writes=True)
 
 def test_another_uri() -> None:
     assert decide(asked(), None, EPOCH, SAFE) is URI_MISS
-    assert decide(asked(), CacheEntry((), {}), EPOCH, SAFE) is URI_MISS
+    assert decide(asked(), CacheEntry({}), EPOCH, SAFE) is URI_MISS
 
 
 @pytest.mark.parametrize(
@@ -536,27 +534,6 @@ def test_a_request_that_does_not_collapse() -> None:
     request = asked()
     request.collapses = False
     assert collapsing(request, URI_MISS, SAFE) is None
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "policy", "same"),
-    rows(
-        ("§4 alike", {}, {"x_other": "1"}, SAFE, True),
-        ("§4.1 what selects", {"accept": "a"}, {"accept": "b"}, SAFE, False),
-        ("§4 cookies make it private", {"cookie": "a=1"}, {}, SAFE, False),
-        ("§4 or do not", {"cookie": "a=1"}, {}, RFC, True),
-    ),
-)
-def test_collapse_key(
-    one: dict[str, Any], other: dict[str, Any], policy: Policy, same: bool
-) -> None:
-    requests = [asked(**headers) for headers in (one, other)]
-    nominated = entry_of(kept(), "Accept").nominated
-    keys = [collapse_key(request, nominated, policy) for request in requests]
-    assert (keys[0] == keys[1]) is same
-    assert collapse_key(asked(), IMPLIED, policy) != collapse_key(
-        asked(target="/b"), IMPLIED, policy
-    )
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,10 @@ from wsgicache.rules.entries import adding, dropping, emptied, softened_all
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.request import Request
-from wsgicache.rules.reuse import select
 from wsgicache.rules.validation import freshening
+from wsgicache.rules.variants import select
 from wsgicache.stores import Listing, SharedStore, StoreError
+from wsgicache.stores.shared.records import MAGIC
 
 KEY: Key = ("http", "example.org", "/", "")
 Make = Callable[[], Any]
@@ -582,7 +583,7 @@ class SharedContract(StoreContract):
         slow = leased(store, clock, "one")
         other.update(KEY, purge(clock.now()))
         for name in others():
-            if ":2e:" in name:
+            if ":3e:" in name:
                 tamper(name, None)
         slow.commit()
         assert found(store) is None
@@ -609,7 +610,7 @@ class SharedContract(StoreContract):
         old = make()
         fill(old, clock, b"old" * 50_000).commit()
         with monkeypatch.context() as newer:
-            newer.setattr("wsgicache.stores.shared.names.FORMAT", "3")
+            newer.setattr("wsgicache.stores.shared.names.FORMAT", "newer")
             new = make()
         assert found(new) is None
         fill(new, clock, b"new" * 50_000).commit()
@@ -635,7 +636,7 @@ class SharedContract(StoreContract):
         assert content_of(same, found(same)) == b"x" * 70_000
         unsigned = {name: value for name, value in others().items() if b"nnnn" in value}
         for name in others():
-            if ":2p:" in name:
+            if ":3p:" in name:
                 tamper(name, next(iter(unsigned.values())))
         assert content_of(same, found(same)) is None
 
@@ -697,7 +698,7 @@ class SharedContract(StoreContract):
         assert got is not None
         assert got.kept is not None
         kept_before = dict(others())
-        names = [name for name in kept_before if ":2p:" in name]
+        names = [name for name in kept_before if ":3p:" in name]
         assert len(names) >= 2
         for name in names[:4]:
             # Gone, shorter, from another content, and another piece of the same.
@@ -714,7 +715,7 @@ class SharedContract(StoreContract):
         self, store: Any, clock: FakeClock, others: Callable[[], dict[str, bytes]]
     ) -> None:
         def pieces() -> set[str]:
-            return {name for name in others() if ":2p:" in name}
+            return {name for name in others() if ":3p:" in name}
 
         fill(store, clock, b"x" * 2_500_000).commit()
         first = pieces()
@@ -725,7 +726,7 @@ class SharedContract(StoreContract):
         store.update(KEY, emptied(clock.now() + 1))
         assert pieces() == set()
 
-    @pytest.mark.parametrize("junk", [b"", b"x", b"!\x80\x04.", b"wsgicache 2\n" + bytes(100)])
+    @pytest.mark.parametrize("junk", [b"", b"x", b"!\x80\x04.", MAGIC + bytes(100)])
     def test_what_others_leave_there_is_a_miss_and_is_replaced(
         self, store: Any, clock: FakeClock, others: Any, tamper: Any, junk: bytes
     ) -> None:
@@ -737,7 +738,7 @@ class SharedContract(StoreContract):
         fill(store, clock, b"new", cache_tag="a").commit()
         assert content_of(store, found(store)) == b"new"
 
-    @pytest.mark.parametrize("kind", [":2g:", ":2s:", ":2e:"])
+    @pytest.mark.parametrize("kind", [":3g:", ":3s:", ":3e:"])
     def test_records_that_are_evicted_bring_nothing_back(
         self, store: Any, clock: FakeClock, others: Any, tamper: Any, kind: str
     ) -> None:
@@ -748,7 +749,7 @@ class SharedContract(StoreContract):
         store.bump(["* a"], clock.now())
         fill(store, clock, b"new", cache_tag="a").commit()
         for name, value in old.items():
-            if ":2e:" in name:
+            if ":3e:" in name:
                 tamper(name, value)
         for name in others():
             if kind in name:
@@ -763,10 +764,10 @@ class SharedContract(StoreContract):
     ) -> None:
         """It has an end, since eviction begins with what has none; in use it never comes."""
         number = store.generation(KEY)
-        state = {name: value for name, value in others().items() if ":2s:" in name}
+        state = {name: value for name, value in others().items() if ":3s:" in name}
         clock.advance(25 * 3600)
         assert other.generation(KEY) == number
-        after = {name: value for name, value in others().items() if ":2s:" in name}
+        after = {name: value for name, value in others().items() if ":3s:" in name}
         assert state.keys() == after.keys()
         assert state != after
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wsgicache.rules.keys import Key, digested
-from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
+from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.stores.shared.names import FORMAT, Name, Names
 from wsgicache.stores.shared.records import pack
 
@@ -61,12 +61,14 @@ def response(content: bytes | None = b"hello", **changes: Any) -> StoredResponse
 
 def entry(*stored: StoredResponse, emptied_at: float = NEVER, salt: bytes = SALT) -> CacheEntry:
     """An entry of *stored*, each under an Accept-Language of its own."""
-    nominated = (*IMPLIED, "HTTP_ACCEPT_LANGUAGE")
+    named = ("HTTP_ACCEPT_LANGUAGE",)
     responses: dict[Any, StoredResponse] = {
-        digested((None, f"x-{number}", None, None, ""), salt): one
+        digested((None, None, None, "", named, f"x-{number}"), salt): one
         for number, one in enumerate(stored)
     }
-    return CacheEntry(nominated, responses, emptied_at, salt)
+    for one in stored:
+        one.kind = one.kind if one.offers else (named, None)
+    return CacheEntry(responses, emptied_at, salt)
 
 
 def told(found: CacheEntry | None) -> Any:
@@ -81,7 +83,7 @@ def told(found: CacheEntry | None) -> Any:
         }
         for selector, one in found.responses.items()
     }
-    return found.nominated, found.emptied_at, found.salt, stored
+    return found.kinds, found.emptied_at, found.salt, stored
 
 
 def name(key: Key = KEY) -> Name:
@@ -107,8 +109,17 @@ GOLDEN_ENTRIES: dict[str, tuple[CacheEntry, bytes]] = {
         ),
         b"",
     ),
+    "coded": (
+        entry(
+            response(
+                kind=(("HTTP_ACCEPT_ENCODING",), "gzip"),
+                offers=(("br;q=0.5,gzip", NOW - 9), ("", NOW)),
+            )
+        ),
+        b"",
+    ),
     "pieces": (entry(response(None, length=3_000_000, kept=("0" * 32, 1_000_000))), b""),
-    "emptied": (CacheEntry(IMPLIED, {}, NOW - 1, SALT), b""),
+    "emptied": (CacheEntry({}, NOW - 1, SALT), b""),
 }
 """What the golden records say, and the secret they are signed with."""
 

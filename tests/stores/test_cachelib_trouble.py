@@ -23,6 +23,7 @@ from wsgicache.rules.entries import emptied
 from wsgicache.stores import StoreError, store_from_url
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.net.breaker import FAILURES
+from wsgicache.stores.shared.records import MAGIC
 
 redis = module("redis")
 
@@ -116,7 +117,7 @@ def test_what_others_put_into_redis_is_replaced(
     """At the names of an entry, a group and the state; None plants a list, which no read takes."""
     busy.app(200, "page", cache_control="max-age=60", cache_groups='"g"')
     busy.get("/grouped")
-    names = client.keys(f"*:2{kind}:*")
+    names = client.keys(f"*:3{kind}:*")
     assert names
     for name in names:
         client.delete(name)
@@ -137,13 +138,13 @@ def test_what_others_put_into_redis_is_replaced(
 
 @pytest.mark.network
 def test_what_is_there_is_of_another_type(busy: Scene, client: Any, store: CachelibStore) -> None:
-    (name,) = (key for key in client.keys("*:2e:*"))
+    (name,) = (key for key in client.keys("*:3e:*"))
     client.delete(name)
     client.rpush(name, "a", "b")
     assert busy.get("/stored").text == "page"
     busy.get("/1")
     assert busy.get("/1").hit
-    (state,) = client.keys("*:2s:*")
+    (state,) = client.keys("*:3s:*")
     client.delete(state)
     client.rpush(state, "a", "b")
     busy.after(2)
@@ -170,7 +171,7 @@ def test_the_data_are_lost(busy: Scene, client: Any, clock: FakeClock) -> None:
 def test_two_redis_stores_swap_one_value_at_a_time(store: CachelibStore) -> None:
     (generations,) = store._nodes.values()
     node = generations.node
-    long = b"wsgicache 2\n" + bytes(20)
+    long = MAGIC + bytes(20)
     assert node.swap("k", long + b"1", None, 10)
     assert not node.swap("k", long + b"2", None, 10)
     ((value, version),) = node.look(("k",))

@@ -70,7 +70,7 @@ def check_tampering(stage: Stage, count: int) -> int:
     misses, name = 0, ""
     for number in range(count):
         # A generation that was lost and comes back is not believed: all has to be stored anew.
-        if number % 50 == 0 or ":2s:" in name:
+        if number % 50 == 0 or ":3s:" in name:
             fill(store, stage.clock, small, target="/small", cache_tag="a").commit()
             fill(store, stage.clock, large, target="/large").commit()
             assert content_of(store, found(store, "/small")) == small
@@ -179,7 +179,7 @@ def test_pieces_in_another_order_are_a_miss(stage: Stage) -> None:
 
     content = random.Random(1).randbytes(1_200_000)
     fill(stage.store, stage.clock, content, target="/large").commit()
-    names = [name for name in stage.names() if ":2p:" in name]
+    names = [name for name in stage.names() if ":3p:" in name]
     held = [stage.read(name) for name in names]
     assert len(names) >= 2
     for order in permutations(range(len(names))):
@@ -200,7 +200,7 @@ def test_a_content_that_goes_between_look_up_and_reading(
     scene.get("/large")
     assert scene.get("/large").body == old
     scene.app(200, new, cache_control="max-age=60")
-    get, pieces = store.get, [name for name in stage.names() if ":2p:" in name]
+    get, pieces = store.get, [name for name in stage.names() if ":3p:" in name]
     assert len(pieces) >= 2
 
     def and_then_it_goes(key: Any) -> Any:

@@ -307,7 +307,7 @@ def test_what_was_noted_of_words_that_are_gone_is_read_anew(make: Make, clock: F
 def test_what_is_near_is_judged_anew(make: Make, clock: FakeClock) -> None:
     class Judge:
         def left_of(self, key: Key, entry: CacheEntry) -> CacheEntry:
-            return CacheEntry(entry.nominated, {}, entry.emptied_at, entry.salt)
+            return CacheEntry({}, entry.emptied_at, entry.salt)
 
     store, judge = make(), Judge()
     fill(store, clock).commit()

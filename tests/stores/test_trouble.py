@@ -336,7 +336,7 @@ def store(cache: SimpleCache, clock: FakeClock) -> CachelibStore:
 
 
 def pieces(cache: SimpleCache) -> list[str]:
-    return [name for name in cache._cache if ":2p:" in name]
+    return [name for name in cache._cache if ":3p:" in name]
 
 
 def overtaking(store: CachelibStore, clock: FakeClock, swap: Any) -> Callable[..., bool]:
@@ -452,7 +452,7 @@ def test_what_is_no_record_is_said_once_a_minute(
     caplog.set_level(logging.WARNING, "wsgicache")
     for minute in range(2):
         for _ in range(20):
-            for name in [one for one in cache._cache if f":2{which[0]}:" in one]:
+            for name in [one for one in cache._cache if f":3{which[0]}:" in one]:
                 cache._cache[name] = (0, b"junk")
             content_of(store, found(store))
             store._memo = Memo()

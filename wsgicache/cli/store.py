@@ -15,7 +15,7 @@ import click
 from wsgicache.cli.terminal import say, visible
 from wsgicache.clock import SYSTEM_CLOCK
 from wsgicache.rules.checks import must_be
-from wsgicache.rules.model import NEVER, StoredResponse
+from wsgicache.rules.model import IMPLIED, NEVER, StoredResponse
 
 __all__ = ["inspect", "purge", "stats"]
 
@@ -167,7 +167,7 @@ def inspect(address: str, secret_file: Path | None, url: str) -> None:
         raise SystemExit(1)
     if entry.emptied_at != NEVER:
         say(f"purged or invalidated {now - entry.emptied_at:.0f} s ago")
-    say(f"selected by {', '.join(entry.nominated)}")
+    say(f"selected by {', '.join((*IMPLIED, *entry.nominated))}")
     for stored in entry.responses.values():
         for line in described(stored, now):
             say(line)

@@ -95,7 +95,7 @@ class Judge:
         left = {s: one for s, one in entry.responses.items() if self._passes(environ, one)}
         if len(left) == len(entry.responses):
             return entry
-        return CacheEntry(entry.nominated, left, entry.emptied_at, entry.salt)
+        return CacheEntry(left, entry.emptied_at, entry.salt)
 
     def _passes(self, environ: WSGIEnvironment, stored: StoredResponse) -> bool:
         try:

@@ -17,7 +17,7 @@ from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.checks import must_be, several
 from wsgicache.rules.declaring import Sources, declared, without_lifetimes
 from wsgicache.rules.keys import Key, canonical_host, target_key
-from wsgicache.rules.model import CacheEntry, StoredResponse
+from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.queries import no_vary_search, without_ignored
 from wsgicache.rules.request import Request, read, without_hidden_cookies
@@ -162,15 +162,15 @@ class Routes:
             request.forwarded = (*(request.forwarded or ()), "vary_by", value)
         return request
 
-    def lets_nobody_ask(self, request: Request, entry: CacheEntry) -> bool:
-        """Return whether a background validation presents all that selects for *request*."""
+    def lets_nobody_ask(self, request: Request, stored: StoredResponse) -> bool:
+        """Return whether a background validation of *stored* presents what selects *request*."""
         if not self.are_early:
             return True
         vary_by = self.matching(request.environ).early.vary_by
         if vary_by is None:
             return True
         try:
-            own = background_environ(request, entry.nominated, os.environ, self._policy)
+            own = background_environ(request, stored.kind[0], os.environ, self._policy)
             return own is not None and vary_by(own) == vary_by(request.environ)
         except Exception:  # the author's vary_by may miss what was left out
             return False

@@ -173,7 +173,7 @@ class Background:
         ):
             return False
         try:
-            asking = background_environ(request, entry.nominated, os.environ, self._policy)
+            asking = background_environ(request, stored.kind[0], os.environ, self._policy)
         except Exception:
             self._report("background", "a request without what WSGI demands cannot be repeated")
             return False

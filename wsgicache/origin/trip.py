@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wsgicache.bodies import WatchedInput
 from wsgicache.origin.flights import Flight, Landing, Outcome, Pace
-from wsgicache.rules.model import ANY_TIME, IMPLIED, NEVER, CacheEntry, Decision, FieldLines, Fill
+from wsgicache.rules.keys import Kind
+from wsgicache.rules.model import (
+    ANY_TIME,
+    NEVER,
+    UNSELECTED,
+    CacheEntry,
+    Decision,
+    FieldLines,
+    Fill,
+)
 from wsgicache.rules.request import Request
 
 if TYPE_CHECKING:
@@ -26,8 +35,8 @@ class Trip:
         "decision",
         "fill",
         "flight",
+        "kind",
         "looked_up_at",
-        "nominated",
         "request",
         "too_large",
     )
@@ -39,7 +48,7 @@ class Trip:
         """The time of the last look-up, on this cache's clock; after a wait, when that ended."""
         self.fill: Fill = ANY_TIME
         """The moment from which its response may fill the entry."""
-        self.nominated: tuple[str, ...] = IMPLIED
+        self.kind: Kind = UNSELECTED
         """What selects among the responses to its key, as known at the look-up."""
         self.background = False
         """Whether it is a background validation, whose answer goes to no client."""
@@ -51,7 +60,12 @@ class Trip:
     def begin(self, entry: CacheEntry | None, now: float, fill: Fill) -> None:
         """Note what was found at *now*."""
         self.looked_up_at, self.fill = now, fill
-        self.nominated = IMPLIED if entry is None else entry.nominated
+        if entry is None:
+            self.kind = UNSELECTED
+        elif (stored := self.decision.stored) is not None:
+            self.kind = stored.kind
+        else:
+            self.kind = entry.nominated, None
 
     def streams(self, pace: Pace) -> None:
         """Have those who wait, if it leads a flight, see how its body gets on."""

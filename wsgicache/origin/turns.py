@@ -13,7 +13,8 @@ from wsgicache.origin.exchange import Origin
 from wsgicache.origin.flights import Alone, Flight, HeldUp, Outcome
 from wsgicache.origin.trip import Trip
 from wsgicache.rules.model import Decision
-from wsgicache.rules.reuse import after_waiting, collapse_key, decide_again, stood_in
+from wsgicache.rules.reuse import after_waiting, decide_again, stood_in
+from wsgicache.rules.variants import collapse_key
 from wsgicache.stores import SharedStore
 
 __all__ = ["Turns"]
@@ -44,7 +45,7 @@ class Turns:
         lead, has a flight, which must be landed.
         """
         request, decision = trip.request, trip.decision
-        key = collapse_key(request, trip.nominated, self._policy)
+        key = collapse_key(request, trip.kind, self._policy)
         refused = self.flights.refused(key, trip.looked_up_at)
         if refused is not None:
             trip.flight, trip.too_large = refused if may_lead else None, refused.why == "too-large"
@@ -76,7 +77,7 @@ class Turns:
                 decision = stood_in(request, decision, self._clock.now(), flight.code, self._policy)
             if decision.forward is None:
                 return decision
-            key = collapse_key(request, trip.nominated, self._policy)
+            key = collapse_key(request, trip.kind, self._policy)
         trip.looked_up_at = now = self._clock.now()
         alone = self.flights.refused(key, now) or Alone(self.flights, key)
         trip.flight, trip.too_large = alone if may_lead else None, alone.why == "too-large"

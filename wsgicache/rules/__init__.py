@@ -19,6 +19,7 @@ module             question                                    sections
 ``policy``         what does the operator want?                design of this package
 ``special``        what makes a request more than a plain one? design of this package
 ``credentials``    who asks, and what releases an answer?      9111 §3.5
+``negotiating``    whose choice is that, too?                  9110 §12.5; 9111 §4.1
 ``selecting``      which fields select though no Vary says so? 9111 §4.1
 ``request``        what was asked?                             9111 §2, §3.5, §5.2.1; 9110 §7
 ``anonymous``      what does an anonymous request ask for?     5861 §3
@@ -27,6 +28,7 @@ module             question                                    sections
 ``hidden_cookies`` which cookies does the app not see?         9111 §4.1
 ``own_writes``     whose pages does a write end?               9111 §4.4
 ``validators``     what tells states of a resource apart?      9111 §4.3.1; 9110 §8.8
+``variants``       which stored responses match?               9111 §4.1
 ``entries``        how is it filed?                            9111 §4.1, §4.4
 ``groups``         what belongs together, and ends together?   9875; 9111 §4.4
 ``freshness``      how long is it fresh, and how old is it?    9111 §4.2; 5861; 9213

@@ -6,15 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.credentials import EVERYBODY, INHERITED
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, nominated_keys
 from wsgicache.rules.freshness import binding, longest_lifetime
-from wsgicache.rules.keys import Selector, Values, digested, selecting_value, told_target
+from wsgicache.rules.keys import Selector
 from wsgicache.rules.model import (
     ANY_TIME,
     EMPTY,
-    IMPLIED,
     NEVER,
     UNAGED,
     CacheEntry,
@@ -22,13 +20,15 @@ from wsgicache.rules.model import (
     LeasedEntry,
     StoredResponse,
 )
+from wsgicache.rules.negotiating import CODINGS, learning
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
+from wsgicache.rules.variants import kind_beside, kind_of, matching, selector_of, standing
 
 __all__ = [
     "Change", "adding", "dropping", "emptied", "is_marked", "last_use", "nominated_by", "overtaken",
-    "selector_of", "softened", "softened_all", "values_of",
+    "softened", "softened_all",
 ]  # fmt: skip
 
 Change = Callable[[CacheEntry | None], CacheEntry | None]
@@ -44,32 +44,38 @@ def adding(
 ) -> Change:
     """Return the change that files *stored* under what *request* presented (§4.1).
 
-    It replaces what those values selected before. If *stored* nominates more fields than the entry
-    knew, the responses stored without them go: they could match any value. The change does nothing
-    if the entry was emptied after *fill* began.
+    It replaces what those values selected before, and what *request* would select instead of it.
+    The change does nothing if the entry was emptied after *fill* began.
     """
     named = nominated_by(response, policy)
     if request.mark and is_marked(request, named, policy):
         stored.mark, stored.plain_until = request.mark, NEVER
+    own = kind_of(request, response, named, policy)
+    offered = request.environ.get(CODINGS)
 
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY
         if overtaken(fill, known):
             return known
-        nominated, others = known.nominated, known.responses
-        if not others or not set(named) <= set(nominated):
-            nominated, others = _nominated[named, nominated], {}
-        selector = selector_of(request, nominated, known.salt, policy)
+        kind = own
+        if known.responses and "vary" not in response.values:
+            usable = [one for one in known.responses.values() if _is_usable(one, fill.began)]
+            kind = kind_beside(usable, request, response, policy)
+        stored.kind = kind
+        selector = selector_of(request, kind, known.salt, policy)
+        current = known.responses.get(selector)
+        if current is not None and current.asked_at > fill.began:
+            return known  # a later request was faster
+        if kind[1] is not None:
+            offers = () if current is None else current.offers
+            stored.offers = learning(kind[1], offers, offered, stored.generated_at)
         responses = {selector: stored}
-        if others:
-            current = others.get(selector)
-            if current is not None and current.asked_at > fill.began:
-                return known  # a later request was faster
-            left = {of: one for of, one in others.items() if of != selector}
+        if known.responses:
+            left = _left_beside(stored, selector, request, known, policy, fill)
             while len(left) >= policy.max_variants:
                 del left[min(left, key=lambda of: last_use(left[of]))]
             responses = {**left, **responses}
-        return CacheEntry(nominated, responses, known.emptied_at, known.salt)
+        return CacheEntry(responses, known.emptied_at, known.salt)
 
     return change
 
@@ -92,20 +98,41 @@ def nominated_by(response: Response, policy: Policy) -> tuple[str, ...]:
     return named
 
 
+def _left_beside(
+    stored: StoredResponse,
+    selector: Selector,
+    request: Request,
+    known: CacheEntry,
+    policy: Policy,
+    fill: Fill,
+) -> dict[Selector, StoredResponse]:
+    """Return what of the entry *known* stays beside *stored*, the new answer to *request*."""
+    ours = standing(stored, request, policy)
+    gone = {selector}
+    for of, one in matching(request, known, policy).items():
+        # It would be chosen instead, or the app has made another choice since.
+        if one.kind[0] == stored.kind[0] or standing(one, request, policy) > ours:
+            gone.add(of)
+    return {
+        of: one
+        for of, one in known.responses.items()
+        if of not in gone and (one.kind[0] == stored.kind[0] or _is_usable(one, fill.began))
+    }
+
+
+def _is_usable(stored: StoredResponse, now: float) -> bool:
+    """Return whether *stored* may still answer at *now*; if not, the names in its Vary go, too."""
+    window = max(stored.stale_while_revalidate, stored.stale_if_error)
+    overdue = now - stored.generated_at - stored.freshness_lifetime
+    return bool(stored.validators) or overdue < window
+
+
 def is_marked(request: Request, named: Sequence[str], policy: Policy) -> bool:
     """Return whether the cookies of *request* select its response, whose Vary names *named*.
 
     Such a response answers only until these cookies write (Policy.read_your_writes).
     """
     return "HTTP_COOKIE" in named and policy.read_your_writes and "HTTP_COOKIE" in request.environ
-
-
-def _both(names: tuple[tuple[str, ...], tuple[str, ...]]) -> tuple[str, ...]:
-    named, known = names
-    return (*IMPLIED, *sorted({*named, *known}.difference(IMPLIED)))
-
-
-_nominated = Remembered(_both, 256)
 
 
 def overtaken(fill: Fill, known: CacheEntry) -> bool:
@@ -130,7 +157,7 @@ def emptied(moment: float) -> Change:
 
     def change(entry: CacheEntry | None) -> CacheEntry:
         known = entry or EMPTY
-        return CacheEntry(IMPLIED, {}, _later(moment, known), known.salt)
+        return CacheEntry({}, _later(moment, known), known.salt)
 
     return change
 
@@ -150,7 +177,7 @@ def softened_all(now: float) -> Change:
             selector: replace(softened(one, now), softened_at=now)
             for selector, one in known.responses.items()
         }
-        return CacheEntry(known.nominated, responses, _later(moment, known), known.salt)
+        return CacheEntry(responses, _later(moment, known), known.salt)
 
     return change
 
@@ -185,42 +212,13 @@ def softened(stored: StoredResponse, moment: float) -> StoredResponse:
 
 
 def dropping(request: Request, policy: Policy) -> Change:
-    """Return the change that removes only what *request* selects."""
+    """Return the change that removes all that matches *request*, and nothing else."""
 
     def change(entry: CacheEntry | None) -> CacheEntry | None:
         if entry is None:
             return None
-        responses = dict(entry.responses)
-        responses.pop(selector_of(request, entry.nominated, entry.salt, policy), None)
-        return CacheEntry(entry.nominated, responses, entry.emptied_at, entry.salt)
+        gone = matching(request, entry, policy)
+        responses = {of: one for of, one in entry.responses.items() if of not in gone}
+        return CacheEntry(responses, entry.emptied_at, entry.salt)
 
     return change
-
-
-_NAMED = slice(len(IMPLIED), None)
-
-
-def values_of(request: Request, nominated: tuple[str, ...], policy: Policy) -> Values:
-    """Return the values that select a response for *request* (§4.1).
-
-    They are what a proxy forwarded, what is implied, and what Vary names. *nominated* begins with
-    what is implied.
-    """
-    environ = request.environ
-    raw, target, mount = map(environ.get, IMPLIED)
-    if raw or target:
-        raw, target = told_target(request.key, raw, target)
-    named = nominated[_NAMED]
-    if not named:
-        return (request.forwarded, raw, target, mount)
-    any_order = policy.normalize_language
-    values = [selecting_value(environ, key, any_order) for key in named]
-    return (request.forwarded, raw, target, mount, *values)
-
-
-def selector_of(
-    request: Request, nominated: tuple[str, ...], salt: bytes, policy: Policy
-) -> Selector:
-    """Return what the response to *request* is filed under in an entry with this *salt*."""
-    values = values_of(request, nominated, policy)
-    return digested(values, salt) if salt else values

@@ -229,7 +229,7 @@ def reviewed(
             responses[selector] = left
     if responses == entry.responses:  # responses are compared by identity
         return entry
-    return CacheEntry(entry.nominated, responses, entry.emptied_at, entry.salt)
+    return CacheEntry(responses, entry.emptied_at, entry.salt)
 
 
 def without_late(entry: CacheEntry, before: CacheEntry | None, fills: int) -> CacheEntry:
@@ -243,13 +243,13 @@ def without_late(entry: CacheEntry, before: CacheEntry | None, fills: int) -> Ca
     if not late:
         return entry
     left = {selector: one for selector, one in entry.responses.items() if selector not in late}
-    return CacheEntry(entry.nominated, left, entry.emptied_at, entry.salt)
+    return CacheEntry(left, entry.emptied_at, entry.salt)
 
 
 def without_unborn(entry: CacheEntry, number: int) -> CacheEntry:
     """Return *entry* without responses born after *number*, the latest generation."""
     left = {selector: one for selector, one in entry.responses.items() if one.born <= number}
-    return CacheEntry(entry.nominated, left, entry.emptied_at, entry.salt)
+    return CacheEntry(left, entry.emptied_at, entry.salt)
 
 
 def _told_by(stored: StoredResponse) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ from wsgicache.rules.model import (
     NEVER,
     NO_LINES,
     UNAGED,
+    UNSELECTED,
     FieldLines,
     Fill,
     StoredResponse,
@@ -131,6 +132,7 @@ def stored_response(
     stored.mark, stored.aged = "", UNAGED
     stored.least_age, stored.kept = 0, None
     stored.softened_at = NEVER
+    stored.kind, stored.offers = UNSELECTED, ()
     stored.__post_init__()
     stored.weigh(response.size and response.size + _ADDED)
     return stored

@@ -13,9 +13,11 @@ from typing import Any
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit
 
 from wsgicache.rules.bounds import LONGEST, Remembered
+from wsgicache.rules.negotiating import canonical_codings
 
 __all__ = [
-    "HOSTS", "Key", "Selector", "Values", "canonical_host", "digested", "key_of_url", "near_keys",
+    "HOSTS", "Key", "Kind", "Selector", "Values", "canonical_host", "digested", "key_of_url",
+    "near_keys",
     "same_origin_key", "selecting_value", "target_key", "told_target", "url_of",
 ]  # fmt: skip
 
@@ -24,10 +26,14 @@ Key = tuple[str, str, str, str]
 
 Values = tuple[str | tuple[str, ...] | None, ...]
 """The values that select one stored response of a key, in this order: what a proxy forwarded of the
-request, the implied fields, the fields that Vary names."""
+request, the implied fields, the names that Vary has, the fields of those names."""
 
 Selector = Values | str
 """The key of a response in its entry: those values, or a digest of them."""
+
+Kind = tuple[tuple[str, ...], str | None]
+"""By what a stored response is selected: where an environ has the fields that its Vary names, and
+the one coding that it has, if that is compared instead of Accept-Encoding."""
 
 _HOST = re.compile(
     r"(?P<name>[a-z0-9_](?:[a-z0-9_-]|\.(?=[a-z0-9_-]))*\.?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{0,5}))?"
@@ -242,6 +248,8 @@ def _normalised(said: tuple[str, str, bool]) -> str:
     key, value, any_order = said
     if any_order and key == "HTTP_ACCEPT_LANGUAGE":
         return normal_languages(value)
+    if key == "HTTP_ACCEPT_ENCODING":
+        value = canonical_codings(value)
     tight = without_optional_space(value)
     return without_empty_members(tight) if key in _LISTS else tight
 

@@ -7,7 +7,8 @@ from itertools import chain
 from typing import NamedTuple
 
 from wsgicache.rules.bounds import Remembered
-from wsgicache.rules.keys import Selector, Values
+from wsgicache.rules.keys import Kind, Selector, Values
+from wsgicache.rules.negotiating import Offers
 
 __all__ = [
     "ANY_TIME",
@@ -17,6 +18,7 @@ __all__ = [
     "NO_LINES",
     "ONLY_IF_CACHED",
     "UNAGED",
+    "UNSELECTED",
     "URI_MISS",
     "VARY_MISS",
     "CacheEntry",
@@ -37,10 +39,12 @@ NO_LINES: FieldLines = []
 NEVER = float("-inf")
 
 IMPLIED = ("RAW_URI", "REQUEST_URI", "SCRIPT_NAME")
-"""Environ keys that every entry nominates, before those that Vary names. They are the raw target,
-which an app may read and the decoded path does not reveal, and SCRIPT_NAME, where the mount point
-ends."""
+"""Environ keys that select beside the fields that Vary names. They are the raw target, which an app
+may read and the decoded path does not reveal, and SCRIPT_NAME, where the mount point ends."""
 
+
+UNSELECTED: Kind = ((), None)
+"""The kind of a response without Vary: any request matches it (§4.1)."""
 
 _RESPONSE_BYTES = 1100
 """Bytes of a stored response in its entry, without fields and content."""
@@ -152,6 +156,10 @@ class StoredResponse:
     asked_by: str = ""
     """In a shared store: the policy that stored it, and whether its request said who asks
     (`controls.judging`)."""
+    kind: Kind = UNSELECTED
+    """How it is selected (§4.1)."""
+    offers: Offers = ()
+    """If its coding is compared: the Accept-Encoding values for which the app has chosen that."""
     kept: tuple[str, int] | None = None
     """Where a store keeps content that is not at hand: a name, and the bytes of one piece."""
     plain_until: float = field(init=False)
@@ -182,12 +190,14 @@ _NOTHING_SEEN: dict[Values, Decision] = {}
 """Shared by entries that no request has asked for yet; must not be changed."""
 
 
-def _first_named(nominated: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    first, *others = nominated[len(IMPLIED) :] or ("",)
-    return first, tuple(others)
+def _names_of(kinds: tuple[Kind, ...]) -> tuple[tuple[str, ...], tuple[str, tuple[str, ...]]]:
+    """Return the environ keys that any of *kinds* selects by: all, and the first and the others."""
+    keys = tuple(sorted({key for named, _ in kinds for key in named}))
+    first, *others = keys or ("",)
+    return keys, (first, tuple(others))
 
 
-_named = Remembered(_first_named, 256)
+_named = Remembered(_names_of, 256, longest=4096)
 
 
 class CacheEntry:
@@ -198,6 +208,7 @@ class CacheEntry:
 
     __slots__ = (
         "emptied_at",
+        "kinds",
         "named",
         "nominated",
         "responses",
@@ -207,16 +218,16 @@ class CacheEntry:
 
     def __init__(
         self,
-        nominated: tuple[str, ...],
         responses: dict[Selector, StoredResponse],
         emptied_at: float = NEVER,
         salt: bytes = b"",
     ) -> None:
-        self.nominated = nominated
-        """Environ keys of the fields nominated by any response stored here (§4.1)."""
-        self.named = _named[nominated]
-        """The first of them that is not implied, or an empty string, and the others."""
         self.responses = responses
+        self.kinds = tuple(dict.fromkeys([stored.kind for stored in responses.values()]))
+        """How its responses are selected, each by its own Vary (§4.1)."""
+        self.nominated, self.named = _named[self.kinds]
+        """Environ keys of the fields that any of them names: all; the first, or an empty string,
+        and the others."""
         self.emptied_at = emptied_at
         """When it was last invalidated or purged: no fill that began earlier may be kept."""
         self.salt = salt
@@ -225,7 +236,7 @@ class CacheEntry:
         """PERF: decisions by values as they were presented, so that most need no normalising."""
 
 
-EMPTY = CacheEntry(IMPLIED, {})
+EMPTY = CacheEntry({})
 
 
 class LeasedEntry(CacheEntry):
@@ -234,7 +245,7 @@ class LeasedEntry(CacheEntry):
     __slots__ = ("leases",)
 
     def __init__(self, entry: CacheEntry, leases: tuple[str, ...]) -> None:
-        super().__init__(entry.nominated, entry.responses, entry.emptied_at, entry.salt)
+        super().__init__(entry.responses, entry.emptied_at, entry.salt)
         self.leases = leases
         """The leases on its key that no purge has taken away."""
 

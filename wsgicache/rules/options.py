@@ -100,6 +100,8 @@ class PolicyOptions(TypedDict, total=False):
     store_charset: _Flag
     collections: _Flag
     normalize_language: _Flag
+    share_codings: _Flag
+    prefer_named: _Flag
     targets: _Fields
     forbidding_fields: _Fields
     unstored_fields: _Fields

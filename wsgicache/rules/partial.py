@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsgicache.rules.conditional import OF_THE_PART
-from wsgicache.rules.entries import Change, adding, selector_of
+from wsgicache.rules.entries import Change, adding
 from wsgicache.rules.keeping import stored_response
 from wsgicache.rules.model import ANY_TIME, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.policy import Policy
@@ -17,6 +17,7 @@ from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.rules.storing import content_span
 from wsgicache.rules.validation import fetching, updated
+from wsgicache.rules.variants import matching
 
 __all__ = ["combining", "completed", "completing"]
 
@@ -87,8 +88,7 @@ def combining(
     def change(entry: CacheEntry | None) -> CacheEntry | None:
         joined = stored
         if entry is not None:
-            selector = selector_of(request, entry.nominated, entry.salt, policy)
-            held = entry.responses.get(selector)
+            held = next(iter(matching(request, entry, policy).values()), None)
             if held is not None:
                 joined = _joined(held, response, stored, policy, fill) or stored
         return adding(request, response, joined, policy, fill)(entry)

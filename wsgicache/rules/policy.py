@@ -39,6 +39,8 @@ _PERMISSIVE: PolicyOptions = {
     "store_post": True,
     "store_charset": True,
     "normalize_language": True,
+    "share_codings": False,
+    "prefer_named": False,
     "forbidding_fields": (),
     "unstored_fields": (),
     "update_content_type": True,
@@ -123,6 +125,10 @@ class Policy:
     """Whether DELETE, COPY or MOVE of a path that ends in / removes all pages below that path."""
     normalize_language: bool = False
     """Whether the order in Accept-Language is ignored where the weights differ (§4.1)."""
+    share_codings: bool = True
+    """Whether a response answers all clients for whom the app would choose its coding (§4.1)."""
+    prefer_named: bool = True
+    """Whether the response whose Vary names more of what the request carries is chosen (§4.1)."""
     targets: tuple[str, ...] = ("Wsgicache-Cache-Control",)
     """Targeted fields that this cache reads; the first valid one wins (RFC 9213 §2.2). The first
     name is our own: that field never leaves the cache."""

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Literal
 
 from wsgicache.rules.conditional import covers
-from wsgicache.rules.entries import selector_of, values_of
 from wsgicache.rules.fields import Directives, delta_seconds
 from wsgicache.rules.keys import Values
 from wsgicache.rules.model import (
@@ -19,10 +18,11 @@ from wsgicache.rules.model import (
 )
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
+from wsgicache.rules.variants import select
 
 __all__ = [
-    "UNMARKED", "after_waiting", "collapse_key", "collapsing", "decide", "decide_again",
-    "forwarded", "goes_as_get", "may_stand_in", "outlasts", "select", "stood_in",
+    "UNMARKED", "after_waiting", "collapsing", "decide", "decide_again",
+    "forwarded", "goes_as_get", "may_stand_in", "outlasts", "stood_in",
 ]  # fmt: skip
 
 
@@ -81,7 +81,27 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
     # * the stored response is fresh, or allowed to be served stale, or successfully validated.
     if age < stored.refresh_age:
         return selected
-    return _ending(stored, age)
+    ending = _ending(stored, age)
+    if ending.forward is not None and len(entry.kinds) > 1:
+        return _decide_by_newer(request, entry, ending, now, policy)
+    return ending
+
+
+def _decide_by_newer(
+    request: Request, entry: CacheEntry, stale: Decision, now: float, policy: Policy
+) -> Decision:
+    """Return *stale*, or the decision to reuse what came later and matches by another Vary.
+
+    Of several suitable responses the most recent may be used (§4).
+    """
+    old = stale.stored
+    newer = {
+        selector: stored
+        for selector, stored in entry.responses.items()
+        if old is not None and stored.generated_at > old.generated_at
+    }
+    found = decide(request, CacheEntry(newer, entry.emptied_at, entry.salt), now, policy)
+    return stale if found.stored is None or found.forward is not None else found
 
 
 UNMARKED = "unmarked"
@@ -91,11 +111,6 @@ has to be read (`Keeper.note_mark`), and the decision made again."""
 _MOST_SEEN, _SEEN_OF_EACH, _LONGEST_SEEN = 64, 2, 512
 """Most presented values that an entry remembers, most for each of its responses, and most
 characters of each. Nothing counts their memory, so they are small beside what is counted."""
-
-
-def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredResponse | None:
-    """Return the stored response whose selecting values match the request's (§4.1)."""
-    return entry.responses.get(selector_of(request, entry.nominated, entry.salt, policy))
 
 
 def _selected(request: Request, entry: CacheEntry, presented: Values, policy: Policy) -> Decision:
@@ -219,17 +234,6 @@ def collapsing(
 
 
 _COLLAPSIBLE = frozenset({"uri-miss", "vary-miss", "stale", "request"})
-
-
-def collapse_key(request: Request, nominated: tuple[str, ...], policy: Policy) -> int:
-    """Return what requests must have in common to wait for each other.
-
-    That is the key, what is known to select, and whether cookies make the answer private. PERF: it
-    is long and is looked up six times, so a hash stands for it. If two hashes collide, requests
-    wait for each other, or do not, without need.
-    """
-    cookies = policy.private_cookies and "HTTP_COOKIE" in request.environ
-    return hash((request.key, cookies, values_of(request, nominated, policy)))
 
 
 def after_waiting(directives: Directives) -> Directives:

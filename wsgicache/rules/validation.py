@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from wsgicache.rules.conditional import not_modified
 from wsgicache.rules.dates import parse_date
-from wsgicache.rules.entries import Change, adding, selector_of
+from wsgicache.rules.entries import Change, adding
 from wsgicache.rules.fields import (
     delta_seconds,
     entity_tags,
@@ -22,6 +22,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.rules.validators import is_generated
+from wsgicache.rules.variants import matching
 
 __all__ = [
     "fetching", "freshened", "freshening", "is_about_stored", "is_had", "matches_head", "others_of",
@@ -212,11 +213,18 @@ def freshening(
     def change(entry: CacheEntry | None) -> CacheEntry | None:
         if entry is None:
             return None
-        selector = selector_of(request, entry.nominated, entry.salt, policy)
-        current = entry.responses.get(selector)
-        if current is None or not _same(current, asked):
+        held = matching(request, entry, policy)
+        current = next((of for of, one in held.items() if _same(one, asked)), None)
+        if current is None:
             return entry
-        return put(entry)
+        changed = put(entry)
+        if changed is None or changed is entry or current not in changed.responses:
+            return changed
+        if changed.responses[current] is not held[current]:
+            return changed
+        # It lies under what its Vary names by now.
+        left = {of: one for of, one in changed.responses.items() if of != current}
+        return CacheEntry(left, changed.emptied_at, changed.salt)
 
     return change
 

@@ -16,13 +16,15 @@ from wsgicache.rules.checks import whole
 from wsgicache.rules.entries import Change, last_use
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
 from wsgicache.rules.keys import Key, Selector
-from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
+from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.stores.marks import Marks
 
 __all__ = ["MemoryStore"]
 
 _NODE_BYTES = 900
 """Bytes of a node, its key and their places in tables, beside what is counted by length."""
+_OFFER_BYTES = 500
+"""Bytes of an Accept-Encoding value for which a response was chosen, at most."""
 _OF_ONE, _OF_TWO = 1 / 16, 1 / 4
 """The parts of the budget that the variants of one page take together, and two of them."""
 _MOST_GROUPS = 10_000
@@ -41,6 +43,8 @@ def entry_bytes(key: Key, entry: CacheEntry) -> int:
 def _response_bytes(selector: Selector, stored: StoredResponse) -> int:
     """Return what *stored* takes of that under *selector*."""
     total = stored.weight or stored.weigh()
+    if stored.offers:
+        total += _OFFER_BYTES * len(stored.offers)
     if type(selector) is str:  # a digest, in front of a shared store
         return total + 64 + len(selector)
     total += 64 * len(selector) + sum(map(len, filter(None, selector)))
@@ -170,7 +174,7 @@ class MemoryStore:
             if size <= self.max_bytes * most:
                 break
             size -= _response_bytes(selector, responses.pop(selector))
-        return CacheEntry(entry.nominated, responses, entry.emptied_at, entry.salt), size
+        return CacheEntry(responses, entry.emptied_at, entry.salt), size
 
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 
@@ -277,7 +281,7 @@ class MemoryStore:
 
     def _note_emptied(self, emptied_at: float) -> None:
         if emptied_at > (NEVER if self._absent is None else self._absent.emptied_at):
-            self._absent = CacheEntry(IMPLIED, {}, emptied_at)
+            self._absent = CacheEntry({}, emptied_at)
 
 
 # A fork while another thread changes a store would leave the child half a change and a locked lock.

@@ -33,7 +33,7 @@ class _Near(CacheEntry):
     def __init__(
         self, entry: CacheEntry, words: memoryview[int], purges: int, place: int, word: int
     ) -> None:
-        super().__init__(entry.nominated, entry.responses, entry.emptied_at, entry.salt)
+        super().__init__(entry.responses, entry.emptied_at, entry.salt)
         self.words = words
         self.purges = purges
         """The word of purges; it is updated if a later purge did not end the entry."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import IMPLIED, StoredResponse
+from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.request import Request
 from wsgicache.why.causes import Reason, cause_of, reasons
 from wsgicache.why.cures import Cure, cures
@@ -197,7 +197,7 @@ def _selecting(cache: CacheMiddleware, asked: Asked, shelf: Shelf) -> dict[str, 
     entry = None if request is None else shelf.get(request.key)
     if request is None or entry is None:
         return {}
-    names = [key for key in entry.nominated if key not in IMPLIED]
+    names = entry.nominated
     return {_field_name(key): request.environ.get(key) for key in names}
 
 

@@ -333,7 +333,7 @@ def test_so_is_a_soft_purge_of_a_url(
         assert got.generated_at + got.freshness_lifetime <= stale_since
         clock.advance(1)
     # Who changes the entry writes what it knows.
-    store.update(KEY, lambda entry: entry and CacheEntry(entry.nominated, entry.responses))
+    store.update(KEY, lambda entry: entry and CacheEntry(entry.responses))
     clock.advance(ahead)
     got = found(CachelibStore(cache, clock=clock))
     assert got is not None

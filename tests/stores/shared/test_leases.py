@@ -38,7 +38,7 @@ def test_what_began_before_a_post_stays_out_of_a_store_without_room(
         answer = page(environ, start_response)
         content = b"new"
         exchange(other, environ_for("POST"))
-        for name in [name for name in cache._cache if ":2e:" in name]:
+        for name in [name for name in cache._cache if ":3e:" in name]:
             cache.delete(name)
         return answer
 

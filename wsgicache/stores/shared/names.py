@@ -1,7 +1,7 @@
 """The names of records in a store that others use, too.
 
 A name is the namespace, the version of the record format, the kind of thing and a digest:
-``shop:2e:5f0c…``. The record holds what the digest is made of (its *echo*), and every read compares
+``shop:3e:5f0c…``. The record holds what the digest is made of (its *echo*), and every read compares
 it. So no collision, by accident or on purpose, answers for another URL.
 """
 
@@ -17,7 +17,7 @@ from wsgicache.rules.keys import Key
 
 __all__ = ["Name", "Names", "key_of_echo"]
 
-FORMAT = "2"
+FORMAT = "3"
 """The version of everything that is stored. Other versions have other names, so none reads,
 replaces or removes what another has stored."""
 

@@ -131,7 +131,7 @@ class Packing:
             responses[selector] = stored
         while True:
             newest_last = dict(reversed(responses.items()))
-            made = CacheEntry(entry.nominated, newest_last, entry.emptied_at, entry.salt)
+            made = CacheEntry(newest_last, entry.emptied_at, entry.salt)
             record = pack(made, self._echo, skew, self._secret)
             if len(record) <= limit:
                 return made, record

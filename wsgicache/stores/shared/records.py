@@ -1,9 +1,9 @@
 r"""Records: entries as bytes, for stores outside this process.
 
-A record is ``wsgicache 2``, a digest of all that follows, two lengths, the echo of its name, a head
+A record is ``wsgicache 3``, a digest of all that follows, two lengths, the echo of its name, a head
 in JSON and the contents, one after the other::
 
-    "wsgicache 2\n"  digest (20)  len(echo) (4)  len(head) (4)  echo  head  contents
+    "wsgicache 3\n"  digest (20)  len(echo) (4)  len(head) (4)  echo  head  contents
 
 The digest is BLAKE2b, keyed if the store has a secret. Anything that is not exactly so is no
 record. Reading one never raises, executes nothing, and makes nothing larger than what was read.
@@ -22,14 +22,16 @@ from hmac import compare_digest
 from struct import Struct
 from typing import Any
 
+from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.conditional import not_modified_fields
 from wsgicache.rules.entries import softened
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, are_field_names
-from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
+from wsgicache.rules.keys import Kind
+from wsgicache.rules.model import NEVER, UNSELECTED, CacheEntry, StoredResponse
 
 __all__ = ["AHEAD", "MAGIC", "echo_of", "pack", "seal", "unpack", "unseal"]
 
-MAGIC = b"wsgicache 2\n"
+MAGIC = b"wsgicache 3\n"
 _DIGEST = 20
 _LENGTHS = Struct(">II")
 _BEFORE_ECHO = len(MAGIC) + _DIGEST + _LENGTHS.size
@@ -117,8 +119,8 @@ _STATUS = re.compile(r"[2-5][0-9]{2}(?: .*)?")
 _EMPTY = ("204", "304")
 """Statuses without content (RFC 9110 §6.4.1)."""
 _CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
-_OTHERS = frozenset({*IMPLIED, "CONTENT_TYPE", "CONTENT_LENGTH"})
-"""What may be nominated beside fields; other environ keys may have any value."""
+_OTHERS = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
+"""What Vary may name beside them; other environ keys may have any value."""
 _LARGEST = 1e15
 
 
@@ -143,6 +145,10 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
         said["span"] = stored.span
         said["groups"] = stored.groups
         said["kept"] = stored.kept
+        said["named"], coding = stored.kind
+        if coding is not None:
+            said["coding"] = coding
+            said["offers"] = [(offer, since + skew) for offer, since in stored.offers]
         if stored.withheld:
             said["withheld"] = stored.withheld
         for name in _MAYBE:
@@ -157,7 +163,7 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
             contents.append(stored.content)
         responses.append(said)
     emptied_at = None if entry.emptied_at == NEVER else entry.emptied_at + skew
-    head = {"emptied_at": emptied_at, "nominated": entry.nominated, "responses": responses}
+    head = {"emptied_at": emptied_at, "responses": responses}
     return seal(echo, head, contents, secret)
 
 
@@ -175,11 +181,6 @@ def unpack(
     head, offset = opened
     try:
         emptied_at = NEVER if head["emptied_at"] is None else _number(head["emptied_at"]) - skew
-        nominated = tuple(head["nominated"])
-        if nominated[: len(IMPLIED)] != IMPLIED:
-            return None
-        if not all(name.startswith("HTTP_") or name in _OTHERS for name in nominated):
-            return None
         responses: dict[Any, StoredResponse] = {}
         for said in head["responses"]:
             selector = said.pop("selector")
@@ -189,7 +190,7 @@ def unpack(
                 content = record[offset : offset + said["length"]]
                 offset += said["length"]
             softened_at = said.pop("softened_at", None)
-            stored = _stored(said, content, min(generated_at, now))
+            stored = _stored(said, content, min(generated_at, now), skew)
             if softened_at is not None:
                 # If another clock was ahead of ours, the moment may seem to lie in the future.
                 stored = softened(stored, min(_number(softened_at) - skew, now))
@@ -199,10 +200,12 @@ def unpack(
         return None
     if offset != len(record):
         return None
-    return CacheEntry(nominated, responses, emptied_at, salt)
+    return CacheEntry(responses, emptied_at, salt)
 
 
-def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) -> StoredResponse:
+def _stored(
+    said: dict[str, Any], content: bytes | None, generated_at: float, skew: float
+) -> StoredResponse:
     """Return one response of a record. Raises what wrong types raise, or ValueError."""
     for name, types in _ALIKE.items():
         value = said[name]
@@ -241,6 +244,10 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         raise ValueError("no stored response")
     span = _span(said.pop("span"), said["length"])
     kept = _kept(said.pop("kept"))
+    kind = _kind(said.pop("named"), said.pop("coding", None))
+    offers = tuple([(text, _number(at) - skew) for text, at in said.pop("offers", ())])
+    if "".join([text for text, _ in offers]) and kind[1] is None:
+        raise ValueError("offers")
     if said.keys() != _ALIKE.keys():
         raise ValueError("members that are not a record's to set")
     return StoredResponse(
@@ -255,6 +262,8 @@ def _stored(said: dict[str, Any], content: bytes | None, generated_at: float) ->
         least_age=least_age,
         span=span,
         kept=kept,
+        kind=kind,
+        offers=offers,
         **said,
     )
 
@@ -275,6 +284,22 @@ def _span(value: Any, bytes_held: int) -> tuple[int, int, int | None] | None:
     if first < 0 or last - first + 1 != bytes_held or (length is not None and length <= last):
         raise ValueError(value)
     return first, last, length
+
+
+def _kind(value: Any, coding: Any) -> Kind:
+    if not all(key.startswith("HTTP_") or key in _OTHERS for key in value):
+        raise ValueError(value)
+    if coding is not None and (type(coding) is not str or "HTTP_ACCEPT_ENCODING" not in value):
+        raise ValueError(coding)
+    return _one[tuple(value), coding] if value else UNSELECTED
+
+
+def _itself(kind: Kind) -> Kind:
+    return kind
+
+
+_one = Remembered(_itself, 256)
+"""PERF: responses that are selected alike share one kind."""
 
 
 def _kept(value: Any) -> tuple[str, int] | None:

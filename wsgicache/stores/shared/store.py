@@ -18,7 +18,7 @@ from wsgicache.rules.checks import number
 from wsgicache.rules.entries import Change
 from wsgicache.rules.groups import names_of, reviewed, without_late, without_unborn
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, LeasedEntry, StoredResponse
+from wsgicache.rules.model import NEVER, CacheEntry, LeasedEntry, StoredResponse
 from wsgicache.stores import StoreError
 from wsgicache.stores.shared.applications import NAMESPACE, Application
 from wsgicache.stores.shared.generations import Generations, State
@@ -158,7 +158,7 @@ class PackedStore:
         record, version, leased, state = generations.look(name.text, lease.text)
         found = self._opened(key, name, record, generations, state)
         if found is None:
-            found = CacheEntry(IMPLIED, {}, NEVER, self._salt(name))
+            found = CacheEntry({}, NEVER, self._salt(name))
         # Other threads may share what was found.
         before = LeasedEntry(found, self._leases.tokens(leased, lease))
         entry = change(before)

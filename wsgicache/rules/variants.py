@@ -1,0 +1,138 @@
+"""Which stored responses match a request, and which comes first (RFC 9111 §4.1)?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wsgicache.rules.keys import Kind, Selector, Values, digested, selecting_value, told_target
+from wsgicache.rules.model import IMPLIED, UNSELECTED, CacheEntry, StoredResponse
+from wsgicache.rules.negotiating import CODINGS, coding_made, rank, serves
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.request import Request
+from wsgicache.rules.response import Response
+
+__all__ = [
+    "collapse_key", "kind_beside", "kind_of", "matching", "select", "selector_of", "standing",
+    "values_of",
+]  # fmt: skip
+
+
+def kind_of(request: Request, response: Response, named: tuple[str, ...], policy: Policy) -> Kind:
+    """Return how *response* is selected, whose Vary has these names.
+
+    Its coding is compared instead of what its *request* accepts, if the policy says so and the app
+    has chosen one coding that was offered.
+    """
+    if not named:
+        return UNSELECTED
+    if CODINGS not in named or not policy.share_codings:
+        return named, None
+    return named, coding_made(response.field("content-encoding"), request.environ.get(CODINGS))
+
+
+def values_of(request: Request, kind: Kind, policy: Policy) -> Values:
+    """Return the values that select a response of this *kind* for *request* (§4.1).
+
+    They are what a proxy forwarded, what is implied, and what Vary names.
+    """
+    environ = request.environ
+    raw, target, mount = map(environ.get, IMPLIED)
+    if raw or target:
+        raw, target = told_target(request.key, raw, target)
+    named, coding = kind
+    if not named:
+        return (request.forwarded, raw, target, mount)
+    any_order = policy.normalize_language
+    values: list[str | tuple[str, ...] | None] = [
+        selecting_value(environ, key, any_order) for key in named
+    ]
+    if coding is not None:
+        values[named.index(CODINGS)] = (coding,)
+    return (request.forwarded, raw, target, mount, named, *values)
+
+
+def collapse_key(request: Request, kind: Kind, policy: Policy) -> int:
+    """Return what requests must have in common to wait for each other.
+
+    That is the key, what is known to select, and whether cookies make the answer private. PERF: it
+    is long and is looked up six times, so a hash stands for it. If two hashes collide, requests
+    wait for each other, or do not, without need.
+    """
+    cookies = policy.private_cookies and "HTTP_COOKIE" in request.environ
+    return hash((request.key, cookies, values_of(request, kind, policy)))
+
+
+def selector_of(request: Request, kind: Kind, salt: bytes, policy: Policy) -> Selector:
+    """Return what a response of this *kind* to *request* is filed under, with this *salt*."""
+    values = values_of(request, kind, policy)
+    return digested(values, salt) if salt else values
+
+
+def matching(request: Request, entry: CacheEntry, policy: Policy) -> dict[Selector, StoredResponse]:
+    """Return the responses in *entry* that match *request*, the one to choose first (§4.1).
+
+    A response matches if *request* presents the fields that its own Vary names as the request for
+    it did.
+    """
+    found: list[tuple[Selector, StoredResponse]] = []
+    for kind in entry.kinds:
+        selector = selector_of(request, kind, entry.salt, policy)
+        stored = entry.responses.get(selector)
+        if (
+            stored is None
+            or (kind[1] and not serves(kind[1], stored.offers, request.environ.get(CODINGS)))
+            or (not kind[0] and _omits_vary(stored, request, entry))
+        ):
+            continue
+        found.append((selector, stored))
+    if len(found) > 1:
+        found.sort(key=lambda one: standing(one[1], request, policy), reverse=True)
+    return dict(found)
+
+
+def _omits_vary(stored: StoredResponse, request: Request, entry: CacheEntry) -> bool:
+    """Return whether *stored*, without Vary, lacks a name that a newer response has by now.
+
+    Some resources omit Vary from their default response (§4.1). That stays the answer to a request
+    without the fields that others name.
+    """
+    if len(entry.kinds) == 1 or any(name.lower() == "vary" for name, _ in stored.fields):
+        return False
+    ones = iter(entry.responses.values())
+    for one in ones:
+        if one is stored:
+            break
+    return any(key in request.environ for one in ones for key in one.kind[0])
+
+
+def kind_beside(
+    others: Iterable[StoredResponse], request: Request, response: Response, policy: Policy
+) -> Kind:
+    """Return how *response*, without Vary, is selected beside *others* (§4.1).
+
+    It may be a default response, which omits Vary by mistake: it does not answer requests with the
+    fields that others name and its own *request* had not.
+    """
+    lacking = {key for one in others for key in one.kind[0]}.difference(request.environ)
+    return kind_of(request, response, tuple(sorted(lacking)), policy)
+
+
+def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredResponse | None:
+    """Return the stored response that answers *request* best (§4.1)."""
+    return next(iter(matching(request, entry, policy).values()), None)
+
+
+def standing(
+    stored: StoredResponse, request: Request, policy: Policy
+) -> tuple[int, bool, float, float]:
+    """Return a number for each rule by which *stored* is chosen for *request* (§4.1)."""
+    named, coding = stored.kind
+    environ = request.environ
+    # Deviation: its Vary names more of what the request carries; the RFC takes the most recent one.
+    carried = sum([key in environ for key in named]) if policy.prefer_named else 0
+    # * some resources omit Vary from their default response: one that has it is chosen;
+    has_vary = bool(named)
+    # * a mechanism for ranking preference may be used, such as weights;
+    weight = 0 if coding is None else rank(coding, environ.get(CODINGS))
+    # * else the most recent response is chosen.
+    return carried, has_vary, weight, stored.generated_at
