@@ -15,6 +15,7 @@ from benchmarks.miss import miss
 from benchmarks.over_http import http
 from benchmarks.scale import scale
 from benchmarks.stores import stores
+from benchmarks.wild import wild
 
 
 @click.group()
@@ -33,6 +34,7 @@ main.add_command(memory)
 main.add_command(miss)
 main.add_command(scale)
 main.add_command(stores)
+main.add_command(wild)
 
 if __name__ == "__main__":
     main(prog_name="python -m benchmarks")
