@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -20,8 +20,9 @@ from benchmarks import collapse
 from benchmarks import faults_bodies as bodies
 from benchmarks import faults_pages as pages
 from benchmarks import faults_processes as processes
+from benchmarks import faults_stalled as stalling
 from benchmarks import faults_streams as streams
-from benchmarks.results import Claim, as_data, show
+from benchmarks.results import Claim, Figure, as_data, show
 from benchmarks.servers import ServerFailed
 
 MIB = 1 << 20
@@ -43,10 +44,46 @@ class Size(NamedTuple):
     """Requests for bodies, at all servers together."""
     servers: tuple[str, ...]
     forks: int
+    stops: int
+    """Rounds in which clients stop reading."""
+    stopping: tuple[tuple[str, int], ...]
+    """The servers where they do, and how many of them."""
+    readers: int
+    """Clients that stop in the middle of a large page."""
+    peers: bool
+    """Whether other caches are measured, too."""
 
 
-FULL = Size(collapse.FULL, 10_000, 32 * MIB, 10, 1024 * MIB, 5, 100_000, tuple(bodies.SERVERS), 100)
-QUICK = Size(collapse.QUICK, 20, 2 * MIB, 2, 16 * MIB, 1, 300, ("wsgiref", "cheroot"), 5)
+FULL = Size(
+    crowd=collapse.FULL,
+    identity_rounds=10_000,
+    budget=32 * MIB,
+    streams=10,
+    stream_bytes=1024 * MIB,
+    starts=5,
+    mixed=100_000,
+    servers=tuple(bodies.SERVERS),
+    forks=100,
+    stops=11,
+    stopping=(("gunicorn", 8), *((server, 1) for server in stalling.COMMANDS)),
+    readers=100,
+    peers=True,
+)
+QUICK = Size(
+    crowd=collapse.QUICK,
+    identity_rounds=20,
+    budget=2 * MIB,
+    streams=2,
+    stream_bytes=16 * MIB,
+    starts=1,
+    mixed=300,
+    servers=("wsgiref", "cheroot"),
+    forks=5,
+    stops=1,
+    stopping=(("gunicorn", 1),),
+    readers=2,
+    peers=False,
+)
 
 
 # ── pages ─────────────────────────────────────────────────────────────────────────────────────
@@ -169,6 +206,48 @@ def closed_bodies(size: Size) -> Iterator[Claim]:
     yield Claim(f"{what} ({heard[0]})" if heard else what, len(heard), 0)
 
 
+def stalled_readers(size: Size) -> Iterator[Claim | Figure]:
+    """A client that stops reading keeps nobody waiting, and little memory."""
+    many, page = stalling.OTHERS, f"a page of {stalling.PAGE // MIB} MiB"
+    waiting, another = f"{many} others have {page}", "another page is there"
+    wrong = asked = 0
+    for server, readers in size.stopping:
+        if not stalling.is_installed(server):
+            continue
+        threads = stalling.THREADS + readers - 1
+        with stalling.serving(server, "bare", threads) as port:
+            bare = [*stalling.rounds(port, size.stops, readers)]
+        with stalling.serving(server, "cached", threads) as port:
+            found = [*stalling.rounds(port, size.stops, readers)]
+            found += stalling.rounds(port, size.stops, readers, stale=True)
+        wrong += sum(one.wrong for one in found)
+        asked = max(asked, *(one.asked for one in found))
+        stop = f"stalled: {readers} stop on {page} at {server} with {threads} threads"
+        took = statistics.median(one.seconds for one in found)
+        yield Claim(f"{stop}: seconds until {many} others have it", took, stalling.LONGEST)
+        later = statistics.median(one.other for one in found)
+        later -= statistics.median(one.other for one in bare)
+        what = "seconds by which another page comes later than without a cache"
+        yield Claim(f"{stop}: {what}", later, stalling.LATER)
+        if readers == 1:
+            yield from _figures(f"the app alone on {server}", bare, waiting, another)
+            yield from _figures(f"wsgicache on {server}", found, waiting, another)
+    for name, found in stalling.at_peers(size.stops) if size.peers else ():
+        yield from _figures(name, found, waiting, another)
+    yield Claim("stalled: pages of the others that are not whole or mixed", wrong, 0)
+    yield Claim("stalled: requests of the others that reach the app", asked, 1)
+    if stalling.is_installed("gevent"):
+        bare_grown, grown = stalling.slow_readers("gevent", size.readers, 15 * MIB)
+        what = f"{size.readers} stop in the middle of 15 MiB at gunicorn's gevent"
+        said = "MiB that its process grows beyond what it does without a cache"
+        yield Claim(f"stalled: {what}: {said}", (grown - bare_grown) / MIB, 64 + 64)
+
+
+def _figures(name: str, found: Sequence[stalling.Crowd], *groups: str) -> Iterator[Figure]:
+    for group, values in zip(groups, zip(*(one[:2] for one in found), strict=True), strict=True):
+        yield Figure(f"one has stopped reading: until {group}", name, values, "s")
+
+
 # ── processes ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -198,6 +277,7 @@ FAULTS = (
     one_time_urls,
     endless_bodies,
     closed_bodies,
+    stalled_readers,
     forks_and_ends,
     clock_steps,
 )
@@ -210,13 +290,19 @@ def faults(quick: bool, output: Path | None) -> None:
     """Break things around the cache; count what reaches a client, time what waits."""
     size = QUICK if quick else FULL
     claims: list[Claim] = []
+    figures: list[Figure] = []
     try:
         for fault in FAULTS:
             found = list(fault(size))
-            show("faults", (), found)
-            claims += found
+            measured = sorted(
+                (one for one in found if isinstance(one, Figure)), key=lambda one: one.group
+            )
+            said = [one for one in found if isinstance(one, Claim)]
+            show("faults", measured, said)
+            claims += said
+            figures += measured
     except ServerFailed as error:
         raise click.ClickException(str(error)) from None
     if output is not None:
-        data = json.dumps({"faults": as_data((), claims)}, indent=1, ensure_ascii=False)
+        data = json.dumps({"faults": as_data(figures, claims)}, indent=1, ensure_ascii=False)
         output.write_text(data + "\n", "utf-8")

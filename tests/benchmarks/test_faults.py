@@ -56,9 +56,11 @@ def test_faults(tmp_path: Path) -> None:
         for said in data["claims"]
     ]
     about = list(dict.fromkeys(claim.text.partition(": ")[0] for claim in claims))
-    assert about == "identities crowds failures flood streams bodies processes clocks".split()
+    assert (
+        about == "identities crowds failures flood streams bodies stalled processes clocks".split()
+    )
     assert all(f" {claim.text}: " in output for claim in claims)
-    assert len(counted(claims)) == 10
+    assert len(counted(claims)) == 12
     assert [claim for claim in counted(claims) if not claim.holds] == []
     assert claims[-1].holds, "it has a clock of its own"
 
