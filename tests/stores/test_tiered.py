@@ -186,3 +186,4 @@ def test_what_is_near_has_all_variants_or_none(
         fill(store, clock, b"x" * 1000, headers=(kind,), vary="Accept").commit()
     for _ in range(2):
         assert all(found(store, "/", kind) for kind in kinds)
+    assert len(store.near) == (budget > 1 << 14)
