@@ -50,10 +50,11 @@ FLOORS = """
     stores stores.folders stores.marks
     stores.listing stores.net.addresses stores.net.breaker stores.shared.applications
         stores.shared.memo stores.shared.names
-        stores.shared.nodes stores.stamps
+        stores.shared.apart stores.shared.nodes stores.stamps
     stores.net.memcached stores.net.redis stores.shared.records
     stores.memory stores.shared.generations stores.shared.leases stores.shared.marks
         stores.shared.pieces
+    stores.shared.reading
     stores.environments stores.shared.store
     stores.sieve
     stores.cachelib stores.lmdb stores.memcached stores.tiered
@@ -262,6 +263,7 @@ ROOMS = {
     "stores.shared.names": "stores/shared/test_records.py",
     "stores.shared.nodes": "stores/shared/test_generations.py",
     "stores.shared.pieces": "stores/test_trouble.py",
+    "stores.shared.reading": "stores/test_trouble.py",
     "stores.shared.store": "stores/test_stores.py",
     "cli": "cli/test_run.py",
     "cli.companions": "cli/test_run.py",

@@ -40,7 +40,7 @@ class Shelf:
     """A node that keeps bytes in a dict."""
 
     name = "a dict"
-    limit = 1_000_000
+    limit = share = 1_000_000
     atomic = True
     connects = 0
 
@@ -127,7 +127,7 @@ def planted(text: bytes, contents: bytes) -> None:
     entry = store._names.of_entry(key)
     born = store.generation(key)
     values = (None, None, None, "", ("HTTP_ACCEPT_LANGUAGE",), "x-0")
-    selector = digested(values, store._salt(entry)).encode()
+    selector = digested(values, store._reading.salt(entry)).encode()
     text = re.sub(rb'"born": \d\b', b'"born": %d' % born, text.replace(FIRST_SELECTOR, selector))
     shelf.kept[entry.text] = sealed(text, contents, entry.echo)
     for method, fields in (

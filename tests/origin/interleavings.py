@@ -100,7 +100,7 @@ class Memory(MemoryStore):
 class Bytes:
     """A node in memory; others may go on before each round trip."""
 
-    name, limit, atomic, connects = "bytes", 1_000_000, True, 0
+    name, limit, share, atomic, connects = "bytes", 1_000_000, 4_000_000, True, 0
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns

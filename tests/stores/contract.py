@@ -726,6 +726,133 @@ class SharedContract(StoreContract):
         store.update(KEY, emptied(clock.now() + 1))
         assert pieces() == set()
 
+    # ── many variants ───────────────────────────────────────────────────────────────────────────
+
+    @pytest.fixture
+    def many(self, store: Any, clock: FakeClock) -> list[StoredResponse]:
+        """Variants of one URL, too many for one record; every other one in the group a."""
+        return [
+            fill(
+                *(store, clock, b"%d " % number * 500),
+                headers=(("Accept", str(number)),),
+                vary="Accept",
+                cache_tag="ba"[number % 2],
+                x_number=str(number),
+            ).commit()
+            for number in range(24)
+        ]
+
+    @staticmethod
+    def variants(store: Any, many: list[StoredResponse]) -> list[int]:
+        """The numbers of the variants that the store has, each as it was stored."""
+        have = []
+        for number, stored in enumerate(many):
+            got = found(store, "/", ("Accept", str(number)))
+            if got is not None:
+                assert got.fields == stored.fields
+                assert content_of(store, got) == b"%d " % number * 500
+                have.append(number)
+        return have
+
+    def test_each_of_many_variants_is_whole(
+        self, store: Any, other: Any, clock: FakeClock, many: list[StoredResponse]
+    ) -> None:
+        """And each on its own is ended, or replaced."""
+        every = list(range(24))
+        for _ in range(2):
+            assert self.variants(store, many) == self.variants(other, many) == every
+        other.update(KEY, dropping(asked("GET", "/", ("Accept", "3")), SAFE))
+        third = fill(store, clock, b"3 " * 500, headers=(("Accept", "5"),), vary="Accept")
+        many[5] = third.commit()
+        assert content_of(other, found(other, "/", ("Accept", "5"))) == b"3 " * 500
+        many[5] = fill(
+            *(other, clock, b"5 " * 500), headers=(("Accept", "5"),), vary="Accept"
+        ).commit()
+        left = [number for number in every if number != 3]
+        assert self.variants(store, many) == self.variants(other, many) == left
+        clock.advance(1)
+        store.bump(["* a"], clock.now())
+        clock.advance(1)
+        left = [5, *(number for number in every if number % 2 == 0)]
+        assert self.variants(store, many) == self.variants(other, many) == sorted(left)
+        other.bump([], clock.now())
+        clock.advance(1)
+        assert self.variants(store, many) == self.variants(other, many) == []
+
+    def test_the_oldest_of_large_variants_make_room(
+        self, store: Any, clock: FakeClock, others: Any
+    ) -> None:
+        """So that whoever makes some up drives out nothing else."""
+        for generations in store._nodes.values():
+            generations.node.share = 250_000
+        kinds = [(("Accept", str(number)),) for number in range(5)]
+        for kind in kinds:
+            fill(store, clock, b"x" * 100_000, headers=kind, vary="Accept").commit()
+        have = [found(store, "/", *kind) is not None for kind in kinds]
+        assert have == [False, False, False, True, True]
+        assert len([name for name in others() if ":3p:" in name]) == 2
+
+    @pytest.mark.parametrize("by_group", [True, False])
+    def test_many_variants_may_be_made_stale(
+        self, store: Any, other: Any, clock: FakeClock, many: list[StoredResponse], by_group: bool
+    ) -> None:
+        assert self.variants(other, many) == list(range(24))
+        clock.advance(5)
+        if by_group:
+            store.bump(["* a", "* b"], clock.now(), soft=True)
+        else:
+            store.update(KEY, softened_all(clock.now()))
+        clock.advance(2)
+        for one in (store, other):
+            for number in range(24):
+                got = found(one, "/", ("Accept", str(number)))
+                assert got is not None
+                assert (got.freshness_lifetime, got.least_age) == (5, 60)
+
+    def test_a_part_that_is_lost_is_a_miss_of_its_own(
+        self, others: Any, tamper: Any, store: Any, make: Make, many: list[StoredResponse]
+    ) -> None:
+        kept_before = dict(others())
+        parts = [name for name in kept_before if ":3v:" in name]
+        assert len(parts) > 12
+        for value in (None, b"", kept_before[parts[1]], kept_before[parts[0]][:-1] + b"?"):
+            tamper(parts[0], value)
+            for one in (make(), make()):
+                assert len(self.variants(one, many)) == 23
+        tamper(parts[0], kept_before[parts[0]])
+        assert len(self.variants(make(), many)) == 24
+
+    def test_parts_are_removed_with_what_they_are_of(
+        self, others: Any, store: Any, clock: FakeClock, many: list[StoredResponse]
+    ) -> None:
+        def parts() -> set[str]:
+            return {name for name in others() if ":3v:" in name}
+
+        before = parts()
+        fill(store, clock, headers=(("Accept", "0"),), vary="Accept").commit()
+        after = parts()
+        assert len(before - after) == 1
+        assert len(after) <= len(before) + 1
+        store.update(KEY, emptied(clock.now() + 1))
+        assert parts() == set()
+
+    def test_a_part_is_judged_when_it_is_asked_for(
+        self, store: Any, other: Any, many: list[StoredResponse]
+    ) -> None:
+        class Judge:
+            def left_of(self, key: Key, entry: CacheEntry) -> CacheEntry:
+                left = {
+                    selector: one
+                    for selector, one in entry.responses.items()
+                    if int(dict(one.fields)["X-Number"]) % 2
+                }
+                return CacheEntry(left, entry.emptied_at, entry.salt)
+
+        assert len(self.variants(other, many)) == 24
+        judge = Judge()
+        other.judge_by(judge.left_of)
+        assert self.variants(other, many) == list(range(1, 24, 2))
+
     @pytest.mark.parametrize("junk", [b"", b"x", b"!\x80\x04.", MAGIC + bytes(100)])
     def test_what_others_leave_there_is_a_miss_and_is_replaced(
         self, store: Any, clock: FakeClock, others: Any, tamper: Any, junk: bytes

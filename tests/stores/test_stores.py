@@ -18,6 +18,7 @@ from wsgicache import MemoryStore
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.lmdb import LMDBStore
 from wsgicache.stores.memcached import MemcachedStore
+from wsgicache.stores.shared import pieces
 from wsgicache.stores.tiered import TieredStore
 
 redis = module("redis")
@@ -57,6 +58,14 @@ class TestSimpleCache(SharedContract):
                 cache._cache[name] = (0, value)
 
         return put
+
+
+class TestPartsOfAll(TestSimpleCache):
+    """Where no two responses fit into one record."""
+
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pieces, "SEVERAL", 0)
 
 
 class TestLMDB(SharedContract):

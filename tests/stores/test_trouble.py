@@ -433,7 +433,7 @@ def test_a_record_that_names_endless_pieces(
     fill(store, clock).commit()
     name = store._names.of("entry", *KEY)
     endless = response(None, length=10**14, kept=("x", 1), generated_at=clock.now(), born=10**12)
-    planted = pack(entry(endless, salt=store._salt(name)), name.echo, 0)
+    planted = pack(entry(endless, salt=store._reading.salt(name)), name.echo, 0)
     cache._cache[name.text] = (0, planted)
     removed: list[str] = []
     node = store._nodes["SimpleCache"].node
@@ -455,7 +455,7 @@ def test_what_is_no_record_is_said_once_a_minute(
             for name in [one for one in cache._cache if f":3{which[0]}:" in one]:
                 cache._cache[name] = (0, b"junk")
             content_of(store, found(store))
-            store._memo = Memo()
+            store._reading._memo = Memo()
             store._nodes["SimpleCache"]._groups = {}
             clock.advance(0.1)
         said = f"a record of the kind '{which}' is not ours: it counts as missing"

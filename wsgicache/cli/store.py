@@ -168,9 +168,10 @@ def inspect(address: str, secret_file: Path | None, url: str) -> None:
     if entry.emptied_at != NEVER:
         say(f"purged or invalidated {now - entry.emptied_at:.0f} s ago")
     say(f"selected by {', '.join((*IMPLIED, *entry.nominated))}")
-    for stored in entry.responses.values():
-        for line in described(stored, now):
-            say(line)
+    for selector in entry.responses:
+        if (stored := entry.responses.get(selector)) is not None:
+            for line in described(stored, now):
+                say(line)
     if not entry.responses:
         raise SystemExit(1)
 

@@ -30,6 +30,7 @@ from wsgicache.rules.keys import url_of
 from wsgicache.rules.model import NEVER, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
+from wsgicache.rules.variants import selector_of
 
 __all__ = ["Background", "Job", "Runner", "described", "to_nobody"]
 
@@ -179,7 +180,7 @@ class Background:
             return False
         if asking is None:
             return False
-        variant = next((s for s, one in entry.responses.items() if one is stored), None)
+        variant = selector_of(request, stored.kind, entry.salt, self._policy)
         # A hash stands for what may be long: if two collide, they differ in generated_at.
         which = hash((request.key, variant))
         now = self._clock.now()

@@ -18,7 +18,7 @@ from wsgicache.rules.model import (
 )
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
-from wsgicache.rules.variants import select
+from wsgicache.rules.variants import matching, select
 
 __all__ = [
     "UNMARKED", "after_waiting", "collapsing", "decide", "decide_again",
@@ -97,7 +97,7 @@ def _decide_by_newer(
     old = stale.stored
     newer = {
         selector: stored
-        for selector, stored in entry.responses.items()
+        for selector, stored in matching(request, entry, policy).items()
         if old is not None and stored.generated_at > old.generated_at
     }
     found = decide(request, CacheEntry(newer, entry.emptied_at, entry.salt), now, policy)
@@ -123,7 +123,8 @@ def _selected(request: Request, entry: CacheEntry, presented: Values, policy: Po
         return VARY_MISS
     selected = Decision(None, stored)
     if (
-        len(entry.seen) < min(_MOST_SEEN, _SEEN_OF_EACH * len(entry.responses))
+        type(entry.responses) is dict  # else a store reads them when they are asked for
+        and len(entry.seen) < min(_MOST_SEEN, _SEEN_OF_EACH * len(entry.responses))
         and request.forwarded is None
         and sum(len(value) for value in presented if isinstance(value, str)) <= _LONGEST_SEEN
     ):

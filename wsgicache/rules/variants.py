@@ -81,7 +81,7 @@ def matching(request: Request, entry: CacheEntry, policy: Policy) -> dict[Select
         if (
             stored is None
             or (kind[1] and not serves(kind[1], stored.offers, request.environ.get(CODINGS)))
-            or (not kind[0] and _omits_vary(stored, request, entry))
+            or (not kind[0] and _omits_vary(selector, stored, request, entry))
         ):
             continue
         found.append((selector, stored))
@@ -90,7 +90,9 @@ def matching(request: Request, entry: CacheEntry, policy: Policy) -> dict[Select
     return dict(found)
 
 
-def _omits_vary(stored: StoredResponse, request: Request, entry: CacheEntry) -> bool:
+def _omits_vary(
+    selector: Selector, stored: StoredResponse, request: Request, entry: CacheEntry
+) -> bool:
     """Return whether *stored*, without Vary, lacks a name that a newer response has by now.
 
     Some resources omit Vary from their default response (§4.1). That stays the answer to a request
@@ -98,11 +100,11 @@ def _omits_vary(stored: StoredResponse, request: Request, entry: CacheEntry) -> 
     """
     if len(entry.kinds) == 1 or any(name.lower() == "vary" for name, _ in stored.fields):
         return False
-    ones = iter(entry.responses.values())
-    for one in ones:
-        if one is stored:
+    ones = iter(entry.responses.items())
+    for of, _ in ones:
+        if of == selector:
             break
-    return any(key in request.environ for one in ones for key in one.kind[0])
+    return any(key in request.environ for _, one in ones for key in one.kind[0])
 
 
 def kind_beside(

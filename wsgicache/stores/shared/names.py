@@ -22,7 +22,7 @@ FORMAT = "3"
 replaces or removes what another has stored."""
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-KINDS = ("entry", "piece", "group", "state", "lease", "mark")
+KINDS = ("entry", "piece", "group", "state", "lease", "mark", "variant")
 
 
 class Name(NamedTuple):

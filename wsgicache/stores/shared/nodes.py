@@ -21,6 +21,8 @@ class Node(Protocol):
     """The name, for people."""
     limit: int
     """Most bytes of a value."""
+    share: int
+    """Most bytes of contents in one entry, if it has several responses."""
     atomic: bool
     """Whether `swap` is one step for all processes that use the node."""
 

@@ -1,7 +1,8 @@
-"""Large contents in pieces: records of their own, under names that are never used again.
+"""What an entry has beside its record: pieces of large contents, and parts of many responses.
 
-Pieces are written before the entry that names them. All of them are verified before the first byte
-is used. If one is lost, replaced or changed, the content is missing, never shorter.
+They are records of their own, under names that are never used again, and are written before the
+entry that names them. All pieces are verified before the first byte is used. If one is lost,
+replaced or changed, the content is missing, never shorter.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from dataclasses import replace
 from itertools import islice
 
 from wsgicache.rules.keys import Selector
-from wsgicache.rules.model import CacheEntry, StoredResponse
+from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.stores import StoreError
+from wsgicache.stores.shared.apart import Apart, apart, parts_in
 from wsgicache.stores.shared.names import Name, Names
 from wsgicache.stores.shared.nodes import Node
 from wsgicache.stores.shared.records import pack, seal, unseal
 
-__all__ = ["Contents", "Packing", "kept_in"]
+__all__ = ["Contents", "Packing"]
 
 INLINE = 64 * 1024
 """Most bytes of a content inside its entry's record."""
-RIDING = 256 * 1024
-"""Most bytes of contents in one record, the newest first."""
+SEVERAL = 8 * 1024
+"""Most bytes of several responses in one record, the newest first."""
 _MOST_REMOVED = 10_000
 """Most pieces that are removed; no cache of ours writes more."""
 _BESIDE = 1024
@@ -102,32 +104,36 @@ class Packing:
     packed.
     """
 
-    def __init__(self, contents: Contents, node: Node, echo: bytes, secret: bytes) -> None:
+    def __init__(
+        self, contents: Contents, names: Names, node: Node, echo: bytes, secret: bytes
+    ) -> None:
         self._contents = contents
+        self._names = names
         self._node = node
         self._echo = echo
         self._secret = secret
-        self.kept: set[Kept] = set()
-        """The separate contents of the entry that was kept in the end."""
         self._written: dict[int, tuple[bytes, Kept]] = {}
+        self._parts: dict[int, tuple[StoredResponse, Apart]] = {}
 
     def packed(self, entry: CacheEntry, seconds: int, skew: float) -> tuple[CacheEntry, bytes]:
         """Return *entry* as it is kept, and its record.
 
-        The oldest responses are left out where the record would be too large. Raises StoreError if
-        one response alone is too large.
+        The oldest responses are left out where the record would be too large, or all contents
+        together. Raises StoreError if one response alone is too large.
         """
-        limit = self._node.limit
-        riding = min(RIDING, limit // 2)
+        limit, riding, share = self._node.limit, SEVERAL, self._node.share
         responses: dict[Selector, StoredResponse] = {}
         for selector, stored in reversed(entry.responses.items()):
+            share -= stored.length
+            if responses and share < 0:
+                break
             content = stored.content
-            if content is not None:
-                if len(content) <= min(INLINE, limit // 4, riding):
-                    riding -= len(content)
-                else:
-                    name, size, _ = self._beside(content, seconds)
-                    stored = replace(stored, content=None, kept=(name, size))
+            if content is not None and len(content) > min(INLINE, limit // 4):
+                name, size, _ = self._beside(content, seconds)
+                stored = replace(stored, content=None, kept=(name, size))
+            riding -= stored.weight or stored.weigh()
+            if responses and riding < 0 and not isinstance(stored, Apart):
+                stored = self._apart(entry, selector, stored, seconds, skew)
             responses[selector] = stored
         while True:
             newest_last = dict(reversed(responses.items()))
@@ -141,9 +147,58 @@ class Packing:
                 )
             responses.popitem()
 
+    def keep(self, before: CacheEntry, entry: CacheEntry | None) -> None:
+        """Remove what *before* had beside its record and *entry*, which replaced it, has not."""
+        after = {} if entry is None else entry.responses
+        kept, parts = kept_in(after), parts_in(after)
+        self._written = {k: one for k, one in self._written.items() if one[1] not in kept}
+        self._parts = {k: one for k, one in self._parts.items() if one[1].part not in parts}
+        self._contents.remove(kept_in(before.responses) - kept)
+        self._remove(parts_in(before.responses) - parts)
+
     def tidy(self) -> None:
-        """Remove the contents that were written but are not in `kept`."""
-        self._contents.remove({kept for _, kept in self._written.values()} - self.kept)
+        """Remove what was written but not kept."""
+        self._contents.remove({kept for _, kept in self._written.values()})
+        self._remove({apart.part for _, apart in self._parts.values()})
+
+    def _remove(self, parts: Iterable[str]) -> None:
+        with suppress(StoreError):
+            for part in parts:
+                self._node.remove(self._names.of("variant", part).text)
+
+    def _apart(
+        self,
+        entry: CacheEntry,
+        selector: Selector,
+        stored: StoredResponse,
+        seconds: int,
+        skew: float,
+    ) -> Apart:
+        """Write *stored* as a part, once, and return what stands for it."""
+        # The response is remembered, too, so that the id of its fields stays their own.
+        written = self._parts.get(id(stored.fields))
+        if written is not None:
+            return written[1]
+        made = apart(
+            uuid.uuid4().hex,
+            generated_at=stored.generated_at,
+            born=stored.born,
+            freshness_lifetime=stored.freshness_lifetime,
+            stale_while_revalidate=stored.stale_while_revalidate,
+            stale_if_error=stored.stale_if_error,
+            length=stored.length,
+            kept=None if stored.content is not None else stored.kept,
+            groups=stored.groups,
+            kind=stored.kind,
+            validated=bool(stored.validators),
+        )
+        made.softened_at = stored.softened_at
+        self._parts[id(stored.fields)] = stored, made
+        name = self._names.of("variant", made.part)
+        alone = CacheEntry({selector: stored}, NEVER, entry.salt)
+        record = pack(alone, name.echo, skew, self._secret)
+        self._node.write(name.text, record, seconds)
+        return made
 
     def _beside(self, content: bytes, seconds: int) -> Kept:
         # The content is remembered, too, so that its id stays its own.
@@ -154,10 +209,10 @@ class Packing:
         return written[1]
 
 
-def kept_in(entry: CacheEntry) -> set[Kept]:
-    """Return the separate contents of *entry*."""
+def kept_in(responses: dict[Selector, StoredResponse]) -> set[Kept]:
+    """Return the separate contents of *responses*."""
     return {
         (*stored.kept, stored.length)
-        for stored in entry.responses.values()
+        for stored in responses.values()
         if stored.content is None and stored.kept is not None
     }

@@ -22,12 +22,12 @@ from hmac import compare_digest
 from struct import Struct
 from typing import Any
 
-from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.conditional import not_modified_fields
 from wsgicache.rules.entries import softened
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, are_field_names
-from wsgicache.rules.keys import Kind
-from wsgicache.rules.model import NEVER, UNSELECTED, CacheEntry, StoredResponse
+from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
+from wsgicache.stores.shared.apart import NUMBERS as _NUMBER
+from wsgicache.stores.shared.apart import Apart, kept_of, kind_in, number_of, read_row, row_of
 
 __all__ = ["AHEAD", "MAGIC", "echo_of", "pack", "seal", "unpack", "unseal"]
 
@@ -91,7 +91,7 @@ def _no_number(text: str) -> None:
 
 # ── Entries ────────────────────────────────────────────────────────────────────────────────────
 
-_NUMBER, _TEXT, _FLAG = (int, float), (str,), (bool,)
+_TEXT, _FLAG = (str,), (bool,)
 _ALIKE: dict[str, tuple[type, ...]] = {
     "status": _TEXT,
     "length": (int,),
@@ -119,9 +119,6 @@ _STATUS = re.compile(r"[2-5][0-9]{2}(?: .*)?")
 _EMPTY = ("204", "304")
 """Statuses without content (RFC 9110 §6.4.1)."""
 _CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
-_OTHERS = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
-"""What Vary may name beside them; other environ keys may have any value."""
-_LARGEST = 1e15
 
 
 def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> bytes:
@@ -132,7 +129,11 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
     """
     contents: list[bytes] = []
     responses: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     for selector, stored in entry.responses.items():
+        if isinstance(stored, Apart):
+            rows.append(row_of(selector, stored, skew))
+            continue
         said: dict[str, Any] = {name: getattr(stored, name) for name in _ALIKE}
         said["selector"] = selector
         said["generated_at"] = stored.generated_at + skew
@@ -163,7 +164,9 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
             contents.append(stored.content)
         responses.append(said)
     emptied_at = None if entry.emptied_at == NEVER else entry.emptied_at + skew
-    head = {"emptied_at": emptied_at, "responses": responses}
+    head: dict[str, Any] = {"emptied_at": emptied_at, "responses": responses}
+    if rows:
+        head["apart"] = rows
     return seal(echo, head, contents, secret)
 
 
@@ -180,11 +183,12 @@ def unpack(
         return None
     head, offset = opened
     try:
-        emptied_at = NEVER if head["emptied_at"] is None else _number(head["emptied_at"]) - skew
-        responses: dict[Any, StoredResponse] = {}
+        emptied_at = NEVER if head["emptied_at"] is None else number_of(head["emptied_at"]) - skew
+        rows = [read_row(row, skew, now) for row in head.get("apart", ())]
+        responses: dict[Any, StoredResponse] = dict(rows)
         for said in head["responses"]:
             selector = said.pop("selector")
-            generated_at = _number(said.pop("generated_at")) - skew
+            generated_at = number_of(said.pop("generated_at")) - skew
             content = None
             if said["kept"] is None:
                 content = record[offset : offset + said["length"]]
@@ -193,7 +197,7 @@ def unpack(
             stored = _stored(said, content, min(generated_at, now), skew)
             if softened_at is not None:
                 # If another clock was ahead of ours, the moment may seem to lie in the future.
-                stored = softened(stored, min(_number(softened_at) - skew, now))
+                stored = softened(stored, min(number_of(softened_at) - skew, now))
             if generated_at <= now + AHEAD:
                 responses[selector] = stored
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
@@ -212,7 +216,7 @@ def _stored(
         if type(value) not in types:
             raise ValueError(name)
         if types is _NUMBER or types == (int,):
-            _number(value)
+            number_of(value)
     fields = [(name, value) for name, value in said.pop("fields")]
     validators = tuple([(key, value) for key, value in said.pop("validators")])
     not_modified = [
@@ -243,9 +247,9 @@ def _stored(
     ):
         raise ValueError("no stored response")
     span = _span(said.pop("span"), said["length"])
-    kept = _kept(said.pop("kept"))
-    kind = _kind(said.pop("named"), said.pop("coding", None))
-    offers = tuple([(text, _number(at) - skew) for text, at in said.pop("offers", ())])
+    kept = kept_of(said.pop("kept"))
+    kind = kind_in(said.pop("named"), said.pop("coding", None))
+    offers = tuple([(text, number_of(at) - skew) for text, at in said.pop("offers", ())])
     if "".join([text for text, _ in offers]) and kind[1] is None:
         raise ValueError("offers")
     if said.keys() != _ALIKE.keys():
@@ -268,13 +272,6 @@ def _stored(
     )
 
 
-def _number(value: Any) -> float:
-    if type(value) not in _NUMBER or not -_LARGEST < value < _LARGEST:
-        raise ValueError(value)
-    number: float = value
-    return number
-
-
 def _span(value: Any, bytes_held: int) -> tuple[int, int, int | None] | None:
     if value is None:
         return None
@@ -284,28 +281,3 @@ def _span(value: Any, bytes_held: int) -> tuple[int, int, int | None] | None:
     if first < 0 or last - first + 1 != bytes_held or (length is not None and length <= last):
         raise ValueError(value)
     return first, last, length
-
-
-def _kind(value: Any, coding: Any) -> Kind:
-    if not all(key.startswith("HTTP_") or key in _OTHERS for key in value):
-        raise ValueError(value)
-    if coding is not None and (type(coding) is not str or "HTTP_ACCEPT_ENCODING" not in value):
-        raise ValueError(coding)
-    return _one[tuple(value), coding] if value else UNSELECTED
-
-
-def _itself(kind: Kind) -> Kind:
-    return kind
-
-
-_one = Remembered(_itself, 256)
-"""PERF: responses that are selected alike share one kind."""
-
-
-def _kept(value: Any) -> tuple[str, int] | None:
-    if value is None:
-        return None
-    name, size = value
-    if type(name) is not str or type(size) is not int or size < 1:
-        raise ValueError(value)
-    return name, size

@@ -6,7 +6,6 @@ A record is one entry, with the small contents of its responses inside. So a hit
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -16,27 +15,26 @@ from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.reporting import Reporter
 from wsgicache.rules.checks import number
 from wsgicache.rules.entries import Change
-from wsgicache.rules.groups import names_of, reviewed, without_late, without_unborn
+from wsgicache.rules.groups import names_of, reviewed, without_late
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, LeasedEntry, StoredResponse
 from wsgicache.stores import StoreError
 from wsgicache.stores.shared.applications import NAMESPACE, Application
-from wsgicache.stores.shared.generations import Generations, State
+from wsgicache.stores.shared.generations import Generations
 from wsgicache.stores.shared.leases import KEPT_SECONDS as EMPTIED_SECONDS
 from wsgicache.stores.shared.leases import Leases
 from wsgicache.stores.shared.marks import SharedMarks
-from wsgicache.stores.shared.memo import Memo
 from wsgicache.stores.shared.names import Name, Names, key_of_echo
 from wsgicache.stores.shared.nodes import LONGEST, Node, Times
-from wsgicache.stores.shared.pieces import Contents, Packing, kept_in
-from wsgicache.stores.shared.records import echo_of, unpack
+from wsgicache.stores.shared.pieces import Contents, Packing
+from wsgicache.stores.shared.reading import Judge, Reading
+from wsgicache.stores.shared.records import echo_of
 
 __all__ = ["PackedStore"]
 
 STALE_SECONDS = 24 * 3600
 """How long a stale response is kept, since a validation may make it fresh again."""
 _ATTEMPTS = 16
-_Judge = Callable[[Key, CacheEntry], CacheEntry]
 
 
 class PackedStore:
@@ -72,14 +70,11 @@ class PackedStore:
         self._contents = Contents(route, self._names, self._secret, self._odd)
         self._leases = Leases(self._names, self._times, self._secret, self._odd)
         self._marks = SharedMarks(route, self._names, self._secret, self._odd)
-        self._memo = Memo()
-        self._judges: tuple[weakref.WeakMethod[_Judge], ...] = ()
+        self._reading = Reading(self._names, self._times, self._secret, self._odd)
 
-    def judge_by(self, judge: _Judge) -> None:
+    def judge_by(self, judge: Judge) -> None:
         """Give out only what *judge*, a method, leaves of each entry."""
-        known = [one for one in self._judges if one() is not None]
-        self._judges = (*known, weakref.WeakMethod(judge))
-        self._memo = Memo()  # its entries were not judged by *judge*
+        self._reading.judge_by(judge)
 
     def read_generations(self) -> None:
         """From now on read the generation with each entry, and so see purges at once."""
@@ -98,34 +93,7 @@ class PackedStore:
         name = self._names.of_entry(key)
         generations = self._nodes[self._route(name.text).name]
         record, state = generations.read(name.text)
-        return self._opened(key, name, record, generations, state)
-
-    def _opened(
-        self, key: Key, name: Name, record: bytes | None, generations: Generations, state: State
-    ) -> CacheEntry | None:
-        """Return the entry in *record*, without what purges known to *state* have ended."""
-        if record is None:
-            return None
-        skew = self._times.skew()
-        # PERF: a record that is the same as the last time is not unpacked again: the digest and the
-        # head of a page of 4 KiB cost as much as the round trip.
-        entry = self._memo.get(name.text, record, (skew, state.number))
-        if entry is None:
-            now = self._times.now()
-            found = unpack(record, name.echo, skew, now, self._salt(name), self._secret)
-            if found is None:
-                self._odd("entry")
-                return None
-            if found.responses and max(one.born for one in found.responses.values()) > state.number:
-                # Another process has begun a generation, or the node has lost that one.
-                state = generations.current()
-                found = without_unborn(found, state.number)
-            for reference in self._judges:
-                if (judge := reference()) is not None:
-                    found = judge(key, found)
-            entry = reviewed(found, key, state.purged, generations.of)
-            self._memo.put(name.text, record, (skew, state.number), entry)
-        return entry
+        return self._reading.opened(key, name, record, generations, state)
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
         """Return the content of *stored* in pieces, or None if it is not complete."""
@@ -141,7 +109,7 @@ class PackedStore:
         """
         name = self._names.of_entry(key)
         node = self._route(name.text)
-        packing = Packing(self._contents, node, name.echo, self._secret)
+        packing = Packing(self._contents, self._names, node, name.echo, self._secret)
         try:
             for _ in range(_ATTEMPTS):
                 if self._changed(key, name, change, packing):
@@ -156,9 +124,9 @@ class PackedStore:
         generations = self._nodes[node.name]
         lease = self._leases.name(key)
         record, version, leased, state = generations.look(name.text, lease.text)
-        found = self._opened(key, name, record, generations, state)
+        found = self._reading.opened(key, name, record, generations, state)
         if found is None:
-            found = CacheEntry({}, NEVER, self._salt(name))
+            found = CacheEntry({}, NEVER, self._reading.salt(name))
         # Other threads may share what was found.
         before = LeasedEntry(found, self._leases.tokens(leased, lease))
         entry = change(before)
@@ -188,13 +156,8 @@ class PackedStore:
         if swapped and purged:
             node.remove(lease.text)
         if swapped:
-            packing.kept = set() if entry is None or packed is None else kept_in(entry)
-            self._contents.remove(kept_in(before) - packing.kept)
+            packing.keep(before, None if packed is None else entry)
         return swapped
-
-    def _salt(self, name: Name) -> bytes:
-        """Return the key for digests of selecting values in the entry *name*; each has its own."""
-        return blake2b(name.echo, key=self._secret, digest_size=32, person=b"selecting").digest()
 
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,126 @@
+"""How an entry comes out of a shared store: unpacked, judged, and without what purges ended."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from functools import partial
+from hashlib import blake2b
+
+from wsgicache.rules.entries import softened
+from wsgicache.rules.groups import reviewed, without_unborn
+from wsgicache.rules.keys import Key, Selector
+from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
+from wsgicache.stores import StoreError
+from wsgicache.stores.shared.apart import Apart, Variants, parts_in
+from wsgicache.stores.shared.generations import Generations, State
+from wsgicache.stores.shared.memo import Memo
+from wsgicache.stores.shared.names import Name, Names
+from wsgicache.stores.shared.nodes import Times
+from wsgicache.stores.shared.records import unpack
+
+__all__ = ["Judge", "Reading"]
+
+Judge = Callable[[Key, CacheEntry], CacheEntry]
+
+
+class Reading:
+    """The way out of one store; *odd* is called for a value that is no record of ours."""
+
+    def __init__(
+        self, names: Names, times: Times, secret: bytes, odd: Callable[[str], None]
+    ) -> None:
+        self._names = names
+        self._times = times
+        self._secret = secret
+        self._odd = odd
+        self._memo = Memo()
+        self._parts = Memo()
+        self._judges: tuple[weakref.WeakMethod[Judge], ...] = ()
+
+    def judge_by(self, judge: Judge) -> None:
+        """Give out only what *judge*, a method, leaves of each entry."""
+        known = [one for one in self._judges if one() is not None]
+        self._judges = (*known, weakref.WeakMethod(judge))
+        self._memo, self._parts = Memo(), Memo()  # their entries were not judged by *judge*
+
+    def opened(
+        self, key: Key, name: Name, record: bytes | None, generations: Generations, state: State
+    ) -> CacheEntry | None:
+        """Return the entry in *record*, without what purges known to *state* have ended."""
+        if record is None:
+            return None
+        skew = self._times.skew()
+        # PERF: a record that is the same as the last time is not unpacked again: the digest and the
+        # head of a page of 4 KiB cost as much as the round trip.
+        entry = self._memo.get(name.text, record, (skew, state.number))
+        if entry is None:
+            salt = self.salt(name)
+            entry = self._understood("entry", key, name, record, generations, state, salt)
+            if entry is not None:
+                if parts_in(entry.responses):
+                    whole = partial(self._whole, key, generations, salt)
+                    responses = Variants(entry.responses, whole)
+                    entry = CacheEntry(responses, entry.emptied_at, salt)
+                self._memo.put(name.text, record, (skew, state.number), entry)
+        return entry
+
+    def _understood(
+        self,
+        kind: str,
+        key: Key,
+        name: Name,
+        record: bytes,
+        generations: Generations,
+        state: State,
+        salt: bytes,
+    ) -> CacheEntry | None:
+        """Return what is left of the entry in *record*, or None if that is no record."""
+        skew, now = self._times.skew(), self._times.now()
+        found = unpack(record, name.echo, skew, now, salt, self._secret)
+        if found is None:
+            self._odd(kind)
+            return None
+        if found.responses and max(one.born for one in found.responses.values()) > state.number:
+            # Another process has begun a generation, or the node has lost that one.
+            state = generations.current()
+            found = without_unborn(found, state.number)
+        judges = [judge for reference in self._judges if (judge := reference()) is not None]
+        if judges:
+            # A response that is apart is judged when it is read.
+            aside = {s: one for s, one in found.responses.items() if isinstance(one, Apart)}
+            here = {s: one for s, one in found.responses.items() if s not in aside}
+            for judge in judges:
+                entry = CacheEntry(here, found.emptied_at, salt)
+                here = judge(key, entry).responses
+            found = CacheEntry({**aside, **here}, found.emptied_at, salt)
+        return reviewed(found, key, state.purged, generations.of)
+
+    def _whole(
+        self, key: Key, generations: Generations, salt: bytes, selector: Selector, apart: Apart
+    ) -> StoredResponse | None:
+        """Return the whole of the response that is *apart*, or None if its part is lost."""
+        state = generations.state or generations.current()
+        circumstances = self._times.skew(), state.number, apart.softened_at
+        # PERF: a part never changes, so what was read of it saves the round trip.
+        entry = self._parts.get(apart.part, b"", circumstances)
+        if entry is None:
+            name = self._names.of("variant", apart.part)
+            try:
+                (record,) = generations.node.read((name.text,))
+            except StoreError:
+                return None
+            if record is None:
+                return None
+            entry = self._understood("part", key, name, record, generations, state, salt)
+            if entry is None or parts_in(entry.responses):
+                return None
+            if apart.softened_at != NEVER:
+                softer = {s: softened(one, apart.softened_at) for s, one in entry.responses.items()}
+                entry = CacheEntry(softer, NEVER, salt)
+            self._parts.put(apart.part, b"", circumstances, entry, len(record))
+        return entry.responses.get(selector)
+
+    def salt(self, name: Name) -> bytes:
+        """Return the key for digests of selecting values in the entry *name*; each has its own."""
+        return blake2b(name.echo, key=self._secret, digest_size=32, person=b"selecting").digest()
