@@ -681,6 +681,7 @@ def test_purge_with_the_token(guarded: Scene) -> None:
         ("/", {"authorization": f"Basic {TOKEN}"}),
         ("/", {"authorization": TOKEN}),
         ("/", {"authorization": "Bearer é"}),
+        ("/", {"authorization": "Bearer \ud800"}),
         ("/", {"x_purge_token": TOKEN}),
         ("/", {"cookie": f"token={TOKEN}"}),
         ("/", {"x_forwarded_for": "127.0.0.1"}),
@@ -690,8 +691,7 @@ def test_purge_with_the_token(guarded: Scene) -> None:
 )
 def test_purge_without_the_token(guarded: Scene, target: str, fields: Any) -> None:
     got = guarded.request("PURGE", target, **fields)
-    assert got.code == 403
-    assert TOKEN not in got.text
+    assert (got.status, got.text) == ("403 Forbidden", "PURGE needs the token\n")
     assert len(guarded.calls) == 1
     assert guarded.get("/").hit
 
@@ -709,23 +709,134 @@ def test_no_override_purges(guarded: Scene) -> None:
     assert guarded.get("/").hit
 
 
-def test_purge_softly(guarded: Scene) -> None:
-    guarded.request(
-        "PURGE", "/", authorization=f"Bearer {TOKEN}", wsgicache_purge="soft, both-schemes"
+@pytest.mark.parametrize(
+    ("words", "purged", "left"),
+    [
+        (None, 1, ["uri-miss", None]),
+        ("soft", 1, ["stale", None]),
+        ("both-schemes", 2, ["uri-miss", "uri-miss"]),
+        ("soft,\tboth-schemes", 2, ["stale", "stale"]),
+    ],
+)
+@pytest.mark.parametrize("swap", [False, True], ids=["http", "https"])
+def test_what_purge_is_asked_for(
+    guarded: Scene, words: str | None, purged: int, left: list[str | None], swap: bool
+) -> None:
+    schemes = ["https", "http"] if swap else ["http", "https"]
+    environs = [{"wsgi.url_scheme": scheme} for scheme in schemes]
+    for environ in environs:
+        guarded.get("/", environ=environ)
+    got = guarded.request(
+        "PURGE",
+        "/",
+        authorization=f"Bearer   {TOKEN} ",
+        wsgicache_purge=words,
+        environ=environs[0],
     )
-    assert guarded.get("/").fwd == "stale"
+    assert (got.status, got.text) == ("200 OK", f"purged {purged} responses\n")
+    assert got.headers == [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(got.body))),
+        ("Cache-Control", "no-store"),
+    ]
+    assert [guarded.get("/", environ=environ).fwd for environ in environs] == left
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("/a", ""), ("//", ", but for http://example.org/")],
+    ids=["nothing near", "something near"],
+)
+def test_purge_of_what_is_not_there(guarded: Scene, target: str, said: str) -> None:
+    got = guarded.request("PURGE", target, authorization=f"Bearer {TOKEN}")
+    assert got.text == f"purged 0 responses: nothing is stored there{said}\n"
 
 
 def test_purge_of_what_is_never_cached(guarded: Scene) -> None:
     got = guarded.request("PURGE", "/", host="a b", authorization=f"Bearer {TOKEN}")
-    assert got.code == 400
+    assert (got.status, got.text) == ("400 Bad Request", "this target is never cached\n")
 
 
-def test_purge_that_fails_says_so(guarded: Scene) -> None:
-    guarded.cache._purging.store = Broken()
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("no route"), "OSError: no route"),
+        (StoreError("no route"), "no route"),
+        (StoreError("\udcff"), "?"),
+    ],
+)
+def test_purge_that_fails_says_so(
+    guarded: Scene,
+    error: Exception,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(guarded.cache.store, "update", fail)
     got = guarded.request("PURGE", "/", authorization=f"Bearer {TOKEN}")
-    assert got.code == 502
-    assert "http://example.org/ (OSError: no route)" in got.text
+    assert got.status == "502 Bad Gateway"
+    assert got.text == f"not purged: http://example.org/ ({said})\n"
+    assert caplog.messages == ["a purge over HTTP failed"]
+
+
+@pytest.mark.parametrize("purge", PURGES.values(), ids=PURGES)
+def test_a_process_that_serves_nobody_is_warned_once(
+    purge: Callable[[Any], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those of others have memories of their own."""
+    done: list[str] = []
+    purging = Purging(MemoryStore(), FakeClock(), purged=lambda: done.append("purged"))
+    for _ in range(2):
+        purge(purging)
+    assert (done, len(caplog.messages)) == (["purged"] * 2, 1)
+
+
+def test_one_that_has_served_is_not(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.app(200, "page")
+    scene.get("/")
+    scene.cache.purge_all()
+    assert scene.cache._purging.origin == ("http", "example.org")
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("store", "several", "warned"),
+    [
+        (MemoryStore(), True, True),
+        (MemoryStore(), False, False),
+        (CachelibStore(SimpleCache()), True, False),
+    ],
+    ids=["memory", "one process", "shared"],
+)
+def test_several_processes_with_memories_of_their_own(
+    store: Any, several: bool, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = CacheMiddleware(Scene()._app, store=store)
+    for _ in range(2):
+        exchange(cache, environ_for(changes={"wsgi.multiprocess": several}))
+    assert len(caplog.messages) == warned
+
+
+WRONG: dict[str, tuple[Callable[[Purging], object], str]] = {
+    "no group": (lambda one: one.purge_groups(), r"one or more, as in purge_groups\('news'\)"),
+    "an empty group": (lambda one: one.purge_groups(""), "a name, such as 'news', got"),
+    "no URL": (lambda one: one.purge("x"), "an absolute .* URL, such as 'http://host/path', got"),
+}
+
+
+@pytest.mark.parametrize(("purge", "said"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said(purge: Callable[[Purging], object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        purge(Purging(MemoryStore(), FakeClock()))
+
+
+def test_a_token_has_sixteen_characters() -> None:
+    assert purge_module.checked_token("0123456789abcdef") == "0123456789abcdef"
+    with pytest.raises(ValueError, match="16 or more"):
+        purge_module.checked_token("0123456789abcde")
 
 
 def test_purge_works_while_the_cache_is_off(guarded: Scene) -> None:
