@@ -567,17 +567,26 @@ def test_a_get_whose_content_was_read_is_not_stored(
 
 
 @pytest.mark.parametrize(
-    ("protocol", "watched"),
-    [("HTTP/1.1", False), ("HTTP/1.0", False), ("HTTP/2", True), ("HTTP/3", True)],
+    ("protocol", "method", "terminated", "watched"),
+    [
+        ("HTTP/1.1", "GET", True, False),
+        ("HTTP/1.0", "GET", True, False),
+        ("HTTP/2", "GET", True, True),
+        ("HTTP/2", "GET", False, False),
+        ("HTTP/2", "POST", True, False),
+        ("HTTP/3", "GET", True, True),
+    ],
 )
 def test_input_is_watched_where_no_field_announces_content(
-    bare_scene: Scene, protocol: str, watched: bool
+    make_scene: MakeScene, protocol: str, method: str, terminated: bool, watched: bool
 ) -> None:
     """RFC 9112 §6.3: in HTTP/1.1 a request has content by its fields, or none."""
-    bare_scene.app(200, "page")
-    environ = {**sent_with(b""), "SERVER_PROTOCOL": protocol}
-    bare_scene.send(dict(environ))
-    seen = bare_scene.calls[-1].environ["wsgi.input"]
+    scene = make_scene(Policy.rfc(), lint=False)
+    scene.app(200, "page")
+    environ = {**sent_with(b""), "SERVER_PROTOCOL": protocol, "REQUEST_METHOD": method}
+    environ["wsgi.input_terminated"] = terminated
+    scene.send(dict(environ))
+    seen = scene.calls[-1].environ["wsgi.input"]
     assert (seen is not environ["wsgi.input"]) is watched
 
 

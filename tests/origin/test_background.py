@@ -788,3 +788,113 @@ def test_an_answer_about_who_asks_ends_nothing(status: int) -> None:
     stage.get()
     stage.runner.run()
     assert stage.get().body == b"old"
+
+
+# ── what is described, and what a job says ───────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("url", "mount", "where"),
+    [
+        ("http://example.org", "", ["example.org", "80", "http", "/", "", "/"]),
+        ("https://example.org?q", "", ["example.org", "443", "https", "/", "q", "/?q"]),
+        ("http://h:8080/a%20b", "/a", ["h", "8080", "http", " b", "", "/a%20b"]),
+        ("http://[::1]/%e9?a=b", "", ["[::1]", "80", "http", "/\xe9", "a=b", "/%e9?a=b"]),
+    ],
+)
+def test_what_is_described(url: str, mount: str, where: list[str]) -> None:
+    environ = background.described(url, {"Accept-Language": "de"}, mount)
+    name, port, scheme, path, query, target = where
+    assert environ.pop("wsgi.input").read() == b""
+    assert environ.pop("wsgi.errors") is sys.stderr
+    assert environ == {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": mount,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_NAME": name,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": url.split("/")[2].split("?")[0],
+        "HTTP_ACCEPT_LANGUAGE": "de",
+        "RAW_URI": target,
+        "REQUEST_URI": target,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+
+
+def test_what_a_job_says() -> None:
+    stage = Stage()
+    stage.app.plays(page(b"old", SWR, vary="Accept"))
+    for seconds in (0, 11):
+        stage.clock.advance(seconds)
+        stage.get("/", ("Accept", "x"), HTTPS="on", SCRIPT_NAME=None)
+    (job,) = stage.runner.jobs
+    fields = {"Accept": "x", "User-Agent": "Scene/1"}
+    assert (job.url, job.fields, job.mount) == ("http://example.org/", fields, "")
+
+
+@pytest.mark.parametrize("why", ["raises", "nobody else could ask"])
+def test_what_cannot_be_asked_in_the_background_is_asked_at_once(
+    why: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def environ(*args: object) -> None:
+        if why == "raises":
+            raise KeyError
+
+    monkeypatch.setattr(background, "background_environ", environ)
+    stage = Stage()
+    stage.stale(page(b"new"))
+    assert (stage.get().body, stage.runner.jobs) == (b"new", [])
+    assert len(caplog.messages) == (why == "raises")
+
+
+def test_a_runner_of_ones_own_works_where_threads_do_not() -> None:
+    stage = Stage()
+    stage.stale()
+    changes: Environ = {"wsgi.multithread": False, "wsgi.run_once": True}
+    stage.get("/", **changes)
+    assert len(stage.runner.jobs) == 1
+
+
+def test_each_variant_has_a_job() -> None:
+    stage = Stage()
+    languages = [("Accept-Language", language) for language in ("de", "en", "fr")]
+    stage.app.plays(page(b"old", SWR, vary="Accept-Language"))
+    for language in languages:
+        stage.get("/", language)
+    stage.clock.advance(11)
+    for language in languages * 2:
+        assert stage.get("/", language).hit
+    assert len(stage.runner.jobs) == 3
+
+
+@pytest.mark.parametrize("most", [1, 10_000], ids=["full", "not full"])
+def test_when_a_job_may_be_given_out_again(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "_MOST", most)
+    stage = Stage()
+    stage.app.plays(page(b"old", SWR))
+    other = "/other" if most == 1 else "/"
+    for target in {"/", other}:
+        stage.get(target)
+    stage.clock.advance(11)
+    stage.get("/")
+    stage.clock.advance(background._LONGEST - 1)
+    stage.get("/")
+    assert len(stage.runner.jobs) == 1
+    stage.clock.advance(1)
+    stage.get(other)
+    assert len(stage.runner.jobs) == 2
+
+
+def test_a_window_covers_up_no_error_to_a_client_that_waits() -> None:
+    def full(job: Job) -> None:
+        raise RuntimeError
+
+    stage = Stage(runner=full)
+    stage.stale(Reply(503, "busy"))
+    assert stage.get().code == 503

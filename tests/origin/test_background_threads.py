@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.rig.gates import DEADLINE, Gate, together
 from tests.running import environment, eventually, fork
 from tests.scene import Environ, Scene, environ_for
 from wsgicache import Policy
+from wsgicache.origin import background
 from wsgicache.origin.background import Background, Job, Threads
 from wsgicache.rules.keys import target_key
 
@@ -124,6 +126,7 @@ def test_an_app_that_exits_ends_no_thread_for_the_others(
         ran.until(number)
     eventually(lambda: not threads._workers, "a thread that is not there is waited for")
     assert caplog.text.count("a background validation raised SystemExit") == 5
+    assert all(record.exc_info for record in caplog.records)
 
 
 def test_no_more_threads_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +141,60 @@ def test_no_more_threads_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stage.get().body == b"new"
     assert not threads._jobs
     assert not threads._workers
+
+
+def test_no_more_threads_while_one_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on with what waits."""
+    threads, gate, done = Threads(), Gate(), []
+    assert threads in background._runners
+    threads(job_of(gate))
+    gate.until(1)
+    (worker,) = threads._workers
+    assert worker.daemon
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    threads(job_of(lambda: done.append("second")))
+    gate.open()
+    worker.join(DEADLINE)
+    assert done == ["second"]
+
+
+def test_what_is_stopped_ends_what_it_is_at_and_no_more() -> None:
+    threads, gate, done = Threads(workers=1), Gate(), []
+
+    def first() -> None:
+        gate()
+        done.append("first")
+
+    threads(job_of(first))
+    threads(job_of(lambda: done.append("second")))
+    gate.until(1)
+
+    def stop(seconds: float) -> threading.Thread:
+        stopping = threading.Thread(target=threads.stop, args=(time.monotonic() + seconds,))
+        stopping.start()
+        return stopping
+
+    at_once, later = stop(-1.0), stop(DEADLINE)
+    at_once.join(DEADLINE)
+    assert not at_once.is_alive()
+    later.join(0.05)
+    assert later.is_alive()
+    gate.open()
+    later.join(DEADLINE)
+    assert (later.is_alive(), done) == (False, ["first"])
+
+
+def test_at_exit_each_runner_has_its_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    deadlines: list[float] = []
+    runners = [SimpleNamespace(patience=one, stop=deadlines.append) for one in (2.0, 3.0)]
+    monkeypatch.setattr(background, "_runners", runners)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    background._at_exit()
+    assert deadlines == [102.0, 103.0]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
