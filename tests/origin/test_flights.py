@@ -25,7 +25,14 @@ from tests.running import eventually
 from tests.scene import Environ, Exchange, FakeClock, Field, Reply, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.origin import turns
-from wsgicache.origin.flights import REFUSED_SECONDS, Flight, Flights, HeldUp, Outcome
+from wsgicache.origin.flights import (
+    HELD_UP_SECONDS,
+    REFUSED_SECONDS,
+    Flight,
+    Flights,
+    HeldUp,
+    Outcome,
+)
 from wsgicache.origin.turns import LEASE_SECONDS
 from wsgicache.rules.keys import target_key
 
@@ -1179,12 +1186,36 @@ def test_all_waiting_together_is_no_longer_than_the_timeout(
     assert 1005 <= seconds <= 1005.2
 
 
-def test_no_lease_to_be_had_keeps_nobody_waiting() -> None:
+@pytest.mark.parametrize("filled", [True, False])
+def test_how_often_a_lease_is_asked_for(filled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until another process has the answer, or *collapse_timeout* is over."""
+    clock, naps = FakeClock(), []
+    store = Leasing(clock)
+    store.lease(target_key(environ_for()), "another process", 3600)
+    policy = Policy(collapse_timeout=0.25)
+    here, there = (Stage(policy, store=store) for _ in range(2))
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if filled and len(naps) == 3:
+            store.leases.clear()
+            assert there.get().stored
+
+    now = SimpleNamespace(monotonic=lambda: round(sum(naps), 6), sleep=sleep)
+    monkeypatch.setattr(turns, "time", now)
+    got = here.get()
+    assert naps == [0.01, 0.02, 0.04, 0.08, 0.1][: 3 if filled else 5]
+    assert (got.text, here.app.count) == ("page", not filled)
+    here.check_idle()
+
+
+def test_no_lease_to_be_had_keeps_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeClock()
     store = Leasing(clock)
     store.failing = True
     (here,) = processes(store, clock, 1)
     assert here.get().stored
+    assert ["grants no lease" in message for message in caplog.messages] == [True]
     here.check_idle()
 
 
@@ -1292,3 +1323,194 @@ def test_a_thread_that_left_a_body_waits_for_others_again() -> None:
     clock.advance(2)
     assert flights.board(2, clock.now()) == (theirs, False)
     assert len(flights) == 1
+
+
+@pytest.mark.parametrize(
+    ("landings", "why", "failed"),
+    [
+        ([], "no-store", False),
+        ([("refused", "private")], "private", False),
+        ([("failed", "no-store")], "no-store", True),
+        ([("failed", "no-store"), ("refused", "no-store")], "no-store", False),
+        ([("kept", None)], None, False),
+    ],
+    ids=["nothing", "another reason", "a failure", "a failure and a refusal", "a success"],
+)
+def test_what_is_known_of_those_who_go_on_alone(
+    landings: list[tuple[Outcome, str | None]], why: str | None, failed: bool
+) -> None:
+    flights = Flights(5.0, FakeClock())
+    flights.land_alone(1, "refused", "no-store")
+    alone = flights._refused[1]
+    for outcome, reason in landings:
+        alone.land(outcome, reason, None)
+    assert [one.why for one in flights._refused.values()] == ([] if why is None else [why])
+    assert (1 in flights._failed) is failed
+
+
+def led_by_another(flights: Flights, key: int, now: float) -> Flight:
+    """A flight of another thread."""
+    thread = threading.Thread(target=lambda: flights.board(key, now))
+    thread.start()
+    thread.join()
+    return flights._flying[key]
+
+
+@pytest.mark.parametrize(
+    ("pace", "seconds", "waits"),
+    [
+        (None, 5.0, True),
+        (None, 5.1, False),
+        (0.0, HELD_UP_SECONDS - 0.1, True),
+        (0.0, HELD_UP_SECONDS, False),
+    ],
+    ids=["as long as may be", "longer", "it gets on", "it is held up"],
+)
+def test_how_long_a_flight_is_waited_for(pace: float | None, seconds: float, waits: bool) -> None:
+    flights = Flights(5.0, FakeClock())
+    flight = led_by_another(flights, 1, 0.0)
+    if pace is not None:
+        flight.pace = SimpleNamespace(moved_at=pace, begun=True, in_app=False)
+    assert flights.board(1, seconds, may_lead=False) == (flight if waits else None, False)
+    ahead, leads = flights.board(1, seconds)
+    assert ahead is not None
+    assert leads is not waits
+    assert len(flights) == len(flights._leading) == 1
+    if pace is not None and leads:
+        assert (flight.overtaken, ahead.ahead) == (True, flight)
+
+
+@pytest.mark.parametrize(
+    ("pace", "overtook", "patience"),
+    [
+        (None, False, 0.25),
+        ((False, False), False, 0.125),
+        ((True, False), False, 0.125),
+        ((False, True), False, 0.25),
+        ((True, True), False, 0.125),
+        ((True, True), True, 0.25),
+    ],
+    ids=[
+        "no body yet", "its client is slow with the head", "its client is slow",
+        "the app is at the first chunk", "the app is at another", "nor is it asked again and again",
+    ],
+)  # fmt: skip
+def test_how_long_a_body_is_waited_for(
+    pace: tuple[bool, bool] | None, overtook: bool, patience: float
+) -> None:
+    flights = Flights(5.0, FakeClock())
+    flight = Flight(flights, 1, 0, 0.0)
+    if overtook:
+        flight.ahead = Flight(flights, 1, 0, 0.0)
+    if pace is not None:
+        begun, in_app = pace
+        flight.pace = SimpleNamespace(moved_at=7.0, begun=begun, in_app=in_app)
+    assert flight.patience(7.125) == patience
+
+
+def test_what_a_wait_comes_to() -> None:
+    clock = FakeClock()
+    flights = Flights(5.0, clock)
+    flight = led_by_another(flights, 1, clock.now())
+    assert flights.wait(flight, 0.0) is None
+    naps: list[float] = []
+    waiting: Any = SimpleNamespace(wait=naps.append)
+    flight.event = waiting
+    assert flights.wait(flight, 0.001) is None
+    assert 0.0 < naps[0] <= 0.001, "no longer than that, however long its body may take"
+    moved_at = clock.now() - HELD_UP_SECONDS
+    flight.pace = SimpleNamespace(moved_at=moved_at, begun=True, in_app=False)
+    assert flights.wait(flight, 5.0) == "held up"
+    flight.pace, flight.event, flight.overtaken = None, None, True
+    assert flights.wait(flight, 0.01) == "held up"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "then"), [("kept", "kept"), ("failed", None), ("refused", None)]
+)
+def test_what_one_that_was_overtaken_says_of_the_other(
+    outcome: Outcome, then: Outcome | None
+) -> None:
+    """That there is a response after all; no more."""
+    flights = Flights(5.0, FakeClock())
+    flight = led_by_another(flights, 1, 0.0)
+    flight.pace = SimpleNamespace(moved_at=0.0, begun=True, in_app=False)
+    other, leads = flights.board(1, 1.0)
+    assert leads
+    assert other is not None
+    flight.land(outcome, None, None)
+    assert (flight.outcome, other.outcome) == (outcome, then)
+    assert [*flights._flying.values()] == ([] if then else [other])
+
+
+@pytest.mark.parametrize(
+    ("before", "seconds", "outcome", "comes_to"),
+    [
+        (None, 0.0, "failed", "failed"),
+        ("failed", 5.0, "failed", "failed again"),
+        ("failed", 5.1, "failed", "failed"),
+        ("failed", 5.0, "stood in", "stood in"),
+        ("kept", 5.0, "failed", "failed"),
+    ],
+)
+def test_what_fails_again(
+    before: Outcome | None, seconds: float, outcome: Outcome, comes_to: Outcome
+) -> None:
+    clock = FakeClock()
+    flights = Flights(5.0, clock)
+    if before is not None:
+        flights.land_alone(1, before, None)
+    clock.advance(seconds)
+    flight, _ = flights.board(1, clock.now())
+    assert flight is not None
+    flight.land(outcome, None, None)
+    assert flight.outcome == comes_to
+
+
+def test_what_was_refused_is_forgotten() -> None:
+    flights = Flights(5.0, FakeClock())
+    flights.land_alone(1, "refused", "no-store")
+    flights.forget()
+    assert not flights._refused
+
+
+def test_what_landed_between_a_look_and_boarding_is_not_asked_for_again() -> None:
+    stage = Stage(store=Faulty())
+    store: Any = stage.cache.store
+    look, looks = store.get, []
+
+    def slow(key: Any) -> Any:
+        entry = look(key)
+        looks.append(key)
+        if len(looks) == 1:
+            stage.clock.advance(1)
+            assert stage.get().stored
+        return entry
+
+    store.get = slow
+    got = stage.get()
+    assert (got.body, got.cache_status) == (b"page", "wsgicache; fwd=uri-miss; collapsed")
+    assert (stage.app.count, len(stage.cache._flights._failed)) == (1, 0)
+    stage.check_idle()
+
+
+def test_where_many_fly_those_are_forgotten_that_took_off_long_ago(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("wsgicache.origin.flights._MOST_FLYING", 2)
+    flights = Flights(5.0, FakeClock())
+    for key in (1, 2):
+        led_by_another(flights, key, 0.0)
+    led_by_another(flights, 3, 5.0)
+    assert [*flights._flying] == [1, 2, 3]
+    led_by_another(flights, 4, 5.1)
+    assert [*flights._flying] == [3, 4]
+
+
+def test_how_long_a_failure_is_known() -> None:
+    clock = FakeClock()
+    flights = Flights(5.0, clock)
+    flights.land_alone(1, "failed", None)
+    now = clock.now()
+    found = [flights.failing(key, now + by) for key, by in ((1, 5.0), (1, 5.1), (2, 0.0))]
+    assert found == [True, False, False]
