@@ -193,7 +193,7 @@ def nothing_found(done: Purged) -> str:
     if done.responses != 0:
         return ""
     if done.nearby:
-        return f": nothing is stored there, but for {', '.join(done.nearby)}"
+        return f": nothing is stored there, only for {', '.join(done.nearby)}"
     return ": nothing is stored there"
 
 

@@ -128,7 +128,7 @@ REFUSALS = [
     ("wrong submodule", ["web.x:app"], r"Error: there is no module web\.x in \S+ or among .*"),
     ("missing attribute", ["web:nothing"], r"Error: web:nothing: there is no nothing in web"),
     ("not callable", ["web:number"], NOT_AN_APP + "'int' cannot be called"),
-    ("a factory", ["web:factory"], ARGUMENTS + r"; if it makes one, say web:factory\(\)"),
+    ("a factory", ["web:factory"], ARGUMENTS + r"; if it makes one, write web:factory\(\)"),
     ("not a factory", ["web:app()"], r"Error: calling web:app\(\) raised TypeError:\n.*"),
     ("no such host", ["web:app", "--host", "nowhere.invalid"], r"Error: cannot listen on .*"),
     (
@@ -208,7 +208,7 @@ def test_an_app_that_has_a_cache_is_served_as_it_is(
     answer = running.get("/")
     assert re.fullmatch(r"wsgicache; hit; ttl=\d+", answer["Cache-Status"])
     assert answer["X-Cache"] == "HIT"
-    running.says(r"with its own cache \(MemoryStore, safe policy but for x_cache=True\) until")
+    running.says(r"with its own cache \(MemoryStore, safe policy except for x_cache=True\) until")
     stderr = refused(folder, "mine:it", "--policy", "rfc")
     assert stderr == "Error: --policy rfc: mine:it has a cache, and a policy, of its own\n"
 

@@ -75,8 +75,8 @@ def test_purge(site: Site, address: str, options: list[str], said: str) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("https://example.org/", ": nothing is stored there, but for http://example.org/"),
-        ("http://www.example.org", ": nothing is stored there, but for http://example.org/"),
+        ("https://example.org/", ": nothing is stored there, only for http://example.org/"),
+        ("http://www.example.org", ": nothing is stored there, only for http://example.org/"),
         ("http://example.org/other", ": nothing is stored there"),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "wsgicache", "stats", "--store", f"file://{tmp_path}"]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True)
-    said = "Error: cannot write what there is to say: No space left on device\n"
+    said = "Error: cannot write the output: No space left on device\n"
     assert (done.returncode, done.stderr) == (1, said)
 
 

@@ -53,7 +53,7 @@ def load(target: str) -> WSGIApplication:
         raise Refusal(f"{target} is not a WSGI app: {type(found).__name__!r} cannot be called")
     with suppress(ValueError):  # some callables have no signature
         if not accepts_request(inspect.signature(app)):
-            hint = "" if name.endswith("()") else f"; if it makes one, say {target}()"
+            hint = "" if name.endswith("()") else f"; if it makes one, write {target}()"
             raise Refusal(
                 f"{target} is not a WSGI app: its arguments are not (environ, start_response){hint}"
             )

@@ -180,7 +180,7 @@ def described(stored: StoredResponse, now: float) -> Iterator[str]:
     """Yield lines that describe a stored response."""
     age = now - stored.generated_at
     left = stored.freshness_lifetime - age
-    fresh = f"fresh for {left:.0f} s" if left > 0 else f"stale since {-left:.0f} s"
+    fresh = f"fresh for {left:.0f} s" if left > 0 else f"stale for {-left:.0f} s"
     where = "in the entry" if stored.content is not None else "in pieces"
     yield f"{stored.status}: {age:.0f} s old, {fresh}, {stored.length} bytes {where}"
     if stored.groups:

@@ -29,7 +29,7 @@ def say(line: str) -> None:
     except OSError as error:
         # Otherwise Python would try to write the rest of the buffer at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise click.ClickException(f"cannot write what there is to say: {error.strerror}") from None
+        raise click.ClickException(f"cannot write the output: {error.strerror}") from None
 
 
 class TerminalSafe(logging.Formatter):

@@ -70,7 +70,7 @@ def said_of(cache: CacheMiddleware) -> str:
     }
     profile = min(differing, key=lambda name: len(differing[name]))
     but = ", ".join(differing[profile])
-    policy = f"{profile} policy" + (f" but for {but}" if but else "")
+    policy = f"{profile} policy" + (f" except for {but}" if but else "")
     return f"{type(cache.store).__name__}, {visible(policy)}"
 
 

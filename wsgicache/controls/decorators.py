@@ -212,9 +212,9 @@ def cached(
     ``Vary: Cookie``, so that a browser does not show it to the next person who logs in. *public*
     says that other shared caches may store answers to requests with credentials.
 
-    *everybody*, beside *server*, says that the response does not depend on cookies, though
-    something else (a session that is only looked at) names Cookie in Vary: this cache takes that
-    from it. A response that sets a cookie is still not stored.
+    With *everybody*, beside *server*, the response does not depend on cookies, although something
+    else (a session that is only looked at) names Cookie in Vary: this cache ignores that. A
+    response that sets a cookie is still not stored.
 
     *stale_while_revalidate* and *stale_if_error* are those of RFC 5861; with *server* only this
     cache reads them. Seconds may be timedeltas. Raises TypeError and ValueError.

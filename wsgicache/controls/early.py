@@ -23,11 +23,11 @@ class Early(NamedTuple):
 
     exempt: bool = False
     query: Counting | None = None
-    """What leaves of a query what counts."""
+    """The function that keeps what counts of a query."""
     search: str = ""
-    """What No-Vary-Search says of that."""
+    """No-Vary-Search for that."""
     searched_everywhere: bool = False
-    """Whether it says so of every page, as the policy does."""
+    """Whether that is for every page, as the policy says it."""
     cookies: tuple[str, ...] | None = None
     vary_by: VaryBy | None = None
     collapse: bool = True
@@ -40,7 +40,7 @@ class Early(NamedTuple):
         return trimmed
 
     def queried(self, environ: WSGIEnvironment) -> WSGIEnvironment:
-        """Return *environ* without the query parameters that the routes ignore.
+        """Return *environ* without the query parameters that do not count.
 
         A query too long to read stays as it is.
         """
@@ -49,9 +49,9 @@ class Early(NamedTuple):
         return environ
 
     def search_for(self, kind: str) -> str:
-        """Return No-Vary-Search for a response of the media type *kind*; nothing for none.
+        """Return No-Vary-Search for a response of the media type *kind*, or an empty string.
 
-        What is said of every page is said of those that people follow links to.
+        If it is for every page, only pages that people follow links to get it.
         """
         return self.search if kind in _PAGES or not self.searched_everywhere else ""
 

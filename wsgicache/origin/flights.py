@@ -30,7 +30,8 @@ there is none, but a stale response stood in, and may for others, too. "failed a
 none, and all go on alone."""
 
 HeldUp = Literal["held up"]
-"""A flight without an outcome that is waited for no longer: another request asks."""
+"""The state of a flight without an outcome for which nobody waits any longer: another request
+asks."""
 
 HELD_UP_SECONDS = 0.25
 """How long a request waits for the next chunk of a body."""

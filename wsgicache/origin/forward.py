@@ -33,7 +33,7 @@ _TAGGED = frozenset({"freshness", "private", "authorization", "cookie", "set-coo
 
 
 class Forward(Exchange):
-    """One request forwarded. The client gets nothing before the origin's head was judged."""
+    """One request forwarded. The client gets nothing before the origin's head has been judged."""
 
     tee: Tee | None = None
     """What collects the body, if it has several pieces and may be kept."""

@@ -1,7 +1,7 @@
 """Handle cookies that are hidden from the app although it sets them.
 
 Such an answer is for one client alone, and the app has to see all of that client's cookies to
-answer right.
+answer correctly.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ module             question                                    sections
 ``request``        what was asked?                             9111 §2, §3.5, §5.2.1; 9110 §7
 ``anonymous``      what does an anonymous request ask for?     5861 §3
 ``cookies``        which cookies does the app not need?        9111 §4.1
-``queries``        what of a query tells answers apart?        9111 §2; No-Vary-Search
+``queries``        which parts of a query change the answer?   9111 §2; No-Vary-Search
 ``hidden_cookies`` which cookies does the app not see?         9111 §4.1
 ``own_writes``     whose pages does a write end?               9111 §4.4
 ``validators``     what tells states of a resource apart?      9111 §4.3.1; 9110 §8.8
@@ -40,7 +40,7 @@ module             question                                    sections
 ``validation``     is it still valid?                          9111 §4.3
 ``partial``        how do parts make the whole?                9111 §3.3, §3.4
 ``declaring``      how does what was said become fields?       9111 §5.2, §5.3; 9213; 9875
-``answering``      what does the answer say of itself?         9111 §5.1; 9211
+``answering``      what does the answer say about itself?      9111 §5.1; 9211
 ================== =========================================== ===============================
 
 Comments use four markers: ``Not applicable:``, ``Not implemented:``, ``Deviation:`` and

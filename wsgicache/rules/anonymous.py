@@ -56,10 +56,11 @@ def background_environ(
     """Return the environ of an anonymous request that outlives *request* (RFC 5861 §3).
 
     It keeps the fields about the target, the fields that Vary nominates, and the cookies that
-    choose a language. Any other field or cookie may say who asks. So may a value that an outer
-    layer put into the environ: if the client showed who it is, the result is None. Otherwise plain
-    values stay, since the app may depend on them. Values of *process*, the environment that some
-    servers copy, always stay. A server's sockets and callables do not.
+    choose a language. Any other field or cookie may say who asks, and so may a value that an outer
+    layer put into the environ. If there is such a value, and the client showed who it is, the
+    result is None. Otherwise plain values stay, since the app may depend on them. Values of
+    *process*, the environment that some servers copy, say nothing of the client. A server's sockets
+    and callables go.
     """
     given = request.environ
     known = request.identified or ("HTTP_COOKIE" in given and "HTTP_COOKIE" not in nominated)

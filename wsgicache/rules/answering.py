@@ -1,4 +1,4 @@
-"""What does an answer say of its origin: Age (RFC 9111 §5.1), Cache-Status (RFC 9211)?"""
+"""What does an answer say about itself: Age (RFC 9111 §5.1), Cache-Status (RFC 9211)?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def reused_lines(
     """Return the lines that a reuse of *stored* at *age* seconds adds to the stored fields.
 
     *cache_status* says how the request was forwarded, or is None for a hit (RFC 9211 §2.1). After a
-    soft purge the Age is high enough to be stale for every cache.
+    soft purge the Age is so high that every cache takes the response for stale.
     """
     # Deviation: a response that came without a Date leaves without one (RFC 9110 §6.6.1); servers
     # add it.

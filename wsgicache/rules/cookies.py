@@ -40,8 +40,8 @@ ANALYTICS_COOKIES = (
     *("intercom-id-*", "intercom-session-*", "intercom-device-id-*", "__zlcmid"),
     *("crisp-client/*", "twk_*", "TawkConnectionTime"),
 )
-"""Cookies, or patterns of them, that scripts of others set and read in browsers, for analytics,
-advertising and chats. It leaves out what an app may read: consent, variants of a test, feature
+"""Cookies, or patterns of them, that third-party scripts set and read in browsers, for analytics,
+advertising and chats. They leave out what an app may read: consent, variants of a test, feature
 flags."""
 
 DJANGO_COOKIES = ("sessionid", "csrftoken", "messages", "django_language")

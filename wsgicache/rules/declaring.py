@@ -235,8 +235,8 @@ def _is_targeted(name: str) -> bool:
 def _control_fields(response: Response, said: Said, https: bool) -> FieldLines:
     disposition = (response.field("content-disposition") or "").strip(" \t").lower()
     if said.never and https and disposition.startswith("attachment"):
-        # Internet Explorer 8 and older save a download before they open it. Over TLS they obey
-        # no-store, no-cache and Pragma when they do.
+        # Internet Explorer 8 and older save a download before they open it. Over TLS, no-store,
+        # no-cache and Pragma keep them from that.
         said = Said({"private": None, "max-age": "0", "must-revalidate": None})
         return [("Cache-Control", written(said.directives)), ("Expires", _LONG_AGO)]
     lines = [("Cache-Control", written(said.directives))]

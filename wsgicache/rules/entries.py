@@ -88,7 +88,7 @@ def last_use(stored: StoredResponse) -> float:
 def nominated_by(response: Response, policy: Policy) -> tuple[str, ...]:
     """Return the environ keys of what Vary names and what selects *response* here, sorted (§4.1).
 
-    Cookie does not where the author has said so to this cache alone.
+    Cookie does not select here if the author said so to this cache alone.
     """
     named = nominated_keys(response.field("vary") or "")
     if "HTTP_COOKIE" in named:

@@ -1,4 +1,4 @@
-"""How does a field value become text, and text a field value (RFC 9110 §5, 9111 §5)?
+"""What does a field value say, and how is it written (RFC 9110 §5, 9111 §5)?
 
 Every parser here is total: any ``str`` has a value, nothing is raised, and the time is linear in
 the length of the text. Only ASCII digits are digits, only space and tab are white space.

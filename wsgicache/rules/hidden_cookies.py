@@ -2,7 +2,7 @@
 
 Route(cookies=…), Policy.ignore_cookies and Policy.only_cookies hide cookies, so that requests with
 different cookies share a response. But an app that sets a cookie which it did not see replaces what
-the client has. A session would end so.
+the client has. That can end a session.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ def _stored_fields(
     Of the fields that every reuse makes anew, only Content-Length stays; it says *length*.
     """
     values, gone = response.values, policy.names.never_stored
-    # Deviation: nor fields about one exchange, if the policy says so.
+    # Deviation: fields about one exchange may not be stored, either, if the policy says so.
     if found := policy.names.beginning_so(values):
         gone = gone.union(found)
     if "connection" in values:

@@ -72,8 +72,8 @@ class Policy:
     """Most bytes of content; a larger response passes through unstored."""
     max_collecting: int | None = None
     """Most bytes of all bodies that are collected at the same time, to be stored when they are
-    complete; what comes when there is no room passes through unstored. None: as many as the store
-    takes in memory, or 64 MiB."""
+    complete. Without room, a response passes through unstored. None: as many as the store takes in
+    memory, or 64 MiB."""
     max_variants: int = 64
     """Most responses kept for one URI."""
     max_ranges: int = 16
@@ -104,9 +104,9 @@ class Policy:
     """Patterns of the only cookies that the app needs: the cache hides all others from it."""
     ignore_query: tuple[str, ...] = ()
     """Patterns (``utm_*``) of query parameters that the app never needs: the cache hides them from
-    it, and says ``No-Vary-Search`` to browsers."""
+    it, and sends ``No-Vary-Search`` to browsers."""
     sort_query: bool = False
-    """Whether the order of parameters with different names means nothing: the app sees them
+    """Whether the order of parameters with different names does not matter: the app sees them
     sorted by name."""
     error_lifetime: int | None = 10
     """Most seconds that a status of 400 and above stays fresh, except 404 and 410."""

@@ -1,7 +1,7 @@
-"""What of a query tells answers apart (RFC 9111 §2, No-Vary-Search)?
+"""Which parts of a query change the answer (RFC 9111 §2, No-Vary-Search)?
 
-The app does not see what tells none apart, so no answer can depend on it. Browsers hear the same by
-No-Vary-Search.
+The app does not see the other parts, so no answer can depend on them. No-Vary-Search says the same
+to browsers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from wsgicache.rules.bounds import Remembered
 __all__ = ["TRACKING_PARAMETERS", "Counting", "no_vary_search", "only_named", "without_ignored"]
 
 TRACKING_PARAMETERS = (
-    # what campaigns are called: Google Analytics, Matomo, Piwik, Adobe, HubSpot
+    # names of campaigns: Google Analytics, Matomo, Piwik, Adobe, HubSpot
     *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "utm_id", "utm_*"),
     *("mtm_*", "matomo_*", "piwik_*", "pk_campaign", "pk_kwd", "pk_source", "pk_medium"),
     *("s_cid", "hsa_*", "_hsenc", "_hsmi", "__hstc", "__hssc", "__hsfp", "hsCtaTracking"),
@@ -27,7 +27,7 @@ TRACKING_PARAMETERS = (
     # mail: Mailchimp, Klaviyo, Marketo, Vero, Drip, Omeda, Bronto
     *("mc_cid", "mc_eid", "mc_tc", "_kx", "mkt_tok", "vero_id", "vero_conv", "__s", "oly_anon_id"),
     *("oly_enc_id", "_bta_tid", "_bta_c"),
-    # links from one host to another: Google Analytics; and other networks
+    # links between hosts: Google Analytics; and other networks
     *("_ga", "_gl", "_gac", "irclickid", "rb_clickid", "wickedid", "guccounter", "guce_referrer"),
     *("guce_referrer_sig",),
 )
@@ -35,13 +35,13 @@ TRACKING_PARAMETERS = (
 scripts to read."""
 
 Counting = Callable[[str], str]
-"""What a query comes to."""
+"""A function that returns the parts of a query that count."""
 
 
 def without_ignored(ignored: tuple[str, ...], in_any_order: bool) -> Counting | None:
-    """Return what leaves the parameters that match one of *ignored* out of a query.
+    """Return the function that removes parameters that match one of *ignored* from a query.
 
-    With *in_any_order* it also sorts what is left by name. None where there is nothing to do.
+    With *in_any_order* it also sorts the rest by name. Returns None if there is nothing to do.
     """
     if not (ignored or in_any_order):
         return None
@@ -50,7 +50,7 @@ def without_ignored(ignored: tuple[str, ...], in_any_order: bool) -> Counting | 
 
 
 def only_named(names: frozenset[str]) -> Counting:
-    """Return what leaves the parameters of these *names* in a query, sorted by name."""
+    """Return the function that keeps only the parameters *names* of a query, sorted by name."""
     return _counting(names.__contains__, True)
 
 
@@ -59,7 +59,7 @@ def _counting(counts: Callable[[str], bool], in_any_order: bool) -> Counting:
 
 
 def _kept(asked: tuple[str, Callable[[str], bool], bool]) -> str:
-    """Return a query with the parameters whose names count, sorted by name if it may be.
+    """Return a query with the parameters whose names count, sorted by name if that is allowed.
 
     A parameter is the text between two ``&``, even if an app would split it further. Names are
     compared decoded, and parameters of the same name keep their order.
@@ -80,9 +80,10 @@ _remembered = Remembered(_kept, 2048, 1024)
 def no_vary_search(
     named: tuple[str, ...] | None, ignored: tuple[str, ...], in_any_order: bool
 ) -> str:
-    """Return No-Vary-Search for what counts in a query; nothing where all of it does.
+    """Return No-Vary-Search for what counts in a query, or an empty string if all of it does.
 
-    *named* are the only parameters that count. Else *ignored* does not; a pattern cannot be said.
+    *named* are the only parameters that count. Without them, all but *ignored* count; the field
+    cannot express patterns.
     """
     if named is not None:
         return f"key-order, except=({_keys(named)})"

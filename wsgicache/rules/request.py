@@ -116,7 +116,7 @@ def as_get(request: Request) -> Request:
 
 def _look_at_cookies(request: Request, policy: Policy) -> None:
     """Leave out the cookies that the policy hides, and note those that select."""
-    # Deviation: what the app does not see selects nothing, whatever Vary names (§4.1). An unsafe
+    # Deviation: what the app does not see never selects, whatever Vary names (§4.1). An unsafe
     # request reaches the app only once, so with all cookies.
     if policy.hides_cookie is not None and request.method != "POST":
         environ = request.environ

@@ -89,7 +89,7 @@ class MemcachedStore(PackedStore):
 
 
 def _route(nodes: Mapping[str, _Node]) -> Callable[[str], _Node]:
-    """Return what chooses a node for a name: a node less does not change the other choices."""
+    """Return the function that chooses a node for a name; if one goes, others keep their names."""
     if len(nodes) == 1:
         (only,) = nodes.values()
         return lambda name: only
