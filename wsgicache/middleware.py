@@ -166,10 +166,7 @@ class CacheMiddleware:
         cache_status: str | None = None,
         more: FieldLines | None = None,
     ) -> Iterable[bytes]:
-        """Answer from the cache, with Age (§4) and Cache-Status (RFC 9211).
-
-        *cache_status* is given unless this is a hit; *more* are fields for this client alone.
-        """
+        """Answer from the cache, with Age (§4), Cache-Status (RFC 9211) and *more* fields."""
         stored = decision.stored
         if stored is None:
             start_response("504 Gateway Timeout", refused_fields(self.policy))

@@ -59,7 +59,7 @@ def _counting(counts: Callable[[str], bool], in_any_order: bool) -> Counting:
 
 
 def _kept(asked: tuple[str, Callable[[str], bool], bool]) -> str:
-    """Return a query with the parameters whose names count, sorted by name if that is allowed.
+    """Return a query with the parameters whose names count, sorted by name if they may be.
 
     A parameter is the text between two ``&``, even if an app would split it further. Names are
     compared decoded, and parameters of the same name keep their order.
