@@ -32,8 +32,8 @@ Selector = Values | str
 """The key of a response in its entry: those values, or a digest of them."""
 
 Kind = tuple[tuple[str, ...], str | None]
-"""By what a stored response is selected: where an environ has the fields that its Vary names, and
-the one coding that it has, if that is compared instead of Accept-Encoding."""
+"""How a stored response is selected: the environ keys of the fields that its Vary names, and its
+one coding, if that is compared instead of Accept-Encoding."""
 
 _HOST = re.compile(
     r"(?P<name>[a-z0-9_](?:[a-z0-9_-]|\.(?=[a-z0-9_-]))*\.?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{0,5}))?"

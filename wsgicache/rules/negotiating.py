@@ -13,7 +13,7 @@ __all__ = [
 ]  # fmt: skip
 
 CODINGS = "HTTP_ACCEPT_ENCODING"
-"""Where an environ has the codings that a client accepts."""
+"""The environ key of the codings that a client accepts."""
 
 IDENTITY = "identity"
 """The name of no content coding (RFC 9110 §12.5.3)."""
@@ -61,9 +61,10 @@ def _weight(weights: Mapping[str, float], coding: str) -> float:
 
 
 def canonical_codings(value: str) -> str:
-    """Return an Accept-Encoding *value* without what means nothing in it (RFC 9110 §12.5.3).
+    """Return an Accept-Encoding *value*, normalised (RFC 9110 §12.5.3).
 
-    That is case, white space, order and weights of 1. A value that is no list of codings stays.
+    Case, white space, order and weights of 1 do not matter. A value that is no list of codings
+    stays.
     """
     weights = _weights[value]
     if weights is None:
@@ -107,7 +108,7 @@ def serves(coding: str, offers: Iterable[tuple[str, float]], presented: str | No
 def _is_chosen_again(asked: tuple[str, str, str]) -> bool:
     """Return whether an app that chose a coding of what it was offered chooses it again.
 
-    The app is offered less now, but still what it chose; and the client prefers nothing to that
+    It is offered less now, but still what it chose, and the client prefers nothing to that choice
     which it did not prefer before.
     """
     coding, offered, presented = asked
@@ -145,7 +146,7 @@ def rank(coding: str, presented: str | None) -> float:
 
 _MOST = 8
 _RELEARNED = 86400
-"""Seconds after which a choice counts no more: the app may know another coding by now."""
+"""Seconds after which a choice no longer counts: the app may know another coding by now."""
 
 
 def learning(coding: str, offers: Offers, presented: str | None, now: float) -> Offers:

@@ -222,7 +222,7 @@ def freshening(
             return changed
         if changed.responses[current] is not held[current]:
             return changed
-        # It lies under what its Vary names by now.
+        # It is filed under what its Vary names now.
         left = {of: one for of, one in changed.responses.items() if of != current}
         return CacheEntry(left, changed.emptied_at, changed.salt)
 

@@ -258,10 +258,8 @@ class _RedisNode(_Node):
         return 0 if self._counted is None else int(self._counted.connects)
 
     def life(self) -> str:
-        """Return the server's ``run_id``, which changes when it starts, perhaps from old data.
-
-        It is read after each connection, or once a second where connections are not counted.
-        """
+        """Return the server's ``run_id``: another one may have started from old data."""
+        # It is read after each connection, or each second if connections are not counted.
         of = monotonic() // 1 if self._counted is None else self._counted.connects
         if of != self._life_of and not self._is_cluster:
             self._life = self._run_id()

@@ -52,7 +52,7 @@ class State(NamedTuple):
 
 
 class _Last(NamedTuple):
-    """The last record of a state, what the wall clock was ahead of the cache's, and the state."""
+    """The last record of a state, how far the wall clock was ahead of ours, and the state."""
 
     record: bytes
     skew: float
