@@ -39,7 +39,7 @@ FLOORS = """
     rules.keeping
     rules.answering rules.validation
     rules.partial
-    bodies forks frameworks switch
+    bodies forks frameworks processes switch
     clock
     arguments reporting
     controls.control controls.file_types

@@ -6,12 +6,15 @@ request that waits where it must not, or does not wait where it must, is one tha
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +24,7 @@ from tests.bodies import FRESH, giving
 from tests.rig.app import App, Script, Turn, echo, page
 from tests.rig.gates import DEADLINE, Crowd, Gate, Waiters
 from tests.rig.stores import Faulty, Leasing
-from tests.running import eventually
+from tests.running import eventually, fork
 from tests.scene import Environ, Exchange, FakeClock, Field, Reply, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.origin import turns
@@ -35,6 +38,7 @@ from wsgicache.origin.flights import (
 )
 from wsgicache.origin.turns import LEASE_SECONDS
 from wsgicache.rules.keys import target_key
+from wsgicache.stores.lmdb import LMDBStore
 
 PATIENT: dict[str, Any] = {"collapse_timeout": 3600}
 """Whoever waits for nothing would wait for ever, and the test fails."""
@@ -1152,6 +1156,53 @@ def test_whoever_gets_the_lease_late_looks_again() -> None:
     assert there.app.count == 0
     assert store.leases == {}
     there.check_idle()
+
+
+def test_whoever_gets_the_lease_at_once_looks_again_where_that_is_cheap(
+    tmp_path: Path,
+) -> None:
+    """On one machine: another has stored its answer just after the look-up, and gone."""
+    clock = FakeClock()
+    store: Any = LMDBStore(tmp_path / "cache", max_bytes=8 << 20, clock=clock)
+    here, there = processes(store, clock, 2)
+    lease = store.lease
+
+    def just_done(key: Any, token: str, seconds: float) -> bool:
+        store.lease = lease
+        here.get()
+        return bool(lease(key, token, seconds))
+
+    there.app.plays(Reply(500))
+    store.lease = just_done
+    answer = there.get()
+    assert (answer.body, answer.cache_status) == (b"page", "wsgicache; fwd=uri-miss; collapsed")
+    assert there.app.count == 0
+    there.app.plays(page(b"other"))
+    assert there.get("/other").body == b"other"
+    there.check_idle()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc")
+def test_who_is_killed_while_the_app_works_holds_no_lease_on_one_machine(tmp_path: Path) -> None:
+    clock = FakeClock()
+    store: Any = LMDBStore(tmp_path / "cache", max_bytes=8 << 20, clock=clock)
+    reading, writing = os.pipe()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        os.write(writing, b".")
+        signal.pause()
+
+    child = fork()
+    if not child:
+        exchange(CacheMiddleware(app, store=store, clock=clock), environ_for())
+    os.read(reading, 1)
+    key = target_key(environ_for())
+    assert not store.lease(key, "another", LEASE_SECONDS)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert store.lease(key, "another", LEASE_SECONDS)
+    os.close(reading)
+    os.close(writing)
 
 
 def test_all_waiting_together_is_no_longer_than_the_timeout(

@@ -14,15 +14,18 @@ import pytest
 from tests.processes.serving import Client, Site, answers, serving, threads
 from tests.running import DEADLINE
 
-BOTH = pytest.mark.parametrize("shared", ["memcached", "redis"], indirect=True)
+EACH = pytest.mark.parametrize("shared", ["lmdb", "memcached", "redis"], indirect=True)
 
 PAGE = "/page?once=never"
 
 
-@pytest.mark.parametrize("shared", ["", "memcached", "redis"], indirect=True)
+@pytest.mark.parametrize("shared", ["", "lmdb", "memcached", "redis"], indirect=True)
 def test_a_hundred_clients_on_a_cold_key(shared: str, tmp_path: Path) -> None:
-    """Once per process, and with a shared store twice in all. No lease ends before the app
-    answers: who has waited for all of one asks, as it must (below, where a holder is killed)."""
+    """Once per process; with a shared store twice in all, and once where that is on one machine.
+
+    No lease ends before the app answers: who has waited for all of one asks, as it must (below,
+    where a holder is killed).
+    """
     longer = {"WSGICACHE_TEST_LEASE": str(2 * DEADLINE)}
     target = "/cold?until=answer"
     with serving(tmp_path, *threads(4, 8), store=shared, environment=longer) as site:
@@ -35,7 +38,7 @@ def test_a_hundred_clients_on_a_cold_key(shared: str, tmp_path: Path) -> None:
         assert {answer.status for answer in got} == {200}
         assert len({answer.text for answer in got}) == asked.total()
         assert max(asked.values()) == 1
-        assert asked.total() <= (2 if shared else 4)
+        assert asked.total() <= (1 if "lmdb" in shared else 2 if shared else 4)
 
 
 def until_all_have_come(
@@ -53,7 +56,7 @@ def until_all_have_come(
         time.sleep(0.02)
 
 
-@BOTH
+@EACH
 def test_a_killed_holder_costs_its_lease_and_no_503(shared: str, tmp_path: Path) -> None:
     """Who fills the key is killed: the others wait for his lease to end, and ask for themselves."""
     with serving(tmp_path, *threads(3, 4), store=shared) as site:
@@ -74,7 +77,7 @@ def test_a_killed_holder_costs_its_lease_and_no_503(shared: str, tmp_path: Path)
         assert site.ask(PAGE).hit
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize(
     ("target", "unsafe"),
     [("/page?until=answer", "/page?until=answer"), ("/news?group=news&until=answer", "/other")],

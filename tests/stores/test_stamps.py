@@ -125,6 +125,23 @@ def test_a_change_that_fails_is_told_all_the_same(
     assert other.get(KEY) is not held
 
 
+def test_who_waits_for_a_lease_is_woken_when_it_is_given_back(make: Make) -> None:
+    one, other = make(), make()
+    landings = other.landings
+    if not isinstance(landings, Stamps):
+        assert isinstance(other.shared, CachelibStore)
+        return
+    assert one.lease(KEY, "one", 600)
+    since = landings.landed(KEY)
+    landings.wait(("http", "example.org", "/no", ""), landings.landed(KEY) + 1, 600)
+    waiting = threading.Thread(target=landings.wait, args=(KEY, since, 600), daemon=True)
+    waiting.start()
+    one.release(KEY, "one")
+    waiting.join(20)
+    assert not waiting.is_alive()
+    landings.wait(KEY, landings.landed(KEY), 0)
+
+
 # ── in between ─────────────────────────────────────────────────────────────────────────────────
 
 

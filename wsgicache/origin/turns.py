@@ -12,15 +12,20 @@ from uuid import uuid4
 from wsgicache.origin.exchange import Origin
 from wsgicache.origin.flights import Alone, Flight, HeldUp, Outcome
 from wsgicache.origin.trip import Trip
+from wsgicache.processes import this_process
 from wsgicache.rules.model import Decision
 from wsgicache.rules.reuse import after_waiting, decide_again, stood_in
 from wsgicache.rules.variants import collapse_key
 from wsgicache.stores import SharedStore
+from wsgicache.stores.stamps import Stamps
 
 __all__ = ["Turns"]
 
 LEASE_SECONDS = 3.0
 """How long a process may keep others waiting for its answer, even if it has died."""
+
+_LONGEST_PAUSE = 0.1
+"""Seconds after which a process that waits for another looks whether that is still there."""
 
 _LOOKED_AFTER: tuple[Outcome | HeldUp, ...] = ("kept", "failed", "stood in", "held up")
 """Results of a flight after which those who waited for it decide again."""
@@ -37,6 +42,8 @@ class Turns:
         self.flights = origin.flights
         store = origin.keeper.store
         self._shared = store if isinstance(store, SharedStore) else None
+        landings = getattr(store, "landings", None)
+        self._landings = landings if isinstance(landings, Stamps) else None
 
     def take(self, trip: Trip, may_lead: bool) -> Decision:
         """Lead a flight if it *may*, or wait for the one ahead and decide again.
@@ -105,26 +112,34 @@ class Turns:
         It waits until the answer is there, the lease has run out, or *deadline*. A process that
         waited in vain proceeds, and so do the others: one after the other would take long.
         """
-        key = trip.request.key
-        token, pause, waited = uuid4().hex, 0.01, False
+        key, landings = trip.request.key, self._landings
+        token, pause, waited = f"{uuid4().hex} {this_process()}", 0.01, False
         known = None if decision.stored is None else decision.stored.generated_at
         deadline = min(deadline, time.monotonic() + LEASE_SECONDS)
         try:
             while True:
+                since = 0 if landings is None else landings.landed(key)
                 done = shared.lease(key, token, LEASE_SECONDS)
-                if done and not waited:
+                if done and not waited and landings is None:
                     break
                 again = self._decide_again(trip, "failed")
                 if again.stored is not None and again.stored.generated_at != known:
                     again = self._decide_again(trip)
+                if done and not waited and again.forward is not None:
+                    # Nothing has come since the look-up: to ask for that again is cheap here.
+                    decision = again
+                    break
                 if done:
                     self._keeper.release(key, token)
                 if again.forward is None:
                     trip.land("kept")
                 if again.forward is None or done or time.monotonic() >= deadline:
                     return again
-                time.sleep(pause)
-                pause, waited = min(2 * pause, 0.1), True
+                if landings is None:
+                    time.sleep(pause)
+                else:
+                    landings.wait(key, since, _LONGEST_PAUSE)
+                pause, waited = min(2 * pause, _LONGEST_PAUSE), True
         except Exception:
             self._report("lease", "the store grants no lease: no request waits for another process")
             return decision

@@ -11,6 +11,7 @@ from typing import TypeVar
 import lmdb
 
 from wsgicache.clock import Clock
+from wsgicache.processes import has_ended
 from wsgicache.rules.checks import whole
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
@@ -74,6 +75,7 @@ class LMDBStore(PackedStore):
         self.landings = self.stamps
         """What wakes those who wait for a lease."""
         self._telling = Telling(self.stamps)
+        self._leases.is_lost = lambda token: has_ended(token.rpartition(" ")[2])
 
     def update(self, key: Key, change: Change) -> None:
         """Replace the entry under *key* by what *change* makes of it; show that to near stores."""

@@ -35,6 +35,8 @@ class Leases:
         self._times = times
         self._secret = secret
         self._odd = odd
+        self.is_lost: Callable[[str], bool] = lambda token: False
+        """Whether nobody holds a lease any longer whose *token* is there."""
 
     def name(self, key: Key) -> Name:
         """Return the name of the record for *key*."""
@@ -52,7 +54,8 @@ class Leases:
         ((record, version),) = node.look((name.text,))
         until, tokens = self._opened(record, name)
         # A lease by a clock far ahead of ours does not count: it would last too long.
-        if token in tokens or 0 < until - self._times.wall() <= seconds + AHEAD:
+        held = 0 < until - self._times.wall() <= seconds + AHEAD
+        if token in tokens or (held and not self.is_lost(tokens[-1])):
             return False
         tokens = (*tokens, token)[-_MOST:]
         return node.swap(name.text, self._record(name, seconds, tokens), version, KEPT_SECONDS)

@@ -1,0 +1,45 @@
+"""Which process this is, in a word that others on the machine can ask about."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+__all__ = ["has_ended", "this_process"]
+
+
+def this_process() -> str:
+    """A word for this process: its id, when it began, and among which processes the id counts."""
+    return _named(os.getpid())
+
+
+def has_ended(process: str) -> bool:
+    """Whether *process*, a word of its own, is no more; False where that cannot be known."""
+    number, _, others = process.partition("-")
+    _, _, here = this_process().partition("-")
+    began, _, space = others.partition("-")
+    if not number.isdigit() or not began or not space or space != here.partition("-")[2]:
+        return False
+    told = _told(number)
+    return told is None or told[0] in "ZX" or told[1] != began
+
+
+@lru_cache(maxsize=1)
+def _named(number: int) -> str:
+    told = _told(str(number))
+    try:
+        space = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        space = 0
+    return f"{number}-{told[1]}-{space}" if told and space else f"{number}"
+
+
+def _told(number: str) -> tuple[str, str] | None:
+    """The state of the process of that *number*, and when it began; None if there is none."""
+    try:
+        with open(f"/proc/{number}/stat", encoding="latin-1") as file:
+            # Its name stands in parentheses, and may have some, too.
+            rest = file.read().rpartition(")")[2].split()
+        return rest[0], rest[19]
+    except (OSError, IndexError):
+        return None
