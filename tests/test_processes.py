@@ -18,6 +18,7 @@ def test_a_process_is_missed_once_it_was_killed_and_not_before() -> None:
     child = fork()
     if not child:
         os.write(writing, this_process().encode())
+        signal.alarm(60)
         signal.pause()
     word = os.read(reading, 100).decode()
     assert word != this_process()

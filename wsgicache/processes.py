@@ -9,12 +9,12 @@ __all__ = ["has_ended", "this_process"]
 
 
 def this_process() -> str:
-    """A word for this process: its id, when it began, and among which processes the id counts."""
+    """Return a word for this process: its id, when it began, and among which processes the id counts."""
     return _named(os.getpid())
 
 
 def has_ended(process: str) -> bool:
-    """Whether *process*, a word of its own, is no more; False where that cannot be known."""
+    """Return whether the process with this word has ended; False if that cannot be known."""
     number, _, others = process.partition("-")
     _, _, here = this_process().partition("-")
     began, _, space = others.partition("-")
@@ -35,7 +35,7 @@ def _named(number: int) -> str:
 
 
 def _told(number: str) -> tuple[str, str] | None:
-    """The state of the process of that *number*, and when it began; None if there is none."""
+    """Return the state of the process *number*, and when it began; None if there is none."""
     try:
         with open(f"/proc/{number}/stat", encoding="latin-1") as file:
             # Its name stands in parentheses, and may have some, too.

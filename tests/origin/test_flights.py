@@ -1190,6 +1190,7 @@ def test_who_is_killed_while_the_app_works_holds_no_lease_on_one_machine(tmp_pat
 
     def app(environ: Any, start_response: Any) -> Any:
         os.write(writing, b".")
+        signal.alarm(60)
         signal.pause()
 
     child = fork()

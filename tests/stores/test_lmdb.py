@@ -39,7 +39,7 @@ def open_one(folder: Path, clock: FakeClock) -> Callable[..., LMDBStore]:
 
 def forget(folder: Path) -> None:
     """Close what this process has open there, as its end does."""
-    environment = environment_at(str(folder), 8 * MIB)
+    environment = environment_at(str(folder))
     environment.close()
     environment.release()
 

@@ -99,6 +99,13 @@ class Turns:
             request.directives = after_waiting(request.directives)
         return decide_again(request, entry, now, self._policy, renewed=outcome == "kept")
 
+    def _is_there(self, decision: Decision) -> bool:
+        """Return whether the store has everything that *decision* answers with."""
+        stored = decision.stored
+        if decision.forward is not None or stored is None:
+            return decision.forward is None
+        return self._keeper.content(stored) is not None
+
     def _elect(
         self,
         trip: Trip,
@@ -125,8 +132,8 @@ class Turns:
                 again = self._decide_again(trip, "failed")
                 if again.stored is not None and again.stored.generated_at != known:
                     again = self._decide_again(trip)
-                if done and not waited and again.forward is not None:
-                    # Nothing has come since the look-up: to ask for that again is cheap here.
+                if done and not waited and not self._is_there(again):
+                    # Nothing has come since the look-up: to look again is cheap here.
                     decision = again
                     break
                 if done:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,14 +19,17 @@ from typing import Any, NamedTuple, TypeVar
 import lmdb
 
 from wsgicache import forks
+from wsgicache.reporting import log
 from wsgicache.rules.checks import must_be
+from wsgicache.rules.model import NEVER
 from wsgicache.stores.folders import check_folder
-from wsgicache.stores.stamps import mapped
+from wsgicache.stores.stamps import allocated, mapped
 
-__all__ = ["PLACES", "Environment", "Opened", "environment_at"]
+__all__ = ["MAX_BYTES", "PLACES", "Environment", "Opened", "environment_at"]
 
 T = TypeVar("T")
 
+MAX_BYTES = 1 << 30
 PLACES = 1 << 20
 """Bytes of the file of used flags: one byte for each number."""
 _READERS = 1024
@@ -45,6 +49,8 @@ class Opened(NamedTuple):
     used: mmap
     lock: int
     """A locked file descriptor, by which others see that the environment is in use."""
+    max_bytes: int
+    """The limit of the file."""
 
     def close(self) -> None:
         """Close everything."""
@@ -54,12 +60,16 @@ class Opened(NamedTuple):
 
 
 class Environment:
-    """The environment in the folder *path*, whose file has *map_bytes* at most."""
+    """The environment in the folder *path*, whose file has *max_bytes* at most.
 
-    def __init__(self, path: str, map_bytes: int) -> None:
+    If it is None, or other processes use the folder, what they have is the bound.
+    """
+
+    def __init__(self, path: str, max_bytes: int | None) -> None:
         self.path = path
-        self.map_bytes = map_bytes
+        self.max_bytes = max_bytes
         self._opened: Opened | None = None
+        self._looked_at = NEVER
         self.begin_in_child()
         forks.renew(self)
 
@@ -68,23 +78,45 @@ class Environment:
         self._gate = threading.Condition()
         self._using = 0
         self._closing = False
+        self._panicked = False
 
     def run(self, do: Callable[[Opened], T]) -> T:
         """Return what *do* returns for the open environment. *do* neither keeps nor calls it."""
         with self._gate:
             if self._closing:
                 self._gate.wait_for(lambda: not self._closing)
+            if self._opened is not None and not self._using and self._is_gone(self._opened):
+                self._opened.close()
+                self._opened = None
             if self._opened is None:
-                self._opened = _opened(self.path, self.map_bytes)
+                self._opened = _opened(self.path, self.max_bytes)
+                self._panicked = False
             opened = self._opened
             self._using += 1
         try:
             return do(opened)
+        except lmdb.PanicError:
+            # After a write that failed in the middle nothing goes on but another environment.
+            self._panicked = True
+            raise
         finally:
             with self._gate:
                 self._using -= 1
                 if self._closing:
                     self._gate.notify_all()
+
+    def _is_gone(self, opened: Opened) -> bool:
+        """Return whether the folder has other files now; it looks once a second."""
+        now = time.monotonic()
+        if self._panicked:
+            return True
+        if now - self._looked_at < 1:
+            return False
+        self._looked_at = now
+        try:
+            return not os.path.samestat(os.stat(_lock_of(self.path)), os.fstat(opened.lock))
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Close it once no thread uses it, and keep it closed until `release`."""
@@ -107,7 +139,11 @@ class Environment:
             self._opened.close()
 
 
-def _opened(path: str, map_bytes: int) -> Opened:
+def _lock_of(path: str) -> str:
+    return os.path.join(path, "in-use")
+
+
+def _opened(path: str, max_bytes: int | None) -> Opened:
     """Open the environment in *path*.
 
     It begins anew if no process uses it and it is broken, or from before the machine last started.
@@ -116,31 +152,48 @@ def _opened(path: str, map_bytes: int) -> Opened:
     check_folder(path)
     with suppress(FileExistsError):
         os.mkdir(path, 0o700)
-    lock = os.open(os.path.join(path, "in-use"), os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(_lock_of(path), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         alone = _is_alone(lock)
-        if alone and not _is_of_this_start(path):
+        known = _bound_in(path)
+        if max_bytes is None or (known is not None and not alone):
+            bound = known or MAX_BYTES
+        else:
+            bound = max_bytes
+        if alone and not (_is_of_this_start(path) and _has_room(path, bound)):
             _begin_anew(path)
+        if alone:
+            _note(path, "max-bytes", str(bound))
+        elif max_bytes not in (None, bound):
+            log.warning(
+                "%s has max_bytes=%d, since a process uses it that said so, and not %d as here: "
+                "say the same in all",
+                path,
+                bound,
+                max_bytes,
+            )
         try:
-            env = _environment(path, map_bytes)
+            env = _environment(path, bound)
         except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError):
             if not alone:
                 raise
             _begin_anew(path)
-            env = _environment(path, map_bytes)
+            env = _environment(path, bound)
         _share(lock)
         entries, order, about = (env.open_db(name) for name in (b"entries", b"order", b"about"))
         used, _ = mapped(os.path.join(path, "used"), PLACES)
-        return Opened(env, entries, order, about, used, lock)
+        return Opened(env, entries, order, about, used, lock, bound)
     except BaseException:
         os.close(lock)
         raise
 
 
-def _environment(path: str, map_bytes: int) -> lmdb.Environment:
+def _environment(path: str, max_bytes: int) -> lmdb.Environment:
+    # LMDB only says how large this file is: see `allocated`.
+    os.close(allocated(os.path.join(path, "lock.mdb"), 64 * (_READERS + 1)))
     return lmdb.open(
         path,
-        map_size=map_bytes,
+        map_size=max_bytes,
         max_dbs=3,
         max_readers=_READERS,
         mode=0o600,
@@ -153,17 +206,39 @@ def _begin_anew(path: str) -> None:
     for name in ("data.mdb", "lock.mdb", "used"):
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(path, name))
-    with open(os.path.join(path, "start"), "w", encoding="ascii") as file:
-        file.write(_start())
+    _note(path, "start", _start())
 
 
 def _is_of_this_start(path: str) -> bool:
     """Return whether the environment in *path* began after the machine last started."""
+    return _noted(path, "start") == _start() != ""
+
+
+def _bound_in(path: str) -> int | None:
+    """Return the bound that the environment in *path* has had so far."""
+    noted = _noted(path, "max-bytes")
+    return int(noted) if noted.isdecimal() else None
+
+
+def _has_room(path: str, bound: int) -> bool:
+    """Return whether what is in *path* fits into *bound*."""
     try:
-        with open(os.path.join(path, "start"), encoding="ascii") as file:
-            return file.read() == _start() != ""
+        return os.stat(os.path.join(path, "data.mdb")).st_size <= bound
+    except OSError:
+        return True
+
+
+def _note(path: str, name: str, text: str) -> None:
+    with open(os.path.join(path, name), "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def _noted(path: str, name: str) -> str:
+    try:
+        with open(os.path.join(path, name), encoding="ascii") as file:
+            return file.read()
     except (OSError, ValueError):
-        return False
+        return ""
 
 
 def _start() -> str:
@@ -208,7 +283,7 @@ _forking = threading.Lock()
 _closed: list[Environment] = []
 
 
-def environment_at(path: str, map_bytes: int) -> Environment:
+def environment_at(path: str, max_bytes: int | None = None) -> Environment:
     """Return the environment that this process has at *path*.
 
     Raises ValueError if it has one of another size there.
@@ -217,10 +292,12 @@ def environment_at(path: str, map_bytes: int) -> Environment:
     with _forking:
         known = _environments.get(path)
         if known is None:
-            known = _environments[path] = Environment(path, map_bytes)
-    if known.map_bytes != map_bytes:
-        kind = f"the same for all stores of a process at {path}, which is {known.map_bytes}"
-        raise ValueError(must_be("LMDBStore.max_bytes", kind, map_bytes))
+            known = _environments[path] = Environment(path, max_bytes)
+    if known.max_bytes is None:
+        known.max_bytes = max_bytes
+    elif max_bytes not in (None, known.max_bytes):
+        kind = f"the same for all stores of a process at {path}, which is {known.max_bytes}"
+        raise ValueError(must_be("LMDBStore.max_bytes", kind, max_bytes))
     return known
 
 

@@ -16,7 +16,7 @@ from wsgicache.rules.checks import whole
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
 from wsgicache.stores import StoreError
-from wsgicache.stores.environments import Opened, environment_at
+from wsgicache.stores.environments import MAX_BYTES, Opened, environment_at
 from wsgicache.stores.folders import check_folder, whole_path
 from wsgicache.stores.shared.applications import NAMESPACE
 from wsgicache.stores.shared.store import PackedStore
@@ -27,7 +27,6 @@ __all__ = ["LMDBStore"]
 
 T = TypeVar("T")
 
-MAX_BYTES = 1 << 30
 _LEAST = 4 << 20
 LIMIT = 512 * 1024
 """Most bytes of a value: a larger one would need as many adjacent pages."""
@@ -52,14 +51,15 @@ class LMDBStore(PackedStore):
         self,
         path: str | os.PathLike[str],
         *,
-        max_bytes: int = MAX_BYTES,
+        max_bytes: int | None = None,
         namespace: str = NAMESPACE,
         secret: str | bytes = b"",
         generation_seconds: float = 0.0,
         clock: Clock | None = None,
     ) -> None:
         folder = whole_path("LMDBStore.path", path)
-        whole("LMDBStore.max_bytes", max_bytes, _LEAST)
+        if max_bytes is not None:
+            whole("LMDBStore.max_bytes", max_bytes, _LEAST)
         check_folder(folder)
         node = _Node(folder, max_bytes)
         super().__init__(
@@ -107,11 +107,9 @@ class _Node:
     # Records begin with their digest, so their first bytes distinguish them.
     _VERSION = 32
 
-    def __init__(self, path: str, max_bytes: int) -> None:
+    def __init__(self, path: str, max_bytes: int | None) -> None:
         self.name = f"lmdb {path}"
-        self._max_bytes = max_bytes
-        self.share = max_bytes // 16
-        self._budget = int(max_bytes * _FILLED)
+        self.share = (max_bytes or MAX_BYTES) // 16
         self._environment = environment_at(path, max_bytes)
 
     def _ask(self, do: Callable[[Opened], T]) -> T:
@@ -187,8 +185,11 @@ class _Node:
 
     def _change(self, change: Callable[[Opened, lmdb.Transaction], T]) -> T:
         """Return what *change* returns in a transaction; make room after it, or before a retry."""
+        budget = 0
 
         def changed(opened: Opened) -> tuple[T, int]:
+            nonlocal budget
+            budget = int(opened.max_bytes * _FILLED)
             with opened.env.begin(write=True) as txn:
                 return change(opened, txn), kept_bytes(txn, opened)
 
@@ -196,10 +197,10 @@ class _Node:
             try:
                 result, kept = self._ask(changed)
             except lmdb.MapFullError:
-                self._make_room(int(self._budget * (1 - _LEFT)) * (attempt + 1))
+                self._make_room(int(budget * (1 - _LEFT)) * (attempt + 1))
                 continue
-            if kept > self._budget:
-                self._make_room(kept - int(self._budget * _LEFT))
+            if kept > budget:
+                self._make_room(kept - int(budget * _LEFT))
             return result
         raise StoreError(f"{self.name} is full, and its removed pages are still being read")
 
@@ -246,6 +247,7 @@ class _Node:
                 kept = kept_bytes(txn, opened)
                 entries = txn.stat(opened.entries)["entries"]
             readers = opened.env.info()["num_readers"]
-            return {"entries": entries, "bytes": kept, "readers": readers}
+            bound = opened.max_bytes
+            return {"entries": entries, "bytes": kept, "readers": readers, "max_bytes": bound}
 
-        return {**self._ask(told), "max_bytes": self._max_bytes}
+        return self._ask(told)

@@ -45,7 +45,16 @@ from wsgicache.rules.model import CacheEntry
 from wsgicache.stores import StoreError
 from wsgicache.stores.folders import check_folder
 
-__all__ = ["PURGES", "Stamps", "Telling", "mapped", "of_cookies", "of_groups", "of_key"]
+__all__ = [
+    "PURGES",
+    "Stamps",
+    "Telling",
+    "allocated",
+    "mapped",
+    "of_cookies",
+    "of_groups",
+    "of_key",
+]
 
 PURGES = 0
 """The place of the purges word, which each purge of groups or of everything changes."""
@@ -165,21 +174,31 @@ def mapped(path: str, size: int) -> tuple[mmap, tuple[int, int]]:
 
     It makes the file if it is not there. Raises OSError.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    file = allocated(path, size)
     try:
         found = os.fstat(file)
-        if found.st_size < size:
-            os.ftruncate(file, size)
-        # On a full disk, a write to a page without a place there would end the process.
-        if hasattr(os, "posix_fallocate"):
-            try:
-                os.posix_fallocate(file, 0, size)
-            except OSError as error:
-                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
-                    raise
         return mmap(file, size), (found.st_dev, found.st_ino)
     finally:
         os.close(file)
+
+
+def allocated(path: str, size: int) -> int:
+    """Return a descriptor of the file *path*, with *size* bytes of the disk allocated to it.
+
+    On a full disk, a write to a mapped page without a place there would end the process. Raises
+    OSError if the disk is full.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if os.fstat(file).st_size < size:
+            os.ftruncate(file, size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            os.close(file)
+            raise
+    return file
 
 
 def _new_word() -> int:
