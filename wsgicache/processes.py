@@ -9,7 +9,7 @@ __all__ = ["has_ended", "this_process"]
 
 
 def this_process() -> str:
-    """Return a word for this process: its id, when it began, and among which processes the id counts."""
+    """Return a word for this process: id, begin, and the id namespace that it counts in."""
     return _named(os.getpid())
 
 
