@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 
 __all__ = ["has_ended", "this_process"]
+
+_last: dict[str, str] = {}
+"""The word of the process that asked last, and its number."""
 
 
 def this_process() -> str:
     """Return a word for this process: id, begin, and the id namespace that it counts in."""
-    return _named(os.getpid())
+    number = os.getpid()
+    if _last.get("number") != f"{number}":  # another one since a fork
+        _last.update(word=_named(number), number=f"{number}")
+    return _last["word"]
 
 
 def has_ended(process: str) -> bool:
@@ -24,7 +29,6 @@ def has_ended(process: str) -> bool:
     return told is None or told[0] in "ZX" or told[1] != began
 
 
-@lru_cache(maxsize=1)
 def _named(number: int) -> str:
     told = _told(str(number))
     try:
