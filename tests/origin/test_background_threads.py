@@ -189,18 +189,24 @@ def test_what_is_stopped_ends_what_it_is_at_and_no_more() -> None:
 
 
 def test_at_exit_each_runner_has_its_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: Any = Threads()
     deadlines: list[float] = []
     runners = [SimpleNamespace(patience=one, stop=deadlines.append) for one in (2.0, 3.0)]
     monkeypatch.setattr(background, "_runners", runners)
     monkeypatch.setattr(time, "monotonic", lambda: 100.0)
     background._at_exit()
     assert deadlines == [102.0, 103.0]
+    waits: list[float] = []
+    threads._workers = [SimpleNamespace(join=waits.append)]
+    for deadline in (99.0, 102.0):
+        threads.stop(deadline)
+    assert waits == [0.0, 2.0]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_child_begins_with_threads_of_its_own() -> None:
     """What the parent was at is not waited for in the child."""
-    stage, gate = Stage(runner=Threads()), Gate()
+    stage, gate = Stage(runner=Threads(workers=1)), Gate()
     stage.stale(Turn(before=gate, reply=page(b"of the parent")))
     stage.get()
     gate.until(1)
@@ -208,6 +214,7 @@ def test_a_child_begins_with_threads_of_its_own() -> None:
     if not child:
         code = 1
         try:
+            assert len(stage.cache._flights) == 0
             stage.app.script = lambda environ, place: Turn(reply=page(b"of the child"))
             assert stage.get().body == b"old"
             eventually(lambda: stage.get().body == b"of the child", "the child does not refresh")

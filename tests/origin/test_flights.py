@@ -35,6 +35,7 @@ from wsgicache.origin.flights import (
     Flights,
     HeldUp,
     Outcome,
+    _add,
 )
 from wsgicache.origin.turns import LEASE_SECONDS
 from wsgicache.rules.keys import target_key
@@ -1250,8 +1251,10 @@ def test_how_often_a_lease_is_asked_for(filled: bool, monkeypatch: pytest.Monkey
     def sleep(seconds: float) -> None:
         naps.append(seconds)
         if filled and len(naps) == 3:
+            others = dict(store.leases)
             store.leases.clear()
             assert there.get().stored
+            store.leases.update(others)
 
     now = SimpleNamespace(monotonic=lambda: round(sum(naps), 6), sleep=sleep)
     monkeypatch.setattr(turns, "time", now)
@@ -1519,6 +1522,57 @@ def test_what_fails_again(
     assert flight.outcome == comes_to
 
 
+def test_nobody_waits_more_than_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often there is another one ahead, which has kept nothing for this request."""
+    stage = Stage()
+    keys: list[int] = []
+
+    def board(key: int, now: float, may_lead: bool = True) -> tuple[Flight | None, bool]:
+        keys.append(key)
+        flight = Flight(stage.cache._flights, key, 0, now)
+        flight.outcome = "kept"
+        return flight, False
+
+    monkeypatch.setattr(stage.cache._flights, "board", board)
+    assert stage.get().stored
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("why", ["too-large", "private"])
+def test_what_is_refused_before_boarding(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    flights = stage.cache._flights
+    stage.app.plays(page([b"pa", b"ge"]))
+
+    def board(key: int, now: float, may_lead: bool = True) -> tuple[Flight | None, bool]:
+        flights.land_alone(key, "refused", why)
+        return None, False
+
+    monkeypatch.setattr(flights, "board", board)
+    assert stage.get().detail == (why if why == "too-large" else None)
+    assert len(flights._refused) == (why == "too-large"), "what is kept is refused no more"
+
+
+def test_who_overtakes_in_one_process_has_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    stage = Stage(store=Leasing(stage.clock))
+    flights = stage.cache._flights
+    given_back: list[str] = []
+    ahead = Flight(flights, 1, 0, 0.0)
+    ahead.landed = lambda: given_back.append("lease")
+    board = flights.board
+
+    def overtaking(*args: Any) -> tuple[Flight | None, bool]:
+        flight, leads = board(*args)
+        assert flight is not None
+        flight.ahead = ahead
+        return flight, leads
+
+    monkeypatch.setattr(flights, "board", overtaking)
+    assert stage.get().stored
+    assert given_back == ["lease"]
+
+
 def test_what_was_refused_is_forgotten() -> None:
     flights = Flights(5.0, FakeClock())
     flights.land_alone(1, "refused", "no-store")
@@ -1549,14 +1603,20 @@ def test_what_landed_between_a_look_and_boarding_is_not_asked_for_again() -> Non
 def test_where_many_fly_those_are_forgotten_that_took_off_long_ago(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("wsgicache.origin.flights._MOST_FLYING", 2)
+    monkeypatch.setattr("wsgicache.origin.flights._MOST_FLYING", 3)
     flights = Flights(5.0, FakeClock())
-    for key in (1, 2):
-        led_by_another(flights, key, 0.0)
-    led_by_another(flights, 3, 5.0)
-    assert [*flights._flying] == [1, 2, 3]
-    led_by_another(flights, 4, 5.1)
+    for key, now in ((1, 0.0), (2, 0.0), (3, 0.125), (4, 5.125)):
+        led_by_another(flights, key, now)
     assert [*flights._flying] == [3, 4]
+
+
+def test_the_first_are_forgotten_a_tenth_at_once() -> None:
+    known: dict[int, int] = {}
+    for number in (*range(20), 0):
+        _add(known, number, number, 21)
+    assert [*known] == [*range(1, 20), 0]
+    _add(known, 20, 20, 20)
+    assert [*known] == [*range(3, 20), 0, 20]
 
 
 def test_how_long_a_failure_is_known() -> None:
