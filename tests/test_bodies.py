@@ -493,6 +493,15 @@ def test_what_is_heard_of_a_body(limit: int, length: int | None, body: Any, hear
     assert " ".join(noting.heard) == heard, "its end is heard of once"
 
 
+def test_what_was_given_up_is_not_dropped() -> None:
+    """The app writes in close(): what others have stored stays."""
+    noting = Noting()
+    tee = Tee(1, None, noting).over([b"ab"])
+    assert list(tee) == [b"ab"]
+    tee.collect(b"late")
+    assert noting.heard == ["?", "too large", "!", "?"]
+
+
 def test_what_is_heard_of_what_is_written() -> None:
     noting = Noting()
     write = Tee(9, 2, noting).writing(lambda data: noting.heard.append(f"sent {data.decode()}"))

@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 from cachelib import SimpleCache
 
-from tests.conftest import MakeScene
-from tests.controls.declaring import with_routes
 from tests.rig.stores import Broken, Faulty, Leasing
 from tests.rules.messages import answer, asked, kept, rows
 from tests.scene import EPOCH, FakeClock
-from wsgicache import Policy, Route, cache_for
+from wsgicache import Policy
 from wsgicache.keeper import Keeper
 from wsgicache.reporting import Reporter
 from wsgicache.rules import validation
@@ -173,27 +171,21 @@ def test_keep_says_whether_it_has(
     assert (keeper.entry(request) is not None) is done
 
 
-@pytest.mark.parametrize(
-    ("said", "content", "stored"),
-    [(None, "", False), (None, "page", True), ("max-age=60", "", True)],
-    ids=["empty", "a page", "empty, and the app says how long"],
-)
-def test_an_empty_page_lasts_by_its_own_word_alone(
-    make_scene: MakeScene, said: str | None, content: str, stored: bool
-) -> None:
-    scene = with_routes(make_scene(), Route("/*", cache_for(minutes=1)))
-    scene.app(200, content, length=False, cache_control=said)
-    scene.get("/")
-    assert scene.get("/").hit is stored
+@pytest.mark.parametrize("content", [b"", b"page"])
+@pytest.mark.parametrize("inherited", [True, False])
+def test_an_empty_page_is_kept_by_its_own_word_alone(inherited: bool, content: bytes) -> None:
+    response = spoken(answer(**PAGE), refused=False, inherited=inherited)
+    done = keeper_of(Whole()).keep(asked(), response, content, ANY_TIME)
+    assert done is (bool(content) or not inherited)
 
 
 # ── supersede (§4.3.3, §4.3.5) ───────────────────────────────────────────────────────────────────
 
 
-def spoken(response: Response, refused: bool) -> Response:
+def spoken(response: Response, refused: bool, inherited: bool = False) -> Response:
     """*response* as controls have made it."""
     found = Declared(response.status, response.fields, (), EPOCH, EPOCH, EPOCH)
-    found.inherited, found.refused = False, refused
+    found.inherited, found.refused = inherited, refused
     return found
 
 

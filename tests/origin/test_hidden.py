@@ -82,32 +82,39 @@ def test_that_page_is_known_for_a_while(make_scene: MakeScene) -> None:
         before = scene.count
         assert scene.get("/shop/1", cookie=CLIENT).text == "page of alice"
         assert scene.count - before == calls
+    assert not scene.cache._flights._failed
     # … for who presents the cookie, and no other page.
     assert scene.get("/shop/1", cookie="currency=EUR").detail == "set-cookie"
-    assert not scene.cache._flights._failed
     scene.app(200, "page", *[FRESH])
     assert scene.get("/shop/2", cookie=CLIENT).stored
 
 
 @pytest.mark.parametrize(
-    ("routes", "ignored", "target", "where"),
+    ("routes", "policy", "target", "where"),
     [
-        ([SHOP], (), "/shop/1", "Route('/shop/*', cookies=('currency',))"),
+        ([SHOP], Policy(), "/shop/1", "Route('/shop/*', cookies=('currency',))"),
         (
             [Route("/shop/*", query=()), SHOP],
-            (),
+            Policy(),
             "/shop/1",
             "Route('/shop/*', cookies=('currency',))",
         ),
-        ([], ("s*",), "/shop/1", "Policy(ignore_cookies=…)"),
+        ([], Policy(ignore_cookies=("s*",)), "/shop/1", "Policy(ignore_cookies=…)"),
+        ([], Policy(only_cookies=("currency",)), "/shop/1", "Policy(only_cookies=…)"),
         (
             [SHOP, Route("*", cookies=(), odd_paths=True)],
-            (),
+            Policy(),
             "/shop//1",
             "Route('*', cookies=())",
         ),
     ],
-    ids=["a route", "one of two routes", "the policy", "a route for odd paths"],
+    ids=[
+        "a route",
+        "one of two routes",
+        "the policy",
+        "the policy's only",
+        "a route for odd paths",
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_one_line_of_the_log_names_cookie_and_what_hides_it(
@@ -115,11 +122,11 @@ def test_one_line_of_the_log_names_cookie_and_what_hides_it(
     caplog: pytest.LogCaptureFixture,
     method: str,
     routes: list[Route],
-    ignored: tuple[str, ...],
+    policy: Policy,
     target: str,
     where: str,
 ) -> None:
-    scene = with_routes(make_scene(Policy(ignore_cookies=ignored), lint=False), *routes)
+    scene = with_routes(make_scene(policy, lint=False), *routes)
     scene.wsgi(counting())
     for number in range(3):
         scene.request(method, f"{target}{number}", cookie=CLIENT)
