@@ -383,7 +383,8 @@ def test_no_host_reaches_the_page_of_another(
         ("[::1]", "[::1]:80", "http", True),
         ("127.0.0.1:5000", "127.0.0.1:5000", "http", True),
         ("h.example", None, "http", False),
-        ("example.org", None, "http", False),
+        ("example.org", None, "http", True),
+        ("example.org", None, "https", False),
         ("h.example", "h.example.", "http", False),
     ],
 )

@@ -75,7 +75,16 @@ def test_canonical_host(scheme: str, host: str | None, canonical: str | None) ->
         ("§2 the scheme", "/", {"wsgi.url_scheme": "https"}, ("https", "example.org", "/", "")),
         ("9110 §7.1 no path", "", {}, None),
         ("9110 §7.1 a star", "*", {"REQUEST_METHOD": "OPTIONS"}, None),
-        ("9110 §7.2 no host", "/", {"HTTP_HOST": None}, None),
+        ("3333 no host", "/", {"HTTP_HOST": None}, ("http", "example.org", "/", "")),
+        (
+            "3333 no host, another port",
+            "/",
+            {"HTTP_HOST": None, "SERVER_NAME": "LocalHost", "SERVER_PORT": "8000"},
+            ("http", "localhost:8000", "/", ""),
+        ),
+        ("3333 no host and no server", "/", {"HTTP_HOST": None, "SERVER_NAME": None}, None),
+        ("9110 §7.2 an empty host", "/", {"HTTP_HOST": ""}, None),
+        ("3333 no host and no path", "", {"HTTP_HOST": None}, None),
         ("9110 §7.2 a host that is none", "/", {"HTTP_HOST": "a b"}, None),
         (
             "3333 no path below the mount point",

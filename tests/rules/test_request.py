@@ -21,7 +21,7 @@ LONG = "a;" * (LONGEST // 2) + "a"
     ("changes", "why"),
     rows(
         ("what an outer layer says", {"wsgicache.bypass": True}, "bypass"),
-        ("9110 §7.1 no target", {"HTTP_HOST": None}, "target"),
+        ("9110 §7.1 no target", {"HTTP_HOST": ""}, "target"),
         ("9110 §7.1 no path in it", {"PATH_INFO": "*"}, "target"),
         ("9110 §9.3.1 a body", {"CONTENT_LENGTH": "4"}, "body"),
         ("9110 §9.3.1 a body of any length", {"HTTP_TRANSFER_ENCODING": "chunked"}, "body"),

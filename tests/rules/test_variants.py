@@ -207,6 +207,16 @@ def test_the_raw_target_selects(key: str, one: str, other: str | None, same: boo
         ("more by the other name", {"REQUEST_URI": "/a%2Fb"}, ("/a%2Fb", None)),
         ("more by both", {"RAW_URI": "/a%2Fb", "REQUEST_URI": "/a%2Fb"}, ("/a%2Fb", None)),
         ("two", {"RAW_URI": "/a/b", "REQUEST_URI": "/a%2Fb"}, ("/a/b", "/a%2Fb")),
+        ("3986 §6.2.2.1 case of an escape", {"RAW_URI": "/a%2fb"}, ("/a%2Fb", None)),
+        ("3986 §6.2.2.1 by both", {"RAW_URI": "/a%2fb", "REQUEST_URI": "/a%2Fb"}, ("/a%2Fb", None)),
+        ("3986 §6.2.2.2 unreserved", {"REQUEST_URI": "/%61/%62"}, (None, None)),
+        ("3986 §6.2.2.2 by both", {"RAW_URI": "/%61/b", "REQUEST_URI": "/a/%62"}, (None, None)),
+        ("3986 §5.2.4 a dot", {"RAW_URI": "/a/%2e%2e"}, ("/a/%2E%2E", None)),
+        ("3986 §2.2 reserved", {"RAW_URI": "/a/%62%3B"}, ("/a/b%3B", None)),
+        ("3986 §2.1 no escape", {"RAW_URI": "/a%2/%6"}, ("/a%2/%6", None)),
+        ("9112 §3.2.2 absolute-form", {"RAW_URI": "HTTP://Example.org:80/%61/b"}, (None, None)),
+        ("9112 §3.2.2 another host", {"RAW_URI": "http://a/a/b"}, ("http://a/a/b", None)),
+        ("9112 §3.2.2 another scheme", {"RAW_URI": "a://example.org/"}, ("a://example.org/", None)),
     ),
 )
 def test_a_target_is_filed_in_one_way(environ: dict[str, str], tells: Any) -> None:
@@ -246,3 +256,22 @@ def test_collapse_key(
     assert collapse_key(asked(), UNSELECTED, policy) != collapse_key(
         asked(target="/b"), UNSELECTED, policy
     )
+
+
+@pytest.mark.parametrize(
+    ("target", "raw", "same"),
+    rows(
+        ("3986 §6.2.2.2 unreserved", "/~x", "/%7ex", True),
+        ("3986 §6.2.2.1 not ASCII", "/%C3%A9", "/%c3%a9", True),
+        ("9112 §3.2.2 absolute-form without a path", "/", "http://example.org", True),
+        ("9112 §3.2.2 with a query", "/?b=%7e", "http://example.org?b=%7e", True),
+        ("3986 §3.4 the query stays", "/?b=%7e", "/?b=~", False),
+    ),
+)
+def test_targets_that_mean_the_same(target: str, raw: str, same: bool) -> None:
+    """On each server, whether it tells the raw target or not."""
+    values = [
+        values_of(asked(target=target, environ=environ), UNSELECTED, SAFE)
+        for environ in ({}, {"RAW_URI": raw}, {"REQUEST_URI": raw}, {"RAW_URI": target})
+    ]
+    assert (len(set(values)) == 1) is same

@@ -16,7 +16,8 @@ from wsgicache.rules.bounds import LONGEST, Remembered
 from wsgicache.rules.negotiating import canonical_codings
 
 __all__ = [
-    "HOSTS", "Key", "Kind", "Selector", "Values", "canonical_host", "digested", "key_of_url",
+    "HOSTS", "Key", "Kind", "Selector", "Values", "canonical_host", "digested", "host_of_server",
+    "key_of_url",
     "near_keys",
     "same_origin_key", "selecting_value", "target_key", "told_target", "url_of",
 ]  # fmt: skip
@@ -66,11 +67,19 @@ HOSTS = Remembered(_canonical, 1024, 512)
 """`canonical_host` of a scheme and a host."""
 
 
+def host_of_server(environ: Mapping[str, Any]) -> str | None:
+    """Return the host of a request without a Host field, as PEP 3333 has it; else None."""
+    if "HTTP_HOST" in environ:
+        return None
+    server = f"{environ.get('SERVER_NAME', '')}:{environ.get('SERVER_PORT', '')}"
+    return canonical_host(environ["wsgi.url_scheme"], server)
+
+
 def target_key(environ: Mapping[str, Any]) -> Key | None:
     """Return the target URI as the app sees it (RFC 9110 §7.1), or None if it is not valid."""
     get = environ.get
     scheme: str = environ["wsgi.url_scheme"]
-    host = canonical_host(scheme, get("HTTP_HOST"))
+    host = canonical_host(scheme, get("HTTP_HOST")) or host_of_server(environ)
     path: str = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
     if host is None or path[:1] != "/":
         return None
@@ -141,7 +150,8 @@ def told_target(key: Key, raw: str | None, target: str | None) -> tuple[str | No
     """Return what RAW_URI and REQUEST_URI say beyond the *key*.
 
     Each server sets its own of the two. The result is empty where both say what any client would
-    send for *key*, and names a target once where both say the same.
+    send for *key*, and names a target once where both say the same. Targets that mean the same are
+    the same (RFC 3986 §6.2.2).
     """
     if not key[3]:  # An empty query and none are the same target.
         raw, target = raw and raw.removesuffix("?"), target and target.removesuffix("?")
@@ -149,7 +159,34 @@ def told_target(key: Key, raw: str | None, target: str | None) -> tuple[str | No
         raw, target = target, None
     if target is None and raw == target_of(key):
         return None, None
+    normal, other = raw and normal_target(key, raw), target and normal_target(key, target)
+    if (normal, other) != (raw, target):
+        return told_target(key, normal, other)
     return raw, target
+
+
+_ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)(.*)", re.DOTALL)
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~")
+"""Without the dot: an escaped one makes no dot segment for whoever reads the raw target."""
+
+
+def normal_target(key: Key, target: str) -> str:
+    """Return the raw *target* of a request for *key* in origin-form, its path normalised.
+
+    An absolute-form that names another origin stays (RFC 9112 §3.2.2). In the path, escapes of
+    unreserved characters are decoded, and others are in upper case (RFC 3986 §6.2.2.1, §6.2.2.2).
+    """
+    found = _ABSOLUTE.fullmatch(target)
+    if found and (found[1].lower(), canonical_host(key[0], found[2])) == key[:2]:
+        target = found[3] if found[3].startswith("/") else f"/{found[3]}"
+    path, mark, query = target.partition("?")
+    return _ESCAPE.sub(_normal_escape, path) + mark + query
+
+
+def _normal_escape(found: re.Match[str]) -> str:
+    character = chr(int(found[1], 16))
+    return character if character in _UNRESERVED else found[0].upper()
 
 
 def same_origin_key(base: Key, reference: str) -> Key | None:
