@@ -26,6 +26,7 @@ from wsgicache.rules.cookies import ANALYTICS_COOKIES
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS
 from wsgicache.rules.names import EXCHANGE_FIELDS
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.preferences import Header
 from wsgicache.rules.queries import TRACKING_PARAMETERS
 from wsgicache.rules.selecting import SELECTING_FIELDS
 from wsgicache.stores import (
@@ -52,6 +53,7 @@ __all__ = [
     "Control",
     "Controls",
     "Grouping",
+    "Header",
     "Judging",
     "Listing",
     "Marking",

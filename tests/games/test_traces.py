@@ -38,8 +38,9 @@ class Series:
 
 
 def unseen(environ: Environ) -> Environ:
-    """*environ* without our own additions, and Host as it is compared."""
+    """*environ* without our own additions, and Host as it is compared, or as the server has it."""
     left = {k: v for k, v in environ.items() if not k.startswith("wsgicache.")}
+    left.setdefault("HTTP_HOST", f"{left.get('SERVER_NAME', '')}:{left.get('SERVER_PORT', '')}")
     if isinstance(left.get("HTTP_HOST"), str):
         left["HTTP_HOST"] = re.sub(":(80|443)?$", "", left["HTTP_HOST"].lower())
     return left

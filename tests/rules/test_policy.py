@@ -23,6 +23,12 @@ ONLY = "a list or another iterable, such as ['sessionid']"
 PARAMETERS = "a list or another iterable, such as ['utm_*']"
 COOKIES = "a list or another iterable, such as ['_ga*']"
 PATH = "a path that begins with / and is no pattern, such as '/static/'"
+LANGUAGE = "a language tag, such as 'en' or 'pt-BR'"
+LANGUAGES = "a list or another iterable, such as ['en', 'de']"
+TYPE = "a media type, such as 'text/html'"
+TYPES = "a list or another iterable, such as ['text/html', 'application/json']"
+CODING = "a content coding, such as 'gzip'"
+CODINGS = "a list or another iterable, such as ['br', 'gzip']"
 PATHS = "a list or another iterable, such as ['/static/']"
 STATUS = "a status code from 200 to 599"
 STATUSES = "a list or another iterable, such as [400, 415]"
@@ -37,6 +43,9 @@ TEXTS = {
     **dict.fromkeys(("language_cookies", "ignore_cookies"), COOKIES),
     "only_cookies": ONLY,
     "ignore_query": PARAMETERS,
+    "languages": LANGUAGES,
+    "accept": TYPES,
+    "encodings": CODINGS,
     "exempt": PATHS,
 }
 """The options of several str."""
@@ -101,6 +110,12 @@ WRONG_AMONG: list[tuple[str, Any, type[Exception], str]] = [
     ("ignore_cookies", None, TypeError, "a str"),
     ("only_cookies", None, TypeError, "a str"),
     ("ignore_query", 1, TypeError, "a str"),
+    ("languages", 1, TypeError, LANGUAGE),
+    *[("languages", value, ValueError, LANGUAGE) for value in ("", "*", "en_US", "en;q=1")],
+    ("accept", None, TypeError, TYPE),
+    *[("accept", value, ValueError, TYPE) for value in ("html", "text/*", "text/html;level=1")],
+    ("encodings", b"gzip", TypeError, CODING),
+    *[("encodings", value, ValueError, CODING) for value in ("*", "identity", "gzip;q=1")],
     ("exempt", 1, TypeError, PATH),
     ("exempt", "admin", ValueError, PATH),
     *[
@@ -142,7 +157,10 @@ def test_what_is_wrong_among_several(
     ("option", "value", "must_be"),
     [
         ("unstored_statuses", 400, STATUSES),
-        *[(option, {PATHS: "/a"}.get(kind, "X-A"), kind) for option, kind in TEXTS.items()],
+        *[
+            (option, {PATHS: "/a", TYPES: "a/b"}.get(kind, "X-A"), kind)
+            for option, kind in TEXTS.items()
+        ],
     ],
 )
 @BOTH
@@ -275,7 +293,8 @@ def test_several_may_be_any_iterable(
     make: Any, option: str, many: Callable[[tuple[Any, ...]], Iterable[Any]]
 ) -> None:
     """It stays in its order."""
-    several = {"unstored_statuses": (415, 400), "exempt": ("/b", "/a")}.get(option, ("X-B", "X-A"))
+    others = {"unstored_statuses": (415, 400), "exempt": ("/b", "/a"), "accept": ("b/b", "a/a")}
+    several: tuple[Any, ...] = others.get(option, ("X-B", "X-A"))
     assert getattr(make(**{option: many(several)}), option) == several
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsgicache.controls.routes import VaryBy
 from wsgicache.rules.bounds import LONGEST as LONGEST_FIELD
+from wsgicache.rules.preferences import Negotiated
 from wsgicache.rules.queries import Counting
+from wsgicache.rules.response import Response
 
 __all__ = ["EXEMPT", "LONGEST", "MOST", "PLAIN", "Early", "with_cookies"]
 
@@ -31,13 +34,28 @@ class Early(NamedTuple):
     cookies: tuple[str, ...] | None = None
     vary_by: VaryBy | None = None
     collapse: bool = True
+    negotiated: tuple[Negotiated, ...] = ()
 
     def trimmed(self, environ: WSGIEnvironment) -> WSGIEnvironment:
-        """Return *environ* without the query parameters and cookies that do not select."""
+        """Return *environ* with only what selects: query parameters, cookies, outcomes."""
         trimmed = self.queried(environ)
         if self.cookies is not None and "HTTP_COOKIE" in environ:
             trimmed = with_cookies(trimmed, self.cookies)
-        return trimmed
+        return _with_outcomes(trimmed, self.negotiated) if self.negotiated else trimmed
+
+    def offering(self, *more: Negotiated) -> Early:
+        """Return the same, with *more* negotiated, each instead of what there is of its field."""
+        keys = {one.key for one in more}
+        kept = (one for one in self.negotiated if one.key not in keys)
+        return self._replace(negotiated=(*kept, *more))
+
+    def names_for(self, response: Response) -> tuple[str, ...]:
+        """Return the negotiated fields that Vary names in *response*."""
+        return tuple(
+            one.field
+            for one in self.negotiated
+            if one.vary == "all" or (one.vary == "coded" and "content-encoding" in response.values)
+        )
 
     def queried(self, environ: WSGIEnvironment) -> WSGIEnvironment:
         """Return *environ* without the query parameters that do not count.
@@ -74,6 +92,23 @@ def _with_query(environ: WSGIEnvironment, counting: Counting) -> WSGIEnvironment
             if mark and rest != kept:
                 changed[key] = f"{target}?{kept}" if kept else target
     return {**environ, **changed} if changed else environ
+
+
+def _with_outcomes(environ: WSGIEnvironment, negotiated: Iterable[Negotiated]) -> WSGIEnvironment:
+    """Return *environ*, or a copy, with the outcome in each *negotiated* field."""
+    copy = environ
+    for one in negotiated:
+        value = environ.get(one.key)
+        outcome = one.outcome[value]
+        if outcome == value:
+            continue
+        if copy is environ:
+            copy = dict(environ)
+        if outcome is None:
+            del copy[one.key]
+        else:
+            copy[one.key] = outcome
+    return copy
 
 
 def with_cookies(environ: WSGIEnvironment, names: tuple[str, ...]) -> WSGIEnvironment:

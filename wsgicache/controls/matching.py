@@ -19,6 +19,7 @@ from wsgicache.rules.declaring import Sources, declared, without_lifetimes
 from wsgicache.rules.keys import Key, canonical_host, target_key
 from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.policy import Policy
+from wsgicache.rules.preferences import offers_of
 from wsgicache.rules.queries import no_vary_search, without_ignored
 from wsgicache.rules.request import Request, read, without_hidden_cookies
 from wsgicache.rules.response import Response
@@ -71,7 +72,7 @@ class Routes:
             policy.exempt or any(route.is_early for route in self.all)
         )
         """Whether anything must be known before the look-up."""
-        self.speak = policy.default is not None or bool(self.all or self._base.search)
+        self.speak = policy.default is not None or bool(self.all or self._base is not PLAIN)
         """Whether anything but its view can say something of a response."""
         self.may_forbid = any(route.forbids for route in self.all)
         """Whether a route forbids storing whatever the response says."""
@@ -111,6 +112,7 @@ class Routes:
                     early = early._replace(vary_by=route.vary_by)
                 if not route.collapse:
                     early = early._replace(collapse=False)
+                early = early.offering(*route.negotiated)
         routes = () if early.exempt else matching
         return Matching(early, tuple((route, odd and not route.odd_paths) for route in routes))
 
@@ -135,7 +137,7 @@ class Routes:
             return request
         scheme, host, path, query = request.key
         if path in self._plain:
-            if not query or self._base is PLAIN:
+            if self._base is PLAIN or not (query or self._base.negotiated):
                 return request
             early = self._base
         else:
@@ -240,6 +242,8 @@ class Routes:
             (overriding if route.override else others).append(said)
         if search := matching.early.search_for(kind):
             others.append([Said(search=search)])
+        if names := matching.early.names_for(response):
+            others.append([Said(vary=names)])
         default = () if self._default is None or matching.early.exempt else (self._default,)
         by_default = _heard(default, response, environ, only_forbids=empty)
         said_by = Sources(
@@ -263,10 +267,12 @@ def _base(policy: Policy) -> Early:
     """Return what the policy says of every GET, before the look-up."""
     ignored, in_any_order = policy.ignore_query, policy.sort_query
     counting = without_ignored(ignored, in_any_order)
-    if counting is None:
-        return PLAIN
-    search = no_vary_search(None, ignored, in_any_order)
-    return Early(query=counting, search=search, searched_everywhere=True)
+    early = PLAIN
+    if counting is not None:
+        search = no_vary_search(None, ignored, in_any_order)
+        early = Early(query=counting, search=search, searched_everywhere=True)
+    negotiated = offers_of(policy.languages, policy.accept, policy.encodings)
+    return early.offering(*negotiated) if negotiated else early
 
 
 def naming_parts(environ: WSGIEnvironment, policy: Policy) -> tuple[Control, ...]:

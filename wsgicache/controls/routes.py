@@ -24,6 +24,13 @@ from wsgicache.controls.control import Control, checked
 from wsgicache.controls.file_types import contradicts, extension_of
 from wsgicache.rules.checks import must_be, several, text
 from wsgicache.rules.fields import TOKEN
+from wsgicache.rules.preferences import (
+    Header,
+    checked_codings,
+    checked_languages,
+    checked_media_types,
+    offers_of,
+)
 from wsgicache.rules.queries import no_vary_search, only_named
 
 __all__ = ["Route", "VaryBy"]
@@ -94,6 +101,8 @@ class Route:
     count before the look-up, for GET and HEAD. *query* names the only query parameters, and
     *cookies* the only cookies, that select and that the app sees. *vary_by* takes the environ and
     returns a text that selects, too. With ``collapse=False`` requests do not wait for each other.
+    *languages*, *accept* and *encodings* come instead of those of the policy. *select* is a
+    `Header`, or several: fields by whose values clients are told apart.
     Raises TypeError and ValueError.
     """
 
@@ -112,6 +121,10 @@ class Route:
         cookies: Iterable[str] | None = None,
         vary_by: VaryBy | None = None,
         collapse: bool = True,
+        languages: Iterable[str] | None = None,
+        accept: Iterable[str] | None = None,
+        encodings: Iterable[str] | None = None,
+        select: Header | Iterable[Header] = (),
     ) -> None:
         if isinstance(path, Control):
             controls = (path, *controls)
@@ -137,13 +150,26 @@ class Route:
         self.cookies = _names("cookies", cookies)
         self.vary_by = vary_by
         self.collapse = collapse
+        self.negotiated = (
+            *offers_of(
+                None if languages is None else checked_languages("Route.languages", languages),
+                None if accept is None else checked_media_types("Route.accept", accept),
+                None if encodings is None else checked_codings("Route.encodings", encodings),
+            ),
+            *(one.negotiated for one in _headers(select)),
+        )
+        """The fields that it has negotiated."""
         self.statuses = arguments.statuses("Route.status", status)
         self.is_early = bool(
-            self.query is not None or self.cookies is not None or vary_by or not collapse
+            self.query is not None
+            or self.cookies is not None
+            or vary_by
+            or not collapse
+            or self.negotiated
         )
         """Whether it has an option that counts before the look-up."""
         if self.is_early and (self.statuses is not None or content_type is not None):
-            kind = "None beside query, cookies, vary_by and collapse, which need no response"
+            kind = "None beside options that count before the look-up, which need no response"
             given = (status, content_type)
             raise ValueError(must_be("Route.status and Route.content_type", kind, given))
         if not controls and (override or not self.is_early):
@@ -209,6 +235,17 @@ class Route:
 
 def _names(option: str, names: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if names is None else several(f"Route.{option}", names, text, "['page']")
+
+
+def _headers(select: Header | Iterable[Header]) -> tuple[Header, ...]:
+    given = (select,) if isinstance(select, Header) else select
+    return several("Route.select", given, _header, "[Header('X-Device', ['phone', 'desktop'])]")
+
+
+def _header(subject: str, header: object) -> Header:
+    if not isinstance(header, Header):
+        raise TypeError(must_be(subject, "a Header", header))
+    return header
 
 
 def _methods(method: str | Iterable[str] | None) -> frozenset[str] | None:

@@ -20,6 +20,7 @@ module             question                                    sections
 ``special``        what makes a request more than a plain one? design of this package
 ``credentials``    who asks, and what releases an answer?      9111 §3.5
 ``negotiating``    would the app choose the same again?        9110 §12.5; 9111 §4.1
+``preferences``    what does the client prefer of an offer?    9110 §12.5; 4647
 ``selecting``      which fields select though no Vary says so? 9111 §4.1
 ``request``        what was asked?                             9111 §2, §3.5, §5.2.1; 9110 §7
 ``anonymous``      what does an anonymous request ask for?     5861 §3

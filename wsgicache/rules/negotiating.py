@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from wsgicache.rules.bounds import WORTH_REMEMBERING, Remembered
 
 __all__ = [
-    "CODINGS", "IDENTITY", "Offers", "canonical_codings", "coding_made", "learning", "rank",
-    "serves",
+    "CODINGS", "IDENTITY", "Offers", "canonical_codings", "coding_made", "learning",
+    "preferred_coding", "rank", "serves",
 ]  # fmt: skip
 
 CODINGS = "HTTP_ACCEPT_ENCODING"
@@ -142,6 +142,20 @@ def rank(coding: str, presented: str | None) -> float:
     """Return the weight of *coding* in this Accept-Encoding (RFC 9110 §12.4.2)."""
     weights = _weights[presented or ""]
     return 0 if weights is None else _weight(weights, coding)
+
+
+def preferred_coding(offered: Sequence[str], presented: str | None) -> str | None:
+    """Return the coding of *offered* with the greatest weight, the first of several; None for none.
+
+    A client that accepts none of them, and no identity either, keeps what it *presented*.
+    """
+    weights = _weights[presented or ""]
+    if weights is None:
+        return None
+    best = max((*offered, IDENTITY), key=lambda coding: _weight(weights, coding.lower()))
+    if not _weight(weights, best.lower()):
+        return presented
+    return None if best == IDENTITY else best
 
 
 _MOST = 8

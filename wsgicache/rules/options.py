@@ -8,6 +8,7 @@ from functools import partial
 from typing import Annotated, TypedDict, TypeVar, get_type_hints
 
 from wsgicache.rules.checks import Check, flag, is_whole, must_be, number, several, text, whole
+from wsgicache.rules.preferences import checked_codings, checked_languages, checked_media_types
 from wsgicache.rules.said import Speaking
 
 __all__ = ["CHECKS", "PolicyOptions"]
@@ -38,6 +39,10 @@ def _or_none(subject: str, given: object) -> int | None:
 
 def _only(subject: str, given: object) -> tuple[str, ...] | None:
     return None if given is None else several(subject, given, text, "['sessionid']")
+
+
+def _offered(check: Check) -> Check:
+    return lambda subject, given: None if given is None else check(subject, given)
 
 
 def _control(subject: str, given: object) -> object:
@@ -100,6 +105,9 @@ class PolicyOptions(TypedDict, total=False):
     store_charset: _Flag
     collections: _Flag
     normalize_language: _Flag
+    languages: Annotated[Iterable[str] | None, _offered(checked_languages)]
+    accept: Annotated[Iterable[str] | None, _offered(checked_media_types)]
+    encodings: Annotated[Iterable[str] | None, _offered(checked_codings)]
     share_codings: _Flag
     prefer_named: _Flag
     targets: _Fields

@@ -125,6 +125,14 @@ class Policy:
     """Whether DELETE, COPY or MOVE of a path that ends in / removes all pages below that path."""
     normalize_language: bool = False
     """Whether the order in Accept-Language is ignored where the weights differ (§4.1)."""
+    languages: tuple[str, ...] | None = None
+    """Languages to choose from by Accept-Language (RFC 9110 §12.5.4). The app sees only the one
+    chosen: the first if none suits, and nothing if this is empty."""
+    accept: tuple[str, ...] | None = None
+    """Media types to choose from by Accept (RFC 9110 §12.5.1), in the same way."""
+    encodings: tuple[str, ...] | None = None
+    """Content codings to choose from by Accept-Encoding (RFC 9110 §12.5.3). The app sees the one
+    chosen, or no Accept-Encoding if none suits."""
     share_codings: bool = True
     """Whether a response answers all clients for whom the app would choose its coding (§4.1)."""
     prefer_named: bool = True
