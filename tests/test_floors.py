@@ -62,6 +62,7 @@ FLOORS = """
     stores.urls
     keeper purging
     origin.advice origin.flights origin.room origin.sight
+    origin.watch
     origin.exchange
     origin.bypass origin.trip
     origin.hidden

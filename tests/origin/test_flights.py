@@ -48,8 +48,10 @@ PATIENT: dict[str, Any] = {"collapse_timeout": 3600}
 class Stage:
     """A scripted app behind a cache, and crowds in front of it."""
 
-    def __init__(self, policy: Policy | None = None, **options: Any) -> None:
-        self.clock = FakeClock()
+    def __init__(
+        self, policy: Policy | None = None, clock: FakeClock | None = None, **options: Any
+    ) -> None:
+        self.clock = clock or FakeClock()
         self.app = App()
         self.cache = CacheMiddleware(
             self.app, policy=policy or Policy(**PATIENT), clock=self.clock, **options
@@ -1036,11 +1038,8 @@ def test_after_a_purge_of_everything_one_asks() -> None:
 
 def processes(store: Leasing, clock: FakeClock, count: int, **options: Any) -> list[Stage]:
     """Caches that share a store, as several processes would."""
-    stages = []
-    for _ in range(count):
-        stages.append(Stage(Policy(**PATIENT, **options), store=store))
-        stages[-1].cache.clock = stages[-1].cache._origin.clock = clock
-    return stages
+    policy = Policy(**PATIENT, **options)
+    return [Stage(policy, clock, store=store) for _ in range(count)]
 
 
 def test_one_process_fills_for_the_others() -> None:

@@ -15,6 +15,7 @@ from greenlet import getcurrent, greenlet
 from wsgicache.origin import flights
 from wsgicache.origin import turns as origin_turns
 from wsgicache.origin.flights import HeldUp, Outcome
+from wsgicache.origin.watch import Watch
 
 
 class Choice(NamedTuple):
@@ -36,6 +37,11 @@ class Turns:
         self._waits: dict[greenlet, Callable[[], bool]] = {}
         self._resting: greenlet | None = None
         self.choices: list[Choice] = []
+
+    @property
+    def at_random(self) -> bool:
+        """Whether chance chooses who is next."""
+        return self._chance is not None
 
     def add(self, work: Callable[[], object]) -> None:
         """One more task; it begins when it is chosen."""
@@ -149,6 +155,16 @@ def stepping(turns: Turns, patch: pytest.MonkeyPatch, patient: bool) -> None:
     patch.setattr(flights.Flights, "board", stepped_board)
     patch.setattr(flights.Flights, "land", stepped_land)
     patch.setattr(flights.Flights, "wait", wait)
+
+    def over(self: Any, flight: flights.Flight, environ: Any) -> None:
+        def look() -> None:
+            if flight.patience(self._clock.now()) <= 0:
+                flight.give_back()
+
+        if turns.at_random:  # One more task makes too many orders to try all.
+            turns.add(look)
+
+    patch.setattr(Watch, "over", over)
 
 
 def iter_seconds() -> Iterator[float]:

@@ -18,6 +18,7 @@ from wsgicache.origin.advice import advise
 from wsgicache.origin.flights import Flights
 from wsgicache.origin.room import room_for
 from wsgicache.origin.sight import Sight
+from wsgicache.origin.watch import Watch
 from wsgicache.reporting import Reporter
 from wsgicache.rules import storing
 from wsgicache.rules.model import FieldLines, Head, StoredResponse
@@ -57,6 +58,7 @@ class Origin:
         self.clock = clock
         self.report = report
         self.flights = Flights(policy.collapse_timeout, clock)
+        self.watch = Watch(clock)
         self.room = room_for(keeper.store, policy, clock.now)
         if isinstance(keeper.store, Serving):
             keeper.store.serve(application_name(app))

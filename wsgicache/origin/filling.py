@@ -39,7 +39,9 @@ class Filling:
         self._now = origin.clock.now
         self.moved_at = self._now()
         self.begun = self.in_app = False
-        trip.streams(self)
+        flight = trip.streams(self)
+        if flight is not None and flight.landed is not None:
+            origin.watch.over(flight, trip.request.environ)
 
     def tee(self) -> Tee:
         """Return the Tee that collects the body."""

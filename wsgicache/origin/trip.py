@@ -67,10 +67,13 @@ class Trip:
         else:
             self.kind = entry.nominated, None
 
-    def streams(self, pace: Pace) -> None:
-        """Have those who wait, if it leads a flight, see how its body gets on."""
-        if isinstance(self.flight, Flight):
-            self.flight.pace = pace
+    def streams(self, pace: Pace) -> Flight | None:
+        """Show those who wait how the body gets on; return the flight that it leads, if any."""
+        flight = self.flight
+        if not isinstance(flight, Flight):
+            return None
+        flight.pace = pace
+        return flight
 
     def watching(self, shown: WSGIEnvironment) -> WSGIEnvironment:
         """Return *shown* with an input that notes when the app reads unannounced content.
