@@ -17,10 +17,14 @@ import pytest
 
 from tests.bodies import FRESH, STREAM, WSGI, Falsy, Tracked, giving
 from tests.conftest import MakeScene
+from tests.rules.messages import asked
 from tests.scene import Environ, Reply, Scene, environ_for, exchange, pieces
 from wsgicache import Policy
 from wsgicache.bodies import Tee, WatchedInput
-from wsgicache.origin.filling import ends_soon
+from wsgicache.origin.filling import Filling, ends_soon
+from wsgicache.origin.flights import HELD_UP_SECONDS
+from wsgicache.origin.trip import Trip
+from wsgicache.rules.model import Decision
 from wsgicache.rules.response import Response
 
 # ── close() exactly once ─────────────────────────────────────────────────────────────────────────
@@ -491,6 +495,19 @@ def test_what_is_heard_of_a_body(limit: int, length: int | None, body: Any, hear
     assert " ".join(noting.heard) == heard
     tee.close()
     assert " ".join(noting.heard) == heard, "its end is heard of once"
+
+
+def test_how_a_body_gets_on(bare_scene: Scene) -> None:
+    origin, now = bare_scene.cache._origin, bare_scene.clock.now()
+    response = Response("200 OK", [], [], now, now, now)
+    body = Filling(origin, Trip(asked(), Decision("uri-miss")), response)
+    seen = [(body.begun, body.in_app, body.is_held_up(now + 1))]
+    bare_scene.after(2)
+    for step in (body.ask, body.move):
+        step()
+        seen.append((body.begun, body.in_app, body.is_held_up(now + 3)))
+    assert seen == [(False, False, True), (False, True, False), (True, False, True)]
+    assert not body.is_held_up(body.moved_at + HELD_UP_SECONDS)
 
 
 def test_what_was_given_up_is_not_dropped() -> None:

@@ -807,7 +807,8 @@ def test_an_answer_about_who_asks_ends_nothing(status: int) -> None:
     ],
 )
 def test_what_is_described(url: str, mount: str, where: list[str]) -> None:
-    environ = background.described(url, {"Accept-Language": "de"}, mount)
+    fields = {"Accept-Language": "de", "CONTENT_TYPE": "a/b"}
+    environ = background.described(url, fields, mount)
     name, port, scheme, path, query, target = where
     assert environ.pop("wsgi.input").read() == b""
     assert environ.pop("wsgi.errors") is sys.stderr
@@ -821,6 +822,7 @@ def test_what_is_described(url: str, mount: str, where: list[str]) -> None:
         "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_HOST": url.split("/")[2].split("?")[0],
         "HTTP_ACCEPT_LANGUAGE": "de",
+        "CONTENT_TYPE": "a/b",
         "RAW_URI": target,
         "REQUEST_URI": target,
         "wsgi.version": (1, 0),

@@ -130,6 +130,18 @@ def test_a_hundred_validations_ask_once() -> None:
     stage.check_idle()
 
 
+def test_what_is_stale_and_new_answers_those_who_waited() -> None:
+    """It was validated right now: none of them has to validate it again."""
+    stage, gate = Stage(), Gate()
+    reply = page(b"page", "max-age=0, stale-while-revalidate=60")
+    stage.app.plays(Turn(before=gate, reply=reply), Reply(500))
+    crowd = stage.many(3)
+    stage.waiters.until(2)
+    gate.open()
+    assert told(crowd.answers()) == {"fwd=uri-miss; stored": 1, "fwd=uri-miss; collapsed": 2}
+    stage.check_idle()
+
+
 def test_whoever_comes_after_the_answer_hits() -> None:
     """The answer is kept before its last byte leaves, so nobody who saw it asks again."""
     stage = Stage()
@@ -1607,6 +1619,16 @@ def test_where_many_fly_those_are_forgotten_that_took_off_long_ago(
     for key, now in ((1, 0.0), (2, 0.0), (3, 0.125), (4, 5.125)):
         led_by_another(flights, key, now)
     assert [*flights._flying] == [3, 4]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_knows_of_no_flight() -> None:
+    flights = Flights(5.0, FakeClock())
+    led_by_another(flights, 1, 0.0)
+    child = fork()
+    if not child:
+        os._exit(len(flights))
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_the_first_are_forgotten_a_tenth_at_once() -> None:
