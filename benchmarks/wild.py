@@ -40,8 +40,17 @@ def recommended(app: WSGIApplication) -> CacheMiddleware:
     """The five lines for such a site."""
     return CacheMiddleware(
         app,
-        policy=Policy(ignore_query=TRACKING_PARAMETERS, sort_query=True, only_cookies=()),
-        routes=[Route("/account/*", cookies=("sid",))],
+        policy=Policy(
+            ignore_query=TRACKING_PARAMETERS,
+            sort_query=True,
+            only_cookies=(),
+            languages=("en", "de"),
+            encodings=("br", "gzip"),
+        ),
+        routes=[
+            Route("/account/*", cookies=("sid",)),
+            Route("/item/*", accept=("text/html", "application/json")),
+        ],
     )
 
 

@@ -119,7 +119,7 @@ def django_site() -> Framework:
         update, fetch = f"{caching}.UpdateCacheMiddleware", f"{caching}.FetchFromCacheMiddleware"
         return handler([update, *usual, fetch])
 
-    policy = Policy.django(ignore_query=TRACKING_PARAMETERS, sort_query=True)
+    policy = Policy.django(languages=LANGUAGES, ignore_query=TRACKING_PARAMETERS, sort_query=True)
     caches: dict[str, Making] = {
         "wsgicache": lambda app: CacheMiddleware(app, policy=policy),
         "Django's cache": whole,
@@ -225,7 +225,7 @@ def flask_site(around: Callable[[View], View] = lambda view: view) -> Framework:
         serializer: Any = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
         return f"session={serializer.dumps({'_user_id': str(number), '_fresh': True})}"
 
-    policy = Policy.flask(ignore_query=TRACKING_PARAMETERS, sort_query=True)
+    policy = Policy.flask(languages=LANGUAGES, ignore_query=TRACKING_PARAMETERS, sort_query=True)
 
     def ours(inner: WSGIApplication) -> WSGIApplication:
         return CacheMiddleware(inner, policy=policy)

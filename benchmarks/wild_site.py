@@ -86,16 +86,14 @@ def user_of(cookie: str) -> str:
 
 
 def chosen(field: str, offered: tuple[str, ...], otherwise: str) -> str:
-    """Which of those *offered* the client prefers, the first of equals; *otherwise* of none."""
-    best, weight = otherwise, 0.0
-    for one in offered:
-        found = _weight(field, one)
-        if found > weight:
-            best, weight = one, found
-    return best
+    """Which of those *offered* the client prefers, as frameworks choose: of equals the one that is
+    named more exactly, then the first; *otherwise* if it takes none."""
+    weights = {one: _weight(field, one) for one in offered}
+    best = max(offered, key=weights.__getitem__)
+    return best if weights[best][0] else otherwise
 
 
-def _weight(field: str, offered: str) -> float:
+def _weight(field: str, offered: str) -> tuple[float, int]:
     weight, exact = 0.0, -1
     for member in field.split(","):
         name, _, parameters = member.strip().partition(";")
@@ -114,7 +112,7 @@ def _weight(field: str, offered: str) -> float:
         quality = parameters.strip().partition("q=")[2] or "1"
         if rank > exact or (rank == exact and float(quality) > weight):
             weight, exact = float(quality), rank
-    return weight
+    return weight, exact
 
 
 def coded(text: str, coding: str) -> bytes:

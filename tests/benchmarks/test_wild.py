@@ -77,6 +77,7 @@ def test_a_wrong_answer_shows(
         ("fr", ("en", "de"), "none"),
         ("text/*;q=0.5, application/json", ("text/html", "application/json"), "application/json"),
         ("*/*", ("text/html", "application/json"), "text/html"),
+        ("application/json, */*", ("text/html", "application/json"), "application/json"),
     ],
 )
 def test_what_the_site_chooses(field: str, offered: tuple[str, ...], chosen: str) -> None:

@@ -914,6 +914,54 @@ def test_a_request_object_tells_whose_it_is(scene: Scene, name: str) -> None:
     assert scene.get("/other").header("Cache-Control") is None
 
 
+# ── From when the client gets it ─────────────────────────────────────────────────────────────────
+
+
+def test_the_lifetime_for_clients_counts_from_when_they_get_it(scene: Scene) -> None:
+    scene.wsgi(view(None, cached(client=60, server=3600, private=True)))
+    assert scene.get().header("Cache-Control") == "private, max-age=60"
+    for age in (0, 1800, 1799):
+        scene.after(age)
+        got, unchanged = scene.get(), scene.get(if_none_match="*")
+        for one in (got, unchanged):
+            seconds = int(one.header("Age") or "")
+            assert one.lines("Cache-Control") == [f"private, max-age={60 + seconds}"]
+    assert scene.request("HEAD").header("Cache-Control") == f"private, max-age={60 + seconds}"
+    assert unchanged.code == 304
+    # What others say of themselves counts from when it was made.
+    words: dict[str, Any] = {"wsgicache_cache_control": "max-age=3600"}
+    scene.app(200, "x", cache_control="max-age=60", **words)
+    scene.get("/own")
+    scene.after(1800)
+    assert scene.get("/own").header("Cache-Control") == "max-age=60"
+
+
+def test_what_is_stale_is_not_said_to_be_fresh(scene: Scene) -> None:
+    scene.wsgi(view(None, cached(client=60, server=10, stale_if_error=100)))
+    scene.get()
+    scene.app(503, "x")
+    scene.after(20)
+    got = scene.get()
+    assert (got.header("Age"), got.header("Cache-Control")) == ("20", "max-age=60")
+
+
+def test_what_was_purged_softly_is_stale_for_clients(scene: Scene) -> None:
+    scene.wsgi(view(None, cached(client=60, server=10, stale_if_error=100)))
+    scene.get()
+    scene.cache.purge("http://example.org/", soft=True)
+    scene.app(500, "x")
+    got = scene.get()
+    assert (got.text, got.header("Cache-Control")) == ("page", "max-age=60")
+    assert int(got.header("Age") or "") >= 60
+
+
+def test_a_policy_that_strips_cache_control_says_none(make_scene: MakeScene) -> None:
+    scene = make_scene(Policy(strip=["Cache-Control"]))
+    scene.wsgi(view(None, cached(client=60, server=60)))
+    for _ in range(2):
+        assert scene.get().header("Cache-Control") is None
+
+
 # ── The same for everybody ───────────────────────────────────────────────────────────────────────
 
 

@@ -45,10 +45,10 @@ KIND = "a pattern without parameters, such as 'text/html'"
 METHOD = "a method in capital letters, such as 'GET'"
 NAMES = "a list or another iterable, such as ['page']"
 FOR_ROUTE = (
-    "one of collapse, content_type, cookies, host, method, odd_paths, override, "
-    "query, status, vary_by"
+    "one of accept, collapse, content_type, cookies, encodings, host, languages, method, "
+    "odd_paths, override, query, request_directives, select, status, vary_by"
 )
-NONE = "None beside query, cookies, vary_by and collapse, which need no response"
+NONE = "None beside options that count before the look-up, which need no response"
 ROUTES_NEEDED = "a list or another iterable, such as [Route('/api/*', never_cache)]"
 PREFIX = "a path that begins and ends with / and has no *, such as '/static/'"
 EARLY = ", which must be known before the view is called: give it to a Route, as in "

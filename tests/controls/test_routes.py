@@ -510,6 +510,27 @@ def test_browsers_hear_what_counts_of_a_query(
     assert scene.post(path).header("No-Vary-Search") == own
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "asked",
+    [{"cache_control": "no-cache"}, {"cache_control": "max-age=0"}, {"pragma": "no-cache"}],
+    ids=["no-cache", "max-age=0", "Pragma"],
+)
+def test_a_route_can_say_that_request_directives_do_not_count(
+    scene: Scene, method: str, asked: dict[str, Any]
+) -> None:
+    """Browsers check service workers so, and everything while their tools are open."""
+    with_routes(scene, Route("/sw.js", request_directives=False))
+    scene.app(200, "x", cache_control="max-age=60")
+    for path in ("/sw.js", "/other.js"):
+        scene.get(path)
+    scene.after(1)
+    assert scene.request(method, "/sw.js", **asked).hit
+    assert not scene.request(method, "/other.js", **asked).hit
+    # … and they make no credentials go away
+    assert not scene.request(method, "/sw.js", authorization="Basic QTpC", **asked).hit
+
+
 # ── Cookies ──────────────────────────────────────────────────────────────────────────────────────
 
 

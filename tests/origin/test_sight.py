@@ -134,6 +134,34 @@ def test_a_file_stays_the_servers_own(make_scene: MakeScene) -> None:
     assert scene.cache(environ, lambda *start: lambda data: None) is body
 
 
+@pytest.mark.parametrize(
+    ("policy", "said", "stored"),
+    [
+        (Policy(), "no-cache", False),
+        (Policy(), "max-age=0", False),
+        (Policy(), "max-age=60", True),
+        (Policy(), "stale-while-revalidate=60", True),
+        (Policy(store_files=True), "no-cache", True),
+        (Policy.rfc(), "no-cache", True),
+    ],
+)
+def test_a_file_without_a_lifetime_is_not_taken_from_the_server(
+    make_scene: MakeScene, policy: Policy, said: str, stored: bool
+) -> None:
+    scene = make_scene(policy, lint=False)
+    body = wsgiref.util.FileWrapper(io.BytesIO(b"file"))
+    fields = [("Content-Type", "text/plain"), ("ETag", '"1"'), ("Cache-Control", said)]
+    scene.wsgi(giving(body, fields))
+    environ = environ_for()
+    environ["wsgi.file_wrapper"] = wsgiref.util.FileWrapper
+    got = scene.cache(environ, lambda *start: lambda data: None)
+    assert (got is not body) is stored
+    assert b"".join(got) == b"file"
+    if not stored:  # … while what the app makes itself is stored, to be validated
+        scene.wsgi(giving([b"page"], fields))
+        assert scene.get("/page").stored
+
+
 def test_a_body_of_an_app_that_sees_all_stays_its_own(bare_scene: Scene) -> None:
     body = iter([b"page"])
     bare_scene.wsgi(giving(body, STREAM))

@@ -16,7 +16,7 @@ from wsgicache import arguments
 from wsgicache.arguments import Seconds, Status
 from wsgicache.controls.control import Control, Statuses, logged_in_views
 from wsgicache.rules.checks import flag, must_be
-from wsgicache.rules.credentials import EVERYBODY
+from wsgicache.rules.credentials import ANEW, EVERYBODY
 from wsgicache.rules.fields import Directives
 from wsgicache.rules.response import Response
 from wsgicache.rules.said import NEVER_KEPT, Said
@@ -201,11 +201,11 @@ def cached(
 ) -> Control:
     """Give a response one lifetime in browsers and another in this cache.
 
-    *client* is how long browsers, and caches in front, may reuse the response without asking.
-    Without it, or with 0, they ask every time. *server* is how long this cache answers. With 0 it
-    does not; without it, *client* counts here as well. Only this cache reads *server*. With it, the
-    response is for everybody: for requests with cookies or credentials, too, and even where it is
-    *private* to other caches.
+    *client* is how long browsers, and caches in front, may reuse the response without asking,
+    counted from when they get it. Without it, or with 0, they ask every time. *server* is how long
+    this cache answers. With 0 it does not; without it, *client* counts here as well. Only this
+    cache reads *server*. With it, the response is for everybody: for requests with cookies or
+    credentials, too, and even where it is *private* to other caches.
 
     ``cacheable=False`` is `never_cache`. With *revalidate* clients ask each time, whatever the age.
     *private* keeps the response out of other shared caches; with *client* alone it also says
@@ -267,6 +267,7 @@ def cached(
         here |= {"public": None} if public else {}
         here |= {"max-age": lifetime, **windows}
         here |= {EVERYBODY: None} if everybody else {}
+        here |= {} if asks else {ANEW: None}
     else:
         directives |= windows
     written = ", ".join(f"{name}={value!r}" for name, value in said.items())

@@ -35,6 +35,7 @@ class Early(NamedTuple):
     vary_by: VaryBy | None = None
     collapse: bool = True
     negotiated: tuple[Negotiated, ...] = ()
+    request_directives: bool = True
 
     def trimmed(self, environ: WSGIEnvironment) -> WSGIEnvironment:
         """Return *environ* with only what selects: query parameters, cookies, outcomes."""

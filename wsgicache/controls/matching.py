@@ -16,6 +16,7 @@ from wsgicache.rules.bounds import LONGEST as LONGEST_FIELD
 from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.checks import must_be, several
 from wsgicache.rules.declaring import Sources, declared, without_lifetimes
+from wsgicache.rules.fields import NO_DIRECTIVES
 from wsgicache.rules.keys import Key, canonical_host, target_key
 from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.policy import Policy
@@ -113,6 +114,8 @@ class Routes:
                 if not route.collapse:
                     early = early._replace(collapse=False)
                 early = early.offering(*route.negotiated)
+                if not route.request_directives:
+                    early = early._replace(request_directives=False)
         routes = () if early.exempt else matching
         return Matching(early, tuple((route, odd and not route.odd_paths) for route in routes))
 
@@ -157,6 +160,8 @@ class Routes:
                 return request
             request.given = environ
         request.collapses = early.collapse
+        if not early.request_directives:
+            request.directives, request.plain = NO_DIRECTIVES, not request.identified
         if early.vary_by is not None:
             value = early.vary_by(request.environ)
             if not isinstance(value, str):

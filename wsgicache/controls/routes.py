@@ -103,6 +103,7 @@ class Route:
     returns a text that selects, too. With ``collapse=False`` requests do not wait for each other.
     *languages*, *accept* and *encodings* come instead of those of the policy. *select* is a
     `Header`, or several: fields by whose values clients are told apart.
+    With ``request_directives=False`` a client's ``no-cache`` or ``max-age=0`` counts for nothing.
     Raises TypeError and ValueError.
     """
 
@@ -125,6 +126,7 @@ class Route:
         accept: Iterable[str] | None = None,
         encodings: Iterable[str] | None = None,
         select: Header | Iterable[Header] = (),
+        request_directives: bool = True,
     ) -> None:
         if isinstance(path, Control):
             controls = (path, *controls)
@@ -132,6 +134,7 @@ class Route:
         self.controls = several("Route.controls", controls, checked, "never_cache")
         path = text("Route.path", path, _PATHS, _PATH)
         arguments.flags("Route", override=override, odd_paths=odd_paths, collapse=collapse)
+        arguments.flags("Route", request_directives=request_directives)
         if host is not None:
             text("Route.host", host, "a pattern of hosts, such as '*.example.org'", _HOST)
         if content_type is not None:
@@ -150,6 +153,7 @@ class Route:
         self.cookies = _names("cookies", cookies)
         self.vary_by = vary_by
         self.collapse = collapse
+        self.request_directives = request_directives
         self.negotiated = (
             *offers_of(
                 None if languages is None else checked_languages("Route.languages", languages),
@@ -164,7 +168,7 @@ class Route:
             self.query is not None
             or self.cookies is not None
             or vary_by
-            or not collapse
+            or not (collapse and request_directives)
             or self.negotiated
         )
         """Whether it has an option that counts before the look-up."""

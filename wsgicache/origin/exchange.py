@@ -181,12 +181,7 @@ class Exchange:
 
         A file stays as it is: the server may send it by itself.
         """
-        return body if self._is_file(body) else self.within(body)
-
-    def _is_file(self, body: Iterable[bytes]) -> bool:
-        """Return whether *body* is the server's own: no code of the app makes it."""
-        wrapper = self.given.get("wsgi.file_wrapper")
-        return isinstance(wrapper, type) and isinstance(body, wrapper)
+        return body if storing.is_file(self.given, body) else self.within(body)
 
     def renew(self) -> None:
         """Restore the environ to what it was before the app got it, to ask the app again."""

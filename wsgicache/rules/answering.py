@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from wsgicache.rules.fields import field_names
+from wsgicache.rules.fields import (
+    MAX_DELTA_SECONDS,
+    delta_seconds,
+    field_names,
+    parse_cache_control,
+    written,
+)
 from wsgicache.rules.keeping import nearer_caches
 from wsgicache.rules.model import FieldLines, StoredResponse
 from wsgicache.rules.policy import Policy
@@ -22,6 +28,8 @@ def reused_lines(
     # Deviation: a response that came without a Date leaves without one (RFC 9110 §6.6.1); servers
     # add it.
     lines = [("Age", str(max(age, stored.least_age)))]
+    if stored.withheld and "cache-control" not in policy.names.withheld:
+        lines += _said_anew(stored, age)
     if policy.cache_status:
         if cache_status is None:
             cache_status = f"hit; ttl={int(stored.freshness_lifetime) - age}"
@@ -29,6 +37,19 @@ def reused_lines(
     if policy.x_cache:
         lines.append(("X-Cache", "HIT"))
     return lines
+
+
+def _said_anew(stored: StoredResponse, age: int) -> FieldLines:
+    """Return Cache-Control if its max-age counts from now, so that Age does not use it up."""
+    for name, value in stored.withheld:
+        if name.lower() == "cache-control":
+            directives = parse_cache_control(value)
+            seconds = delta_seconds(directives.get("max-age"))
+            # What is stale stays so for everybody.
+            if seconds is not None and age < stored.freshness_lifetime:
+                directives = {**directives, "max-age": str(min(seconds + age, MAX_DELTA_SECONDS))}
+            return [(name, written(directives))]
+    return []
 
 
 def with_own(fields: FieldLines, own: FieldLines) -> FieldLines:

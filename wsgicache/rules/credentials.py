@@ -13,8 +13,8 @@ from typing import Any
 from wsgicache.rules.fields import Directives, delta_seconds, says
 
 __all__ = [
-    "CREDENTIAL_FIELDS", "EVERYBODY", "INHERITED", "WSGI_CREDENTIALS", "identifies", "releases",
-    "releases_to_cookies", "shows_certificate",
+    "ANEW", "CREDENTIAL_FIELDS", "EVERYBODY", "INHERITED", "WSGI_CREDENTIALS", "identifies",
+    "releases", "releases_to_cookies", "shows_certificate",
 ]  # fmt: skip
 
 CREDENTIAL_FIELDS = (
@@ -225,3 +225,7 @@ this response in particular, so no directive releases it."""
 EVERYBODY = "everybody"
 """An extension directive (§5.2.3) in this cache's own targeted field: the response is the same
 whatever cookies were sent, though Vary names Cookie."""
+
+ANEW = "anew"
+"""An extension directive in the same field: the max-age of Cache-Control counts from when a client
+gets the response, however old it is."""

@@ -168,7 +168,7 @@ def longest_lifetime(stored: StoredResponse) -> float:
     """
     longest = stored.freshness_lifetime
     dates: dict[str, float | None] = {}
-    for line_name, value in stored.fields:
+    for line_name, value in (*stored.fields, *stored.withheld):
         name = line_name.lower()
         if name in ("date", "expires"):
             dates[name] = parse_date(value, stored.generated_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wsgicache.rules.credentials import ANEW
 from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import (
     Directives,
@@ -70,8 +71,8 @@ def stored_response(
     """
     if length is None:
         length = len(content or b"")
-    known, directives = terms(response, policy), binding(response, policy).directives
-    values, code = response.values, response.code
+    known, said = terms(response, policy), binding(response, policy)
+    values, code, directives = response.values, response.code, said.directives
     etag, modified = values.get("etag"), values.get("last-modified")
     tag = etag if etag is not None and is_entity_tag(etag) else None
     modified_at = None if modified is None else parse_date(modified, response.wall)
@@ -90,9 +91,12 @@ def stored_response(
     stored.fields = fields[:]
     stored.not_modified = stored.withheld = NO_LINES
     if not policy.names.withheld.isdisjoint(values):
-        stored.withheld = [
-            line for line in response.fields if line[0].lower() in policy.names.withheld
-        ]
+        withheld = policy.names.withheld
+        if said.own and ANEW in directives:
+            # Each reuse says it anew (`answering.reused_lines`).
+            withheld = withheld | {"cache-control"}
+            stored.fields = [line for line in fields if line[0].lower() != "cache-control"]
+        stored.withheld = [line for line in response.fields if line[0].lower() in withheld]
     stored.content = content
     stored.length = length
     # PERF: most responses are as old as their request, and share its number; 24 bytes less each.

@@ -114,6 +114,7 @@ class PolicyOptions(TypedDict, total=False):
     forbidding_fields: _Fields
     unstored_fields: _Fields
     update_content_type: _Flag
+    store_files: _Flag
     head_as_get: _Flag
     request_directives: _Flag
     generate_etags: _Flag

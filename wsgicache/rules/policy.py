@@ -44,6 +44,7 @@ _PERMISSIVE: PolicyOptions = {
     "forbidding_fields": (),
     "unstored_fields": (),
     "update_content_type": True,
+    "store_files": True,
     "head_as_get": False,
     "targets": ("Wsgicache-Cache-Control", "CDN-Cache-Control"),
 }
@@ -148,6 +149,9 @@ class Policy:
     so."""
     update_content_type: bool = False
     """Whether a 304 or HEAD may change the Content-Type of what is stored (§3.2)."""
+    store_files: bool = False
+    """Whether a file that the server sends by itself (``wsgi.file_wrapper``) is stored although it
+    has no lifetime, and has to be validated each time."""
     head_as_get: bool = True
     """Whether the app is asked as GET for a HEAD that the store does not answer (RFC 9110
     §9.3.2)."""

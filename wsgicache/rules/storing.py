@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.credentials import INHERITED
 from wsgicache.rules.fields import (
@@ -28,7 +31,7 @@ from wsgicache.rules.validators import app_validators
 
 __all__ = [
     "ABOUT_THE_REQUEST", "ABOUT_WHO_ASKS", "FORCED", "content_span", "is_endless",
-    "is_for_cookies", "is_for_credentials", "outlives", "refusal",
+    "is_file", "is_for_cookies", "is_for_credentials", "outlives", "refusal",
 ]  # fmt: skip
 
 UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 502, 503, 504}
@@ -68,10 +71,28 @@ def refusal(
     *renewed* it is a stored response with newer fields, whose content is there.
     """
     why = forbidden(request, response, policy, method, renewed) or unusable(response, policy)
+    if why is None and type(response.body) is not list:
+        why = _unused_file(request, response, policy)
     if why is None and (request.identified or "HTTP_COOKIE" in request.environ):
         why = unvouched(request, response, policy)
     # Beyond the RFC: a route for files of another type said nothing of this response.
     return why if why is None or not response.doubted else _FOR_WANT_OF_WORDS.get(why, why)
+
+
+def is_file(environ: Mapping[str, Any], body: object) -> bool:
+    """Return whether *body* is the server's own (PEP 3333): no code of the app makes it."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    return isinstance(wrapper, type) and isinstance(body, wrapper)
+
+
+def _unused_file(request: Request, response: Response, policy: Policy) -> str | None:
+    """Return "freshness" for a file that the server sends by itself, without a lifetime."""
+    # Deviation: the RFC lets a cache store and validate it. The server's sendfile() costs less.
+    if policy.store_files or not is_file(request.environ, response.body):
+        return None
+    known = terms(response, policy)
+    used = known.lifetime > 0 or known.stale_while_revalidate or known.stale_if_error
+    return None if used else "freshness"
 
 
 def forbidden(
