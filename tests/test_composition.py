@@ -143,7 +143,7 @@ def test_compression_inside_is_stored_compressed_and_varies() -> None:
     assert int(second.headers["Content-Length"]) == len(second.data) < len(TEXT)
     assert compress.compressed == 1
     plain = asker.get()
-    assert status(plain) == "wsgicache; fwd=vary-miss; stored"
+    assert status(plain) == "wsgicache; fwd=vary-miss; stored; detail=vary-accept-encoding"
     assert plain.text == TEXT
     assert is_hit(asker.get())
     assert is_hit(asker.get(headers=GZIP))

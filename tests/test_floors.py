@@ -34,7 +34,7 @@ FLOORS = """
     rules.policy
     rules.declaring rules.freshness rules.request rules.validators
     rules.anonymous rules.conditional rules.own_writes rules.variants
-    rules.entries
+    rules.differing rules.entries
     rules.groups rules.hidden_cookies rules.reuse
     rules.storing
     rules.keeping
@@ -65,7 +65,7 @@ FLOORS = """
     origin.watch
     origin.exchange
     origin.bypass origin.trip
-    origin.hidden
+    origin.asking origin.hidden
     origin.filling origin.background origin.heads origin.turns
     origin.forward
     middleware

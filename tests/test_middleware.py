@@ -176,7 +176,7 @@ def test_another_selecting_value_is_a_vary_miss(scene: Scene) -> None:
     scene.app(by_language)
     assert scene.get("/", accept_language="de").cache_status == "wsgicache; fwd=uri-miss; stored"
     got = scene.get("/", accept_language="fr")
-    assert got.cache_status == "wsgicache; fwd=vary-miss; stored"
+    assert got.cache_status == "wsgicache; fwd=vary-miss; stored; detail=vary-accept-language"
     assert got.text == "in fr"
     assert scene.get("/").fwd == "vary-miss"
     for language in ("de", "fr"):

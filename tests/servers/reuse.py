@@ -100,7 +100,8 @@ def partial_of_nothing_stored(site: Site) -> None:
 def vary(site: Site) -> None:
     site.miss_and_hit("/vary", (LANGUAGE, "de"))
     _, english = site.both("/vary", (LANGUAGE, "en"))
-    assert english.cache_status == "wsgicache; fwd=vary-miss; stored"
+    split = "wsgicache; fwd=vary-miss; stored; detail=vary-accept-language"
+    assert english.cache_status == split
     assert site.cached("/vary").body == b"in no language"
     for language in ("de", "en"):
         reply = site.cached("/vary", (LANGUAGE, language))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wsgicache.bodies import Primed, Tee, Write, finish
 from wsgicache.controls.matching import naming_parts
 from wsgicache.origin import filling
+from wsgicache.origin.asking import why_asked
 from wsgicache.origin.exchange import Exchange, Origin, nowhere
 from wsgicache.origin.hidden import hidden_cookies
 from wsgicache.origin.trip import ANNOUNCING, Reuse, Trip
@@ -214,11 +215,8 @@ class Forward(Exchange):
         cache_status = f"{self.cache_status}; fwd-status=304"
         lines = relayed_fields(response, cache_status, self.policy)
         cookies = [line for line in lines if line[0].lower() in SET_COOKIE]
-        return Reuse(
-            replace(trip.decision, stored=fresh),
-            f"{cache_status}; detail={why_not}" if why_not else cache_status,
-            cookies,
-        )
+        said = f"; detail={why_not}" if why_not else why_asked(self.origin, trip)
+        return Reuse(replace(trip.decision, stored=fresh), cache_status + said, cookies)
 
     def _complete(self, response: Response) -> Iterable[bytes] | Reuse:
         """Answer with a stored part and the rest that the app gave (§3.4), and keep the whole."""
@@ -270,6 +268,8 @@ class Forward(Exchange):
             trip.land("failed" if failed else "refused", why_not)
         detail = trip.decision.detail or why_not
         outcome = f"detail={detail}" if detail else "stored"
+        if not detail and trip.decision.forward != "uri-miss":
+            outcome += why_asked(self.origin, trip)
         self.relayed = True
         sent = response
         if self.replaced and self._is_had(response, why_not):

@@ -33,6 +33,7 @@ class Trip:
     __slots__ = (
         "background",
         "decision",
+        "entry",
         "fill",
         "flight",
         "kind",
@@ -50,6 +51,8 @@ class Trip:
         """The moment from which its response may fill the entry."""
         self.kind: Kind = UNSELECTED
         """What selects among the responses to its key, as known at the look-up."""
+        self.entry: CacheEntry | None = None
+        """What was found at the look-up, if nothing of it was chosen then."""
         self.background = False
         """Whether it is a background validation, whose answer goes to no client."""
         self.too_large = False
@@ -65,7 +68,7 @@ class Trip:
         elif (stored := self.decision.stored) is not None:
             self.kind = stored.kind
         else:
-            self.kind = entry.nominated, None
+            self.kind, self.entry = (entry.nominated, None), entry
 
     def streams(self, pace: Pace) -> Flight | None:
         """Show those who wait how the body gets on; return the flight that it leads, if any."""

@@ -1,0 +1,109 @@
+"""What tells a request apart from all requests that had something stored (RFC 9111 §4.1)?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from wsgicache.rules.fields import Directives
+from wsgicache.rules.keys import Values
+from wsgicache.rules.model import IMPLIED, CacheEntry
+from wsgicache.rules.negotiating import CODINGS
+from wsgicache.rules.policy import Policy
+from wsgicache.rules.request import Request
+from wsgicache.rules.variants import values_of
+
+__all__ = ["Difference", "difference", "wish"]
+
+
+class Difference(NamedTuple):
+    """What a vary-miss is about."""
+
+    field: str
+    """The request field in lower case, or ``target``, ``mount`` or ``vary-by``."""
+    variants: int
+    """How many responses are stored for the URL."""
+    values: tuple[str | None, ...]
+    """Some values of the field, that of the request first; digests hide the others."""
+
+
+_OFTEN = ("HTTP_COOKIE", "HTTP_USER_AGENT", "HTTP_ACCEPT_LANGUAGE", CODINGS, "HTTP_ACCEPT")
+"""The fields with the most values come first: they are most likely the cause."""
+_SOME = 4
+_FIRST = len(IMPLIED) + 2
+"""The place of the first field that Vary names, among the values that select."""
+_FORWARDED = "forwarded"
+
+
+def difference(request: Request, entry: CacheEntry, policy: Policy) -> Difference | None:
+    """Return what tells *request* apart from all requests with a response in *entry*.
+
+    None if nothing does. With digests in place of values the most likely field is returned.
+    """
+    if entry.salt:
+        key: str | None = _likely(request, entry)
+        values: Iterable[str | None] = ()
+    else:
+        key, values = _compared(request, entry, policy)
+    if key is None:
+        return None
+    own = request.environ.get(key)
+    others = dict.fromkeys(value for value in values if value != own)
+    name = _forwarded(request) if key == _FORWARDED else _name(key)
+    return Difference(name, len(entry.responses), (own, *others)[:_SOME])
+
+
+def _likely(request: Request, entry: CacheEntry) -> str:
+    carried = [key for key in entry.nominated if key in request.environ] or entry.nominated
+    if not carried:
+        return _FORWARDED if request.forwarded else IMPLIED[0]
+    return next((key for key in _OFTEN if key in carried), carried[0])
+
+
+def _compared(
+    request: Request, entry: CacheEntry, policy: Policy
+) -> tuple[str | None, list[str | None]]:
+    """Return the key of the first value that differs from the nearest response, and its values."""
+    presented = {kind: values_of(request, kind, policy) for kind in entry.kinds}
+    best: tuple[int, str | None] = (len(IMPLIED) + len(entry.nominated) + 2, None)
+    found: dict[str | None, list[str | None]] = {}
+    for selector, stored in entry.responses.items():
+        mine, (named, coding) = presented[stored.kind], stored.kind
+        keys = _differing(mine, selector, named) if isinstance(selector, tuple) else []
+        if not keys and coding is not None:
+            keys = [CODINGS]
+        for key in keys:
+            value = selector[_FIRST + named.index(key)] if key in named else None
+            if coding is not None and key == CODINGS:
+                value = ", ".join(offer for offer, _ in stored.offers)
+            found.setdefault(key, []).append(value if isinstance(value, str) else None)
+        best = min(best, (len(keys), keys[0] if keys else None), key=lambda one: one[0])
+    return best[1], found.get(best[1], [])
+
+
+def _differing(mine: Values, other: Values, named: tuple[str, ...]) -> list[str]:
+    """Return the keys of the values that differ, those that Vary names first."""
+    keys = (_FORWARDED, *IMPLIED, "", *named)
+    at = [place for place, value in enumerate(mine) if value != other[place]]
+    return [keys[one] for one in sorted(at, key=lambda place: place < _FIRST)]
+
+
+def _name(key: str) -> str:
+    if key in IMPLIED:
+        return "mount" if key == IMPLIED[2] else "target"
+    return key.removeprefix("HTTP_").lower().replace("_", "-")
+
+
+def _forwarded(request: Request) -> str:
+    """Return the first field that selects in any case; the text of a vary_by has its own name."""
+    said, *_ = request.forwarded or (_FORWARDED,)
+    if said == "vary_by":
+        return "vary-by"
+    if "=" in said:
+        return "cookie"  # one that chooses the language
+    return _name(said) if said.startswith("HTTP_") else _FORWARDED
+
+
+def wish(directives: Directives) -> str:
+    """Return the first directive by which a request asks for more than is stored (§5.2.1)."""
+    return next((name for name in ("no-cache", "max-age", "min-fresh") if name in directives), "")
