@@ -162,7 +162,7 @@ class Route:
             ),
             *(one.negotiated for one in _headers(select)),
         )
-        """The fields that it has negotiated."""
+        """The fields that it negotiates."""
         self.statuses = arguments.statuses("Route.status", status)
         self.is_early = bool(
             self.query is not None

@@ -31,7 +31,7 @@ def advise(report: Reporter, request: Request, response: Response, policy: Polic
 
 
 MANY = 16
-"""The number of responses to one URL from which on the log says what splits them."""
+"""The number of responses to one URL from which the log says what splits them."""
 _SHOWN = 60
 _CURES = {
     "cookie": "Policy.django(), Policy.flask() or Policy(only_cookies=[…]) if few cookies count, "

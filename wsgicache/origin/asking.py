@@ -1,4 +1,4 @@
-"""Why was the app asked, though something is stored?"""
+"""Why was the app asked although something is stored?"""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ module             question                                    sections
 ``own_writes``     whose pages does a write end?               9111 §4.4
 ``validators``     what tells states of a resource apart?      9111 §4.3.1; 9110 §8.8
 ``variants``       which stored responses match?               9111 §4.1
-``differing``      what tells it apart from all others?        9111 §4.1, §5.2.1
+``differing``      how does it differ from all others?         9111 §4.1, §5.2.1
 ``entries``        how is it filed?                            9111 §4.1, §4.4
 ``groups``         what belongs together, and ends together?   9875; 9111 §4.4
 ``freshness``      how long is it fresh, and how old is it?    9111 §4.2; 5861; 9213

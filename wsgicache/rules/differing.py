@@ -1,4 +1,4 @@
-"""What tells a request apart from all requests that had something stored (RFC 9111 §4.1)?"""
+"""How does a request differ from all requests with a stored response (RFC 9111 §4.1)?"""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Difference", "difference", "wish"]
 
 
 class Difference(NamedTuple):
-    """What a vary-miss is about."""
+    """The difference that caused a vary-miss."""
 
     field: str
     """The request field in lower case, or ``target``, ``mount`` or ``vary-by``."""
     variants: int
-    """How many responses are stored for the URL."""
+    """The number of responses stored for the URL."""
     values: tuple[str | None, ...]
     """Some values of the field, that of the request first; digests hide the others."""
 
@@ -36,9 +36,9 @@ _FORWARDED = "forwarded"
 
 
 def difference(request: Request, entry: CacheEntry, policy: Policy) -> Difference | None:
-    """Return what tells *request* apart from all requests with a response in *entry*.
+    """Return how *request* differs from all requests with a response in *entry*, or None.
 
-    None if nothing does. With digests in place of values the most likely field is returned.
+    If the store has digests in place of values, the most likely field is returned.
     """
     if entry.salt:
         key: str | None = _likely(request, entry)

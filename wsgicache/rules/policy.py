@@ -128,7 +128,7 @@ class Policy:
     """Whether the order in Accept-Language is ignored where the weights differ (§4.1)."""
     languages: tuple[str, ...] | None = None
     """Languages to choose from by Accept-Language (RFC 9110 §12.5.4). The app sees only the one
-    chosen: the first if none suits, and nothing if this is empty."""
+    chosen: the first if none suits, and none at all if this is empty."""
     accept: tuple[str, ...] | None = None
     """Media types to choose from by Accept (RFC 9110 §12.5.1), in the same way."""
     encodings: tuple[str, ...] | None = None

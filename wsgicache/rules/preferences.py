@@ -1,6 +1,6 @@
 """Which of the offered values does a client prefer (RFC 9110 §12.5, RFC 4647)?
 
-The app sees the outcome, and not what the client sent. So it cannot answer by anything else.
+The app sees the outcome, and not what the client sent, so its answer depends on nothing else.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Negotiated(NamedTuple):
 
     field: str
     key: str
-    """Where an environ has it."""
+    """The environ key of the field."""
     outcome: Remembered[str | None, str | None]
     """The value that the app sees, by that of the client; None if it sees none."""
     vary: str
-    """Of which responses Vary names the field: ``all``, ``coded`` or ``none``."""
+    """The responses whose Vary names the field: ``all``, ``coded`` or ``none``."""
 
 
 def _negotiated(field: str, offered: Values, choice: Choice, vary: str = "all") -> Negotiated:
@@ -181,7 +181,7 @@ _UNWANTED = (0.0, 0)
 
 
 def _wanted(kind: str, members: list[tuple[str, float]]) -> tuple[float, int]:
-    """Return how much a media type is wanted: its weight, and how early it is named."""
+    """Return how much a client wants a media type: its weight, and how early it is named."""
     for asked in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
         found = [(weight, -place) for place, (one, weight) in enumerate(members) if one == asked]
         if found:

@@ -96,7 +96,7 @@ class Environment:
         try:
             return do(opened)
         except lmdb.PanicError:
-            # After a write that failed in the middle nothing goes on but another environment.
+            # If a write failed in the middle, only a new environment can go on.
             self._panicked = True
             raise
         finally:
@@ -166,8 +166,8 @@ def _opened(path: str, max_bytes: int | None) -> Opened:
             _note(path, "max-bytes", str(bound))
         elif max_bytes not in (None, bound):
             log.warning(
-                "%s has max_bytes=%d, since a process uses it that said so, and not %d as here: "
-                "say the same in all",
+                "%s keeps the max_bytes=%d of another process, not the %d given here: "
+                "give all processes the same",
                 path,
                 bound,
                 max_bytes,
