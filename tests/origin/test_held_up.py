@@ -109,6 +109,9 @@ def test_where_two_are_held_up_everybody_is_free() -> None:
     others.open()
     answers = leader.answers() + crowd.answers()
     assert {answer.body for answer in answers} == {b"old!"}
+    details = sorted(answer.detail or "" for answer in answers)
+    assert details == ["", ""] + ["collecting"] * 5, "more copies of the same are collected"
+    assert stage.get().hit
     stage.check_idle()
 
 

@@ -16,8 +16,8 @@ from tests.rig.app import Turn, page
 from tests.rig.gates import Gate
 from tests.rig.stores import Leasing
 from tests.scene import FakeClock, Reply, environ_for
-from wsgicache import MemoryStore, Policy
-from wsgicache.origin.room import UNBUDGETED, Room, room_for
+from wsgicache import MemoryStore, Policy, forks
+from wsgicache.origin.room import Room, room_for
 from wsgicache.stores import CachelibStore, TieredStore
 
 MIB = 1 << 20
@@ -64,6 +64,7 @@ def test_it_is_tight_where_a_body_might_have_no_room(taken: int, tight: bool) ->
     body.let_go()
     assert not ours.tight
     assert room(3, 4).tight
+    assert not room(4, 4).tight
 
 
 def test_who_is_held_up_for_the_longest_time_lets_go_first() -> None:
@@ -77,8 +78,17 @@ def test_who_is_held_up_for_the_longest_time_lets_go_first() -> None:
     assert [body.taken for body in bodies] == [0, 3, 0]
 
 
+def test_as_many_let_go_as_must() -> None:
+    ours = room()
+    bodies = [Body(ours, 3, moved_at) for moved_at in (1, 2, 3)]
+    assert ours.has(7)
+    assert [body.taken for body in bodies] == [0, 0, 3]
+    assert list(ours._holders) == [bodies[2]]
+
+
 def test_a_child_process_begins_anew() -> None:
     ours = room()
+    assert ours in forks._all
     body = Body(ours, 8)
     ours.begin_in_child()
     assert (ours.taken, ours.tight) == (0, False)
@@ -96,7 +106,7 @@ def shared() -> TieredStore:
     [
         (lambda: MemoryStore(3 * MIB), Policy(), 3 * MIB),
         (shared, Policy(), 4 * MIB),
-        (lambda: CachelibStore(SimpleCache()), Policy(), UNBUDGETED),
+        (lambda: CachelibStore(SimpleCache()), Policy(), 64 * MIB),
         (lambda: MemoryStore(3 * MIB), Policy(max_collecting=0), 0),
     ],
     ids=["memory", "tiered", "another", "as the policy says"],
@@ -161,6 +171,28 @@ def test_what_is_written_is_counted() -> None:
     stage.cache._origin.app = app
     assert stage.get().body == b"1234567890"
     assert stage.get().hit
+    stage.check_idle()
+
+
+def test_writes_that_a_client_holds_up() -> None:
+    """Others wait for what is written as they do for what is yielded."""
+    stage, gate = Stage(), Gate()
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        write = start_response("200 OK", [("Cache-Control", "max-age=60")])
+        write(b"12345")
+        write(b"67890")
+        return []
+
+    stage.cache._origin.app = app
+    leader = readers(stage, 1, gate)
+    gate.until(1)
+    crowd = stage.many(3)
+    stage.waiters.until(3)
+    stage.clock.advance(LONGER)
+    assert {answer.body for answer in crowd.answers()} == {b"1234567890"}
+    gate.open()
+    leader.answers()
     stage.check_idle()
 
 

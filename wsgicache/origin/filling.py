@@ -9,14 +9,14 @@ from wsgicache.bodies import Tee
 from wsgicache.controls.control import Control
 from wsgicache.origin.exchange import Origin
 from wsgicache.origin.flights import HELD_UP_SECONDS
-from wsgicache.origin.trip import Trip
+from wsgicache.origin.trip import COLLECTING, TOO_LARGE, Trip
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.freshness import answers_others
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
-__all__ = ["COLLECTING", "Filling", "ending", "ends_soon", "land_kept", "uncollected"]
+__all__ = ["Filling", "ending", "ends_soon", "land_kept", "uncollected"]
 
 
 class Filling:
@@ -63,7 +63,7 @@ class Filling:
         """Land the flight, which ends as the body did."""
         self._give_back()
         if too_large:
-            self._trip.land("refused", "too-large")
+            self._trip.land("refused", TOO_LARGE)
         elif not self._kept:
             self._trip.land("failed")
         else:
@@ -103,18 +103,14 @@ class Filling:
         self._give_back()  # if nobody closed the body
 
 
-COLLECTING = "collecting"
-"""Why a response is not stored where too many others are collected; the next one may be."""
-
-
 def uncollected(origin: Origin, trip: Trip, response: Response) -> str | None:
     """Return why the body of *response* is not collected, or None if it may be."""
-    if trip.too_large:
-        return "too-large"
+    if trip.uncollected == TOO_LARGE:
+        return TOO_LARGE
     if is_whole(response):
         return None
     length = delta_seconds(response.field("content-length"))
-    return None if origin.room.has(length or 0) else COLLECTING
+    return trip.uncollected or (None if origin.room.has(length or 0) else COLLECTING)
 
 
 def is_whole(response: Response) -> bool:

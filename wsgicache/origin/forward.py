@@ -12,7 +12,7 @@ from wsgicache.origin import filling
 from wsgicache.origin.asking import why_asked
 from wsgicache.origin.exchange import Exchange, Origin, nowhere
 from wsgicache.origin.hidden import hidden_cookies
-from wsgicache.origin.trip import ANNOUNCING, Reuse, Trip
+from wsgicache.origin.trip import ANNOUNCING, COLLECTING, Reuse, Trip
 from wsgicache.rules import keeping, partial, storing, validation
 from wsgicache.rules.answering import relayed_fields
 from wsgicache.rules.conditional import not_modified_by
@@ -254,7 +254,7 @@ class Forward(Exchange):
         """Pass the head of the response on, with a Tee for the body if it may be kept (§3)."""
         trip = self.trip
         why_not = self._changed(response) or self.origin.refusal(self.request, response)
-        if why_not is None and (trip.too_large or self.origin.room.tight):
+        if why_not is None and (trip.uncollected or self.origin.room.tight):
             why_not = filling.uncollected(self.origin, trip, response)
         if self._stored is not None:
             if storing.outlives(trip.decision, response, trip.looked_up_at, self.policy):
@@ -264,7 +264,7 @@ class Forward(Exchange):
         if why_not is not None:
             if why_not in _TAGGED:
                 response = keeping.tagged(response, self.policy)
-            failed = response.code >= 500 or why_not in (storing.FORCED, filling.COLLECTING)
+            failed = response.code >= 500 or why_not in (storing.FORCED, COLLECTING)
             trip.land("failed" if failed else "refused", why_not)
         detail = trip.decision.detail or why_not
         outcome = f"detail={detail}" if detail else "stored"

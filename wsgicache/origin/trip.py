@@ -21,7 +21,12 @@ from wsgicache.rules.request import Request
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-__all__ = ["ANNOUNCING", "Reuse", "Trip"]
+__all__ = ["ANNOUNCING", "COLLECTING", "TOO_LARGE", "Reuse", "Trip"]
+
+TOO_LARGE = "too-large"
+"""Why a response is not stored whose content is too large to keep."""
+COLLECTING = "collecting"
+"""Why a response is not stored where others are being collected; the next one may be."""
 
 ANNOUNCING = ("HTTP/1.1", "HTTP/1.0")
 """Protocols in which the head of a request says whether content follows."""
@@ -39,7 +44,7 @@ class Trip:
         "kind",
         "looked_up_at",
         "request",
-        "too_large",
+        "uncollected",
     )
 
     def __init__(self, request: Request, decision: Decision) -> None:
@@ -55,8 +60,8 @@ class Trip:
         """What was found at the look-up, if nothing of it was chosen then."""
         self.background = False
         """Whether it is a background validation, whose answer goes to no client."""
-        self.too_large = False
-        """Whether its key is known for content too large to keep."""
+        self.uncollected: str | None = None
+        """Why its body is not collected: what is known of its key, or that others collect it."""
         self.flight: Landing | None = None
         """The flight that it leads, or a stand-in; every way out must land it."""
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from wsgicache.origin.exchange import Origin
 from wsgicache.origin.flights import Alone, Flight, HeldUp, Outcome
-from wsgicache.origin.trip import Trip
+from wsgicache.origin.trip import COLLECTING, TOO_LARGE, Trip
 from wsgicache.processes import this_process
 from wsgicache.rules.model import Decision
 from wsgicache.rules.reuse import after_waiting, decide_again, stood_in
@@ -55,7 +55,9 @@ class Turns:
         key = collapse_key(request, trip.kind, self._policy)
         refused = self.flights.refused(key, trip.looked_up_at)
         if refused is not None:
-            trip.flight, trip.too_large = refused if may_lead else None, refused.why == "too-large"
+            trip.flight = refused if may_lead else None
+            if refused.why == TOO_LARGE:
+                trip.uncollected = TOO_LARGE
             return decision
         deadline = time.monotonic() + self._policy.collapse_timeout
         for _ in range(2):
@@ -85,9 +87,13 @@ class Turns:
             if decision.forward is None:
                 return decision
             key = collapse_key(request, trip.kind, self._policy)
+        else:
+            trip.uncollected = COLLECTING if outcome == "held up" else None
         trip.looked_up_at = now = self._clock.now()
         alone = self.flights.refused(key, now) or Alone(self.flights, key)
-        trip.flight, trip.too_large = alone if may_lead else None, alone.why == "too-large"
+        trip.flight = alone if may_lead else None
+        if alone.why == TOO_LARGE:
+            trip.uncollected = TOO_LARGE
         return decision
 
     def _decide_again(self, trip: Trip, outcome: Outcome | HeldUp = "kept") -> Decision:

@@ -236,7 +236,7 @@ CAUSES: dict[str, Cause] = {
     "too-large": Cause("§3", "The content is longer than the policy stores.", _max_content),
     "collecting": Cause(
         "§3.3",
-        "Too many bodies were being collected at the same time.",
+        "Too many bodies, or others of the same page, were being collected at the same time.",
         no_cure="it is stored when it comes alone; Policy(max_collecting=…) gives more room",
     ),
     "content-length": Cause(
