@@ -6,6 +6,7 @@ import inspect
 import random
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from wsgicache.purging import Purged, Purging
 from wsgicache.rules.groups import groups_of, invalidated_groups, names_of
 from wsgicache.rules.keys import Key, key_of_url, target_key
 from wsgicache.rules.response import Response
-from wsgicache.stores import StoreError
+from wsgicache.stores import StoreError, store_from_url
 from wsgicache.stores.cachelib import CachelibStore
 
 URL = "http://example.org/"
@@ -803,21 +804,26 @@ def test_one_that_has_served_is_not(scene: Scene, caplog: pytest.LogCaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("store", "several", "warned"),
+    ("url", "several", "warned"),
     [
-        (MemoryStore(), True, True),
-        (MemoryStore(), False, False),
-        (CachelibStore(SimpleCache()), True, False),
+        ("memory://", True, "each has its own MemoryStore"),
+        ("memory://", False, ""),
+        ("file://", True, "may lose one of two changes"),
+        ("file://", False, ""),
+        ("lmdb://", True, ""),
     ],
-    ids=["memory", "one process", "shared"],
 )
-def test_several_processes_with_memories_of_their_own(
-    store: Any, several: bool, warned: bool, caplog: pytest.LogCaptureFixture
+def test_several_processes_are_told_of_a_store_that_is_right_for_them(
+    url: str, several: bool, warned: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    store = store_from_url(url if "memory" in url else f"{url}{tmp_path}/cache")
     cache = CacheMiddleware(Scene()._app, store=store)
     for _ in range(2):
         exchange(cache, environ_for(changes={"wsgi.multiprocess": several}))
-    assert len(caplog.messages) == warned
+    assert len(caplog.messages) == bool(warned)
+    for message in caplog.messages:
+        assert warned in message
+        assert "lmdb:///" in message
 
 
 WRONG: dict[str, tuple[Callable[[Purging], object], str]] = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,8 @@ from tests.servers.wire import Reply, fetch
 
 RECIPES = Path(__file__).with_name("recipes")
 PAGE = (RECIPES.parents[1] / "docs" / "howto" / "servers.rst").read_text("utf-8")
+WORKERS = (RECIPES.parents[1] / "docs" / "howto" / "workers.rst").read_text("utf-8")
+README = (RECIPES.parents[1] / "README.rst").read_text("utf-8")
 NOISE = "|".join((*(server.noise for server in SERVERS), "development server"))
 
 pytestmark = pytest.mark.network
@@ -44,6 +48,7 @@ RECIPE_FILES = (
     Recipe("flask_site.py", "flask"),
     Recipe("django_site.py", "gunicorn"),
     Recipe("bottle_site.py", "waitress-serve"),
+    Recipe("workers.py", "gunicorn"),
 )
 
 
@@ -53,10 +58,11 @@ def test_every_recipe_is_run() -> None:
 
 
 def copied(directory: Path, port: int) -> Path:
-    """The recipes in a directory of their own, port 8000 being another."""
+    """The recipes in a directory of their own, with another port and another cache."""
     shutil.copytree(RECIPES, directory, ignore=shutil.ignore_patterns("__pycache__"))
     for path in directory.iterdir():
-        path.write_text(path.read_text().replace("8000", str(port)))
+        text = path.read_text().replace("8000", str(port))
+        path.write_text(text.replace("/var/cache/myapp", str(directory / "cache")))
     return directory
 
 
@@ -102,10 +108,19 @@ def test_the_log_says_what_several_workers_mean(tmp_path: Path) -> None:
     command[command.index("--workers") + 1] = "2"
     with running(command, port, tmp_path / "log", directory=tmp_path / "recipes") as process:
         ask_twice(port)
-    assert "several processes" in process.log.read_text()
+    said = process.log.read_text()
+    assert "several processes" in said
+    (line,) = re.findall(r"CacheMiddleware\(app, store=.*?\)\)", said)
+    assert line.replace("(app,", "(site,") in (RECIPES / "workers.py").read_text()
     assert not process.alarms(NOISE)
 
 
 @pytest.mark.parametrize("name", ["myapp.py", *(recipe.file for recipe in SERVER_RECIPES)])
 def test_the_documentation_shows_the_recipe_as_it_is_run(name: str) -> None:
     assert f"literalinclude:: ../../tests/recipes/{name}\n" in PAGE
+
+
+def test_the_documentation_shows_the_recipe_of_several_workers() -> None:
+    shown = (RECIPES / "workers.py").read_text().partition("\n\n")[2]
+    assert "literalinclude:: ../../tests/recipes/workers.py\n" in WORKERS
+    assert textwrap.indent(shown, "    ").partition("application")[2] in README

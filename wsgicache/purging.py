@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wsgicache.arguments import flags
 from wsgicache.clock import Clock
-from wsgicache.reporting import warn_of_no_requests, warn_of_processes
+from wsgicache.reporting import warn_of_lost_updates, warn_of_no_requests, warn_of_processes
 from wsgicache.rules import entries
 from wsgicache.rules.checks import must_be, text
 from wsgicache.rules.groups import group_name, name_of, origin_of
@@ -76,6 +76,8 @@ class Purging:
         self.origin = request.key[:2]
         if isinstance(self.store, MemoryStore):
             warn_of_processes(request.environ)
+        elif not getattr(self.store, "is_atomic", True):
+            warn_of_lost_updates(request.environ)
 
     def _purged(self) -> None:
         if self.origin is None and isinstance(self.store, MemoryStore) and not self._warned:

@@ -9,7 +9,7 @@ from typing import Any
 
 from wsgicache.clock import Clock
 
-__all__ = ["Reporter", "log", "warn_of_no_requests", "warn_of_processes"]
+__all__ = ["Reporter", "log", "warn_of_lost_updates", "warn_of_no_requests", "warn_of_processes"]
 
 log = logging.getLogger("wsgicache")
 
@@ -55,8 +55,22 @@ def warn_of_processes(environ: Mapping[str, Any]) -> None:
         log.warning(
             "the server runs several processes, and each has its own MemoryStore: a POST "
             "or a purge clears the copy of one, and the others serve theirs until it is stale. "
-            "Use a store that processes share: lmdb:///directory on one machine, or "
-            "memcached, or Redis"
+            'Write CacheMiddleware(app, store=store_from_url("lmdb:///var/cache/myapp")): all '
+            "processes of the machine share that store, without a server (pip install "
+            "wsgicache[lmdb]). For several machines there are memcached and Redis"
+        )
+
+
+def warn_of_lost_updates(environ: Mapping[str, Any]) -> None:
+    """Log a warning if the server has several processes, and their changes may be lost.
+
+    *environ* says whether it has.
+    """
+    if environ.get("wsgi.multiprocess"):
+        log.warning(
+            "the server runs several processes, and this store may lose one of two changes that "
+            "they make at once: file:// is for development. lmdb:///directory loses none, is "
+            "faster, and keeps to its max_bytes (pip install wsgicache[lmdb])"
         )
 
 

@@ -82,6 +82,11 @@ class PackedStore:
             generations.seconds = 0.0
 
     @property
+    def is_atomic(self) -> bool:
+        """Whether none of two changes at once can be lost."""
+        return all(generations.node.atomic for generations in self._nodes.values())
+
+    @property
     def corrupt(self) -> int:
         """Return the number of invalid records, which counted as missing."""
         return self._odd.count
