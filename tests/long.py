@@ -32,6 +32,7 @@ from tests.games.test_threads import ROWS as THREAD_ROWS
 from tests.origin.interleavings import ROWS as ORDER_ROWS
 from tests.processes.long_processes import ROWS as PROCESS_ROWS
 from tests.servers.stalled import ROWS as STALLED_ROWS
+from tests.stores.long_lmdb import ROWS as LMDB_ROWS
 from tests.stores.long_stores import ROWS as STORE_ROWS
 from wsgicache import CacheMiddleware, MemoryStore
 
@@ -185,6 +186,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **ORDER_ROWS,
     **THREAD_ROWS,
     **STORE_ROWS,
+    **LMDB_ROWS,
     **PROCESS_ROWS,
     **STALLED_ROWS,
     **FOREIGN_ROWS,

@@ -33,9 +33,10 @@ SERVERS = {
         lambda port: [
             *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"),
             *("--workers", "4", "--worker-class", "gthread", "--threads", "4"),
-            *("--keep-alive", "60", "--backlog", "1024", MODULE),
+            *("--backlog", "1024", MODULE),
         ],
         4,
+        stays=False,  # it does, but waits 40 ms there for the client to tell that it has the head
     ),
     "granian": Server(
         lambda port: [
