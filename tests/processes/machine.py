@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.processes.serving import Answer, Client, answers
+from tests.processes.serving import HOST, Answer, Client, answers
 from tests.running import DEADLINE
 from tests.servers.process import free_port, running
 from tests.servers.rows import program
 
+SITE = {"Host": HOST}
+"""The port is another one after a restart."""
 MODULE = "tests.processes.versions:front"
 
 
@@ -129,7 +131,7 @@ class Workers:
             assert time.monotonic() < end, f"only {list(found)} answer"
             several = [self._connection() for _ in range(2 * self.server.workers)]
             for one in several:
-                one.request("GET", target)
+                one.request("GET", target, headers=SITE)
             for one in several:
                 answer = self._answer(one)
                 found[answer.worker] = answer
@@ -154,7 +156,7 @@ class Workers:
     def _ask(
         self, connection: http.client.HTTPConnection, target: str, method: str = "GET"
     ) -> Answer:
-        connection.request(method, target)
+        connection.request(method, target, headers=SITE)
         return self._answer(connection)
 
     def _answer(self, connection: http.client.HTTPConnection) -> Answer:
