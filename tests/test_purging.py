@@ -745,7 +745,7 @@ def test_what_purge_is_asked_for(
 
 @pytest.mark.parametrize(
     ("target", "said"),
-    [("/a", ""), ("//", ", but for http://example.org/")],
+    [("/a", ""), ("//", ", only for http://example.org/")],
     ids=["nothing near", "something near"],
 )
 def test_purge_of_what_is_not_there(guarded: Scene, target: str, said: str) -> None:
