@@ -56,8 +56,9 @@ FLOORS = """
     stores.memory stores.shared.generations stores.shared.leases stores.shared.marks
         stores.shared.pieces
     stores.shared.reading
+    stores.shared.writing
     stores.environments stores.shared.store
-    stores.sieve
+    stores.caches stores.sieve
     stores.cachelib stores.lmdb stores.memcached stores.tiered
     stores.urls
     keeper purging
@@ -250,6 +251,7 @@ ROOMS = {
     "controls.decorators": "controls/test_controls.py",
     "controls.early": "controls/test_routes.py",
     "controls.matching": "controls/test_routes.py",
+    "stores.caches": "stores/test_cachelib_trouble.py",
     "stores.environments": "stores/test_lmdb.py",
     "stores.sieve": "stores/test_lmdb.py",
     "stores": "stores/test_urls.py",
@@ -266,6 +268,7 @@ ROOMS = {
     "stores.shared.nodes": "stores/shared/test_generations.py",
     "stores.shared.pieces": "stores/test_trouble.py",
     "stores.shared.reading": "stores/test_trouble.py",
+    "stores.shared.writing": "stores/test_trouble.py",
     "stores.shared.store": "stores/test_stores.py",
     "cli": "cli/test_run.py",
     "cli.companions": "cli/test_run.py",

@@ -23,6 +23,7 @@ from wsgicache.rules.model import Fill
 from wsgicache.stores import StoreError
 from wsgicache.stores.memcached import MemcachedStore
 from wsgicache.stores.shared.names import key_of_echo
+from wsgicache.stores.shared.nodes import settle_in_steps
 from wsgicache.stores.shared.records import _LENGTHS, MAGIC, echo_of, pack, unpack
 from wsgicache.stores.shared.store import PackedStore
 
@@ -62,6 +63,9 @@ class Shelf:
         else:
             self.kept[name] = value
         return True
+
+    def settle(self, *how: Any) -> bool:
+        return settle_in_steps(self, *how)
 
     def write(self, name: str, value: bytes, seconds: int) -> None:
         self.kept[name] = value

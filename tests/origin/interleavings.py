@@ -21,6 +21,7 @@ import pytest
 from tests.rig.turns import Choice, Turns, orders, stepping
 from tests.scene import Environ, FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy
+from wsgicache.stores.shared.nodes import settle_in_steps
 from wsgicache.stores.shared.store import PackedStore
 
 
@@ -121,6 +122,9 @@ class Bytes:
             return False
         self._put(name, value)
         return True
+
+    def settle(self, *how: Any) -> bool:
+        return settle_in_steps(self, *how)
 
     def write(self, name: str, value: bytes, seconds: int) -> None:
         self._turns.step()

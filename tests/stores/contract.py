@@ -27,7 +27,7 @@ from wsgicache.rules.request import Request
 from wsgicache.rules.validation import freshening
 from wsgicache.rules.variants import select
 from wsgicache.stores import Listing, SharedStore, StoreError
-from wsgicache.stores.shared.records import MAGIC
+from wsgicache.stores.shared.records import MAGIC, seal
 
 KEY: Key = ("http", "example.org", "/", "")
 Make = Callable[[], Any]
@@ -556,6 +556,69 @@ class SharedContract(StoreContract):
         store.release(KEY, "one")
         assert other.lease(KEY, "two", 3)
         assert store.lease(("http", "example.org", "/", "x"), "one", 3)
+
+    def test_a_settled_swap_is_all_or_nothing(self, store: Any) -> None:
+        """Neither what was under the name has changed, nor what was under the guards."""
+        node = next(iter(store._nodes.values())).node
+        old, new, guard, lease = (seal(b"echo", text) for text in ("old", "new", "guard", "lease"))
+
+        def settled(held: bytes | None, found: Any, there: dict[str, bytes]) -> tuple[bool, Any]:
+            for name, value in {"a": held, "g": guard, "l": lease}.items():
+                node.remove(f"test:3e:{name}")
+                if value is not None:
+                    node.write(f"test:3e:{name}", value, 1000)
+            if found is None:
+                (found,) = node.look(("test:3e:a",))
+            guards = {f"test:3e:{name}": value for name, value in there.items()}
+            done = node.settle("test:3e:a", new, found, 1000, guards, "test:3e:l")
+            return done, list(node.read(("test:3e:a", "test:3e:l")))
+
+        both = {"l": lease, "g": guard}
+        for held in (None, old):
+            assert settled(held, None, both) == (True, [new, None])
+            assert settled(held, None, {**both, "g": old}) == (False, [held, lease])
+            assert settled(held, None, {**both, "x": guard}) == (False, [held, lease])
+        assert settled(old, (None, None), both) == (False, [old, lease])
+        node.remove("test:3e:a")
+        node.write("test:3e:a", new, 1000)
+        (other,) = node.look(("test:3e:a",))
+        assert settled(old, other, both) == (False, [old, lease])
+
+    def test_a_fill_with_a_lease_is_kept_and_gives_it_back(
+        self, store: Any, other: Any, clock: FakeClock
+    ) -> None:
+        slow = leased(store, clock, "a")
+        fill(store, clock, headers=(("Accept", "b"),), vary="Accept").commit()
+        assert not other.lease(KEY, "b", 3), "one without a lease gives back that of another"
+        slow.commit()
+        assert found(other) is not None
+        assert found(store, "/c") is None
+        leased(store, clock, "c", target="/c").commit()
+        assert found(other, "/c") is not None
+        assert found(store, "/c") is not None  # by then the server has all that was sent
+        key = asked("GET", "/c").key
+        assert other.lease(key, "d", 3), "it was given back with the swap"
+        store.release(key, "c")
+        assert not store.lease(key, "e", 3), "and not again"
+
+    def test_what_happened_since_the_look_up_counts(
+        self, store: Any, other: Any, clock: FakeClock, others: Any, tamper: Any
+    ) -> None:
+        """Fills are refused; or a purge has taken the lease, and what else told of it is lost."""
+        assert found(store) is None
+        slow = leased(store, clock, "a")
+        other.refuse_fills()
+        slow.commit()
+        assert found(store) is None
+        store.release(KEY, "a")
+        slow = leased(store, clock, "b")
+        other.update(KEY, emptied(clock.now()))
+        for name in others():
+            if ":3e:" in name:
+                tamper(name, None)
+        slow.commit()
+        assert found(store) is None
+        assert found(other) is None
 
     def test_a_lease_ends_by_itself(self, store: Any, other: Any, clock: FakeClock) -> None:
         assert store.lease(KEY, "one", 1)

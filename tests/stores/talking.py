@@ -48,16 +48,21 @@ def proxied(
     dress: Callable[[socket.socket], socket.socket] = lambda connection: connection,
     answer: Callable[[list[bytes], bytes, bytes], list[bytes]] | None = None,
 ) -> Iterator[int]:
-    """A proxy of *server*. *answer* makes of the answers to come, what was asked and what the
-    server has said to it, the answers that are given now."""
+    """A proxy of *server*. *answer* makes of the answers to come, what was asked in one piece and
+    what the server has said to it, the answers that are given now."""
 
     def serve(connection: socket.socket) -> None:
         held: list[bytes] = []
         with server.connection() as behind, dress(connection) as front:
             behind.settimeout(PLENTY)
             while asked := whole(front, is_command):
-                behind.sendall(asked)
-                said = whole(behind, is_answer)
+                said = b""
+                for command in each_command(asked):
+                    behind.sendall(command)
+                    if not command.endswith(b" noreply\r\n"):
+                        said += whole(behind, is_answer)
+                if not said:
+                    continue
                 for part in [said] if answer is None else answer(held, asked, said):
                     if part == b"CLOSE":
                         return
@@ -78,13 +83,21 @@ def whole(connection: socket.socket, is_whole: Callable[[bytes], bool]) -> bytes
 
 
 def is_command(data: bytes) -> bool:
-    line, end, rest = data.partition(b"\r\n")
-    words = line.split()
-    if not end:
-        return False
-    if words[0] in (b"set", b"add", b"cas"):
-        return len(rest) >= int(words[4]) + 2
-    return True
+    """Whether *data* ends with a command, and is not empty."""
+    commands = list(each_command(data))
+    return bool(commands) and sum(map(len, commands)) == len(data)
+
+
+def each_command(data: bytes) -> Iterator[bytes]:
+    """The whole commands in *data*, one after the other."""
+    while data:
+        line, end, rest = data.partition(b"\r\n")
+        words = line.split()
+        length = int(words[4]) + 2 if words and words[0] in (b"set", b"add", b"cas") else 0
+        if not end or len(rest) < length:
+            return
+        yield data[: len(line) + 2 + length]
+        data = rest[length:]
 
 
 def is_answer(data: bytes) -> bool:

@@ -28,7 +28,7 @@ from tests.scene import FakeClock, Scene, environ_for
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import PLENTY, Server
 from tests.stores.shared.test_records import Canary
-from tests.stores.talking import proxied
+from tests.stores.talking import each_command, proxied
 from wsgicache import CacheMiddleware
 from wsgicache.rules.entries import emptied
 from wsgicache.stores import StoreError
@@ -304,6 +304,43 @@ def test_a_server_that_takes_less_than_we_think(
     fitting = MemcachedStore(server.address, clock=clock, timeout=PLENTY, limit=500_000)
     fill(fitting, clock, content := os.urandom(3_000_000)).commit()
     assert content_of(fitting, found(fitting)) == content
+
+
+@pytest.mark.network
+def test_a_stored_miss_is_three_round_trips(
+    memcached: Server,
+    open_store: Callable[..., Any],
+    make_scene: Callable[..., Scene],
+    clock: FakeClock,
+) -> None:
+    """Look up; take the lease; swap, with the lease given back in a command that has no answer."""
+    commands: list[bytes] = []
+
+    def counted(held: list[bytes], asked: bytes, said: bytes) -> list[bytes]:
+        commands.append(asked)
+        return [said]
+
+    def trips() -> list[str]:
+        """What was asked in each, without what has no answer."""
+        asked = [
+            [one for one in each_command(piece) if b"noreply" not in one] for piece in commands
+        ]
+        return [" ".join(one.split()[0].decode() for one in piece) for piece in asked]
+
+    with proxied(memcached, answer=counted) as port:
+        scene = make_scene(store=open_store(("127.0.0.1", port)), clock=clock)
+        scene.app(200, b"x" * 4096, cache_control="max-age=60", vary="Accept", etag='"a"')
+        scene.get("/")
+        for number in range(3):
+            commands.clear()
+            assert scene.get(f"/{number}").cache_status == "wsgicache; fwd=uri-miss; stored"
+            assert scene.get(f"/{number}").hit
+            assert trips() == ["gets", "add", "add gets", "gets"]
+        scene.after(60)
+        for number in range(3):
+            commands.clear()
+            assert scene.get(f"/{number}").cache_status == "wsgicache; fwd=stale; stored"
+            assert trips()[1:] == ["get", "add", "cas gets"]
 
 
 @pytest.mark.network

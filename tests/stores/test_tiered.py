@@ -94,7 +94,9 @@ def test_what_another_process_purges_without_touching_it_is_seen_after_two_at_mo
 ) -> None:
     """The generation is read once a second, and the entry just before that is due."""
     fill(store, clock, cache_tag="a").commit()
+    assert found(store) is not None
     other.bump(groups, clock.now())
+    store.near.update(KEY, lambda entry: None)
     clock.advance(0.99)
     assert found(store) is not None
     clock.advance(0.99)

@@ -280,6 +280,10 @@ def test_a_hit_in_redis_is_one_round_trip(
         scene.after(1)
         assert scene.get("/").hit
         assert behind.asked[10:] == [b"MGET"]
+        # What is stored costs two more: the lease, and the swap that gives it back.
+        behind.asked.clear()
+        assert scene.get("/other").cache_status == "wsgicache; fwd=uri-miss; stored"
+        assert behind.asked == [b"MGET", b"EVAL", b"EVAL"]
 
 
 @pytest.mark.network
@@ -407,6 +411,7 @@ def test_a_cache_that_gives_what_is_no_bytes(clock: FakeClock, value: Any) -> No
 
     store = Plain(Odd(), clock=clock)
     fill(store, clock, os.urandom(100_000)).commit()
+    assert found(store) is not None
     Odd.odd = True
     assert found(store) is None
     assert store.content(_kept_elsewhere()) is None

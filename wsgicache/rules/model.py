@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
@@ -244,7 +245,7 @@ class LeasedEntry(CacheEntry):
 
     __slots__ = ("leases",)
 
-    def __init__(self, entry: CacheEntry, leases: tuple[str, ...]) -> None:
+    def __init__(self, entry: CacheEntry, leases: Container[str]) -> None:
         super().__init__(entry.responses, entry.emptied_at, entry.salt)
         self.leases = leases
         """The leases on its key that no purge has taken away."""

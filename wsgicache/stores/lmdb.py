@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from time import time
 from typing import TypeVar
@@ -19,6 +19,7 @@ from wsgicache.stores import StoreError
 from wsgicache.stores.environments import MAX_BYTES, Opened, environment_at
 from wsgicache.stores.folders import check_folder, whole_path
 from wsgicache.stores.shared.applications import NAMESPACE
+from wsgicache.stores.shared.nodes import Found
 from wsgicache.stores.shared.store import PackedStore
 from wsgicache.stores.sieve import add, drop, evict, held, kept_bytes, value_of
 from wsgicache.stores.stamps import Stamps, Telling
@@ -165,6 +166,34 @@ class _Node:
             return True
 
         return self._change(swapped)
+
+    def settle(
+        self,
+        name: str,
+        value: bytes,
+        found: Found,
+        seconds: int,
+        guards: Mapping[str, bytes],
+        gone: str,
+    ) -> bool:
+        """Swap, if what is under each of *guards* is still the same, and remove *gone*."""
+        key, last, now = name.encode("ascii"), gone.encode("ascii"), time()
+        same = {one.encode("ascii"): record for one, record in guards.items()}
+
+        def settled(opened: Opened, txn: lmdb.Transaction) -> bool:
+            before = held(txn, opened, key)
+            there = value_of(before, opened, now)
+            if (None if there is None else there[: self._VERSION]) != found[1]:
+                return False
+            for one, record in same.items():
+                if value_of(held(txn, opened, one), opened, now) != record:
+                    return False
+            add(txn, opened, key, value, now + seconds, before)
+            if (lease := held(txn, opened, last)) is not None:
+                drop(txn, opened, last, lease)
+            return True
+
+        return self._change(settled)
 
     def write(self, name: str, value: bytes, seconds: int) -> None:
         """Keep *value* for at most *seconds*. Raises StoreError where there is no room."""

@@ -26,6 +26,7 @@ from wsgicache.stores.net.addresses import SERVERS, checked_timeout, is_port, na
 from wsgicache.stores.net.breaker import FAILURES, Breaker
 from wsgicache.stores.net.memcached import Connections, Hung, NotWaited
 from wsgicache.stores.shared.applications import NAMESPACE
+from wsgicache.stores.shared.nodes import Found, take_back
 from wsgicache.stores.shared.store import PackedStore
 
 __all__ = ["MemcachedStore"]
@@ -187,8 +188,9 @@ class _Node:
 
     def look(self, names: Sequence[str]) -> Sequence[tuple[bytes | None, object]]:
         """Return what is kept under *names*, each with its version, in one round trip."""
-        found = self._ask(lambda client: client.gets_many(names))
-        return [found.get(name, (None, None)) for name in names]
+        wanted = [self._prefix + name.encode("ascii") for name in names]
+        found = self._ask(lambda client: client.sock.look(wanted))
+        return [found.get(name, (None, None)) for name in wanted]
 
     def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
         """Keep *value* (None: nothing), if what is kept is still *version*."""
@@ -200,6 +202,39 @@ class _Node:
         # version.
         given, ends = (b"", -1) if value is None else (value, seconds)
         return bool(self._ask(lambda client: client.cas(name, given, version, ends)))
+
+    def settle(
+        self,
+        name: str,
+        value: bytes,
+        found: Found,
+        seconds: int,
+        guards: Mapping[str, bytes],
+        gone: str,
+    ) -> bool:
+        """Swap, if what is under each of *guards* is the same after that, and remove *gone*.
+
+        A swap that should not have been is taken back: memcached cannot do both at once.
+        """
+        record, version = found
+        key = self._prefix + name.encode("ascii")
+        how = b"add %b 0 %d %d" if version is None else b"cas %b 0 %d %d %b"
+        sizes = key, seconds, len(value)
+        head = how % (sizes if version is None else (*sizes, version))
+        wanted = {self._prefix + one.encode("ascii"): value for one, value in guards.items()}
+        ended = b"delete %b noreply\r\n" % (self._prefix + gone.encode("ascii"))
+
+        def do(client: Client) -> tuple[bool, bool]:
+            stored, there = client.sock.settle(b"%b\r\n%b\r\n" % (head, value), list(wanted))
+            good = {one: value for one, (value, _) in there.items()} == wanted
+            if stored and good:
+                client.sock.tell(ended)
+            return stored, good
+
+        stored, good = self._ask(do)
+        if stored and not good:
+            take_back(self, name, value, record, seconds)
+        return stored and good
 
     def write(self, name: str, value: bytes, seconds: int) -> None:
         """Keep *value* for at most *seconds*. Raises StoreError where the server does not."""

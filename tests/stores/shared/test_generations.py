@@ -16,7 +16,8 @@ from tests.stores.contract import KEY, content_of, fill, found
 from wsgicache.rules.entries import emptied, softened_all
 from wsgicache.rules.model import CacheEntry
 from wsgicache.stores import StoreError
-from wsgicache.stores.cachelib import CachelibStore, _Node
+from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.caches import CacheNode
 from wsgicache.stores.shared import records
 from wsgicache.stores.shared.generations import Generations
 from wsgicache.stores.shared.store import PackedStore
@@ -84,7 +85,7 @@ def test_a_server_that_went_back_to_a_copy_brings_nothing_back(
     assert content_of(store, found(store)) == b"newer"
 
 
-class Lives(_Node):
+class Lives(CacheNode):
     """A node that says which life it has, and counts its connections."""
 
     def __init__(self, cache: Any, life: str = "first") -> None:

@@ -22,7 +22,7 @@ from wsgicache.rules.groups import Generation
 from wsgicache.stores import StoreError
 from wsgicache.stores.shared.applications import LONGEST_NAME, Application
 from wsgicache.stores.shared.names import Name, Names
-from wsgicache.stores.shared.nodes import LONGEST, Node, Times
+from wsgicache.stores.shared.nodes import LONGEST, UNREAD, Node, Times
 from wsgicache.stores.shared.records import seal, unseal
 
 __all__ = ["Generations", "State"]
@@ -82,6 +82,8 @@ class Generations:
         """Its record, and what that says."""
         self._connects = -1
         self._name = names.of("state")
+        self.name = self._name.text
+        """The name of the state."""
         self._names = names
         self._times = times
         self.seconds = seconds
@@ -95,15 +97,18 @@ class Generations:
 
     # ── reading ────────────────────────────────────────────────────────────────────────────────
 
-    def read(self, name: str) -> tuple[bytes | None, State]:
-        """Return the value under *name*, and the state, read in the same trip if due."""
+    def read(self, name: str, along: bool) -> tuple[bytes | None, object, State]:
+        """Return the value under *name*, its version, and the state.
+
+        The state is read in the same trip if it is due, or with *along*; only then is the version.
+        """
         now, known = self._times.now(), self.state
-        if known is not None and now - self._read_at < self.seconds:
+        if known is not None and not along and now - self._read_at < self.seconds:
             value = self.node.read((name,))[0]
             if self.node.connects == self._connects:
-                return value, known
-        value, record = self.node.read((name, self._name.text))
-        return value, self._learned(record, known, now)
+                return value, UNREAD, known
+        (value, version), (record, _) = self.node.look((name, self.name))
+        return value, version, self._learned(record, known, now)
 
     def look(self, name: str, beside: str) -> tuple[bytes | None, object, bytes | None, State]:
         """Return the value and version of *name*, the value *beside* it, and the current state."""

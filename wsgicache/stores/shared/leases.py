@@ -16,13 +16,27 @@ from wsgicache.stores.shared.names import Name, Names
 from wsgicache.stores.shared.nodes import Node, Times
 from wsgicache.stores.shared.records import AHEAD, seal, unseal
 
-__all__ = ["KEPT_SECONDS", "Leases"]
+__all__ = ["KEPT_SECONDS", "Asked", "Leases"]
 
 KEPT_SECONDS = 3600
 """How long a fill may take, and how long fills that began before a purge are refused."""
 _MOST = 16
 """Most simultaneous fills of one key; the latest ones are kept."""
+_MOST_HELD = 1024
+"""Most leases that are remembered; the others cost their fills two trips more."""
+_NONE = "", b""
 _OVER = 0.0
+
+
+class Asked:
+    """Leases of an entry that were not read: it notes which one a change asks for."""
+
+    def __init__(self) -> None:
+        self.token: object = None
+
+    def __contains__(self, token: object) -> bool:
+        self.token = token
+        return True
 
 
 class Leases:
@@ -37,6 +51,9 @@ class Leases:
         self._odd = odd
         self.is_lost: Callable[[str], bool] = lambda token: False
         """Whether nobody holds a lease any longer whose *token* is there."""
+        self._held: dict[str, tuple[str, bytes]] = {}
+        """The leases that this process holds alone: token and record, by the record's name."""
+        self._given_back: set[str] = set()
 
     def name(self, key: Key) -> Name:
         """Return the name of the record for *key*."""
@@ -49,7 +66,11 @@ class Leases:
     def take(self, node: Node, key: Key, token: str, seconds: float) -> bool:
         """Return whether *token* now holds the right to fill *key*, for at most *seconds*."""
         name = self.name(key)
-        if node.swap(name.text, self._record(name, seconds, (token,)), None, KEPT_SECONDS):
+        alone = self._record(name, seconds, (token,))
+        if node.swap(name.text, alone, None, KEPT_SECONDS):
+            if len(self._held) >= _MOST_HELD:
+                self._held.clear()
+            self._held[name.text] = token, alone
             return True
         ((record, version),) = node.look((name.text,))
         until, tokens = self._opened(record, name)
@@ -63,6 +84,11 @@ class Leases:
     def release(self, node: Node, key: Key, token: str) -> None:
         """Give back the lease, if *token* still holds it."""
         name = self.name(key)
+        if token in self._given_back:
+            self._given_back.discard(token)
+            return
+        if self._held.get(name.text, _NONE)[0] == token:
+            self._held.pop(name.text, None)
         ((record, version),) = node.look((name.text,))
         until, tokens = self._opened(record, name)
         if token not in tokens:
@@ -73,6 +99,17 @@ class Leases:
             seconds = 0 if token == tokens[-1] else until - self._times.wall()
             record = self._record(name, seconds, left)
         node.swap(name.text, record, version, KEPT_SECONDS)
+
+    def held(self, name: Name) -> tuple[str, bytes] | None:
+        """Return the token and the record of the lease *name*, if this process holds it alone."""
+        return self._held.get(name.text)
+
+    def note_given_back(self, name: Name, token: str) -> None:
+        """Note that the lease *name* was given back with what it was for (`Node.settle`)."""
+        self._held.pop(name.text, None)
+        if len(self._given_back) >= _MOST_HELD:
+            self._given_back.clear()
+        self._given_back.add(token)
 
     def _record(self, name: Name, seconds: float, tokens: tuple[str, ...]) -> bytes:
         until = self._times.wall() + seconds

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wsgicache.rules.model import CacheEntry
 
-__all__ = ["Memo"]
+__all__ = ["LARGEST", "MOST", "Memo"]
 
 MOST = 256
 """Most records that are remembered."""

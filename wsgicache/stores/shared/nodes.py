@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from wsgicache.clock import Clock
 
-__all__ = ["LONGEST", "Node", "Times"]
+__all__ = ["LONGEST", "UNREAD", "Found", "Node", "Times", "settle_in_steps", "take_back"]
 
 LONGEST = 30 * 24 * 3600
 """Most seconds that anything is kept. memcached would take more for a date, and eviction in
 cachelib's own stores begins with values that never end."""
+
+
+UNREAD = object()
+"""Stands for a version that was not read."""
+Found = tuple[bytes | None, object]
+"""A value and its version, which is None where there is nothing."""
 
 
 class Node(Protocol):
@@ -41,6 +47,21 @@ class Node(Protocol):
         With None for *value*, remove it. Returns whether the version was still the same.
         """
 
+    def settle(
+        self,
+        name: str,
+        value: bytes,
+        found: Found,
+        seconds: int,
+        guards: Mapping[str, bytes],
+        gone: str,
+    ) -> bool:
+        """Swap, if what is under each of *guards* is still the same, and remove *gone*.
+
+        Return whether all that was so, in one round trip if possible. *found* is what was under
+        *name*, and its version.
+        """
+
     def write(self, name: str, value: bytes, seconds: int) -> None:
         """Keep *value* for at most *seconds*. Raises StoreError if it is not kept."""
 
@@ -65,6 +86,36 @@ class Node(Protocol):
 
     def stats(self) -> dict[str, object]:
         """Return the figures of the node."""
+
+
+def settle_in_steps(
+    node: Node,
+    name: str,
+    value: bytes,
+    found: Found,
+    seconds: int,
+    guards: Mapping[str, bytes],
+    gone: str,
+) -> bool:
+    """Do what `Node.settle` does, for a node that cannot do it at once.
+
+    A swap that should not have been is taken back: what purges end is there for that moment.
+    """
+    record, version = found
+    if not node.swap(name, value, version, seconds):
+        return False
+    if list(node.read(list(guards))) == list(guards.values()):
+        node.remove(gone)
+        return True
+    take_back(node, name, value, record, seconds)
+    return False
+
+
+def take_back(node: Node, name: str, value: bytes, record: bytes | None, seconds: int) -> None:
+    """Keep *record* under *name* again, if *value* is there."""
+    ((there, version),) = node.look((name,))
+    if there == value:
+        node.swap(name, record, version, seconds)
 
 
 class Times:

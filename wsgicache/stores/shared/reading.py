@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from hashlib import blake2b
+from typing import NamedTuple
 
 from wsgicache.rules.entries import softened
 from wsgicache.rules.groups import reviewed, without_unborn
@@ -14,14 +15,24 @@ from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.stores import StoreError
 from wsgicache.stores.shared.apart import Apart, Variants, parts_in
 from wsgicache.stores.shared.generations import Generations, State
-from wsgicache.stores.shared.memo import Memo
+from wsgicache.stores.shared.memo import LARGEST, MOST, Memo
 from wsgicache.stores.shared.names import Name, Names
-from wsgicache.stores.shared.nodes import Times
+from wsgicache.stores.shared.nodes import UNREAD, Found, Times
 from wsgicache.stores.shared.records import unpack
 
 __all__ = ["Judge", "Reading"]
 
 Judge = Callable[[Key, CacheEntry], CacheEntry]
+
+
+_MOST_THERE = 4096
+
+
+class _Seen(NamedTuple):
+    """What a look at an entry has found; and the generation then, if it was not there."""
+
+    found: Found
+    born: int | None
 
 
 class Reading:
@@ -36,6 +47,10 @@ class Reading:
         self._odd = odd
         self._memo = Memo()
         self._parts = Memo()
+        self._there: set[str] = set()
+        """Names of entries that are there."""
+        self._seen: dict[str, _Seen] = {}
+        """What the last looks have found, by the names of entries."""
         self._judges: tuple[weakref.WeakMethod[Judge], ...] = ()
 
     def judge_by(self, judge: Judge) -> None:
@@ -43,6 +58,49 @@ class Reading:
         known = [one for one in self._judges if one() is not None]
         self._judges = (*known, weakref.WeakMethod(judge))
         self._memo, self._parts = Memo(), Memo()  # their entries were not judged by *judge*
+
+    # ── what is known without a look ───────────────────────────────────────────────────────────
+
+    def knows(self, name: Name) -> bool:
+        """Return whether the entry *name* was there the last time."""
+        return name.text in self._there
+
+    def note(self, name: Name, record: bytes | None, version: object, state: State) -> None:
+        """Note what a look at the entry *name* has found."""
+        there, seen = self._there, self._seen
+        if record is None:
+            there.discard(name.text)
+        else:
+            if len(there) >= _MOST_THERE:
+                there.clear()
+            there.add(name.text)
+        if record is not None and len(record) > LARGEST:
+            seen.pop(name.text, None)
+            return
+        if len(seen) >= MOST:
+            seen.clear()
+        born = state.number if record is None and version is not UNREAD else None
+        seen[name.text] = _Seen((record, None if record is None else version), born)
+
+    def seen(self, name: Name) -> Found | None:
+        """Return what the last look at the entry *name* has found, if that is remembered."""
+        seen = self._seen.get(name.text)
+        return None if seen is None else seen.found
+
+    def born(self, name: Name) -> int | None:
+        """Return the generation that was read with the entry *name*, which is not there; once."""
+        seen = self._seen.get(name.text)
+        if seen is None or seen.born is None:
+            return None
+        self._seen[name.text] = _Seen(seen.found, None)
+        return seen.born
+
+    def forget(self, name: Name) -> None:
+        """Know nothing of the entry *name*, which was changed."""
+        self._there.discard(name.text)
+        self._seen.pop(name.text, None)
+
+    # ── entries ────────────────────────────────────────────────────────────────────────────────
 
     def opened(
         self, key: Key, name: Name, record: bytes | None, generations: Generations, state: State

@@ -5,9 +5,7 @@ A record is one entry, with the small contents of its responses inside. So a hit
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from hashlib import blake2b
 
 from wsgicache.arguments import has_methods
@@ -15,26 +13,21 @@ from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.reporting import Reporter
 from wsgicache.rules.checks import number
 from wsgicache.rules.entries import Change
-from wsgicache.rules.groups import names_of, reviewed, without_late
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import NEVER, CacheEntry, LeasedEntry, StoredResponse
+from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.stores import StoreError
 from wsgicache.stores.shared.applications import NAMESPACE, Application
 from wsgicache.stores.shared.generations import Generations
-from wsgicache.stores.shared.leases import KEPT_SECONDS as EMPTIED_SECONDS
 from wsgicache.stores.shared.leases import Leases
 from wsgicache.stores.shared.marks import SharedMarks
-from wsgicache.stores.shared.names import Name, Names, key_of_echo
-from wsgicache.stores.shared.nodes import LONGEST, Node, Times
-from wsgicache.stores.shared.pieces import Contents, Packing
+from wsgicache.stores.shared.names import Names, key_of_echo
+from wsgicache.stores.shared.nodes import Node, Times
+from wsgicache.stores.shared.pieces import Contents
 from wsgicache.stores.shared.reading import Judge, Reading
 from wsgicache.stores.shared.records import echo_of
+from wsgicache.stores.shared.writing import Writing
 
 __all__ = ["PackedStore"]
-
-STALE_SECONDS = 24 * 3600
-"""How long a stale response is kept, since a validation may make it fresh again."""
-_ATTEMPTS = 16
 
 
 class PackedStore:
@@ -71,6 +64,16 @@ class PackedStore:
         self._leases = Leases(self._names, self._times, self._secret, self._odd)
         self._marks = SharedMarks(route, self._names, self._secret, self._odd)
         self._reading = Reading(self._names, self._times, self._secret, self._odd)
+        self._writing = Writing(
+            self._nodes,
+            route,
+            self._contents,
+            self._leases,
+            self._reading,
+            self._names,
+            self._times,
+            self._secret,
+        )
 
     def judge_by(self, judge: Judge) -> None:
         """Give out only what *judge*, a method, leaves of each entry."""
@@ -97,7 +100,11 @@ class PackedStore:
         """Return the entry under *key*, or None. Raises if its node cannot be reached."""
         name = self._names.of_entry(key)
         generations = self._nodes[self._route(name.text).name]
-        record, state = generations.read(name.text)
+        # PERF: what is known to be there is most likely a hit, for which no more has to be read.
+        along = not self._reading.knows(name)
+        record, version, state = generations.read(name.text, along)
+        if along or record is None:
+            self._reading.note(name, record, version, state)
         return self._reading.opened(key, name, record, generations, state)
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
@@ -112,64 +119,15 @@ class PackedStore:
         It tries again if somebody else changes the entry meanwhile. Raises where the node cannot be
         reached, or does not keep the entry.
         """
-        name = self._names.of_entry(key)
-        node = self._route(name.text)
-        packing = Packing(self._contents, self._names, node, name.echo, self._secret)
-        try:
-            for _ in range(_ATTEMPTS):
-                if self._changed(key, name, change, packing):
-                    return
-        finally:
-            packing.tidy()
-        raise StoreError(f"{node.name}: an entry changed too often to change it")
-
-    def _changed(self, key: Key, name: Name, change: Change, packing: Packing) -> bool:
-        """Apply *change* to the entry *name*; return False if another process was faster."""
-        node = self._route(name.text)
-        generations = self._nodes[node.name]
-        lease = self._leases.name(key)
-        record, version, leased, state = generations.look(name.text, lease.text)
-        found = self._reading.opened(key, name, record, generations, state)
-        if found is None:
-            found = CacheEntry({}, NEVER, self._reading.salt(name))
-        # Other threads may share what was found.
-        before = LeasedEntry(found, self._leases.tokens(leased, lease))
-        entry = change(before)
-        if entry is before:
-            return True
-        packed, seconds = None, 1
-        if entry is not None:
-            entry = without_late(entry, before, state.fills)
-            for stored in entry.responses.values():
-                generations.name_groups(names_of(key, stored.groups), stored.born, state)
-            entry = reviewed(entry, key, state.purged, generations.of)
-            if entry.responses or entry.emptied_at != NEVER:
-                seconds = seconds_to_keep(entry, self._times.now())
-                entry, packed = packing.packed(entry, seconds, self._times.skew())
-        if packed is None and version is None:
-            return True
-        purged = entry is not None and entry.emptied_at != before.emptied_at
-        try:
-            swapped = node.swap(name.text, packed, version, seconds)
-        except StoreError:
-            if entry is not None and not entry.responses:
-                # There is no room for the moment of a purge, but the entry may still be removed.
-                with suppress(StoreError):
-                    node.remove(name.text)
-                    node.remove(lease.text)
-            raise
-        if swapped and purged:
-            node.remove(lease.text)
-        if swapped:
-            packing.keep(before, None if packed is None else entry)
-        return swapped
+        self._writing.update(key, change)
 
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 
     def generation(self, key: Key) -> int:
         """Return the generation in which a request for *key* that begins now is born."""
         name = self._names.of_entry(key)
-        return self._nodes[self._route(name.text).name].current().number
+        born = self._reading.born(name)
+        return self._nodes[self._route(name.text).name].current().number if born is None else born
 
     def bump(self, groups: Sequence[str], moment: float, *, soft: bool = False) -> None:
         """Begin a generation on every node, to purge *groups*, or everything.
@@ -264,15 +222,6 @@ class _Odd:
     def __call__(self, kind: str) -> None:
         self.count += 1
         self._report(kind, f"a record of the kind '{kind}' is not ours: it counts as missing")
-
-
-def seconds_to_keep(entry: CacheEntry, now: float) -> int:
-    """Return the seconds for which *entry* can be of use, never more than any store takes."""
-    until = now + EMPTIED_SECONDS
-    for stored in entry.responses.values():
-        window = max(stored.stale_while_revalidate, stored.stale_if_error)
-        until = max(until, stored.generated_at + stored.freshness_lifetime + window + STALE_SECONDS)
-    return math.ceil(min(until - now, LONGEST))
 
 
 def _digested(secret: str | bytes) -> bytes:
