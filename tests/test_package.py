@@ -130,6 +130,7 @@ def test_the_cache_shows_its_interface_and_nothing_else() -> None:
         "app",
         "clock",
         "enabled",
+        "explain",
         "policy",
         "purge",
         "purge_all",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wsgicache.arguments import has_methods
 from wsgicache.bodies import exhaust
@@ -27,7 +27,6 @@ from wsgicache.reporting import Reporter
 from wsgicache.rules import conditional
 from wsgicache.rules.answering import refused_fields, reused_lines, with_own
 from wsgicache.rules.checks import must_be
-from wsgicache.rules.keys import Key
 from wsgicache.rules.model import URI_MISS, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request, as_get, is_safe, read
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from wsgicache.stores import Store
+    from wsgicache.why.explain import Explanation, Lines
 
 
 class CacheMiddleware:
@@ -93,7 +93,7 @@ class CacheMiddleware:
         self._flights = self._turns.flights
         self._background = Background(self._validate, runner, self.clock, self._report, self.policy)
         # After a purge, a page that could not be shared may be: another version of the app may run.
-        self._purging = Purging(self.store, self.clock, self._filed_under, self._flights.forget)
+        self._purging = Purging(self.store, self.clock, self._routes.key, self._flights.forget)
         self._read = self._routes.read if self._routes.are_early else read
 
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
@@ -115,9 +115,8 @@ class CacheMiddleware:
             self._report("request", "a request that could not be read passed by the cache")
             request = "request"
         if isinstance(request, str):
-            cache_status = f"fwd=bypass; detail={request}"
-            whole = request == "bypass"
-            return self._bypass(environ, start_response, cache_status, whole=whole).ask()
+            why, whole = f"fwd=bypass; detail={request}", request == "bypass"
+            return self._bypass(environ, start_response, why, whole=whole).ask()
         now = self.clock.now()
         try:
             entry = self._entries.get(request.key)
@@ -290,7 +289,7 @@ class CacheMiddleware:
         """
         self._validate(described(url, fields or {}, mount))
 
-    # ── purging ────────────────────────────────────────────────────────────────────────────────
+    # ── purging, saying why ────────────────────────────────────────────────────────────────────
 
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
         """Purge all responses for the absolute *url*, with *both_schemes* for http and https.
@@ -311,8 +310,11 @@ class CacheMiddleware:
         """Purge everything. For *soft* see `purge`."""
         return self._purging.purge_all(soft=soft)
 
-    def _filed_under(self, key: Key) -> Key:
-        """Return the key under which routes file a GET of the target *key*."""
-        scheme, host, path, query = key
-        target = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
-        return self._routes.key({**target, "PATH_INFO": path, "QUERY_STRING": query}) or key
+    def explain(self, url: str, headers: Lines = (), **options: Any) -> Explanation:
+        """Explain what comes of a request for the absolute *url* with *headers*, and store nothing.
+
+        The options are those of `wsgicache.why.explain.explain`. Raises ValueError.
+        """
+        from wsgicache.why.explain import explain
+
+        return explain(self, url, headers, **options)

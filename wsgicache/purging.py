@@ -58,13 +58,13 @@ class Purging:
         self,
         store: Store,
         clock: Clock,
-        filed_under: Callable[[Key], Key] = lambda key: key,
+        key_of: Callable[[WSGIEnvironment], Key | None] = lambda environ: None,
         purged: Callable[[], object] = lambda: None,
     ) -> None:
         self.store = store
         self.clock = clock
-        self._filed_under = filed_under
-        """Returns the key under which responses to requests for a key are filed."""
+        self._key_of = key_of
+        """Returns the key under which responses to the request in an environ are filed."""
         self._and_then = purged
         """A call after each purge."""
         self.origin: tuple[str, str] | None = None
@@ -78,6 +78,12 @@ class Purging:
             warn_of_processes(request.environ)
         elif not getattr(self.store, "is_atomic", True):
             warn_of_lost_updates(request.environ)
+
+    def _filed_under(self, key: Key) -> Key:
+        """Return the key under which responses to a GET of the target *key* are filed."""
+        scheme, host, path, query = key
+        target = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
+        return self._key_of({**target, "PATH_INFO": path, "QUERY_STRING": query}) or key
 
     def _purged(self) -> None:
         if self.origin is None and isinstance(self.store, MemoryStore) and not self._warned:

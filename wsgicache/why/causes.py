@@ -1,4 +1,4 @@
-"""What each reason means, and how a request or its answer looks without it.
+"""What each reason means, and all reasons of one request.
 
 To find every reason, the first one is taken away and the walk is repeated: what it says then is the
 next. The names of the reasons are the details of Cache-Status.
@@ -6,25 +6,27 @@ next. The names of the reasons are the details of Cache-Status.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from copy import copy
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from wsgicache.controls.decorators import cache_control
-from wsgicache.rules.fields import parse_cache_control, written
-from wsgicache.rules.storing import is_endless
+from wsgicache.why.removals import (
+    Removal,
+    answered_without,
+    as_get,
+    asked_without,
+    credentials,
+    exempt,
+    forbidding_fields,
+    lifetime,
+    max_content,
+    status,
+    stream,
+    too_long,
+    words,
+)
 from wsgicache.why.trying import Recorded, Trial
 
-__all__ = ["CAUSES", "Cause", "Reason", "cause_of", "reasons"]
-
-
-class Removal(NamedTuple):
-    """One way to take a cause away: who caused it, by what words, and how it would be without."""
-
-    by: str
-    said: str
-    without: Trial
+__all__ = ["CAUSES", "FORWARDS", "Cause", "Reason", "cause_of", "reasons"]
 
 
 class Reason(NamedTuple):
@@ -38,6 +40,8 @@ class Reason(NamedTuple):
     """The words that caused it."""
     by: str
     """Who said them: request, response, decorator, route N, default or policy."""
+    no_cure: str = ""
+    """Why nothing can be done about it, if so."""
 
 
 class Cause(NamedTuple):
@@ -50,190 +54,74 @@ class Cause(NamedTuple):
     """Why nothing can be done about it, if so."""
 
 
-# ── what the request says ──────────────────────────────────────────────────────────────────────
-
-
-def _asked_without(*names: str) -> Callable[[Trial], Iterator[Removal]]:
-    def removals(trial: Trial) -> Iterator[Removal]:
-        for name in names:
-            if value := trial.asked.value(name):
-                changed = replace(trial, asked=trial.asked.without(name))
-                yield Removal("request", f"{name}: {value}", changed)
-
-    return removals
-
-
-def _credentials(trial: Trial) -> Iterator[Removal]:
-    return _asked_without("Authorization", *trial.policy.credentials)(trial)
-
-
-def _as_get(trial: Trial) -> Iterator[Removal]:
-    changed = replace(trial, asked=replace(trial.asked, method="GET"))
-    yield Removal("request", trial.asked.method, changed)
-
-
-# ── what the response says ─────────────────────────────────────────────────────────────────────
-
-
-def _answer(trial: Trial) -> Recorded:
-    assert isinstance(trial.app, Recorded)
-    return trial.app
-
-
-def _answered(trial: Trial, answer: Recorded) -> Trial:
-    return replace(trial, app=answer)
-
-
-def _answered_without(*names: str) -> Callable[[Trial], Iterator[Removal]]:
-    def removals(trial: Trial) -> Iterator[Removal]:
-        answer = _answer(trial)
-        for name in names:
-            if (value := answer.value(name)) is not None:
-                changed = _answered(trial, answer.without(name))
-                yield Removal("response", f"{name}: {value}", changed)
-
-    return removals
-
-
-def _forbidding_fields(trial: Trial) -> Iterator[Removal]:
-    return _answered_without(*trial.policy.forbidding_fields)(trial)
-
-
-def _status(trial: Trial) -> Iterator[Removal]:
-    answer = _answer(trial).without("Content-Range")
-    changed = _answered(trial, replace(answer, status="200 OK"))
-    yield Removal("response", answer.status, changed)
-
-
-def _stream(trial: Trial) -> Iterator[Removal]:
-    kind = _answer(trial).value("Content-Type") or ""
-    if is_endless(kind):
-        changed = _answered(trial, _answer(trial).having("Content-Type", "text/html"))
-        yield Removal("response", f"Content-Type: {kind}", changed)
-
-
-def _lifetime(trial: Trial) -> Iterator[Removal]:
-    answer = _answer(trial)
-    control = cache_control(max_age=60, status=int(answer.status[:3]))
-    changed = _answered(trial, replace(answer, said=(*answer.said, control)))
-    field = answer.value("Cache-Control")
-    said = f"Cache-Control: {field}" if field else "no lifetime"
-    yield Removal("response", said, changed)
-
-
-def _words(*names: str) -> Callable[[Trial], Iterator[Removal]]:
-    """Take the directives *names* away from each who may have said them."""
-
-    def removals(trial: Trial) -> Iterator[Removal]:
-        answer = _answer(trial)
-        for number, control in enumerate(answer.said):
-            if control.forbids():
-                left = (*answer.said[:number], *answer.said[number + 1 :])
-                changed = _answered(trial, replace(answer, said=left))
-                yield Removal("decorator", repr(control), changed)
-        for number, route in enumerate(trial.routes):
-            if any(control.forbids() for control in route.controls):
-                silent = copy(route)
-                silent.controls, silent.forbids = (), False
-                left_routes = (*trial.routes[:number], silent, *trial.routes[number + 1 :])
-                changed = replace(trial, routes=left_routes)
-                yield Removal(f"route {number + 1}", repr(route), changed)
-        if trial.policy.default is not None:
-            changed = replace(trial, policy=replace(trial.policy, default=None))
-            yield Removal("default", repr(trial.policy.default), changed)
-        for field in (*trial.policy.targets, "Cache-Control"):
-            value = answer.value(field)
-            directives = parse_cache_control(value or "")
-            if value is not None and not directives.keys().isdisjoint(names):
-                left_words = {n: a for n, a in directives.items() if n not in names}
-                changed = _answered(trial, answer.having(field, written(left_words)))
-                yield Removal("response", f"{field}: {value}", changed)
-
-    return removals
-
-
-# ── what the policy says ───────────────────────────────────────────────────────────────────────
-
-
-def _exempt(trial: Trial) -> Iterator[Removal]:
-    changed = replace(trial, policy=replace(trial.policy, exempt=()))
-    yield Removal("policy", f"exempt={trial.policy.exempt!r}", changed)
-
-
-def _max_content(trial: Trial) -> Iterator[Removal]:
-    most = trial.policy.max_content
-    changed = replace(trial, policy=replace(trial.policy, max_content=2**62))
-    yield Removal("policy", f"max_content={most}", changed)
-
-
 _APP = "only the application can mend that"
 _CLIENT = "the client asks for it, and the cache obeys"
 
 CAUSES: dict[str, Cause] = {
-    "freshness": Cause("§3, §4.2.1", "No lifetime is given that would let it be used.", _lifetime),
+    "freshness": Cause("§3, §4.2.1", "No lifetime is given that would let it be used.", lifetime),
     "cookie": Cause(
         "§3.5",
         "The request has cookies, and nothing says whether the page depends on them.",
-        _asked_without("Cookie"),
+        asked_without("Cookie"),
     ),
     "authorization": Cause(
-        "§3.5", "The request says who asks, and nothing releases the answer.", _credentials
+        "§3.5", "The request says who asks, and nothing releases the answer.", credentials
     ),
     "set-cookie": Cause(
         "§7.3",
         "The response sets a cookie, which belongs to one visitor.",
-        _answered_without("Set-Cookie", "Set-Cookie2"),
+        answered_without("Set-Cookie", "Set-Cookie2"),
     ),
     "hidden-cookie": Cause(
         "§7.3",
         "The page sets a cookie that the cache hides from it.",
-        _answered_without("Set-Cookie", "Set-Cookie2"),
+        answered_without("Set-Cookie", "Set-Cookie2"),
     ),
     "no-store": Cause(
         "§5.2.2.5",
         "The response forbids every cache to store it.",
-        _words("no-store"),
+        words("no-store"),
         "a prohibition counts, whoever says it: take it away where it is written",
     ),
     "private": Cause(
         "§5.2.2.7",
         "The response is for one visitor alone.",
-        _words("private"),
+        words("private"),
         "a prohibition counts, whoever says it: take it away where it is written",
     ),
     "must-understand": Cause(
         "§5.2.2.3",
         "The response asks for knowledge of its status, and this one is unknown.",
-        _words("must-understand"),
+        words("must-understand"),
         _APP,
     ),
     "request-no-store": Cause(
         "§5.2.1.5",
         "The request forbids storing its answer.",
-        _asked_without("Cache-Control"),
+        asked_without("Cache-Control"),
         _CLIENT,
     ),
     "cdn-cache-control": Cause(
-        "RFC 9213 §2.2", "A field for other shared caches forbids it.", _forbidding_fields
+        "RFC 9213 §2.2", "A field for other shared caches forbids it.", forbidding_fields
     ),
     "vary": Cause(
         "§4.1",
         "Vary matches no other request, or cannot be read.",
-        _answered_without("Vary"),
+        answered_without("Vary"),
         "the application says that every request gets another answer: have it name the fields",
     ),
     "status": Cause(
-        "§3", "The status is about one request alone.", _status, "such an answer suits nobody else"
+        "§3", "The status is about one request alone.", status, "such an answer suits nobody else"
     ),
-    "partial": Cause("§3.3", "The answer is a part of the page.", _status),
-    "range": Cause("§3.3", "The request is for a part of the page.", _asked_without("Range")),
+    "partial": Cause("§3.3", "The answer is a part of the page.", status),
+    "range": Cause("§3.3", "The request is for a part of the page.", asked_without("Range")),
     "method": Cause(
-        "§3", "The answer to this method answers no GET.", _as_get, "only answers to GET are stored"
+        "§3", "The answer to this method answers no GET.", as_get, "only answers to GET are stored"
     ),
     "stream": Cause(
-        "RFC 9110 §6.4", "The content does not end.", _stream, "it would never be complete"
+        "RFC 9110 §6.4", "The content does not end.", stream, "it would never be complete"
     ),
-    "too-large": Cause("§3", "The content is longer than the policy stores.", _max_content),
+    "too-large": Cause("§3", "The content is longer than the policy stores.", max_content),
     "collecting": Cause(
         "§3.3",
         "Too many bodies, or others of the same page, were being collected at the same time.",
@@ -242,34 +130,40 @@ CAUSES: dict[str, Cause] = {
     "content-length": Cause(
         "RFC 9110 §8.6",
         "Content-Length is no number, or there are several.",
-        _answered_without("Content-Length"),
+        answered_without("Content-Length"),
         _APP,
     ),
     "groups": Cause(
         "RFC 9875 §2",
         "It belongs to more groups than can be kept.",
-        _answered_without("Cache-Groups", "Cache-Tag", "Surrogate-Key"),
+        answered_without("Cache-Groups", "Cache-Tag", "Surrogate-Key"),
         _APP,
     ),
     "charset": Cause(
         "§4.1",
         "The Content-Type of the GET names a charset, which changes how it is read.",
-        _asked_without("Content-Type"),
+        asked_without("Content-Type"),
     ),
     "content-type": Cause(
-        "§4.2.1", "The media type is not that of the file extension in the route."
+        "§4.2.1", "The media type is not that of the file extension in the route.", lifetime
+    ),
+    "too-long": Cause(
+        "RFC 9110 §5.4",
+        "A field that the cache reads is longer than it reads.",
+        too_long,
+        "shorten the field, or leave it out",
     ),
     "malformed": Cause("RFC 9110 §5", "Status or fields are not what HTTP has.", no_cure=_APP),
     "body": Cause(
         "RFC 9110 §9.3.1",
         "The GET is sent with content.",
-        _asked_without("Content-Length", "Transfer-Encoding"),
+        asked_without("Content-Length", "Transfer-Encoding"),
         "no key contains what a GET is sent with",
     ),
     "forced": Cause(
         "§5.2.1",
         "Only the client's directive had the cache ask, and the answer is an error or a redirect.",
-        _asked_without("Cache-Control", "Pragma"),
+        asked_without("Cache-Control", "Pragma"),
         "the fresh response stays, which is what other visitors want",
     ),
     "changed": Cause("§4.4", "The entry changed meanwhile.", no_cure="it is stored the next time"),
@@ -279,16 +173,16 @@ CAUSES: dict[str, Cause] = {
     "only-if-cached": Cause(
         "§5.2.1.7",
         "The client wants a stored answer or none.",
-        _asked_without("Cache-Control"),
+        asked_without("Cache-Control"),
         _CLIENT,
     ),
     # A request that passes by:
-    "exempt": Cause("§2", "The policy exempts this path.", _exempt),
+    "exempt": Cause("§2", "The policy exempts this path.", exempt),
     "target": Cause("§2", "Host or path make no clear URL.", no_cure=_CLIENT),
     "override": Cause(
         "§2",
         "A field replaces the method or the path.",
-        _asked_without(
+        asked_without(
             "X-HTTP-Method-Override",
             "X-HTTP-Method",
             "X-Method-Override",
@@ -300,19 +194,35 @@ CAUSES: dict[str, Cause] = {
     "precondition": Cause(
         "§4.3.2",
         "Only the application can answer this condition.",
-        _asked_without("If-Match", "If-Unmodified-Since"),
+        asked_without("If-Match", "If-Unmodified-Since"),
         _CLIENT,
     ),
     "expect": Cause(
-        "RFC 9110 §10.1.1", "The request expects something.", _asked_without("Expect"), _CLIENT
+        "RFC 9110 §10.1.1", "The request expects something.", asked_without("Expect"), _CLIENT
     ),
     "upgrade": Cause(
-        "RFC 9110 §7.8", "The request is for another protocol.", _asked_without("Upgrade"), _CLIENT
+        "RFC 9110 §7.8", "The request is for another protocol.", asked_without("Upgrade"), _CLIENT
     ),
     "request": Cause("§2", "The request could not be read.", no_cure=_CLIENT),
     "bypass": Cause("§2", "The environ tells the cache to stay away.", no_cure=_APP),
+    "off": Cause(
+        "§2",
+        "The cache is switched off.",
+        no_cure="switch it on: cache.enabled, WSGICACHE in the environment, Policy(off_file=…)",
+    ),
 }
 """Each reason by its token."""
+
+FORWARDS = {
+    "uri-miss": "nothing is stored for this URL",
+    "vary-miss": "something is stored, but not for these values of the fields that select",
+    "stale": "what is stored is not fresh, or says no-cache",
+    "request": "the request does not take what is stored",
+    "partial": "only a part of what is asked for is stored",
+    "method": "a cache answers only GET and HEAD",
+    "bypass": "the request is not one for a cache",
+}
+"""Why the app is asked, by the ``fwd`` of Cache-Status."""
 
 
 def cause_of(token: str) -> Cause:
@@ -338,14 +248,22 @@ def reasons(trial: Trial, detail: str | None) -> list[Reason]:
                 break
         else:
             causing, left = _one_by_one(trial, detail, cause)
-        found += [Reason(detail, cause.section, one.said, one.by) for one in causing] or [
-            Reason(detail, cause.section, "", "response")
+        found += [_reason(detail, trial, one.said, one.by) for one in causing] or [
+            _reason(detail, trial, "", "policy" if detail == "off" else "response")
         ]
         if left is None:
             break
         trial, outcome = left, left.walk()
         detail = outcome.detail if outcome.outcome in ("refused", "bypass") else None
     return sorted(found, key=lambda reason: reason.token != "freshness")
+
+
+def _reason(token: str, trial: Trial, said: str, by: str) -> Reason:
+    cause = cause_of(token)
+    no_cure = "" if by == "default" else cause.no_cure
+    if token == "freshness" and isinstance(trial.app, Recorded) and trial.app.status[:1] == "5":
+        no_cure = "it is an error of the server: every request asks again"
+    return Reason(token, cause.section, said, by, no_cure)
 
 
 def _one_by_one(trial: Trial, detail: str, cause: Cause) -> tuple[list[Removal], Trial | None]:

@@ -10,11 +10,14 @@ from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.request import Request
-from wsgicache.why.causes import Reason, cause_of, reasons
+from wsgicache.why.causes import FORWARDS, Reason, cause_of, reasons
 from wsgicache.why.cures import Cure, cures
-from wsgicache.why.trying import Asked, Recorded, Recorder, Shelf, StandingClock, Trial
+from wsgicache.why.trying import Asked, Outcome, Recorded, Recorder, Shelf, StandingClock, Trial
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "Lines", "explain"]
+
+Lines = Mapping[str, str] | Iterable[tuple[str, str]]
+"""The fields of a request."""
 
 _METHODS = ("GET", "HEAD")
 
@@ -41,6 +44,9 @@ class Explanation:
     """What responses are filed under; None if the request passes by."""
     status: str
     """The status line that the client gets."""
+    again: str | None = None
+    """What comes of the same request once more: ``hit``, or why the app is asked again. None where
+    the app was not asked, or nothing is stored."""
     then: Explanation | None = None
     """The same for a second request, after this one."""
     differing: tuple[str, ...] = ()
@@ -58,6 +64,7 @@ class Explanation:
             "stored": list(self.stored),
             "key": None if self.key is None else list(self.key),
             "status": self.status,
+            "again": self.again,
             "differing": list(self.differing),
             "then": None if self.then is None else self.then.as_json(),
         }
@@ -77,19 +84,28 @@ class Explanation:
             )
         if not self.stored:
             yield "  stored: nothing"
-        if self.forward is not None:
-            yield f"  the application is asked ({self.forward}) and answers {self.status}"
+        if self.outcome == "unknown":
+            yield f"  the application would be asked: {FORWARDS[self.forward or 'uri-miss']}"
+        elif self.forward is not None:
+            yield f"  the application is asked ({self.forward}: {FORWARDS[self.forward]})"
+            yield f"  it answers {self.status}"
+        if self.again is not None:
+            more = "" if self.again == "hit" else f" ({FORWARDS[self.again]})"
+            yield f"  the same request again: {self.again}{more}"
         for reason in self.reasons:
             cause = cause_of(reason.token)
             yield f"  because of {reason.token} ({reason.section}): {cause.sentence}"
             if reason.said:
                 yield f"    said by the {reason.by}: {reason.said}"
-            if cause.no_cure:
-                yield f"    no cure: {cause.no_cure}"
+            if reason.no_cure:
+                yield f"    no cure: {reason.no_cure}"
         for cure in self.cures:
+            yield f"  cure: {cure.what}{', ' if cure.provided else ''}{cure.provided}"
             whom = "everybody" if cure.for_others else "this visitor"
-            yield f"  cure: {cure.what}"
-            yield f"    in {cure.where}: then it is a hit for {whom}"
+            result = (
+                f"then it is a hit for {whom}" if cure.outcome == "hit" else "nobody tried that"
+            )
+            yield f"    in {cure.where}: {result}"
         if self.then is not None:
             yield "then"
             yield from self.then.lines()
@@ -110,10 +126,10 @@ _SENTENCES = {
 def explain(
     cache: CacheMiddleware,
     url: str,
-    headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    headers: Lines = (),
     *,
     method: str = "GET",
-    then: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+    then: Lines | None = None,
     then_url: str | None = None,
     ask: bool = True,
 ) -> Explanation:
@@ -128,77 +144,138 @@ def explain(
     clock = StandingClock(cache.clock.now(), cache.clock.wall())
     shelf = Shelf(cache.store)
     may_ask = ask and method in _METHODS
-    first = _explained(cache, asked, shelf, clock, ask=may_ask)
+    first = _Walk(cache, asked, shelf, clock, may_ask)
+    explanation = first.explained()
     if then is None and then_url is None:
-        return first
+        return explanation
     second = Asked(then_url or url, _lines(headers if then is None else then), method)
-    other = _explained(cache, second, shelf, clock, ask=may_ask)
-    mine = _selecting(cache, asked, shelf)
-    differing = [name for name, value in other.selecting.items() if mine.get(name) != value]
-    return replace(first, then=replace(other, differing=tuple(differing)))
+    other = _Walk(cache, second, shelf, clock, may_ask)
+    return replace(explanation, then=other.explained(after=first))
 
 
-def _lines(
-    headers: Mapping[str, str] | Iterable[tuple[str, str]],
-) -> list[tuple[str, str]]:
+def _lines(headers: Lines) -> list[tuple[str, str]]:
     return list(headers.items() if isinstance(headers, Mapping) else headers)
 
 
-def _explained(
-    cache: CacheMiddleware, asked: Asked, shelf: Shelf, clock: StandingClock, *, ask: bool
-) -> Explanation:
-    """Send a request on its way with what is on *shelf*, and explain what came of it."""
-    request = _read(cache, asked)
-    key = None if request is None else request.key
-    entry = None if key is None else shelf.get(key)
-    stored = entry.responses.values() if entry is not None else ()
-    described = tuple(_described(one, clock.now()) for one in stored)
-    recorder = Recorder(cache.app if ask else _NOBODY, cache.policy.max_content)
-    trial = Trial(asked, recorder, cache.policy, cache._routes.all, clock)
-    outcome = trial.walk(shelf)
-    why: list[Reason] = []
-    better: list[Cure] = []
-    if not ask and outcome.outcome not in ("hit", "bypass"):
-        outcome = outcome._replace(outcome="unknown", detail=None)
-    elif outcome.detail is not None and outcome.outcome != "hit":
-        answer = recorder.recorded or Recorded(outcome.status, [])
-        replayed = replace(trial, app=answer)
-        why = reasons(replayed, outcome.detail)
-        if outcome.outcome in ("refused", "bypass"):
-            better = cures(replayed, why)
-    return Explanation(
-        asked.url,
-        outcome.outcome,
-        outcome.forward,
-        tuple(why),
-        tuple(better),
-        _selecting(cache, asked, shelf),
-        described,
-        key,
-        outcome.status,
-    )
+class _Walk:
+    """A request that went through the cache with what is on *shelf*."""
+
+    def __init__(
+        self,
+        cache: CacheMiddleware,
+        asked: Asked,
+        shelf: Shelf,
+        clock: StandingClock,
+        ask: bool,
+    ) -> None:
+        self.asked = asked
+        self.key = _key(cache, asked)
+        self._cache = cache
+        self._shelf = shelf
+        self._stored = tuple(_described(one, clock.now()) for one in self._found())
+        recorder = Recorder(cache.app if ask else _NOBODY, cache.policy.max_content)
+        trial = Trial(asked, recorder, cache.policy, cache._routes.all, clock)
+        outcome = trial.walk(shelf)
+        if _is_off(cache):
+            outcome = outcome._replace(outcome="bypass", forward="bypass", detail="off")
+        elif not ask and outcome.outcome not in ("hit", "bypass"):
+            outcome = outcome._replace(outcome="unknown", detail=None)
+        self.outcome = outcome
+        answer = recorder.recorded or Recorded("200 OK", [("Cache-Control", "max-age=60")])
+        self.replayed = replace(trial, app=answer)
+
+    def _found(self) -> list[StoredResponse]:
+        try:
+            entry = None if self.key is None else self._shelf.get(self.key)
+        except Exception:  # the walk says that the store fails
+            return []
+        return [] if entry is None else list(entry.responses.values())
+
+    def selecting(self) -> dict[str, str | None]:
+        """Return the fields that select among what is stored for the request, with its values."""
+        found = self._found() and self.key is not None and self._shelf.get(self.key)
+        names = found.nominated if found else ()
+        return {_field_name(name): self.asked.value(_field_name(name)) or None for name in names}
+
+    def explained(self, after: _Walk | None = None) -> Explanation:
+        """Explain it, as a request that came *after* another."""
+        outcome, detail = self.outcome.outcome, self.outcome.detail
+        why: list[Reason] = []
+        if detail is not None and outcome not in ("hit", "unknown"):
+            why = reasons(self.replayed, detail)
+        selecting = self.selecting()
+        differing: tuple[str, ...] = ()
+        if after is not None:
+            mine = after.asked
+            differing = tuple(n for n, v in selecting.items() if (mine.value(n) or None) != v)
+        again = self._again()
+        return Explanation(
+            self.asked.url,
+            outcome,
+            self.outcome.forward,
+            tuple(why),
+            tuple(self._cures(why, again, after, differing)),
+            selecting,
+            self._stored,
+            self.key,
+            self.outcome.status,
+            None if again is None else again.forward or "hit",
+            differing=differing,
+        )
+
+    def _again(self) -> Outcome | None:
+        """Send the same request once more, if something is stored now."""
+        if self.outcome.outcome not in ("stored", "validated"):
+            return None
+        return self.replayed.walk(self._shelf.copy())
+
+    def _cures(
+        self,
+        why: list[Reason],
+        again: Outcome | None,
+        after: _Walk | None,
+        differing: tuple[str, ...],
+    ) -> list[Cure]:
+        if any(reason.no_cure for reason in why):
+            return []
+        outcome, forward = self.outcome.outcome, self.outcome.forward
+        if outcome in ("refused", "bypass"):
+            return cures(self.replayed, dict.fromkeys(reason.token for reason in why))
+        if again is not None and again.outcome != "hit":
+            # It is stored, and of no use.
+            token = again.detail or ("freshness" if again.forward == "stale" else "")
+            return cures(self.replayed, [token])
+        if outcome == "stored" and forward == "vary-miss":
+            return self._shared(after, differing)
+        if outcome == "stored" and forward == "uri-miss" and after is not None:
+            return cures(self.replayed, ["query"], after.asked)
+        return []
+
+    def _shared(self, after: _Walk | None, differing: tuple[str, ...]) -> list[Cure]:
+        """Return what makes it a hit for what was stored by other values of what selects."""
+        if after is not None:
+            return cures(self.replayed, [f"field {name}" for name in differing], after.asked)
+        found = []
+        for name in self.selecting():
+            other = self.asked.having(name, "another")
+            found += cures(self.replayed, [f"field {name}"], other)
+        return found
 
 
 _NOBODY = Recorded("200 OK", [])
 """The app that stands in for one that is not to be asked."""
 
 
-def _read(cache: CacheMiddleware, asked: Asked) -> Request | None:
-    """Return *asked* as the cache understands it, or None if it passes by."""
+def _is_off(cache: CacheMiddleware) -> bool:
+    return not cache.enabled or (cache._off_file is not None and cache._off_file.is_there())
+
+
+def _key(cache: CacheMiddleware, asked: Asked) -> Key | None:
+    """Return what *cache* files responses to a request under, or None if it passes by."""
     if asked.method not in _METHODS:
         return None
     request = cache._read(asked.environ(), asked.method, cache.policy)
-    return request if isinstance(request, Request) else None
-
-
-def _selecting(cache: CacheMiddleware, asked: Asked, shelf: Shelf) -> dict[str, str | None]:
-    """Return the fields that select among what is stored for a request, with its values."""
-    request = _read(cache, asked)
-    entry = None if request is None else shelf.get(request.key)
-    if request is None or entry is None:
-        return {}
-    names = entry.nominated
-    return {_field_name(key): request.environ.get(key) for key in names}
+    return request.key if isinstance(request, Request) else None
 
 
 def _field_name(key: str) -> str:

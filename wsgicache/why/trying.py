@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "Outcome", "Recorded", "Recorder", "Shelf", "StandingClock", "Trial"]
 
 
+_OF_CONTENT = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+"""Fields that an environ has under other names (PEP 3333)."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request: its absolute URL, its fields and its method."""
@@ -43,14 +47,21 @@ class Asked:
         """Return a new environ of it. Raises ValueError for a URL that is not absolute."""
         joined: dict[str, str] = {}
         for name, value in self.fields:
-            name = "CONTENT_TYPE" if name.lower() == "content-type" else name.title()
+            name = _OF_CONTENT.get(name.lower(), name.title())
             separator = "; " if name == "Cookie" else ", "
             joined[name] = f"{joined[name]}{separator}{value}" if name in joined else value
-        return {**described(self.url, joined, ""), "REQUEST_METHOD": self.method}
+        content = {key: joined.pop(key) for key in ("CONTENT_LENGTH",) if key in joined}
+        environ = described(self.url, joined, "")
+        return {**environ, **content, "REQUEST_METHOD": self.method}
 
     def value(self, name: str) -> str:
         """Return the value of the field *name*, or an empty text."""
         return ", ".join(value for one, value in self.fields if one.lower() == name.lower())
+
+    def having(self, name: str, value: str) -> Asked:
+        """Return the same request, but with *value* alone in the field *name*."""
+        other = self.without(name)
+        return replace(other, fields=[*other.fields, (name, value)])
 
     def without(self, *names: str) -> Asked:
         """Return the same request without the fields *names*."""
@@ -103,6 +114,11 @@ class Recorder:
         self.recorded: Recorded | None = None
         """The first answer."""
 
+    @property
+    def raised(self) -> Exception | None:
+        """What the app raised instead of answering."""
+        return None if self.recorded is None else self.recorded.raised
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as the app does, and record it (PEP 3333)."""
         controls = environ[KEY]
@@ -151,6 +167,12 @@ class Shelf:
         self._behind = behind
         self.entries: dict[Key, CacheEntry | None] = {}
         """What was written."""
+
+    def copy(self) -> Shelf:
+        """Return a shelf with the same on it."""
+        other = Shelf(self._behind)
+        other.entries |= self.entries
+        return other
 
     def get(self, key: Key) -> CacheEntry | None:
         """Return the entry under *key*, or None."""
@@ -263,6 +285,8 @@ def _outcome(cache_status: str, status: str) -> Outcome:
     said: dict[str, object] = members[-1][1]
     forward = str(said["fwd"]) if "fwd" in said else None
     detail = str(said["detail"]) if "detail" in said else None
+    if forward is None and detail == "only-if-cached":
+        return Outcome("refused", None, detail, status)
     if "hit" in said or forward is None:
         return Outcome("hit", None, detail, status)
     if forward in _NOT_LOOKED_UP:
