@@ -21,7 +21,7 @@ from tests.rules.messages import asked
 from tests.scene import Environ, Reply, Scene, environ_for, exchange, pieces
 from wsgicache import Policy
 from wsgicache.bodies import Tee, WatchedInput
-from wsgicache.origin.filling import Filling, ends_soon
+from wsgicache.origin.filling import Filling
 from wsgicache.origin.flights import HELD_UP_SECONDS
 from wsgicache.origin.trip import Trip
 from wsgicache.rules.model import Decision
@@ -525,16 +525,6 @@ def test_what_is_heard_of_what_is_written() -> None:
     for data in (b"a", b"b", b"c"):
         write(data)
     assert " ".join(noting.heard) == "! sent a ? ab end ! sent b ? drop ! sent c ?"
-
-
-@pytest.mark.parametrize(
-    ("length", "body", "known"),
-    [("4", iter([b"page"]), True), (None, [b"page"], True), (None, iter([b"page"]), False)],
-    ids=["length", "a list", "neither"],
-)
-def test_a_body_that_ends_soon(length: str | None, body: Any, known: bool) -> None:
-    fields = [] if length is None else [("Content-Length", length)]
-    assert ends_soon(Response("200 OK", fields, body, 0.0, 0.0, 0.0)) is known
 
 
 # ── what a GET was sent with ─────────────────────────────────────────────────────────────────────

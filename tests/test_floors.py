@@ -36,7 +36,7 @@ FLOORS = """
     rules.anonymous rules.conditional rules.own_writes rules.variants
     rules.differing rules.entries
     rules.groups rules.hidden_cookies rules.reuse
-    rules.storing
+    rules.collapsing rules.storing
     rules.keeping
     rules.answering rules.validation
     rules.partial

@@ -150,6 +150,11 @@ class Tee:
         """Return whether the body is known to end: it has a length, or is complete already."""
         return self._length is not None or isinstance(self._body, list | tuple)
 
+    @property
+    def collects(self) -> bool:
+        """Return whether the body may still be kept."""
+        return self._chunks is not None
+
     def __iter__(self) -> Iterator[bytes]:
         return self
 
@@ -281,22 +286,32 @@ def close(body: Iterable[bytes]) -> None:
         finish()
 
 
-def exhaust(body: Iterable[bytes]) -> None:
-    """Read *body* to its end, for its side effects, and close it."""
+def exhaust(body: Iterable[bytes], reads: Callable[[], bool] = lambda: True) -> None:
+    """Read *body* to its end, for its side effects, while *reads* returns True; and close it."""
     try:
         for _ in body:
-            pass
+            if not reads():
+                break
     finally:
         close(body)
 
 
-def finish(body: Iterable[bytes], report: Callable[[str, str], object]) -> None:
+def finish(
+    body: Iterable[bytes],
+    report: Callable[[str, str], object],
+    waits: Callable[[], bool] = lambda: False,
+) -> None:
     """Close a *body* of which no byte is sent.
 
-    A body that is kept, and known to end, is read to its end first. What it raises goes to
-    *report*.
+    A body that is kept is read to its end first, if it is known to end. Any other is read while it
+    may be kept and *waits* returns True. What it raises goes to *report*.
     """
     try:
-        (exhaust if isinstance(body, Tee) and body.will_end else close)(body)
+        if not isinstance(body, Tee):
+            close(body)
+        elif body.will_end:
+            exhaust(body)
+        else:
+            exhaust(body, lambda: body.collects and waits())
     except Exception:
         report("unsent", "the app raised in a body that was not sent")

@@ -27,10 +27,11 @@ from wsgicache.reporting import Reporter
 from wsgicache.rules import conditional
 from wsgicache.rules.answering import refused_fields, reused_lines, with_own
 from wsgicache.rules.checks import must_be
+from wsgicache.rules.collapsing import collapsing
 from wsgicache.rules.model import URI_MISS, CacheEntry, Decision, FieldLines
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request, as_get, is_safe, read
-from wsgicache.rules.reuse import UNMARKED, collapsing, decide, forwarded, goes_as_get
+from wsgicache.rules.reuse import UNMARKED, decide, forwarded, goes_as_get
 from wsgicache.rules.variants import select
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.switch import OffFile, off_at_start
@@ -221,7 +222,7 @@ class CacheMiddleware:
         request = trip.request
         try:
             if part := collapsing(request, trip.decision, self.policy):
-                why, trip.decision = trip.decision.forward, self._turns.take(trip, part == "lead")
+                why, trip.decision = trip.decision.forward, self._turns.take(trip, part)
                 if trip.decision.forward is None:
                     now, cache_status = self.clock.now(), f"fwd={why}; collapsed"
                     return self._serve(request, trip.decision, now, start_response, cache_status)

@@ -208,7 +208,7 @@ class World:
         lines = list(fields.items()) + ([("cache-control", said)] if said else [])
         environ = {"REMOTE_USER": ask.remote_user} if ask.remote_user else {}
         now = self.scene.clock.now()
-        due = self.model.must_hit(ask, now) if tag is None and not ranged else None
+        due = None if ranged else self.model.must_hit(ask, now)
         before, raised = len(self.answers), self.raised
         try:
             got = self.scene.request(ask.method, ask.target, *lines, environ=environ)
@@ -342,7 +342,7 @@ class World:
             if told and answer.status != 304:
                 allowed = self.model_may_store(went, answer)
                 assert allowed, f"stored {answer} for {went}"
-            self.heard(went, answer, told and got.code != 304)
+            self.heard(went, answer, told)
         for seen, answer in behind:
             self.heard(seen, answer, False)
 

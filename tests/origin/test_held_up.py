@@ -317,10 +317,17 @@ def test_who_wants_less_is_answered_from_the_whole(
     stage.check_idle()
 
 
-@pytest.mark.parametrize("field", [("Range", "bytes=1-2"), ("If-None-Match", '"1"')])
-def test_who_wants_less_leads_nobody(field: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("field", "policy"),
+    [
+        (("Range", "bytes=1-2"), Policy()),
+        (("If-None-Match", '"1"'), Policy.rfc()),
+    ],
+    ids=["a range", "a condition that the app gets"],
+)
+def test_who_wants_less_leads_nobody(field: tuple[str, str], policy: Policy) -> None:
     """Nor does what the app answers to that say anything of the whole."""
-    stage, gate, whole = Stage(), Gate(), Gate()
+    stage, gate, whole = Stage(policy), Gate(), Gate()
     stage.app.plays(Turn(before=gate, reply=Reply(206, b"ew", cache_control="no-store")))
     alone = stage.many(3, "/", field)
     gate.until(3)

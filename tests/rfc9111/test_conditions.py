@@ -129,11 +129,11 @@ def test_if_none_match_goes_before_if_modified_since(scene: Scene) -> None:
     assert scene.get("/", if_none_match='"v1"', if_modified_since="nonsense").code == 304
 
 
-def test_a_star_matches_whatever_is_stored(scene: Scene) -> None:
+def test_a_star_matches_whatever_is_stored(rfc_scene: Scene) -> None:
     """If-None-Match: * (RFC 9110 §13.1.2); where nothing is stored it is the app's to say."""
-    scene.app(304)
-    assert scene.get("/", if_none_match="*").code == 304
-    assert scene.calls[0].header("If-None-Match") == "*"
-    filled(scene)
-    got = scene.get("/", if_none_match="*")
+    rfc_scene.app(304)
+    assert rfc_scene.get("/", if_none_match="*").code == 304
+    assert rfc_scene.calls[0].header("If-None-Match") == "*"
+    filled(rfc_scene)
+    got = rfc_scene.get("/", if_none_match="*")
     assert (got.hit, got.code, got.text) == (True, 304, "")

@@ -104,7 +104,7 @@ TABLE_TEXT = """
     MUST write unsafe methods through
         invalidating::it_is_written_through
     MAY let requests wait for one
-        rules/reuse::collapsing
+        rules/collapsing::collapsing
     MUST use the newest of several responses
         storing::the_newest_response_is_used
     MUST validate always, without a clock

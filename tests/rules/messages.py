@@ -84,6 +84,13 @@ def added(
     return changed, stored
 
 
+def entry_of(stored: StoredResponse, vary: str | None = None) -> CacheEntry:
+    """An entry with *stored*, as a plain request filed it."""
+    entry = adding(asked(), answer(200, vary=vary), stored, SAFE)(None)
+    assert entry is not None
+    return entry
+
+
 def later(seconds: float, **fields: Any) -> StoredResponse:
     """Return a stored response that came *seconds* later than others."""
     return replace(kept(**fields), generated_at=EPOCH + seconds)

@@ -275,6 +275,7 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
         "update_content_type",
         "head_as_get",
         "store_files",
+        "forward_conditions",
         "targets",
     }
 

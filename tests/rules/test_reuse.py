@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules.messages import RFC, SAFE, answer, asked, kept, rows
+from tests.rules.messages import RFC, SAFE, answer, asked, entry_of, kept, rows
 from tests.scene import EPOCH
 from wsgicache import Policy
 from wsgicache.rules.entries import adding
@@ -16,26 +16,14 @@ from wsgicache.rules.model import (
     VARY_MISS,
     CacheEntry,
     Decision,
-    StoredResponse,
 )
 from wsgicache.rules.reuse import (
-    after_waiting,
-    collapsing,
     decide,
-    decide_again,
     goes_as_get,
     may_stand_in,
     outlasts,
-    stood_in,
 )
 from wsgicache.rules.variants import select
-
-
-def entry_of(stored: StoredResponse, vary: str | None = None) -> CacheEntry:
-    """An entry with *stored*, as a plain request filed it."""
-    entry = adding(asked(), answer(200, vary=vary), stored, SAFE)(None)
-    assert entry is not None
-    return entry
 
 
 def decided(
@@ -466,44 +454,9 @@ def test_outlasts(overdue: float, code: int | None, words: str, does: bool) -> N
     assert not outlasts(stored, EPOCH + 60 + overdue, code, Policy(debug=True))
 
 
-def test_what_stood_in_for_one_stands_in_for_those_who_waited() -> None:
-    stored = kept(cache_control="max-age=60, stale-if-error=10")
-    stale, now = Decision("stale", stored), EPOCH + 65
-    assert stood_in(asked(), stale, now, 503, SAFE) == Decision(None, stored)
-    assert stood_in(asked(), stale, now + 60, 503, SAFE) == stale
-    assert stood_in(asked(), URI_MISS, now, 503, SAFE) == URI_MISS
-
-
 def test_nothing_stands_in_while_debugging() -> None:
     stored = kept(cache_control="max-age=60, stale-if-error=30")
     assert not may_stand_in(asked(), stored, EPOCH + 61, None, Policy(debug=True))
-
-
-# ── waiting for each other (§4) ──────────────────────────────────────────────────────────────────
-
-SERVED_STALE = "max-age=5, stale-while-revalidate=30"
-
-
-@pytest.mark.parametrize(
-    ("method", "headers", "forward", "part"),
-    rows(
-        ("§4 a miss", "GET", {}, "uri-miss", "lead"),
-        ("§4 another variant", "GET", {}, "vary-miss", "lead"),
-        ("§4 stale", "GET", {}, "stale", "lead"),
-        ("§4 a wish", "GET", {"cache_control": "max-age=0"}, "request", "lead"),
-        ("§4 a part", "GET", {}, "partial", None),
-        ("§4 POST", "POST", {}, "method", None),
-        ("§4 HEAD", "HEAD", {}, "uri-miss", "follow"),
-        ("§4 credentials", "GET", {"authorization": "x"}, "uri-miss", None),
-        ("§4 a condition", "GET", {"if_none_match": '"a"'}, "uri-miss", "follow"),
-        ("§4 a range", "GET", {"range": "bytes=0-1"}, "stale", "follow"),
-        ("§4 no-store", "GET", {"cache_control": "no-store"}, "uri-miss", None),
-    ),
-)
-def test_collapsing(method: str, headers: dict[str, Any], forward: str, part: str | None) -> None:
-    request = asked(method, **headers)
-    assert collapsing(request, Decision(forward), SAFE) == part
-    assert collapsing(request, Decision(forward), Policy(collapse=False)) is None
 
 
 @pytest.mark.parametrize(
@@ -528,35 +481,6 @@ def test_goes_as_get(method: str, headers: dict[str, Any], decision: Decision, g
     request = asked(method, **headers)
     assert goes_as_get(request, decision, SAFE) is goes
     assert not goes_as_get(request, decision, RFC)
-
-
-def test_a_request_that_does_not_collapse() -> None:
-    request = asked()
-    request.collapses = False
-    assert collapsing(request, URI_MISS, SAFE) is None
-
-
-@pytest.mark.parametrize(
-    ("wish", "directives", "renewed", "forward"),
-    rows(
-        ("§5.2.1.4 no-cache is met", "no-cache", "max-age=60", True, None),
-        ("§5.2.1.1 max-age is met", "max-age=0", "max-age=60", True, None),
-        ("§5.2.1.3 min-fresh is not", "min-fresh=90", "max-age=60", True, "request"),
-        ("§5.2.2.4 no-cache of the response is for all", "no-cache", "no-cache", True, "stale"),
-        ("5861 §3 stale, but just made", "x", SERVED_STALE, True, None),
-        ("5861 §3 stale as it was", "x", SERVED_STALE, False, "stale"),
-        ("§4.2.4 stale", "x", "max-age=5", True, "stale"),
-        ("§4 nothing said", None, "max-age=60", False, None),
-    ),
-)
-def test_decide_again(
-    wish: str | None, directives: str, renewed: bool, forward: str | None
-) -> None:
-    request = asked(cache_control=wish)
-    request.directives = after_waiting(request.directives)
-    entry = entry_of(kept(cache_control=directives))
-    decision = decide_again(request, entry, EPOCH + 6, SAFE, renewed=renewed)
-    assert (decision.forward, decision.background) == (forward, False)
 
 
 # ── which one (§4.1) ─────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
-__all__ = ["Filling", "ending", "ends_soon", "land_kept", "uncollected"]
+__all__ = ["Filling", "ending", "land_kept", "uncollected"]
 
 
 class Filling:
@@ -129,15 +129,6 @@ def land_kept(trip: Trip, response: Response, now: float, policy: Policy) -> Non
         trip.land("kept")
     else:
         trip.land("refused", "validation")
-
-
-def ends_soon(response: Response) -> bool:
-    """Return whether the body of *response* is known to end.
-
-    Such a body can be kept even if the client gets none of it.
-    """
-    length = delta_seconds(response.field("content-length"))
-    return length is not None or isinstance(response.body, list | tuple)
 
 
 def ending(origin: Origin, request: Request, tee: Tee | None) -> Callable[[Control], None]:

@@ -15,6 +15,7 @@ from wsgicache.origin.hidden import hidden_cookies
 from wsgicache.origin.trip import ANNOUNCING, COLLECTING, Reuse, Trip
 from wsgicache.rules import keeping, partial, storing, validation
 from wsgicache.rules.answering import relayed_fields
+from wsgicache.rules.collapsing import forwards_conditions
 from wsgicache.rules.conditional import not_modified_by
 from wsgicache.rules.declaring import Declared
 from wsgicache.rules.freshness import answers_others
@@ -40,10 +41,6 @@ class Forward(Exchange):
     """What collects the body, if it has several pieces and may be kept."""
     kept_at_once = False
     """Whether the body was one piece and was kept."""
-    others: tuple[str, ...] = ()
-    """The client's own validators that the app was asked about beside ours."""
-    alone = False
-    """Whether the app is asked about the stored response alone."""
     replaced = False
     """Whether the app saw other conditions than the client sent."""
     had = False
@@ -75,8 +72,8 @@ class Forward(Exchange):
             return self.hidden.ask_openly(self.trip, self.start_response, self.cache_status)
         shown = self.asked
         try:
-            if self._stored is not None or "HTTP_IF_NONE_MATCH" in shown:
-                shown = self._about_what_is_stored()
+            if self._stored is not None or self.request.conditional:
+                shown = self._wanted()
                 self.replaced = shown is not self.asked
             if "wsgi.input_terminated" in shown and shown.get("SERVER_PROTOCOL") not in ANNOUNCING:
                 shown = self.trip.watching(shown)
@@ -109,7 +106,9 @@ class Forward(Exchange):
         elif self.hides:
             body = self.passing(body)
         if self.had:
-            finish(body, self.origin.report)
+            now = self.origin.clock.now
+            until = now() + self.policy.collapse_timeout
+            finish(body, self.origin.report, lambda: now() < until)
             return []
         return body
 
@@ -117,8 +116,8 @@ class Forward(Exchange):
     def _stored(self) -> StoredResponse | None:
         return self.trip.decision.stored
 
-    def _about_what_is_stored(self) -> WSGIEnvironment:
-        """Return the environ that asks about what is stored (§4.3.1), or the request's own."""
+    def _wanted(self) -> WSGIEnvironment:
+        """Return the environ that asks for the page, or about what is stored of it (§4.3.1)."""
         request, stored, trip = self.request, self._stored, self.trip
         if stored is not None and trip.decision.forward == "partial":
             completing = partial.completing(request, stored)
@@ -127,10 +126,10 @@ class Forward(Exchange):
             if request.method == "GET":
                 trip.decision = replace(trip.decision, stored=None)
         elif stored is not None and stored.validators:
-            if not self.alone and request.conditional:
-                self.others = validation.others_of(request, stored)
-            return validation.validating(request, stored, self.others)
-        return validation.fetching(request)
+            return validation.validating(request, stored)
+        if trip.is_for_one or forwards_conditions(request, trip.decision, self.policy):
+            return validation.fetching(request)
+        return validation.whole(request)
 
     def about(self) -> StoredResponse | None:
         """Return the stored response, unless another head is out."""
@@ -171,8 +170,7 @@ class Forward(Exchange):
         if self.trip.decision.forward == "partial":
             return self.request.method == "GET" and response.code in (206, 304, 412, 416)
         if response.code == 304:
-            about = validation.is_about_stored(stored, self.others, response)
-            return bool(stored.validators) and about is not False
+            return bool(stored.validators)
         return response.code >= 500 and self._may_stand_in(response.code)
 
     def _may_stand_in(self, code: int | None) -> bool:
@@ -200,8 +198,6 @@ class Forward(Exchange):
         assert stored is not None
         if isinstance(response, Declared) and response.refused:
             return self._ask_again()  # The stored response must not be used any more.
-        if validation.is_about_stored(stored, self.others, response) is None:
-            return self._ask_again(about_stored=True)
         renewed = None
         if response.is_readable:
             renewed = validation.freshened(stored, response, self.policy)
@@ -231,17 +227,14 @@ class Forward(Exchange):
         joined = Primed(body, *content)
         return joined if self.tee is None else self.tee.over(self.within(joined))
 
-    def _ask_again(self, about_stored: bool = False) -> Iterable[bytes] | Reuse:
-        """Ask for everything, since what is stored does not fit (§4.3.3), or about that alone."""
+    def _ask_again(self) -> Iterable[bytes] | Reuse:
+        """Ask for everything, since what is stored does not fit (§4.3.3)."""
         trip = self.trip
         self.renew()
-        if not about_stored:
-            self.keeper.drop(self.request)
-            trip.looked_up_at = self.origin.clock.now()
-            trip.decision = replace(trip.decision, stored=None)
-        again = Forward(self.origin, trip, self.start_response)
-        again.alone = about_stored
-        return again.ask()
+        self.keeper.drop(self.request)
+        trip.looked_up_at = self.origin.clock.now()
+        trip.decision = replace(trip.decision, stored=None)
+        return Forward(self.origin, trip, self.start_response).ask()
 
     def _stand_in(self, said: str, code: int | None) -> Reuse:
         """Serve a stale response because the app failed (§4.2.4, RFC 5861 §4)."""
@@ -265,14 +258,16 @@ class Forward(Exchange):
             if why_not in _TAGGED:
                 response = keeping.tagged(response, self.policy)
             failed = response.code >= 500 or why_not in (storing.FORCED, COLLECTING)
-            trip.land("failed" if failed else "refused", why_not)
+            # A 304 to the client's own conditions says nothing of the page.
+            if response.code != 304 or not trip.is_for_one:
+                trip.land("failed" if failed else "refused", why_not)
         detail = trip.decision.detail or why_not
         outcome = f"detail={detail}" if detail else "stored"
         if not detail and trip.decision.forward != "uri-miss":
             outcome += why_asked(self.origin, trip)
         self.relayed = True
         sent = response
-        if self.replaced and self._is_had(response, why_not):
+        if self.replaced and validation.is_had(self.request, response, self.policy):
             self.had, said, sent = True, "fwd-status=200; ", not_modified_by(response)
         self._send(sent, relayed_fields(sent, f"{self.cache_status}; {said}{outcome}", self.policy))
         if why_not is None:
@@ -280,11 +275,6 @@ class Forward(Exchange):
             self.controls.late = filling.ending(self.origin, self.request, self.tee)
         else:
             self.controls.late = self.origin.too_late
-
-    def _is_had(self, response: Response, why_not: str | None) -> bool:
-        """Return whether the client has what *response* brings, and nothing needs its body."""
-        may_be = why_not is not None or filling.ends_soon(response)
-        return may_be and validation.is_had(self.request, response, self.policy)
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:
         """Pass on the head by which an error handler replaces the first; nothing is kept then."""

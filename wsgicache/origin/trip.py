@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsgicache.bodies import WatchedInput
-from wsgicache.origin.flights import Flight, Landing, Outcome, Pace
+from wsgicache.origin.flights import Alone, Flight, Landing, Outcome, Pace
 from wsgicache.rules.keys import Kind
 from wsgicache.rules.model import (
     ANY_TIME,
@@ -74,6 +74,14 @@ class Trip:
             self.kind = stored.kind
         else:
             self.kind, self.entry = (entry.nominated, None), entry
+
+    @property
+    def is_for_one(self) -> bool:
+        """Whether its key is known for responses that are not shared: the answer is for one client.
+
+        Past half its time, what is known has to be recorded again. Only a whole page shows that.
+        """
+        return isinstance(self.flight, Alone) and self.flight.until is not NEVER
 
     def streams(self, pace: Pace) -> Flight | None:
         """Show those who wait how the body gets on; return the flight that it leads, if any."""

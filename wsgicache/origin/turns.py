@@ -13,8 +13,8 @@ from wsgicache.origin.exchange import Origin
 from wsgicache.origin.flights import Alone, Flight, HeldUp, Outcome
 from wsgicache.origin.trip import COLLECTING, TOO_LARGE, Trip
 from wsgicache.processes import this_process
+from wsgicache.rules.collapsing import Part, after_waiting, decide_again, stood_in
 from wsgicache.rules.model import Decision
-from wsgicache.rules.reuse import after_waiting, decide_again, stood_in
 from wsgicache.rules.variants import collapse_key
 from wsgicache.stores import SharedStore
 from wsgicache.stores.stamps import Stamps
@@ -45,8 +45,8 @@ class Turns:
         landings = getattr(store, "landings", None)
         self._landings = landings if isinstance(landings, Stamps) else None
 
-    def take(self, trip: Trip, may_lead: bool) -> Decision:
-        """Lead a flight if it *may*, or wait for the one ahead and decide again.
+    def take(self, trip: Trip, part: Part) -> Decision:
+        """Lead a flight if its *part* allows it, or wait for the one ahead and decide again.
 
         It waits twice at most, and no longer than the policy says. What goes forward then, and may
         lead, has a flight, which must be landed.
@@ -55,9 +55,13 @@ class Turns:
         key = collapse_key(request, trip.kind, self._policy)
         refused = self.flights.refused(key, trip.looked_up_at)
         if refused is not None:
-            trip.flight = refused if may_lead else None
+            trip.flight = None if part == "follow" else refused
             if refused.why == TOO_LARGE:
                 trip.uncollected = TOO_LARGE
+            return decision
+        may_lead = part != "follow"
+        if part == "alone":
+            trip.flight = Alone(self.flights, key)
             return decision
         deadline = time.monotonic() + self._policy.collapse_timeout
         for _ in range(2):

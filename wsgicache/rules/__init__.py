@@ -35,6 +35,7 @@ module             question                                    sections
 ``groups``         what belongs together, and ends together?   9875; 9111 §4.4
 ``freshness``      how long is it fresh, and how old is it?    9111 §4.2; 5861; 9213
 ``reuse``          may we use it?                              9111 §4, §5.2.1; 5861
+``collapsing``     who asks the app for whom?                  9111 §4, §4.3.2
 ``conditional``    what does it answer?                        9110 §13, §14; 9111 §4.3.2
 ``other_caches``   what forbids others to store, and so us?    9213 §2
 ``storing``        may we keep it?                             9111 §3

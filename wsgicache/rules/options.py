@@ -116,6 +116,7 @@ class PolicyOptions(TypedDict, total=False):
     update_content_type: _Flag
     store_files: _Flag
     head_as_get: _Flag
+    forward_conditions: _Flag
     request_directives: _Flag
     generate_etags: _Flag
     stale_if_raised: _From0

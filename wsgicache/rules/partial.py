@@ -16,7 +16,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.rules.storing import content_span
-from wsgicache.rules.validation import fetching, updated
+from wsgicache.rules.validation import updated, whole
 from wsgicache.rules.variants import matching
 
 __all__ = ["combining", "completed", "completing"]
@@ -42,7 +42,7 @@ def completing(request: Request, stored: StoredResponse) -> WSGIEnvironment | No
     """
     if stored.span is None or stored.span[0] or request.method != "GET" or request.conditional:
         return None
-    environ = {**fetching(request), "HTTP_RANGE": f"bytes={stored.span[1] + 1}-"}
+    environ = {**whole(request), "HTTP_RANGE": f"bytes={stored.span[1] + 1}-"}
     etag = strong_etag(stored)
     if etag is not None:
         environ["HTTP_IF_RANGE"] = etag

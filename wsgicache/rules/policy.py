@@ -46,6 +46,7 @@ _PERMISSIVE: PolicyOptions = {
     "update_content_type": True,
     "store_files": True,
     "head_as_get": False,
+    "forward_conditions": True,
     "targets": ("Wsgicache-Cache-Control", "CDN-Cache-Control"),
 }
 """The values in which `Policy.rfc()` differs: what RFC 9111 lets a shared cache do."""
@@ -155,6 +156,9 @@ class Policy:
     head_as_get: bool = True
     """Whether the app is asked as GET for a HEAD that the store does not answer (RFC 9110
     §9.3.2)."""
+    forward_conditions: bool = False
+    """Whether the app gets the conditions of a client where nothing is stored for the URI (§4.3.2).
+    Otherwise it is asked for the whole page, unless that is known not to be shared."""
     request_directives: bool = True
     """Whether the Cache-Control of requests counts (§5.2.1)."""
     generate_etags: bool = True

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Literal
-
 from wsgicache.rules.conditional import covers
-from wsgicache.rules.fields import Directives, delta_seconds
+from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.keys import Values
 from wsgicache.rules.model import (
     ONLY_IF_CACHED,
@@ -20,10 +17,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.variants import matching, select
 
-__all__ = [
-    "UNMARKED", "after_waiting", "collapsing", "decide", "decide_again",
-    "forwarded", "goes_as_get", "may_stand_in", "outlasts", "stood_in",
-]  # fmt: skip
+__all__ = ["UNMARKED", "decide", "forwarded", "goes_as_get", "may_stand_in", "outlasts"]
 
 
 def decide(request: Request, entry: CacheEntry | None, now: float, policy: Policy) -> Decision:
@@ -214,57 +208,6 @@ def forwarded(request: Request, decision: Decision) -> Decision:
     return decision
 
 
-def collapsing(
-    request: Request, decision: Decision, policy: Policy
-) -> Literal["lead", "follow"] | None:
-    """Return whether others may wait for the answer to *request*, and it for theirs (§4).
-
-    It may do neither if its answer would be for itself alone: with credentials or no-store, to
-    POST, or for the rest of a stored part. It may only follow if it asks for less than a whole
-    response: by HEAD, or with a range or conditions.
-    """
-    if not (
-        policy.collapse
-        and request.collapses
-        and not request.identified
-        and decision.forward in _COLLAPSIBLE
-        and "no-store" not in request.directives
-    ):
-        return None
-    return "lead" if request.method == "GET" and not request.conditional else "follow"
-
-
-_COLLAPSIBLE = frozenset({"uri-miss", "vary-miss", "stale", "request"})
-
-
-def after_waiting(directives: Directives) -> Directives:
-    """Return the *directives* of a request that still count after it waited for a new response.
-
-    The origin generated that response meanwhile, which satisfies no-cache and max-age (§5.2.1.1,
-    §5.2.1.4).
-    """
-    if directives.keys().isdisjoint(_MET_BY_WAITING):
-        return directives
-    return {name: said for name, said in directives.items() if name not in _MET_BY_WAITING}
-
-
-_MET_BY_WAITING = frozenset({"no-cache", "max-age"})
-
-
-def decide_again(
-    request: Request, entry: CacheEntry | None, now: float, policy: Policy, *, renewed: bool
-) -> Decision:
-    """Decide for a request that has waited: it starts no background validation.
-
-    What is *renewed* was validated right now. For anything else the request asks the app.
-    """
-    decision = decide(request, entry, now, policy)
-    if decision.background:
-        served = renewed and decision.detail != UNMARKED
-        return replace(decision, forward=None if served else "stale", background=False)
-    return decision
-
-
 STANDING_IN = frozenset({500, 502, 503, 504})
 """Status codes for which a stale response may stand in (RFC 5861 §4)."""
 
@@ -303,17 +246,3 @@ def outlasts(stored: StoredResponse, now: float, code: int | None, policy: Polic
         return False
     window = 0.0 if stored.must_revalidate else stored.stale_while_revalidate
     return now - stored.generated_at - stored.freshness_lifetime < window
-
-
-def stood_in(
-    request: Request, decision: Decision, now: float, code: int | None, policy: Policy
-) -> Decision:
-    """Return the *decision* for a request that waited while a stale response stood in for an error.
-
-    The app failed with *code*. The stale response stands in here as well, if this request allows
-    it.
-    """
-    stored = decision.stored
-    if stored is None or not may_stand_in(request, stored, now, code, policy):
-        return decision
-    return replace(decision, forward=None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wsgicache.rules.conditional import not_modified
-from wsgicache.rules.dates import parse_date
 from wsgicache.rules.entries import Change, adding
 from wsgicache.rules.fields import (
     delta_seconds,
@@ -25,75 +24,43 @@ from wsgicache.rules.validators import is_generated
 from wsgicache.rules.variants import matching
 
 __all__ = [
-    "fetching", "freshened", "freshening", "is_about_stored", "is_had", "matches_head", "others_of",
-    "updated", "validating",
+    "fetching", "freshened", "freshening", "is_had", "matches_head", "updated", "validating",
+    "whole",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 
-def others_of(request: Request, stored: StoredResponse) -> tuple[str, ...]:
-    """Return the validators by which the client has something other than *stored*.
+def validating(request: Request, stored: StoredResponse) -> WSGIEnvironment:
+    """Return the environ of a conditional request about *stored*.
 
-    They are entity tags of the app's, or a later date (§4.3.2).
-    """
-    ours = dict(stored.validators)
-    wanted, tag = request.environ.get("HTTP_IF_NONE_MATCH"), ours.get("HTTP_IF_NONE_MATCH")
-    if wanted is not None and tag is not None:
-        tags = entity_tags(wanted)
-        return tuple(one for one in tags if not (is_generated(one) or weak_match(one, tag)))
-    since = request.environ.get("HTTP_IF_MODIFIED_SINCE")
-    date = parse_date(since, stored.generated_at)
-    if wanted is not None or tag is not None or not ours or since is None or date is None:
-        return ()
-    return (since,) if date > stored.modified_at else ()
-
-
-def validating(
-    request: Request, stored: StoredResponse, others: tuple[str, ...] = ()
-) -> WSGIEnvironment:
-    """Return the environ of a conditional request about *stored* and the client's *others*.
-
-    It uses the validators that the app gave (§4.3.1) and those of the client (§4.3.2). The client's
-    other conditions are left out: they are evaluated on the outcome. A range stays, so that a
+    It uses the validators that the app gave (§4.3.1). The client's conditions are left out: they
+    are evaluated on the outcome (§4.3.2), which is for all who wait. A range stays, so that a
     client that wants a part does not make the app send the whole. The fields that Vary nominates
     stay as well.
     """
-    environ = dict(request.environ)
-    environ.pop("HTTP_IF_NONE_MATCH", None)
-    environ.pop("HTTP_IF_MODIFIED_SINCE", None)
-    environ.update(stored.validators)
-    if others and "HTTP_IF_NONE_MATCH" in environ:
-        environ["HTTP_IF_NONE_MATCH"] = ", ".join([environ["HTTP_IF_NONE_MATCH"], *others])
-    elif others:
-        environ["HTTP_IF_MODIFIED_SINCE"] = others[0]
-    return environ
+    return {**whole(request), **dict(stored.validators)}
 
 
-def is_about_stored(
-    stored: StoredResponse, others: tuple[str, ...], response: Response
-) -> bool | None:
-    """Return whether a 304 to conditions about *stored* and *others* may be about *stored*.
+def whole(request: Request) -> WSGIEnvironment:
+    """Return the environ of *request* without the client's conditions.
 
-    Returns None if the 304 does not say which it is about: then it confirms neither.
+    They are evaluated on what the app answers.
     """
-    if not others:
-        return True
-    if "HTTP_IF_NONE_MATCH" in dict(stored.validators):
-        etag = response.field("etag")
-        if etag is None or not is_entity_tag(etag):
-            return None
-        return not any(weak_match(etag, other) for other in others)
-    modified = response.field("last-modified")
-    return None if modified is None else modified == stored.last_modified
+    left = _CONDITIONS.intersection(request.environ)
+    if not left:
+        return request.environ
+    return {key: value for key, value in request.environ.items() if key not in left}
+
+
+_CONDITIONS = frozenset({"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"})
 
 
 def fetching(request: Request) -> WSGIEnvironment:
-    """Return the environ of a request that is not about anything stored.
+    """Return the environ of a request whose conditions go to the app.
 
-    The client's conditions go forward (a 304 is for the client alone then), without entity tags
-    that the app never gave.
+    It is without entity tags that the app never gave. A 304 is for this client alone.
     """
     wanted = request.environ.get("HTTP_IF_NONE_MATCH")
     if wanted is None or not any(map(is_generated, entity_tags(wanted))):
