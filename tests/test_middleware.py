@@ -681,3 +681,30 @@ def test_a_page_from_the_future_has_an_age_and_a_status(scene: Scene, late: floa
     got = scene.get("/")
     assert got.lines("Age") == ["0"]
     assert got.cache_status == "wsgicache; hit; ttl=60"
+
+
+# ── An entity tag of ours from the first answer on ───────────────────────────────────────────────
+
+
+def test_a_client_of_a_miss_has_the_tag_of_every_hit(bare_scene: Scene) -> None:
+    """So it is spared the content ever after, also where a reload asks the app for it again."""
+    bare_scene.app(200, "page", **FRESH)
+    first = bare_scene.get()
+    tag = first.header("ETag")
+    assert first.stored
+    assert tag is not None
+    assert bare_scene.get().header("ETag") == tag
+    for fields in ({}, {"cache_control": "no-cache"}):
+        assert bare_scene.get(if_none_match=tag, **fields).code == 304
+    assert bare_scene.count == 2
+    assert "HTTP_IF_NONE_MATCH" not in bare_scene.calls[-1].environ
+    bare_scene.app(200, "other", **FRESH)
+    changed = bare_scene.get(if_none_match=tag, cache_control="no-cache")
+    assert (changed.code, changed.text) == (200, "other")
+    assert changed.header("ETag") not in (None, tag)
+
+
+def test_what_comes_in_pieces_has_none_on_a_miss(bare_scene: Scene) -> None:
+    bare_scene.app(200, [b"pa", b"ge"], **FRESH)
+    assert bare_scene.get().header("ETag") is None
+    assert bare_scene.get().header("ETag") is not None

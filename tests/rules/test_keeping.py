@@ -422,3 +422,11 @@ def test_tagged(status: int, fields: dict[str, Any], body: Any, policy: Policy, 
     if ours:
         lines = [line for line in found.fields if line[0].lower() == "etag"]
         assert lines == [("ETag", generated_etag(response.fields, body[0]))]
+
+
+def test_what_is_kept_is_tagged_though_nobody_has_to_validate_it() -> None:
+    response = answer(200, cache_control="max-age=60")
+    response.body = [b"x"]
+    assert tagged(response, SAFE) is response
+    found = tagged(response, SAFE, kept=True)
+    assert found.field("etag") == generated_etag(response.fields, b"x")

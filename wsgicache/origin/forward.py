@@ -254,9 +254,9 @@ class Forward(Exchange):
                 why_not = storing.FORCED
             else:
                 self.keeper.supersede(self.request, self._stored, response, why_not, trip.fill)
+        if why_not in _TAGGED or (why_not is None and "etag" not in response.values):
+            response = keeping.tagged(response, self.policy, why_not is None)
         if why_not is not None:
-            if why_not in _TAGGED:
-                response = keeping.tagged(response, self.policy)
             failed = response.code >= 500 or why_not in (storing.FORCED, COLLECTING)
             # A 304 to the client's own conditions says nothing of the page.
             if response.code != 304 or not trip.is_for_one:

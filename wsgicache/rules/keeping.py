@@ -142,18 +142,18 @@ def stored_response(
     return stored
 
 
-def tagged(response: Response, policy: Policy) -> Response:
+def tagged(response: Response, policy: Policy, kept: bool = False) -> Response:
     """Return *response* with an entity tag of ours, where clients could not validate it otherwise.
 
-    That is where each use has to be validated (§5.2.2.4), the app gave no tag, and all of the
-    content is there.
+    That is where it is *kept* here or each use has to be validated (§5.2.2.4), the app gave no tag,
+    and all of the content is there.
     """
     etag, body = response.field("etag"), response.body
     directives = binding(response, policy).directives
     if (
         response.code != 200
         or not policy.generate_etags
-        or directives.get("no-cache", "") is not None
+        or not (kept or directives.get("no-cache", "") is None)
         or "no-store" in directives
         or (etag is not None and is_entity_tag(etag))
         or not isinstance(body, list | tuple)
