@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ from tests.games.model import (
     weak,
 )
 from tests.games.strategies import directives, styled
-from tests.scene import Environ, Exchange, Reply, Scene
+from tests.scene import Environ, Exchange, Field, Reply, Scene
 from wsgicache import Policy
 
 TARGETS = ("/a", "/b")
@@ -211,7 +212,7 @@ class World:
         due = None if ranged else self.model.must_hit(ask, now)
         before, raised = len(self.answers), self.raised
         try:
-            got = self.scene.request(ask.method, ask.target, *lines, environ=environ)
+            got = self.scene.request(ask.method, *self.noisy(ask.target, lines), environ=environ)
         except OriginDown:
             assert self.raised > raised, "an exception from nowhere"
             assert due is None, "a fresh response was not used"
@@ -226,6 +227,16 @@ class World:
             assert got.hit, (due, got)
         self.check(ask, got, asked, tag, now, raised=self.raised > raised)
         self.learn(ask, got, mine, behind)
+
+    def noisy(self, target: str, lines: list[Field]) -> list[Any]:
+        """The same request, now and then with what scripts of others add, which counts for nothing:
+        the model does not know of it."""
+        if self.steps % 3:
+            return [target, *lines]
+        cookies = [value for name, value in lines if name == "cookie"]
+        cookies.insert(self.steps % 2, f"_ga=GA1.1.{self.steps}")
+        others = [line for line in lines if line[0] != "cookie"]
+        return [f"{target}?utm_id={self.steps}", *others, ("cookie", "; ".join(cookies))]
 
     def check(
         self,
@@ -516,8 +527,8 @@ class Machine(RuleBasedStateMachine):
 
 
 POLICIES: dict[str, tuple[Callable[[], Policy], Rules]] = {
-    "safe": (Policy, SAFE),
-    "rfc": (Policy.rfc, RFC),
+    "safe": (partial(Policy, ignore_query=["utm_*"]), SAFE),
+    "rfc": (partial(Policy.rfc, ignore_query=["utm_*"], ignore_cookies=["_ga"]), RFC),
 }
 
 
