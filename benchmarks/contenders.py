@@ -1,5 +1,6 @@
 """Who takes part in the measurement over HTTP: the constant app on three servers, wsgicache on each
-of them, and nginx and Varnish as caches in front of the constant app; one worker each.
+of them, and nginx and Varnish as caches in front of the constant app; one worker each. And four
+workers of wsgicache that share a machine's store.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.calls import PAGE, constant, environ
 from benchmarks.servers import HOST, ServerFailed, free_port, line, running
-from wsgicache import CacheMiddleware
+from wsgicache import CacheMiddleware, store_from_url
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 PYTHON_SERVERS = ("granian", "gunicorn", "waitress")
+FOLDER = "WSGICACHE_BENCHMARK_FOLDER"
+"""The variable of the environment that names where the workers of one machine meet."""
+MACHINE = "granian"
+WORKERS = 4
 TARGET = "/articles/42?page=2"
 FIELDS = {
     name[5:].title().replace("_", "-"): value
@@ -77,6 +82,11 @@ def cached() -> WSGIApplication:
     return CacheMiddleware(constant)
 
 
+def machine() -> WSGIApplication:
+    """The constant app behind wsgicache, with the store of all workers of the machine."""
+    return CacheMiddleware(constant, store=store_from_url(f"lmdb://{os.environ[FOLDER]}/cache"))
+
+
 class Contender(NamedTuple):
     """A server that runs: the id of its process, its port, and whether it is a cache."""
 
@@ -113,13 +123,21 @@ def contenders(stack: ExitStack, threads: int) -> Iterator[Contender | Missing]:
             yield found
             if isinstance(found, Contender) and not found.caches:
                 origin = port
-    for cache, (program, command) in CACHES.items():
+    name = f"wsgicache on {MACHINE}, {WORKERS} workers"
+    if importlib.util.find_spec(MACHINE) is None or importlib.util.find_spec("lmdb") is None:
+        yield Missing(name, f"pip install {MACHINE} lmdb")
+    else:
+        os.environ[FOLDER] = stack.enter_context(tempfile.TemporaryDirectory())
+        port = free_port()
+        command = line(MACHINE, f"{__name__}:{machine.__name__}", port, threads, WORKERS)
+        yield _started(stack, name, command, port, True)
+    for cache, (program, configured) in CACHES.items():
         if shutil.which(program) is None or not origin:
             yield Missing(cache, f"apt install {cache.lower()}" if origin else "has no origin")
             continue
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port = free_port()
-        yield _started(stack, cache, command(folder, port, origin), port, True)
+        yield _started(stack, cache, configured(folder, port, origin), port, True)
 
 
 def nginx(folder: Path, port: int, origin: int) -> list[str]:
@@ -150,7 +168,8 @@ def _started(
     except ServerFailed as error:
         return Missing(name, str(error))
     contender = Contender(name, process.pid, port, caches)
-    wrong = check(contender) and check(contender)  # the first request may be a miss
+    # The first request of each worker may be a miss.
+    wrong = all(check(contender) for _ in range(2)) and check(contender)
     return Missing(name, wrong) if wrong else contender
 
 

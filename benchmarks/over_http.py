@@ -174,7 +174,7 @@ def http(rounds: int, seconds: int, threads: int, quick: bool, output: Path | No
         click.echo("\n".join(others))
     click.echo(
         f"Medians and quartiles of {rounds} interleaved runs of {seconds} s: wrk with 1 thread and "
-        f"{CONNECTIONS} connections, on the same {os.cpu_count()} cores; one worker each, "
+        f"{CONNECTIONS} connections, on the same {os.cpu_count()} cores; one worker each, or four, "
         f"in Python with threads that call the app: {threads}."
     )
     if failed:

@@ -113,10 +113,10 @@ THREADED: dict[str, Callable[[WSGIApplication, int], AbstractContextManager[int]
 }
 COMMANDS = {
     "waitress": "--listen={host}:{port} --threads={threads} --call {factory}",
-    "gunicorn": "--bind {host}:{port} --workers 1 --worker-class gthread --threads {threads} "
-    "--log-level critical {factory}()",
-    "granian": "--interface wsgi --host {host} --port {port} --blocking-threads {threads} "
-    "--no-log --factory {factory}",
+    "gunicorn": "--bind {host}:{port} --workers {workers} --worker-class gthread "
+    "--threads {threads} --log-level critical {factory}()",
+    "granian": "--interface wsgi --host {host} --port {port} --workers {workers} "
+    "--blocking-threads {threads} --no-log --factory {factory}",
 }
 SERVERS = ("cheroot", *COMMANDS, "werkzeug")
 
@@ -127,9 +127,12 @@ def free_port() -> int:
         return int(unused.getsockname()[1])
 
 
-def line(server: str, factory: str, port: int, threads: int = THREADS) -> list[str]:
-    """The command that serves what *factory* makes, by one process of *server*'s."""
-    options = COMMANDS[server].format(host=HOST, port=port, threads=threads, factory=factory)
+def line(
+    server: str, factory: str, port: int, threads: int = THREADS, workers: int = 1
+) -> list[str]:
+    """The command that serves what *factory* makes, by so many processes of *server*'s."""
+    how = {"threads": threads, "workers": workers, "factory": factory}
+    options = COMMANDS[server].format(host=HOST, port=port, **how)
     return [sys.executable, "-m", server, *options.split()]
 
 

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from operator import truediv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,8 +28,9 @@ import click
 from benchmarks.calls import call, environ, observed, progress, without_collector
 from benchmarks.results import Claim, Figure, number, show
 from benchmarks.servers import HOST, free_port
-from wsgicache import CacheMiddleware, MemoryStore
+from wsgicache import CacheMiddleware, MemoryStore, store_from_url
 from wsgicache.rules.keys import target_key
+from wsgicache.rules.model import CacheEntry
 from wsgicache.stores import Store
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.memcached import MemcachedStore
@@ -87,6 +89,27 @@ def memcached() -> Any:
     return started("memcached", lambda port: ["-l", HOST, "-p", str(port), "-U", "0", *user])
 
 
+@contextmanager
+def memcached_beside(path: str) -> Iterator[str]:
+    """A memcached server at the UNIX socket *path*, as long as the block."""
+    program = shutil.which("memcached")
+    if program is None:
+        raise click.ClickException("memcached is not installed")
+    user = ["-u", "root"] if os.getuid() == 0 else []
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen([program, "-s", path, *user], stdout=nothing, stderr=nothing)
+    try:
+        deadline = time.monotonic() + 20
+        while not os.path.exists(path):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise click.ClickException("memcached did not start")
+            time.sleep(0.02)
+        yield path
+    finally:
+        process.kill()
+        process.wait()
+
+
 def redis_server(folder: str) -> Any:
     """A Redis server without a file."""
     options = ["--bind", HOST, "--save", "", "--appendonly", "no", "--dir", folder]
@@ -134,13 +157,13 @@ def read(store: Store) -> Callable[[], bytes]:
 
 
 def scenarios(stack: ExitStack) -> list[Scenario]:
-    """Hits in memcached, Redis, files and near caches; their servers live as long as *stack*.
+    """Hits in memcached, Redis, files, LMDB and near caches; their servers live as long as *stack*.
 
     What is not installed is named and left out.
     """
     folder = stack.enter_context(tempfile.TemporaryDirectory())
     cases: list[Scenario] = []
-    for part in (in_memcached, in_redis, in_files):
+    for part in (in_memcached, in_redis, in_files, in_lmdb):
         try:
             cases += part(stack, folder)
         except (click.ClickException, ImportError) as missing:
@@ -191,6 +214,47 @@ def in_files(stack: ExitStack, folder: str) -> list[Scenario]:
         Scenario("files", read(store), "read of a file", path.read_bytes),
         Scenario("files, request", hit(store), "read of a file", path.read_bytes),
     ]
+
+
+def in_lmdb(stack: ExitStack, folder: str) -> list[Scenario]:
+    """Hits near a machine's store, hits in it, and stores; a hit beside the same in memcached."""
+    import lmdb
+
+    from wsgicache.stores.lmdb import LMDBStore
+
+    near = store_from_url(f"lmdb://{folder}/near?max_bytes=64MiB")
+    store = LMDBStore(Path(folder, "alone"), max_bytes=64 << 20)
+    beside = stack.enter_context(memcached_beside(str(Path(folder, "memcached.sock"))))
+    remote = MemcachedStore(beside, timeout=5.0)
+    env = stack.enter_context(lmdb.open(str(Path(folder, "written")), map_size=1 << 20, sync=False))
+
+    def write() -> None:
+        with env.begin(write=True) as txn:
+            txn.put(b"bare", PAGE)
+
+    return [
+        Scenario("near LMDB", hit(near), "memory hit", hit(MemoryStore()), 1.15),
+        Scenario("LMDB, request", hit(store), "the same in memcached", hit(remote), 0.25),
+        Scenario("LMDB", read(store), "the same in memcached", read(remote)),
+        Scenario("LMDB, stored", kept(store), "write of LMDB", write),
+    ]
+
+
+def kept(store: Store) -> Callable[[], None]:
+    """What *store* does to keep the page in the place of an older one."""
+    hit(store)
+    key = target_key(environ())
+    assert key is not None
+    entry = store.get(key)
+    assert entry is not None
+
+    def change(before: CacheEntry | None) -> CacheEntry:
+        known = entry if before is None else before
+        (selector,) = entry.responses
+        responses = {selector: replace(entry.responses[selector])}
+        return CacheEntry(responses, known.emptied_at, known.salt)
+
+    return lambda: store.update(key, change)
 
 
 # ── measuring ─────────────────────────────────────────────────────────────────────────────────

@@ -150,7 +150,8 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     absent = [name for name, (program, _) in contenders.CACHES.items() if not shutil.which(program)]
     for name in absent:
         assert f"not measured: {name}: apt install" in result.output
-    expected = ["constant app on waitress", "wsgicache on waitress", "nginx", "Varnish"]
+    four = "wsgicache on granian, 4 workers"
+    expected = ["constant app on waitress", "wsgicache on waitress", four, "nginx", "Varnish"]
     rows = json.loads(output.read_text("utf-8"))["http"]["figures"]
     assert [row["name"] for row in rows] == [n for n in expected if n not in absent] * 2
     assert {row["unit"] for row in rows} == {"requests/s", "µs"}
