@@ -25,7 +25,8 @@ LEASE_SECONDS = 3.0
 """How long a process may keep others waiting for its answer, even if it has died."""
 
 _LONGEST_PAUSE = 0.1
-"""Seconds after which a process that waits for another looks whether that is still there."""
+_LOOKING = 0.05
+"""Seconds after which a process that will be woken looks whether the other is still there."""
 
 _LOOKED_AFTER: tuple[Outcome | HeldUp, ...] = ("kept", "failed", "stood in", "held up")
 """Results of a flight after which those who waited for it decide again."""
@@ -155,7 +156,7 @@ class Turns:
                 if landings is None:
                     time.sleep(pause)
                 else:
-                    landings.wait(key, since, _LONGEST_PAUSE)
+                    landings.wait(key, since, _LOOKING)
                 pause, waited = min(2 * pause, _LONGEST_PAUSE), True
         except Exception:
             self._report("lease", "the store grants no lease: no request waits for another process")
