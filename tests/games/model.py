@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from tests.games.strategies import OFFERS, chosen
+
 Directives = tuple[tuple[str, str | None], ...]
 
 MAX = 2**31
@@ -29,6 +31,7 @@ class Rules:
     heuristic_fraction: float = 0.0
     heuristic_limit: int = 86400
     stale_if_raised: int = 10
+    share_codings: bool = True
 
 
 SAFE = Rules()
@@ -39,6 +42,7 @@ RFC = Rules(
     error_lifetime=None,
     about_one_request=(),
     heuristic_fraction=0.1,
+    share_codings=False,
 )
 
 
@@ -76,6 +80,7 @@ class Answer:
     requested_at: float = 0.0
     received_at: float = 0.0
     date_is_old: bool = False  # a 304 without Date leaves the stored one
+    made: tuple[str, ...] = ()  # the codings that the app knows
 
     def updated_by(self, newer: Answer) -> Answer:
         """§3.2: each field that *newer* has replaces ours; Age is never kept."""
@@ -126,6 +131,7 @@ class Record:
     told_stored: bool = False
     certain: bool = False  # nothing has happened to its URI since
     generated: str | None = None  # an entity tag that only the cache gave
+    made: list[tuple[str, ...]] = field(default_factory=list)  # what the app knew, now and earlier
 
 
 def released(answer: Answer, rules: Rules) -> bool:
@@ -245,15 +251,32 @@ def current_age(answer: Answer, now: float) -> float:
 # ── §4: may it be reused? ────────────────────────────────────────────────────────────────────────
 
 
-def matches(record: Record, said: Answer, ask: Ask) -> bool:
-    """§4.1; X-Forwarded-Host counts as if every response named it."""
+def matches(record: Record, said: Answer, ask: Ask, rules: Rules) -> bool:
+    """§4.1; X-Forwarded-Host counts as if every response named it.
+
+    A coding is that of all for whom the app would choose it, or would have within a day.
+    """
     if "*" in said.vary:
         return False
     nominated = {*said.vary, "x-forwarded-host"}
     return any(
-        all(ask.fields.get(name) == original.fields.get(name) for name in nominated)
+        all(
+            ask.fields.get(name) == original.fields.get(name)
+            or (name == "accept-encoding" and same_coding(record, original, ask, rules))
+            for name in nominated
+        )
         for original in record.asks
     )
+
+
+def same_coding(record: Record, original: Ask, ask: Ask, rules: Rules) -> bool:
+    """Whether the app, asked again, would choose the coding that it chose; in the rfc profile,
+    whether the same is accepted, however it is written."""
+    before, now = (OFFERS.get(one.fields.get("accept-encoding", ""), {}) for one in (original, ask))
+    if not rules.share_codings:
+        both = ("accept-encoding" in one.fields for one in (original, ask))
+        return all(both) and before == now
+    return any(chosen(made, now) == chosen(record.answer.made, before) for made in record.made)
 
 
 def selectable(record: Record, said: Answer, ask: Ask, rules: Rules) -> bool:
@@ -265,7 +288,7 @@ def selectable(record: Record, said: Answer, ask: Ask, rules: Rules) -> bool:
     if ask.method not in ("GET", "HEAD"):
         return False
     # * request header fields nominated by the stored response match those presented
-    if not matches(record, said, ask):
+    if not matches(record, said, ask, rules):
         return False
     # §3.5, and for requests of the identified as well as for responses to them: unless the app has
     # confirmed it to somebody whom it does not know.
@@ -347,6 +370,7 @@ class Model:
         self.rules = rules
         self.records: list[Record] = []
         self.nominated: dict[str, set[str]] = {}  # by target: whatever any response ever named
+        self.made: dict[str, list[tuple[str, ...]]] = {}  # by target: the codings it ever made
 
     def of(self, target: str) -> list[Record]:
         return [record for record in self.records if record.ask.target == target]
@@ -367,7 +391,10 @@ class Model:
     def received(self, ask: Ask, answer: Answer, told_stored: bool) -> None:
         """A full response to GET came from the app."""
         self.touched(ask.target, answer)
+        made = self.made.setdefault(ask.target, [])
+        made.append(answer.made)
         record = Record(ask, answer, {answer.serial: answer}, [ask], told_stored, told_stored)
+        record.made = made
         self.records.append(record)
 
     def identified_by(self, ask: Ask, answer: Answer) -> list[Record]:

@@ -74,6 +74,34 @@ def styled(members: Directives, style: int) -> str:
     return ", ".join(n if a is None else f"{n}={a}" for n, a in members)
 
 
+# ── Accept-Encoding in parts, and as text ────────────────────────────────────────────────────────
+
+Offer = dict[str, int]
+
+OFFERS: dict[str, Offer] = {
+    "gzip": {"gzip": 10},
+    "gzip, br": {"gzip": 10, "br": 10},
+    "br;q=1.0,gzip;q=0.50": {"gzip": 5, "br": 10},
+    "GZIP;q=0.5 , br;q=0.2, zstd": {"gzip": 5, "br": 2, "zstd": 10},
+    "gzip;q=0": {"gzip": 0},
+    "*, br;q=0": {"*": 10, "br": 0},
+    "gzip, identity;q=0": {"gzip": 10, "identity": 0},
+}
+
+
+def accepted(offer: Offer, coding: str) -> float:
+    """The weight of *coding* (RFC 9110 §12.5.3); nothing is not acceptable."""
+    if coding in offer:
+        return offer[coding]
+    return offer.get("*", 0.5 if coding == "identity" else 0)
+
+
+def chosen(made: tuple[str, ...], offer: Offer) -> str:
+    """What an app that makes these codings chooses: of equal weights its first, then identity."""
+    best = max((*made, "identity"), key=lambda coding: accepted(offer, coding))
+    return best if accepted(offer, best) else "identity"
+
+
 # ── hostile texts ────────────────────────────────────────────────────────────────────────────────
 
 SPECIAL = "\xb2\xb3\xb9\x85\xa0\x1c\x1d\x1e\x1f\x00\r\n\t \"'\\,;=*/-+:_.0123456789"

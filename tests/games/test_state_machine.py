@@ -33,7 +33,7 @@ from tests.games.model import (
     may_reuse,
     weak,
 )
-from tests.games.strategies import directives, styled
+from tests.games.strategies import OFFERS, chosen, directives, styled
 from tests.scene import Environ, Exchange, Field, Reply, Scene
 from wsgicache import Policy
 
@@ -65,6 +65,7 @@ class Behaviour:
     set_cookie: bool = False
     personal: bool = True
     style: int = 0
+    made: tuple[str, ...] = ()  # the codings that the app knows
 
 
 often_none = st.sampled_from([None, None, None])
@@ -83,6 +84,8 @@ behaviours = st.builds(
             ("cookie",),
             ("x-flavour", "cookie"),
             ("authorization",),
+            ("accept-encoding",),
+            ("accept-encoding", "x-flavour"),
             ("*",),
         ]
     ),
@@ -94,6 +97,7 @@ behaviours = st.builds(
     set_cookie=st.sampled_from([False, False, False, False, True]),
     personal=st.booleans(),
     style=st.integers(0, 4),
+    made=st.sampled_from([(), ("gzip",), ("br", "gzip")]),
 )
 
 wishes = st.sampled_from(
@@ -149,6 +153,10 @@ class World:
         name = identity(environ) if how.personal else None
         varied = environ.get("HTTP_X_FLAVOUR") if "x-flavour" in how.vary else None
         version = self.versions[path]
+        offer, coding = OFFERS.get(environ.get("HTTP_ACCEPT_ENCODING", ""), {}), "identity"
+        if "accept-encoding" in how.vary:
+            coding = chosen(how.made, offer)
+            varied = f"{varied or ''}-{coding}"
         tag = f'"{path[1:]}{version}-{name or ""}-{varied or ""}"' if how.etag else None
         modified = 1_600_000_000.0 + version if how.dated else None
         if tag is not None and how.etag == "weak":
@@ -167,6 +175,7 @@ class World:
             how.set_cookie,
             b"serial=%d for=%s;" % (self.serial, (name or "-").encode()),
             **self.times(),
+            made=how.made,
         )
         conditions = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
         if how.status == 200 and unmodified(answer, *conditions):
@@ -177,6 +186,7 @@ class World:
             "cache_control": styled(how.said, how.style) if how.said else None,
             "wsgicache_cache_control": targeted_text(how.targeted),
             "vary": ", ".join(how.vary) or None,
+            "content_encoding": None if coding == "identity" else coding,
             "etag": answer.etag,
             "last_modified": None if modified is None else http_date(modified),
             "expires": None if answer.expires is None else http_date(answer.expires),
@@ -392,6 +402,7 @@ def ask_of(environ: Environ) -> Ask:
             "cookie": "HTTP_COOKIE",
             "authorization": "HTTP_AUTHORIZATION",
             "x-forwarded-host": "HTTP_X_FORWARDED_HOST",
+            "accept-encoding": "HTTP_ACCEPT_ENCODING",
         }.items()
         if key in environ
     }
@@ -473,6 +484,7 @@ class Machine(RuleBasedStateMachine):
         how=st.sampled_from(["cookie", "authorization", "remote_user"]),
         tenant=st.sampled_from([None, None, "x", "y"]),
         host=st.sampled_from([None, None, None, "evil.example"]),
+        accepts=often_none | st.sampled_from(list(OFFERS)),
         wish=wishes,
         data=st.data(),
     )
@@ -484,10 +496,11 @@ class Machine(RuleBasedStateMachine):
         how: str,
         tenant: str | None,
         host: str | None,
+        accepts: str | None,
         wish: Directives,
         data: st.DataObject,
     ) -> None:
-        fields = {"x-flavour": tenant, "x-forwarded-host": host}
+        fields = {"x-flavour": tenant, "x-forwarded-host": host, "accept-encoding": accepts}
         if who is not None and how != "remote_user":
             fields[how] = who
         user = who if how == "remote_user" else None

@@ -505,6 +505,18 @@ def test_what_is_remembered_of_that_is_bounded() -> None:
     assert len(entry.seen) == 2
 
 
+def test_more_is_remembered_of_a_coding_that_answers_many() -> None:
+    """Each browser has its own way to write what it accepts."""
+    vary: dict[str, Any] = {"vary": "Accept-Encoding", "content_encoding": "gzip"}
+    entry = adding(asked(accept_encoding="gzip, br"), answer(200, **vary), kept(), SAFE)(None)
+    assert entry is not None
+    for spaces in range(20):
+        spelt = asked(accept_encoding=f"gzip,{' ' * spaces}br")
+        assert decide(spelt, entry, EPOCH, SAFE).stored is not None
+    assert len(entry.seen) == 8
+    assert len(set(map(id, entry.seen.values()))) == 1
+
+
 def test_another_variant_is_a_vary_miss() -> None:
     entry = entry_of(kept(**FRESH), "Accept")
     assert decide(asked(accept="a"), entry, EPOCH, SAFE) is VARY_MISS

@@ -66,6 +66,10 @@ def canonical_codings(value: str) -> str:
     Case, white space, order and weights of 1 do not matter. A value that is no list of codings
     stays.
     """
+    return _canonical[value]
+
+
+def _canonical_of(value: str) -> str:
     weights = _weights[value]
     if weights is None:
         return value
@@ -74,6 +78,9 @@ def canonical_codings(value: str) -> str:
         for name, weight in sorted(weights.items())
     )
     return ",".join(members)
+
+
+_canonical = Remembered(_canonical_of, 1024)
 
 
 def coding_made(content_encoding: str | None, offered: str | None) -> str | None:
@@ -168,7 +175,7 @@ def learning(coding: str, offers: Offers, presented: str | None, now: float) -> 
 
     Values that another one stands for are left out, as are those of more than a day ago.
     """
-    offer = canonical_codings(presented or "")
+    offer = _canonical[presented or ""]
     if not offers:
         return ((offer, now),)
     others = [

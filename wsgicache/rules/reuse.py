@@ -15,7 +15,7 @@ from wsgicache.rules.model import (
 )
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
-from wsgicache.rules.variants import matching, select
+from wsgicache.rules.variants import matching, remembered, select
 
 __all__ = ["UNMARKED", "decide", "forwarded", "goes_as_get", "may_stand_in", "outlasts"]
 
@@ -102,10 +102,6 @@ UNMARKED = "unmarked"
 """The detail of a decision that holds only if the store has the same mark for the cookies. The mark
 has to be read (`Keeper.note_mark`), and the decision made again."""
 
-_MOST_SEEN, _SEEN_OF_EACH, _LONGEST_SEEN = 64, 2, 512
-"""Most presented values that an entry remembers, most for each of its responses, and most
-characters of each. Nothing counts their memory, so they are small beside what is counted."""
-
 
 def _selected(request: Request, entry: CacheEntry, presented: Values, policy: Policy) -> Decision:
     """Return the decision to reuse the response that *presented*, values not seen before, select.
@@ -113,20 +109,7 @@ def _selected(request: Request, entry: CacheEntry, presented: Values, policy: Po
     It is a vary-miss if they select nothing. The entry remembers a response that was found.
     """
     stored = select(request, entry, policy)
-    if stored is None:
-        return VARY_MISS
-    selected = Decision(None, stored)
-    if (
-        type(entry.responses) is dict  # else a store reads them when they are asked for
-        and len(entry.seen) < min(_MOST_SEEN, _SEEN_OF_EACH * len(entry.responses))
-        and request.forwarded is None
-        and sum(len(value) for value in presented if isinstance(value, str)) <= _LONGEST_SEEN
-    ):
-        if entry.seen:
-            entry.seen[presented] = selected
-        else:
-            entry.seen = {presented: selected}
-    return selected
+    return VARY_MISS if stored is None else remembered(request, entry, presented, stored)
 
 
 def _ending(stored: StoredResponse, age: float) -> Decision:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.keys import Kind, Selector, Values, digested, selecting_value, told_target
-from wsgicache.rules.model import IMPLIED, UNSELECTED, CacheEntry, StoredResponse
+from wsgicache.rules.model import IMPLIED, UNSELECTED, CacheEntry, Decision, StoredResponse
 from wsgicache.rules.negotiating import CODINGS, coding_made, rank, serves
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
 __all__ = [
-    "collapse_key", "kind_beside", "kind_of", "matching", "select", "selector_of", "standing",
-    "values_of",
+    "collapse_key", "kind_beside", "kind_of", "matching", "remembered", "select", "selector_of",
+    "standing", "values_of",
 ]  # fmt: skip
 
 
@@ -138,3 +139,44 @@ def standing(
     weight = 0 if coding is None else rank(coding, environ.get(CODINGS))
     # * else the most recent response is chosen.
     return carried, has_vary, weight, stored.generated_at
+
+
+# ── What is remembered of that ─────────────────────────────────────────────────────────────────
+
+_MOST_SEEN, _SEEN_OF_EACH, _LONGEST_SEEN = 64, 2, 512
+"""Most presented values that an entry remembers, most for each of its responses, and most
+characters of each. Nothing counts their memory, so they are small beside what is counted."""
+_SEEN_OF_CODED = 8
+"""Most for a response that answers many values of Accept-Encoding; the store counts these."""
+_shared: Remembered[str, str] = Remembered(str, 1024)
+"""PERF: one text for all entries: clients send the same few values."""
+
+
+def remembered(
+    request: Request, entry: CacheEntry, presented: Values, stored: StoredResponse
+) -> Decision:
+    """Return the decision to reuse *stored*, which the values *presented* select in *entry*.
+
+    The entry remembers it, within bounds.
+    """
+    seen = entry.seen
+    selected = next((one for one in seen.values() if one.stored is stored), Decision(None, stored))
+    if (
+        type(entry.responses) is dict  # else a store reads them when they are asked for
+        and len(seen) < min(_MOST_SEEN, _room(entry.responses.values()))
+        and request.forwarded is None
+        and sum(len(value) for value in presented if isinstance(value, str)) <= _LONGEST_SEEN
+    ):
+        implied, named = presented[: len(IMPLIED) + 1], presented[len(IMPLIED) + 1 :]
+        texts = [_shared[value] if isinstance(value, str) else value for value in named]
+        presented = (*implied, *texts)
+        if seen:
+            seen[presented] = selected
+        else:
+            entry.seen = {presented: selected}
+    return selected
+
+
+def _room(responses: Iterable[StoredResponse]) -> int:
+    """Return how many presented values an entry with these *responses* remembers."""
+    return sum([_SEEN_OF_CODED if one.offers else _SEEN_OF_EACH for one in responses])

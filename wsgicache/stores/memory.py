@@ -23,6 +23,8 @@ __all__ = ["MemoryStore"]
 
 _NODE_BYTES = 900
 """Bytes of a node, its key and their places in tables, beside what is counted by length."""
+_CODED_BYTES = 2000
+"""Bytes of the requests remembered for a response that answers many values of Accept-Encoding."""
 _OFFER_BYTES = 500
 """Bytes of an Accept-Encoding value for which a response was chosen, at most."""
 _OF_ONE, _OF_TWO = 1 / 16, 1 / 4
@@ -44,7 +46,7 @@ def _response_bytes(selector: Selector, stored: StoredResponse) -> int:
     """Return what *stored* takes of that under *selector*."""
     total = stored.weight or stored.weigh()
     if stored.offers:
-        total += _OFFER_BYTES * len(stored.offers)
+        total += _CODED_BYTES + _OFFER_BYTES * len(stored.offers)
     if type(selector) is str:  # a digest, in front of a shared store
         return total + 64 + len(selector)
     total += 64 * len(selector) + sum(map(len, filter(None, selector)))
