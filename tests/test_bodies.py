@@ -6,6 +6,7 @@ import contextlib
 import gc
 import io
 import itertools
+import random
 import tracemalloc
 import wsgiref.util
 import wsgiref.validate
@@ -24,7 +25,7 @@ from wsgicache.bodies import Tee, WatchedInput
 from wsgicache.origin.filling import Filling
 from wsgicache.origin.flights import HELD_UP_SECONDS
 from wsgicache.origin.trip import Trip
-from wsgicache.rules.model import Decision
+from wsgicache.rules.model import SLICE, Decision
 from wsgicache.rules.response import Response
 
 # ── close() exactly once ─────────────────────────────────────────────────────────────────────────
@@ -622,3 +623,47 @@ def test_a_get_without_content_may_be_read(make_scene: MakeScene) -> None:
     scene.app(lambda environ: Reply(200, environ["wsgi.input"].read(), cache_control="max-age=60"))
     scene.send(sent_with(b""))
     assert scene.get("/").hit
+
+
+# ── large contents on their way out ──────────────────────────────────────────────────────────────
+
+
+def served(scene: Scene, content: bytes, wrapper: object = None, **headers: str) -> Any:
+    """The body of a hit, from the server's side."""
+    scene.wsgi(giving([content], FRESH))
+    scene.get("/")
+    said = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    environ = environ_for(headers=said)
+    if wrapper is not None:
+        environ["wsgi.file_wrapper"] = wrapper
+    return scene.front(environ, lambda *start: lambda data: None)
+
+
+@pytest.mark.parametrize("wrapper", [None, wsgiref.util.FileWrapper])
+def test_what_is_not_large_leaves_in_one_piece(bare_scene: Scene, wrapper: object) -> None:
+    content = bytes(SLICE)
+    assert served(bare_scene, content, wrapper) == [content]
+    assert served(bare_scene, content, wrapper)[0] is content
+
+
+def as_a_function(file: Any, *size: int) -> Any:
+    """As uWSGI has it, which takes files of the system alone."""
+    raise AssertionError("no file of the system")
+
+
+@pytest.mark.parametrize("wrapper", [None, as_a_function])
+@pytest.mark.parametrize("headers", [{}, {"range": f"bytes=5-{3 * SLICE}"}])
+def test_what_is_large_leaves_in_slices(
+    bare_scene: Scene, wrapper: object, headers: dict[str, str]
+) -> None:
+    content = random.Random(1).randbytes(3 * SLICE + 7)
+    body = list(served(bare_scene, content, wrapper, **headers))
+    assert b"".join(body) == (content[5 : 3 * SLICE + 1] if headers else content)
+    assert max(map(len, body)) == SLICE
+
+
+def test_what_is_large_leaves_as_a_file_where_the_server_takes_one(bare_scene: Scene) -> None:
+    content = random.Random(1).randbytes(SLICE + 1)
+    body = served(bare_scene, content, wsgiref.util.FileWrapper)
+    assert isinstance(body, wsgiref.util.FileWrapper)
+    assert b"".join(body) == content

@@ -80,7 +80,7 @@ class Heads(MemoryStore):
     def get(self, key: Key) -> CacheEntry | None:
         entry = super().get(key)
         for stored in () if entry is None else entry.responses.values():
-            stored.content = None
+            stored.content = stored.at_once = None
         return entry
 
 

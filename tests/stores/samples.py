@@ -79,7 +79,7 @@ def told(found: CacheEntry | None) -> Any:
         selector: {
             field.name: getattr(one, field.name)
             for field in dataclasses.fields(one)
-            if field.name not in ("aged", "asked_at", "plain_until", "weight")
+            if field.name not in ("aged", "asked_at", "at_once", "plain_until", "weight")
         }
         for selector, one in found.responses.items()
     }

@@ -18,6 +18,7 @@ __all__ = [
     "NEVER",
     "NO_LINES",
     "ONLY_IF_CACHED",
+    "SLICE",
     "UNAGED",
     "UNSELECTED",
     "URI_MISS",
@@ -47,6 +48,8 @@ may read and the decoded path does not reveal, and SCRIPT_NAME, where the mount 
 UNSELECTED: Kind = ((), None)
 """The kind of a response without Vary: any request matches it (§4.1)."""
 
+SLICE = 256 * 1024
+"""Most bytes of a content that leaves in one piece."""
 _RESPONSE_BYTES = 1100
 """Bytes of a stored response in its entry, without fields and content."""
 _FIELD_BYTES = 170
@@ -163,6 +166,8 @@ class StoredResponse:
     """If its coding is compared: the Accept-Encoding values for which the app has chosen that."""
     kept: tuple[str, int] | None = None
     """Where a store keeps content that is not at hand: a name, and the bytes of one piece."""
+    at_once: bytes | None = field(init=False)
+    """PERF: the content, if that is at hand and leaves in one piece."""
     plain_until: float = field(init=False)
     """PERF: until this time, on this cache's clock, it is fresh for a plain request (§4), whole,
     and needs no validation; nothing else has to be checked."""
@@ -185,6 +190,7 @@ class StoredResponse:
     def __post_init__(self) -> None:
         plain = self.span is None and not self.no_cache and not self.mark
         self.plain_until = self.generated_at + self.refresh_age if plain else NEVER
+        self.at_once = self.content if self.length <= SLICE else None
 
 
 _NOTHING_SEEN: dict[Values, Decision] = {}

@@ -37,9 +37,8 @@ def entry_bytes(key: Key, entry: CacheEntry) -> int:
     """Return the bytes of memory that *entry* takes under *key*: overhead included, rounded up."""
     scheme, host, path, query = key
     total = _NODE_BYTES + len(scheme) + len(host) + len(path) + len(query)
-    for selector, stored in entry.responses.items():
-        total += _response_bytes(selector, stored)
-    return total
+    responses = entry.responses
+    return total + sum(map(_response_bytes, responses, responses.values()))
 
 
 def _response_bytes(selector: Selector, stored: StoredResponse) -> int:
@@ -80,6 +79,7 @@ class MemoryStore:
 
     def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
         self.max_bytes = whole("MemoryStore.max_bytes", max_bytes, 1)
+        self._share = self.max_bytes * _OF_ONE
         self.bytes = 0
         """The bytes that the entries take now."""
         self._nodes: dict[Key, _Node] = {}
@@ -144,14 +144,15 @@ class MemoryStore:
                 entry = without_late(entry, before, self._fills)
                 entry = reviewed(entry, key, self._everything, self._known)
             size = 0 if entry is None else entry_bytes(key, entry)
-            if entry is not None and size > self.max_bytes * _OF_ONE and len(entry.responses) > 1:
-                entry, size = self._bounded(entry, size)
-            if entry is None or size > self.max_bytes:
-                if node is not None:
-                    self._forget(node)
-                if entry is not None:
-                    self._note_emptied(entry.emptied_at)
-                return
+            if entry is None or size > self._share:
+                if entry is not None and len(entry.responses) > 1:
+                    entry, size = self._bounded(entry, size)
+                if entry is None or size > self.max_bytes:
+                    if node is not None:
+                        self._forget(node)
+                    if entry is not None:
+                        self._note_emptied(entry.emptied_at)
+                    return
             if node is None:
                 node = self._append(key, entry, size)
             else:

@@ -76,7 +76,7 @@ def test_every_attribute_of_a_stored_response_is_packed() -> None:
     handled |= {"span", "groups", "kept", "kind", "least_age", "mark", "offers", "softened_at"}
     handled |= {"asked_by", "withheld"}
     attributes = {field.name for field in dataclasses.fields(StoredResponse)}
-    assert attributes - {"aged", "asked_at", "plain_until", "weight"} == handled
+    assert attributes - {"aged", "asked_at", "at_once", "plain_until", "weight"} == handled
 
 
 FIELD_NAME = st.from_regex(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", fullmatch=True)
