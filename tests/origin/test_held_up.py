@@ -3,6 +3,7 @@ and whoever asks for less than the whole waits for that, and leads nobody."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from tests.origin.test_flights import PATIENT, Stage, processes, told
 from tests.rig.app import Turn, page
-from tests.rig.gates import Crowd, Gate
+from tests.rig.gates import DEADLINE, Crowd, Gate
 from tests.rig.stores import Leasing
 from tests.running import eventually
 from tests.scene import FakeClock, Reply, environ_for
@@ -180,6 +181,23 @@ def test_one_that_was_overtaken_ends_both() -> None:
     second.land("failed", None, None)
     assert not second.flights.failing(1, 1001.0)
     assert not second.flights._leading
+
+
+def test_nobody_waits_on_for_one_that_was_overtaken() -> None:
+    """Though it goes on meanwhile: it may end without a word to them."""
+    first, second = overtaken()
+    first.pace = Paced(True, False, moved_at=1e9)
+    assert second.flights.wait(first, DEADLINE) == "held up"
+    waited: list[object] = []
+    flights = second.flights
+    second.pace = Paced(True, False, moved_at=1e9)
+    waiter = threading.Thread(target=lambda: waited.append(flights.wait(second, DEADLINE)))
+    waiter.start()
+    eventually(lambda: second.event is not None, "it does not wait")
+    with flights._lock:
+        flights._overtake(second, Flight(flights, 1, 1, 1002.0))
+    waiter.join(DEADLINE)
+    assert waited == ["held up"]
 
 
 def test_a_lease_is_given_back_where_a_client_stops_reading() -> None:
