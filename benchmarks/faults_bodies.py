@@ -90,7 +90,7 @@ class Site:
             ("Content-Type", "text/plain"),
             ("Cache-Control", said.get(kind, "max-age=60")),
             *([("ETag", '"1"')] if kind in ("short", "pieces") else []),
-            *([("Vary", "X-Tenant")] if kind == "varies" else []),
+            *([("Vary", "X-Kind")] if kind == "varies" else []),
             *([("Content-Length", "999")] if kind == "cut" else []),
         ]
         if kind == "raises":
@@ -145,7 +145,7 @@ def mix(port: int, requests: int, first: int) -> None:
     """So many requests of all kinds, some from clients that hang up at once or in between."""
     for number in range(first, first + requests):
         method = ("GET", "GET", "GET", "HEAD", "GET", "DELETE")[number % 6]
-        lines = ["Range: bytes=0-1", f"X-Tenant: {number % 5}"][: number % 3]
+        lines = ["Range: bytes=0-1", f"X-Kind: {number % 5}"][: number % 3]
         target = PATHS[number * 7919 % len(PATHS)]
         # Some apps break, and their servers reset the connection.
         with suppress(ConnectionError), closing(asked(port, target, method, *lines)) as client:
@@ -166,7 +166,7 @@ def linted(requests: int) -> list[str]:
         warnings.simplefilter("error")
         for number in range(requests):
             base = environ(f"/{SOUND[number % len(SOUND)]}/{number * 7919 % 5}")
-            base |= {"HTTP_X_TENANT": str(number % 3)} if number % 4 else {}
+            base |= {"HTTP_X_KIND": str(number % 3)} if number % 4 else {}
             base["REQUEST_METHOD"] = "DELETE" if number % 50 == 0 else "GET"
             try:
                 call(front, base)

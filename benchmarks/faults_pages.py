@@ -117,7 +117,7 @@ def flood(budget: int) -> Flooded:
     chance = random.Random(1)
 
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        vary = [("Vary", "X-Tenant")] if environ["PATH_INFO"] == "/" else []
+        vary = [("Vary", "X-Kind")] if environ["PATH_INFO"] == "/" else []
         fields = [("Content-Type", "text/plain"), ("Cache-Control", "max-age=3600"), *vary]
         start_response("200 OK", fields)
         return [str(chance.random()).encode().ljust(PAGE)]
@@ -138,12 +138,12 @@ def flood(budget: int) -> Flooded:
     calm = hits(hot, 0)
     flooded = hits(2 * hot, 9)
     held = resident()
-    tenants = [environ("/", HTTP_X_TENANT=str(number)) for number in range(1000)]
-    for base in tenants:
+    kinds = [environ("/", HTTP_X_KIND=str(number)) for number in range(1000)]
+    for base in kinds:
         call(cache, base)
     kept = sum(
         call(cache, {**base, "HTTP_CACHE_CONTROL": "only-if-cached"})[0] == "200 OK"
-        for base in tenants
+        for base in kinds
     )
     return Flooded(calm, flooded, 20 * hot, held, kept)
 
