@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.rules.messages import SAFE, added, asked, rows
-from wsgicache.rules.differing import difference, wish
+from wsgicache.rules.differing import difference, says_why_asked, wish
 from wsgicache.rules.model import CacheEntry
 from wsgicache.rules.request import Request
 from wsgicache.rules.variants import selector_of
@@ -132,6 +132,19 @@ def test_offers_are_told() -> None:
     entry = entry_of("Accept-Encoding", asked(accept_encoding="br, gzip;q=1"))
     found = difference(asked(accept_encoding="zstd"), entry, SAFE)
     assert found == ("accept-encoding", 1, ("zstd", "br,gzip"))
+
+
+@pytest.mark.parametrize(
+    ("detail", "why_asked"),
+    rows(
+        ("a field", "vary-cookie", True),
+        ("a directive", "max-age", True),
+        ("a reason not to store", "vary", False),
+        ("another one", "no-store", False),
+    ),
+)
+def test_why_asked_is_no_reason_not_to_store(detail: str, why_asked: bool) -> None:
+    assert says_why_asked(detail) is why_asked
 
 
 @pytest.mark.parametrize(

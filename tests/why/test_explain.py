@@ -40,6 +40,31 @@ def tokens(explanation: Explanation) -> list[tuple[str, str]]:
     return [(reason.token, reason.by) for reason in explanation.reasons]
 
 
+@pytest.mark.parametrize(
+    ("vary", "second", "outcome"),
+    [
+        ("X", [("X", "2")], "stored"),
+        ("", [("Cache-Control", "no-cache")], "validated"),
+    ],
+    ids=["vary", "no-cache"],
+)
+def test_why_the_app_is_asked_is_no_reason_not_to_store(
+    vary: str, second: list[Line], outcome: str
+) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        known = environ.get("HTTP_IF_NONE_MATCH") == '"1"'
+        start_response(
+            "304 Not Modified" if known else "200 OK",
+            [FRESH, ("ETag", '"1"')] + ([("Vary", vary)] if vary else []),
+        )
+        return [] if known else [b"page"]
+
+    cache = CacheMiddleware(app)
+    exchange(cache, environ_for(target="/page", headers=[("X", "1")]))
+    explanation = explain(cache, URL, dict(second))
+    assert (explanation.outcome, explanation.reasons) == (outcome, ())
+
+
 REASONS: list[tuple[App, list[Line], dict[str, Any], list[tuple[str, str]]]] = [
     (App(), [], {}, [("freshness", "response")]),
     (

@@ -13,7 +13,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.variants import values_of
 
-__all__ = ["Difference", "difference", "wish"]
+__all__ = ["Difference", "difference", "says_why_asked", "wish"]
 
 
 class Difference(NamedTuple):
@@ -104,6 +104,14 @@ def _forwarded(request: Request) -> str:
     return _name(said) if said.startswith("HTTP_") else _FORWARDED
 
 
+_WISHES = ("no-cache", "max-age", "min-fresh")
+
+
 def wish(directives: Directives) -> str:
     """Return the first directive by which a request asks for more than is stored (§5.2.1)."""
-    return next((name for name in ("no-cache", "max-age", "min-fresh") if name in directives), "")
+    return next((name for name in _WISHES if name in directives), "")
+
+
+def says_why_asked(detail: str) -> bool:
+    """Return whether *detail*, of Cache-Status, says why the app was asked."""
+    return detail in _WISHES or detail.startswith("vary-")

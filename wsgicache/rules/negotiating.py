@@ -118,6 +118,7 @@ def _is_chosen_again(asked: tuple[str, str, str]) -> bool:
     It is offered less now, but still what it chose, and the client prefers nothing to that choice
     which it did not prefer before.
     """
+    # Deviation: the presented field differs from that of the original request (§4.1).
     coding, offered, presented = asked
     before, now = _weights[offered], _weights[presented]
     if before is None or now is None:

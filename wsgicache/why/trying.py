@@ -17,6 +17,7 @@ from wsgicache.controls.control import KEY, Control
 from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.origin.background import described
+from wsgicache.rules.differing import says_why_asked
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, FieldLines, StoredResponse
@@ -285,6 +286,8 @@ def _outcome(cache_status: str, status: str) -> Outcome:
     said: dict[str, object] = members[-1][1]
     forward = str(said["fwd"]) if "fwd" in said else None
     detail = str(said["detail"]) if "detail" in said else None
+    if detail is not None and says_why_asked(detail):
+        detail = None  # it keeps nothing from being stored
     if forward is None and detail == "only-if-cached":
         return Outcome("refused", None, detail, status)
     if "hit" in said or forward is None:
