@@ -21,10 +21,10 @@ from tests.conftest import MakeScene
 from tests.rules.messages import asked
 from tests.scene import Environ, Reply, Scene, environ_for, exchange, pieces
 from wsgicache import Policy
-from wsgicache.bodies import Tee, WatchedInput
+from wsgicache.bodies import Tee
 from wsgicache.origin.filling import Filling
 from wsgicache.origin.flights import HELD_UP_SECONDS
-from wsgicache.origin.trip import Trip
+from wsgicache.origin.trip import Trip, WatchedInput
 from wsgicache.rules.model import SLICE, Decision
 from wsgicache.rules.response import Response
 

@@ -1,26 +1,25 @@
-"""Wrappers of bodies on their way (PEP 3333), in both directions.
+"""Wrappers of bodies on their way to the client (PEP 3333).
 
 `Primed` has some chunks at hand. `Within` makes each chunk inside something. `Tee` hands over the
-content if, and only if, it was complete. `WatchedInput` is what the client sends.
+content if, and only if, it was complete.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wsgicache.rules.model import SLICE
 
 if TYPE_CHECKING:
-    from wsgiref.types import InputStream, WSGIEnvironment
+    from wsgiref.types import WSGIEnvironment
 
 __all__ = [
-    "Collector", "Primed", "Tee", "WatchedInput", "Within", "Write", "close", "exhaust", "finish",
+    "Collector", "Primed", "Tee", "Within", "Write", "close", "exhaust", "finish",
     "leaving",
 ]  # fmt: skip
 
-T = TypeVar("T")
 
 Write = Callable[[bytes], object]
 """The callable that start_response() returns."""
@@ -239,48 +238,6 @@ class Tee:
         # The body may refer to this object: break the cycle.
         body, self._body, self._next = self._body, (), None
         close(body)
-
-
-class WatchedInput:
-    """A server's ``wsgi.input``; *note* is called when anything was read from it."""
-
-    __slots__ = ("_input", "_note")
-
-    def __init__(self, given: InputStream, note: Callable[[], object]) -> None:
-        self._input = given
-        self._note = note
-
-    def read(self, *size: int) -> bytes:
-        """Read at most *size* bytes, or all."""
-        return self._noted(self._input.read(*size))
-
-    def readline(self, *size: int) -> bytes:
-        """Read a line of at most *size* bytes."""
-        return self._noted(self._input.readline(*size))
-
-    def readlines(self, *hint: int) -> list[bytes]:
-        """Read all lines, or about *hint* bytes of them."""
-        return self._noted(self._input.readlines(*hint))
-
-    def __iter__(self) -> Iterator[bytes]:
-        return map(self._noted, self._input)
-
-    def _noted(self, found: T) -> T:
-        if found:
-            self._note()
-        return found
-
-    def __getattr__(self, name: str) -> Any:
-        """Return another attribute of the input, such as ``readinto``, which may lead inside."""
-        value = getattr(self._input, name)
-        if not callable(value):
-            return value if isinstance(value, int | str) else self._noted(value)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            result = value(*args, **kwargs)
-            return result if result is True else self._noted(result)
-
-        return call
 
 
 def leaving(pieces: Sequence[bytes], environ: WSGIEnvironment) -> Iterable[bytes]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from wsgicache.bodies import WatchedInput
 from wsgicache.origin.flights import Alone, Flight, Landing, Outcome, Pace
 from wsgicache.rules.keys import Kind
 from wsgicache.rules.model import (
@@ -19,9 +19,11 @@ from wsgicache.rules.model import (
 from wsgicache.rules.request import Request
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIEnvironment
+    from wsgiref.types import InputStream, WSGIEnvironment
 
-__all__ = ["ANNOUNCING", "COLLECTING", "TOO_LARGE", "Reuse", "Trip"]
+__all__ = ["ANNOUNCING", "COLLECTING", "TOO_LARGE", "Reuse", "Trip", "WatchedInput"]
+
+T = TypeVar("T")
 
 TOO_LARGE = "too-large"
 """Why a response is not stored whose content is too large to keep."""
@@ -30,6 +32,48 @@ COLLECTING = "collecting"
 
 ANNOUNCING = ("HTTP/1.1", "HTTP/1.0")
 """Protocols in which the head of a request says whether content follows."""
+
+
+class WatchedInput:
+    """A server's ``wsgi.input``; *note* is called when anything was read from it."""
+
+    __slots__ = ("_input", "_note")
+
+    def __init__(self, given: InputStream, note: Callable[[], object]) -> None:
+        self._input = given
+        self._note = note
+
+    def read(self, *size: int) -> bytes:
+        """Read at most *size* bytes, or all."""
+        return self._noted(self._input.read(*size))
+
+    def readline(self, *size: int) -> bytes:
+        """Read a line of at most *size* bytes."""
+        return self._noted(self._input.readline(*size))
+
+    def readlines(self, *hint: int) -> list[bytes]:
+        """Read all lines, or about *hint* bytes of them."""
+        return self._noted(self._input.readlines(*hint))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._noted, self._input)
+
+    def _noted(self, found: T) -> T:
+        if found:
+            self._note()
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        """Return another attribute of the input, such as ``readinto``, which may lead inside."""
+        value = getattr(self._input, name)
+        if not callable(value):
+            return value if isinstance(value, int | str) else self._noted(value)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = value(*args, **kwargs)
+            return result if result is True else self._noted(result)
+
+        return call
 
 
 class Trip:

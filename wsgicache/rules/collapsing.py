@@ -1,4 +1,4 @@
-"""Who asks the app for whom (RFC 9111 §4, §4.3.2), and what do those do who have waited?"""
+"""Who asks the app for whom (RFC 9111 §4, §4.3.2), and what do requests do after a wait?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wsgicache.rules.reuse import UNMARKED, decide, may_stand_in
 __all__ = ["Part", "after_waiting", "collapsing", "decide_again", "forwards_conditions", "stood_in"]
 
 Part = Literal["lead", "follow", "alone"]
-"""What a request may do while others want the same: ask for all, wait for one who asks, or ask for
+"""What a request may do while others want the same: ask for all, wait for another one, or ask for
 itself and note what came of it."""
 
 

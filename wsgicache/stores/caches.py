@@ -110,7 +110,7 @@ class CacheNode:
         return ""
 
     def stats(self) -> dict[str, object]:
-        """Return no figures, if the cache answers."""
+        """Return no figures. Raises StoreError if the cache does not answer."""
         self._ask(lambda: self._cache.get("wsgicache:stats"))
         return {}
 
