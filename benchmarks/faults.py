@@ -21,6 +21,7 @@ from benchmarks import faults_bodies as bodies
 from benchmarks import faults_pages as pages
 from benchmarks import faults_processes as processes
 from benchmarks import faults_stalled as stalling
+from benchmarks import faults_stores as stores
 from benchmarks import faults_streams as streams
 from benchmarks.results import Claim, Figure, as_data, show
 from benchmarks.servers import ServerFailed
@@ -52,6 +53,12 @@ class Size(NamedTuple):
     """Clients that stop in the middle of a large page."""
     peers: bool
     """Whether other caches are measured, too."""
+    long_requests: int
+    """Requests with a Host or query of 250,000 characters."""
+    smaller: int
+    """By how much the store is smaller that made-up variants flood."""
+    hits: int
+    """Rounds in which hits in servers and large pages are timed."""
 
 
 FULL = Size(
@@ -68,6 +75,9 @@ FULL = Size(
     stopping=(("gunicorn", 8), *((server, 1) for server in stalling.COMMANDS)),
     readers=100,
     peers=True,
+    long_requests=1024,
+    smaller=1,
+    hits=60,
 )
 QUICK = Size(
     crowd=collapse.QUICK,
@@ -83,6 +93,9 @@ QUICK = Size(
     stopping=(("gunicorn", 1),),
     readers=2,
     peers=False,
+    long_requests=8,
+    smaller=64,
+    hits=2,
 )
 
 
@@ -269,6 +282,30 @@ def apart(function: Callable[[int], T], size: int) -> T:
         return pool.submit(function, size).result()
 
 
+# ── what one client asks for ────────────────────────────────────────────────────────────────────
+
+
+def bounds(size: Size) -> Iterator[Claim]:
+    """One client takes no room and no time from the others."""
+    what = "rooms: 64 made-up hosts for a page a 64th of the store: % of 1,000 hot pages that go"
+    yield Claim(what, stores.evicted(size.smaller), 5)
+    count = size.long_requests
+    what = f"rooms: {count:,} Hosts and queries of 250,000 characters: MiB that stay"
+    yield Claim(what, stores.remembered(count), 1)
+    yield Claim("fields: 60 KB in any field: ms of the request", stores.longest_field(), 25)
+    for many in stores.among_variants(size.hits):
+        told = f"{many.one:.0f} µs alone"
+        what = f"variants: a hit among 64 of 4 KiB in {many.server}, by one alone ({told})"
+        yield Claim(what, many.among / many.one, 1.3)
+    yield Claim("trips: a stored miss on memcached: round trips", stores.trips(20), 3)
+    if (large := stores.large_page(size.hits)) is not None:
+        hit, bare = large
+        what = (
+            f"large: 12 MB from the store over waitress, by those without a cache ({bare:.0f} ms)"
+        )
+        yield Claim(what, hit / bare, 1.25)
+
+
 # ── all ───────────────────────────────────────────────────────────────────────────────────────
 
 FAULTS = (
@@ -279,6 +316,7 @@ FAULTS = (
     closed_bodies,
     stalled_readers,
     forks_and_ends,
+    bounds,
     clock_steps,
 )
 
