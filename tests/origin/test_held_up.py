@@ -17,7 +17,7 @@ from tests.rig.stores import Leasing
 from tests.running import eventually
 from tests.scene import FakeClock, Reply, environ_for
 from wsgicache import Policy
-from wsgicache.origin.flights import HELD_UP_SECONDS, Flight, Flights
+from wsgicache.origin.flights import HELD_UP_SECONDS, REFUSED_SECONDS, Flight, Flights
 
 OLD, NEW = page([b"ol", b"d!"]), page([b"ne", b"w!"])
 LONGER = HELD_UP_SECONDS + 0.01
@@ -294,6 +294,24 @@ def test_what_may_be_served_stale_answers_those_who_waited() -> None:
     stage.check_idle()
 
 
+def test_what_is_served_stale_is_no_answer_to_those_who_waited_for_a_failure() -> None:
+    """Nothing validates it in the background: one of them asks."""
+
+    def refusing(job: object) -> None:
+        raise RuntimeError("too much to do")
+
+    stage, gate = Stage(runner=refusing), Gate()
+    stage.app.plays(page(b"old", "max-age=10, stale-while-revalidate=60"))
+    stage.get()
+    stage.clock.advance(11)
+    stage.app.plays(Turn(before=gate, reply=Reply(503)), page(b"new"))
+    crowd = stage.many(3)
+    stage.waiters.until(2)
+    gate.open()
+    assert sorted(answer.body for answer in crowd.answers() if answer.code == 200) == [b"new"] * 2
+    stage.check_idle()
+
+
 # ── who waits, and leads nobody ──────────────────────────────────────────────────────────────────
 
 LESS: dict[str, tuple[dict[str, Any], int, bytes]] = {
@@ -357,6 +375,18 @@ def test_who_wants_less_leads_nobody(field: tuple[str, str], policy: Policy) -> 
     stage.waiters.until(4)
     whole.open()
     assert {answer.body for answer in crowd.answers()} == {b"new!"}
+    stage.check_idle()
+
+
+def test_who_wants_less_says_nothing_of_what_is_not_shared() -> None:
+    stage = Stage()
+    stage.app.plays(page(cache_control="no-store"))
+    stage.get()
+    known = dict(stage.cache._flights._refused)
+    stage.clock.advance(REFUSED_SECONDS / 2 + 1)
+    stage.app.plays(Reply(206, b"ew", cache_control="no-store"))
+    assert stage.get("/", ("Range", "bytes=1-2")).code == 206
+    assert stage.cache._flights._refused == known
     stage.check_idle()
 
 

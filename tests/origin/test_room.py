@@ -150,7 +150,7 @@ def test_what_is_one_piece_needs_no_room() -> None:
     stage = small()
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
-        start_response("200 OK", [("Cache-Control", "max-age=60")])
+        start_response("200 OK", [("Cache-Control", "max-age=60"), ("Content-Length", "11")])
         return [b"12345678901"]
 
     stage.cache._origin.app = app
