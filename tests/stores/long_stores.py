@@ -26,14 +26,14 @@ from wsgicache.stores.tiered import TieredStore
 
 @contextmanager
 def stages() -> Iterator[list[Stage]]:
-    """A stage on files, on Redis and on memcached."""
+    """A stage on files, on LMDB, on Redis and on memcached."""
     servers = {name: Server(program) for name, program in _PROGRAMS.items()}
     with tempfile.TemporaryDirectory() as folder:
         for server in servers.values():
             server.start()
         try:
             places = {"folder": Path(folder), "namespace": uuid4().hex, **servers}
-            made = [Stage(kind, **places) for kind in ("file", "redis", "memcached")]
+            made = [Stage(kind, **places) for kind in ("file", "lmdb", "redis", "memcached")]
             yield made
             for stage in made:
                 stage.close()
@@ -52,14 +52,14 @@ def mutations(count: int) -> str:
 
 
 def tampering(count: int) -> str:
-    """Records changed where they lie: on files, Redis and memcached."""
+    """Records changed where they lie: on files, LMDB, Redis and memcached."""
     with stages() as made:
         misses = [check_tampering(stage, count) for stage in made]
     return f"no wrong content; missing after {misses} of {count} changes"
 
 
 def kills(count: int) -> str:
-    """Writers killed in the middle: on files, Redis and memcached."""
+    """Writers killed in the middle: on files, LMDB, Redis and memcached."""
     with stages() as made:
         told = [check_kills(stage.store, stage.clock, count, seed=count) for stage in made]
     return f"no half content; hits and misses after {count} kills each: {told}"
@@ -119,7 +119,7 @@ def overtaken(seconds: float) -> str:
             shared = stage.opened(**how)
             near = TieredStore(MemoryStore(), stage.opened(**how), seconds=0.01)
             for store in (shared, near):
-                reads, purges, older = check_overtaken(store, seconds / 4)
+                reads, purges, older = check_overtaken(store, seconds / 6)
                 assert older == 0, (stage.kind, type(store).__name__, older)
                 told.append(f"{reads} reads and {purges} purges")
     return f"none of them older than a purge that had returned: {'; '.join(told)}"

@@ -20,6 +20,7 @@ from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import Server
 from tests.stores.shared.test_records import mutated
 from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.lmdb import LMDBStore
 from wsgicache.stores.memcached import MemcachedStore
 
 redis = module("redis")
@@ -110,6 +111,11 @@ class Stage:
             return MemcachedStore(("127.0.0.1", port), timeout=5.0, **options)
         if self.kind == "redis":
             return CachelibStore(RedisCache(self.client), limit=500_000, **options)
+        if self.kind == "lmdb":
+            store = LMDBStore(self._places["folder"] / "lmdb", max_bytes=64 << 20, **options)
+            (generations,) = store._nodes.values()
+            self._node: Any = generations.node
+            return store
         cache = FileSystemCache(str(self._places["folder"]), threshold=0)
         self._path = lambda name: Path(cache._get_filename(name))
         return CachelibStore(cache, limit=500_000, **options)
@@ -131,31 +137,39 @@ class Stage:
         if self.kind == "file":
             path = self._path(name)
             return path.read_bytes()[4:] if path.exists() else None
+        if self.kind == "lmdb":
+            (found_here,) = self._node.read((name,))
+            return found_here
         value: bytes | None = self.client.get(name)
         return value
 
     def tamper(self, name: str, value: bytes | None) -> None:
         if self.kind == "file":
             self._path(name).write_bytes(b"\0\0\0\0" + (value or b""))
+        elif self.kind == "lmdb":
+            self._node.write(name, (value or b"")[: self._node.limit], 3600)
         else:
             self.client.set(name, value)
 
     def remove(self, name: str) -> None:
         if self.kind == "file":
             self._path(name).unlink()
+        elif self.kind == "lmdb":
+            self._node.remove(name)
         else:
             self.client.delete(name)
 
     def close(self) -> None:
-        if self.kind != "file":
+        if self.kind in ("redis", "memcached"):
             self.client.close()
 
 
-@pytest.fixture(params=["file", "redis", "memcached"])
+@pytest.fixture(params=["file", "lmdb", "redis", "memcached"])
 def stage(request: pytest.FixtureRequest, tmp_path: Path, namespace: str) -> Iterator[Stage]:
     server: Callable[[str], Server] = request.getfixturevalue
     places: dict[str, Any] = {"folder": tmp_path / "cache", "namespace": namespace}
-    if request.param != "file":
+    (tmp_path / "cache").mkdir()
+    if request.param in ("redis", "memcached"):
         places[request.param] = server("redis_server" if request.param == "redis" else "memcached")
     stage = Stage(request.param, **places)
     yield stage

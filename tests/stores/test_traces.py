@@ -16,6 +16,7 @@ from tests.rig.stores import server_store
 from tests.scene import Environ, Exchange, FakeClock
 from tests.stores.servers import Server
 from wsgicache import MemoryStore
+from wsgicache.stores import store_from_url
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.tiered import TieredStore
 
@@ -61,7 +62,7 @@ def test_a_trace_is_the_same_over_every_store(
     policy: str, memcached: Server, redis_server: Server, tmp_path: Path
 ) -> None:
     with ExitStack() as stores:
-        files = iter(range(GAMES))
+        files = iter(range(2 * GAMES))
 
         def over(name: str, port: int) -> Make:
             return lambda clock: stores.enter_context(server_store(name, port, clock, 5))
@@ -70,6 +71,9 @@ def test_a_trace_is_the_same_over_every_store(
             "simple": lambda clock: CachelibStore(SimpleCache(), clock=clock),
             "files": lambda clock: CachelibStore(
                 FileSystemCache(str(tmp_path / str(next(files))), threshold=0), clock=clock
+            ),
+            "lmdb": lambda clock: store_from_url(
+                f"lmdb://{tmp_path}/{next(files)}?max_bytes=8MiB", clock=clock
             ),
             "memcached": over("memcached", memcached.port),
             "redis": over("redis", redis_server.port),

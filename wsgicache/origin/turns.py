@@ -145,7 +145,7 @@ class Turns:
                     again = self._decide_again(trip)
                 if done and not waited and not self._is_there(again):
                     # Nothing has come since the look-up: to look again is cheap here.
-                    decision = again
+                    decision = decision if again.forward is None else again
                     break
                 if done:
                     self._keeper.release(key, token)
