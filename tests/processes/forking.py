@@ -99,10 +99,12 @@ def child(cache: CacheMiddleware, turn: int) -> int:
 
 
 def main() -> int:
-    """Over a memory, or what WSGICACHE_TEST_STORE names with a memory before it."""
+    """Over a memory, or what WSGICACHE_TEST_STORE names, with a memory before it."""
     count, named = int(sys.argv[1]), os.environ.get("WSGICACHE_TEST_STORE")
     far: Any = store_from_url(named) if named else None
-    bad = rounds(count, TieredStore(MemoryStore(), far) if far else MemoryStore())
+    if far is not None and not isinstance(far, TieredStore):
+        far = TieredStore(MemoryStore(), far)
+    bad = rounds(count, far or MemoryStore())
     told = "none hung, none failed" if not bad else f"{bad} hung or failed"
     print(f"{count * CHILDREN} children, {told}")
     return int(bad > 0)

@@ -16,13 +16,16 @@ from tests.running import ROOT, environment
 from tests.stores.servers import Server
 
 
-def forks(memcached: bool) -> Callable[[int], str]:
-    """So often eight children are forked under load, over a memory alone or with memcached."""
+def forks(store: str) -> Callable[[int], str]:
+    """So often eight children are forked under load, over a memory, memcached or LMDB."""
 
     def row(count: int) -> str:
         line = [sys.executable, "-m", "tests.processes.forking", str(count)]
         server, named = Server("memcached"), {}
-        if memcached:
+        folder = tempfile.TemporaryDirectory()
+        if store == "lmdb":
+            named = {"WSGICACHE_TEST_STORE": f"lmdb://{folder.name}/cache?max_bytes=64MiB"}
+        elif store == "memcached":
             server.start()
             named = {"WSGICACHE_TEST_STORE": f"memcached://{server.address}/forks?timeout=2"}
         try:
@@ -31,6 +34,7 @@ def forks(memcached: bool) -> Callable[[int], str]:
             )
         finally:
             server.kill()
+            folder.cleanup()
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
@@ -71,7 +75,11 @@ def own_writes(program: str) -> Callable[[int], str]:
 ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **soak.ROWS,
     **(
-        {"forks": (forks(False), 100), "forks-memcached": (forks(True), 100)}
+        {
+            "forks": (forks(""), 100),
+            "forks-memcached": (forks("memcached"), 100),
+            "forks-lmdb": (forks("lmdb"), 100),
+        }
         if hasattr(os, "fork")
         else {}
     ),
