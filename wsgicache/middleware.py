@@ -312,10 +312,7 @@ class CacheMiddleware:
         return self._purging.purge_all(soft=soft)
 
     def explain(self, url: str, headers: Lines = (), **options: Any) -> Explanation:
-        """Explain what comes of a request for the absolute *url* with *headers*, and store nothing.
-
-        The options are those of `wsgicache.why.explain.explain`. Raises ValueError.
-        """
+        """Explain a request for *url*, and store nothing, like `wsgicache.why.explain.explain`."""
         from wsgicache.why.explain import explain
 
         return explain(self, url, headers, **options)
