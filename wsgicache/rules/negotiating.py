@@ -28,6 +28,8 @@ _CODING = re.compile(
 _LEAST = 0.5
 """The weight of identity that is not named, in thousandths: it is acceptable, but last."""
 _ANY = "*"
+_OBSOLETE = frozenset({"compress", "x-compress", "x-gzip"})
+"""Codings that some clients still accept, though no application makes them."""
 
 
 def _weights_in(value: str) -> Mapping[str, float] | None:
@@ -95,7 +97,9 @@ def _made_of(asked: tuple[str | None, str]) -> str | None:
     content_encoding, offered = asked
     coding = IDENTITY if content_encoding is None else content_encoding.strip(" \t").lower()
     weights = _weights[offered]
-    if weights is None or _CODING.fullmatch(coding) is None or ";" in coding or coding == _ANY:
+    if weights is None or _CODING.fullmatch(coding) is None or ";" in coding:
+        return None
+    if coding == _ANY or coding in _OBSOLETE:
         return None
     return coding if _weight(weights, coding) else None
 
@@ -128,7 +132,7 @@ def _is_chosen_again(asked: tuple[str, str, str]) -> bool:
     if not chosen:
         return False
     # (_ANY stands for all that neither names.)
-    for other in {*before, *now, IDENTITY, _ANY}:
+    for other in {*before, *now, IDENTITY, _ANY} - _OBSOLETE:
         weight_before, weight = _weight(before, other), _weight(now, other)
         # * it accepts nothing that was not offered;
         if weight and not weight_before:
