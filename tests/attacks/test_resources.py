@@ -291,7 +291,7 @@ def test_presentations_of_one_variant_stay_within_the_budget() -> None:
 
 def test_replacing_a_page_frees_the_old_one() -> None:
     store = MemoryStore(max_bytes=1 << 20)
-    cache = CacheMiddleware(page(100_000), store=store)
+    cache = CacheMiddleware(page(100_000), store=store, policy=Policy(reload_seconds=0))
     for _ in range(30):
         ask(cache, "/", HTTP_CACHE_CONTROL="no-cache")
         assert ask(cache, "/")

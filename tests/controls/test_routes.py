@@ -350,6 +350,7 @@ def test_the_other_parameters_are_gone_from_key_and_environ(
     target = f"/js?{query}" if query else "/js"
     for method, raw in itertools.product(("GET", "HEAD"), ("RAW_URI", "REQUEST_URI", None)):
         calls = len(bare_scene.calls)
+        bare_scene.after(1)
         environ = {"QUERY_STRING": query, "HTTP_CACHE_CONTROL": "no-cache"}
         bare_scene.request(method, "/js", environ={**environ, **({raw: target} if raw else {})})
         seen = bare_scene.calls[calls].environ

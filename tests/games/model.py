@@ -32,6 +32,7 @@ class Rules:
     heuristic_limit: int = 86400
     stale_if_raised: int = 10
     share_codings: bool = True
+    reload_seconds: int = 1
 
 
 SAFE = Rules()
@@ -43,6 +44,7 @@ RFC = Rules(
     about_one_request=(),
     heuristic_fraction=0.1,
     share_codings=False,
+    reload_seconds=0,
 )
 
 
@@ -345,7 +347,10 @@ def may_reuse(
     lifetime = freshness_lifetime(said, rules)
     failed = raised or (status is not None and status >= 500)
     # §5.2.1: what the client asked for, unless the origin is out of reach.
+    just_now = age < rules.reload_seconds
     for name, argument in () if failed else ask.directives:
+        if name in ("no-cache", "max-age") and just_now:
+            continue
         if name == "no-cache":
             return False
         # (§5.2.1.1: "unless the max-stale request directive is also present")
@@ -493,7 +498,10 @@ class Model:
 
     def must_hit(self, ask: Ask, now: float) -> Record | None:
         """The response that a cache worth its memory reuses for *ask*, if there is one."""
-        if ask.method not in ("GET", "HEAD") or ask.directives or ask.identified:
+        if ask.method not in ("GET", "HEAD") or ask.identified:
+            return None
+        # (a reload, too, of what is as new as the safe policy wants)
+        if not {name for name, _ in ask.directives} <= {"no-cache", "max-age"}:
             return None
         of = self.of(ask.target)
         if len({said.vary for record in of for said in record.said.values()}) > 1:

@@ -475,6 +475,7 @@ def test_how_it_ended_is_known(
     flights = stage.cache._flights
     if wish is not None:
         stage.get()
+        stage.clock.advance(1)
         flights.begin_in_child()
     stage.app.plays(turn)
     with suppress(ValueError):

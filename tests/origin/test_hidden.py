@@ -161,6 +161,7 @@ def test_what_is_stored_stays(make_scene: MakeScene) -> None:
     for cookie in ("sid=alice", "sid=bob; theme=dark"):
         assert scene.get("/shop/1", cookie=cookie).text == "page"
     scene.app(200, "other", FRESH, set_cookie="sid=2")
+    scene.after(1)
     assert scene.get("/shop/1", cookie="sid=alice", cache_control="no-cache").text == "other"
     assert scene.get("/shop/1", cookie="sid=alice").text == "page"
 

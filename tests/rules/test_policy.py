@@ -57,6 +57,7 @@ NUMBERS = {
     "heuristic_limit": FROM_0,
     "error_lifetime": f"{FROM_0}, or None",
     "stale_if_raised": FROM_0,
+    "reload_seconds": FROM_0,
     "stale_while_revalidate": FROM_0,
     "stale_if_error": FROM_0,
     "refresh_ahead": FROM_0,
@@ -276,6 +277,7 @@ def test_the_two_profiles_differ_in_these_options_alone() -> None:
         "head_as_get",
         "store_files",
         "forward_conditions",
+        "reload_seconds",
         "targets",
     }
 

@@ -259,8 +259,8 @@ def test_a_part_that_needs_validation_is_no_answer_to_more(headers: dict[str, An
             "stale",
         ),
         ("§5.2.1.3 an invalid min-fresh", 59, "min-fresh=x", "max-age=60", None),
-        ("§5.2.1.4 no-cache", 0, "no-cache", "max-age=60", "request"),
-        ("§5.2.1.4 no-cache with an argument", 0, 'no-cache="a"', "max-age=60", "request"),
+        ("§5.2.1.4 no-cache", 1, "no-cache", "max-age=60", "request"),
+        ("§5.2.1.4 no-cache with an argument", 1, 'no-cache="a"', "max-age=60", "request"),
         ("§5.2.1.5 no-store says nothing of what is stored", 0, "no-store", "max-age=60", None),
         ("§5.2.1.6 no-transform", 0, "no-transform", "max-age=60", None),
         ("§5.2.1.7 only-if-cached", 0, "only-if-cached", "max-age=60", None),
@@ -271,12 +271,39 @@ def test_request_directives(after: float, wish: str, directives: str, forward: s
 
 
 @pytest.mark.parametrize(
+    ("after", "wish", "seconds", "directives", "forward"),
+    rows(
+        ("§5.2.1.4 just validated", 0.9, "no-cache", 1, "max-age=60", None),
+        ("§5.2.1.1 just validated", 0.9, "max-age=0", 1, "max-age=60", None),
+        ("§5.2.1.4 not just now", 1, "no-cache", 1, "max-age=60", "request"),
+        ("§5.2.1.1 not just now", 1, "max-age=0", 1, "max-age=60", "request"),
+        ("§5.2.1.4 longer", 4, "no-cache", 5, "max-age=60", None),
+        ("§5.2.1.4 always", 0, "no-cache", 0, "max-age=60", "request"),
+        ("§5.2.1.1 always", 0.9, "max-age=0", 0, "max-age=60", "request"),
+        ("§4.2.3 old when it came", 0, "no-cache", 5, "max-age=60, age", "request"),
+        ("§4.2 stale", 2, "no-cache", 5, "max-age=1", "stale"),
+        ("§5.2.2.4 no-cache of the response", 0, "no-cache", 5, "no-cache", "stale"),
+        ("§5.2.1.3 and another wish", 0, "no-cache, min-fresh=90", 5, "max-age=60", "request"),
+    ),
+)
+def test_a_reload_of_what_was_just_validated(
+    after: float, wish: str, seconds: int, directives: str, forward: str | None
+) -> None:
+    """And what has an Age already was not validated here."""
+    said, old, _ = directives.partition(", age")
+    fields: dict[str, Any] = {"age": "30"} if old else {}
+    policy = Policy(reload_seconds=seconds)
+    found = decided(after, {"cache_control": wish}, policy=policy, cache_control=said, **fields)
+    assert found.forward == forward
+
+
+@pytest.mark.parametrize(
     ("after", "wish", "directives"),
     rows(
         ("§5.2.1.7 stale", 61, "only-if-cached", "max-age=60"),
         ("§5.2.1.7 too old", 10, "only-if-cached, max-age=5", "max-age=60"),
         ("§5.2.1.7 to be validated", 0, "only-if-cached", "no-cache, max-age=60"),
-        ("§5.2.1.7 asked to be validated", 0, "only-if-cached, no-cache", "max-age=60"),
+        ("§5.2.1.7 asked to be validated", 1, "only-if-cached, no-cache", "max-age=60"),
     ),
 )
 def test_only_if_cached_and_nothing_usable(after: float, wish: str, directives: str) -> None:

@@ -413,7 +413,7 @@ def test_what_tells_two_requests_apart_and_how_they_share(
 def test_what_is_stored_and_of_no_use() -> None:
     pages = {"/p": page(("Cache-Control", "no-cache"), ("ETag", '"1"')), "/f": page(FRESH)}
     app = SITES[0](pages)
-    cache = CacheMiddleware(app)
+    cache = CacheMiddleware(app, policy=Policy(reload_seconds=0))
     explained = cache.explain("http://example.org/p")
     assert (explained.outcome, explained.again) == ("stored", "stale")
     cure = explained.cures[0].what

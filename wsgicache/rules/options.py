@@ -118,6 +118,7 @@ class PolicyOptions(TypedDict, total=False):
     head_as_get: _Flag
     forward_conditions: _Flag
     request_directives: _Flag
+    reload_seconds: _From0
     generate_etags: _Flag
     stale_if_raised: _From0
     stale_while_revalidate: _From0

@@ -47,6 +47,7 @@ _PERMISSIVE: PolicyOptions = {
     "store_files": True,
     "head_as_get": False,
     "forward_conditions": True,
+    "reload_seconds": 0,
     "targets": ("Wsgicache-Cache-Control", "CDN-Cache-Control"),
 }
 """The values in which `Policy.rfc()` differs: what RFC 9111 lets a shared cache do."""
@@ -161,6 +162,9 @@ class Policy:
     Otherwise it is asked for the whole page, unless that is known not to be shared."""
     request_directives: bool = True
     """Whether the Cache-Control of requests counts (§5.2.1)."""
+    reload_seconds: int = 1
+    """Seconds for which a new or validated response will do for a client's ``no-cache`` or
+    ``max-age`` (§5.2.1). 0: the app is asked each time."""
     generate_etags: bool = True
     """Whether a stored 200 without an entity tag gets one, for clients only."""
     stale_if_raised: int = 10

@@ -71,7 +71,7 @@ def decide(request: Request, entry: CacheEntry | None, now: float, policy: Polic
         return forwarded(request, Decision("stale", stored))
     # The request may be stricter than the response, or accept a stale one (§5.2.1).
     if request.directives:
-        return forwarded(request, _requested(request, stored, age))
+        return forwarded(request, _requested(request, stored, age, policy))
     # * the stored response is fresh, or allowed to be served stale, or successfully validated.
     if age < stored.refresh_age:
         return selected
@@ -126,18 +126,21 @@ def _ending(stored: StoredResponse, age: float) -> Decision:
     return Decision("stale", stored)
 
 
-def _requested(request: Request, stored: StoredResponse, age: float) -> Decision:
+def _requested(request: Request, stored: StoredResponse, age: float, policy: Policy) -> Decision:
     """Return what the request's directives make of a response that may be reused (§5.2.1)."""
     directives = request.directives
+    # Deviation: for no-cache and max-age it will do if it was made or validated just now. Else a
+    # client that reloads all the time would have the app work all the time.
+    will_do = age < policy.reload_seconds
     # no-cache: not to be used without successful validation (§5.2.1.4).
-    if "no-cache" in directives:
+    if "no-cache" in directives and not will_do:
         return Decision("request", stored)
     # max-age: the age must be at most that, or more by as much as max-stale says (§5.2.1.1). A
     # max-stale without a number does not count here: any age would do, and max-age would mean
     # nothing.
     max_age = _restricting(directives.get("max-age"))
     limit = delta_seconds(directives.get("max-stale"))
-    if max_age is not None and age > max_age + (limit or 0):
+    if max_age is not None and age > max_age + (limit or 0) and not will_do:
         return Decision("request", stored)
     lifetime = stored.freshness_lifetime
     # min-fresh: still fresh for at least that long (§5.2.1.3).
