@@ -9,6 +9,7 @@ import click
 __all__ = ["main"]
 
 COMMANDS = {
+    "audit": "wsgicache.cli.why",
     "explain": "wsgicache.cli.why",
     "run": "wsgicache.cli.run",
     "purge": "wsgicache.cli.store",

@@ -1,4 +1,4 @@
-"""The commands that say why: ``wsgicache explain``."""
+"""The commands that say why: ``wsgicache explain|audit``."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import json
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from wsgicache.cli.loading import Refusal, load, located
-from wsgicache.cli.terminal import say
+from wsgicache.cli.terminal import say, visible
 from wsgicache.cli.wrapped import own_cache
 
-__all__ = ["explain"]
+__all__ = ["audit", "explain"]
 
 if TYPE_CHECKING:
     from wsgicache import CacheMiddleware
@@ -65,6 +65,63 @@ def explain(
         return
     for line in explanation.lines():
         say(line)
+
+
+@click.command()
+@click.argument("target", metavar="MODULE:APP")
+@click.argument("paths", metavar="[PATH …]", nargs=-1)
+@click.option("--urls", type=click.File(), help="A file of paths or URLs, one a line.")
+@click.option("--crawl", is_flag=True, help="Follow the links of each page.")
+@click.option("--login", default="", metavar="'Cookie: …'", help="Cookies of somebody logged in.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on any finding.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def audit(
+    target: str,
+    paths: tuple[str, ...],
+    urls: TextIO | None,
+    crawl: bool,
+    login: str,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Find inputs that change a page, and that neither the cache key nor Vary knows.
+
+    Each PATH is asked for many times, by GET, each time with one field or cookie more. Without any,
+    the root is. Exits with 1 where visitors would get each other's pages.
+    """
+    from wsgicache.why.audit import audit as audited
+
+    cache = loaded(target)
+    asked = [*paths, *(line.strip() for line in urls or ())]
+    cookies = login.partition(":")[2].strip() if login.lower().startswith("cookie:") else login
+    show = sys.stderr.isatty()
+
+    def progress(url: str) -> None:
+        if show:
+            click.echo(f"auditing {visible(url)}", err=True)
+
+    with located("the audit"):
+        done = audited(
+            cache,
+            [_absolute(one) for one in asked if one] or [_absolute("/")],
+            login=cookies,
+            crawl=crawl,
+            progress=progress,
+        )
+    if as_json:
+        click.echo(json.dumps(done.as_json(), indent=2))
+    else:
+        for finding in done.findings:
+            say(f"{finding.severity}: {finding.url}: {finding.input}")
+            say(f"  {finding.evidence}")
+            for place in finding.read_at:
+                say(f"  read at {place}")
+            say(f"  cure: {finding.cure}")
+        for url, why in done.inconclusive:
+            say(f"inconclusive: {url}: {why}")
+        say(f"{done.clean} clean")
+    if done.is_bad(strict):
+        raise SystemExit(1)
 
 
 def loaded(target: str, address: str | None = None) -> CacheMiddleware:

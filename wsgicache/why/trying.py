@@ -43,6 +43,8 @@ class Asked:
     url: str
     fields: FieldLines = field(default_factory=list)
     method: str = "GET"
+    changes: tuple[tuple[str, str], ...] = ()
+    """What else its environ has, such as REMOTE_ADDR."""
 
     def environ(self) -> WSGIEnvironment:
         """Return a new environ of it. Raises ValueError for a URL that is not absolute."""
@@ -53,7 +55,7 @@ class Asked:
             joined[name] = f"{joined[name]}{separator}{value}" if name in joined else value
         content = {key: joined.pop(key) for key in ("CONTENT_LENGTH",) if key in joined}
         environ = described(self.url, joined, "")
-        return {**environ, **content, "REQUEST_METHOD": self.method}
+        return {**environ, **content, "REQUEST_METHOD": self.method, **dict(self.changes)}
 
     def value(self, name: str) -> str:
         """Return the value of the field *name*, or an empty text."""
@@ -107,11 +109,20 @@ class Recorded:
 
 
 class Recorder:
-    """An app that records what *app* answers. It reads *most* bytes of content and a few more."""
+    """An app that records what *app* answers. It reads *most* bytes of content and a few more.
 
-    def __init__(self, app: WSGIApplication, most: int) -> None:
+    *watching* returns the environ that the app gets in place of its own.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        most: int,
+        watching: Callable[[WSGIEnvironment], WSGIEnvironment] = lambda environ: environ,
+    ) -> None:
         self._app = app
         self._most = most
+        self._watching = watching
         self.recorded: Recorded | None = None
         """The first answer."""
 
@@ -141,7 +152,7 @@ class Recorder:
             return chunks.append
 
         try:
-            body = self._app(environ, start)
+            body = self._app(self._watching(environ), start)
             try:
                 size = 0
                 for chunk in body:
