@@ -73,9 +73,9 @@ FLOORS = """
     flask
     wsgicache
     why.trying
-    why.changes why.removals
+    why.changes why.comparing why.inputs why.removals why.watching
     why.causes why.cures
-    why.explain
+    why.audit why.explain
     demo cli.companions cli.loading cli.terminal
     cli.wrapped
     cli.run cli.store cli.why
@@ -282,7 +282,10 @@ ROOMS = {
     "cli.wrapped": "cli/test_run.py",
     "why.causes": "why/test_explain.py",
     "why.changes": "why/test_cures.py",
+    "why.comparing": "why/test_audit.py",
+    "why.inputs": "why/test_audit.py",
     "why.removals": "why/test_explain.py",
+    "why.watching": "why/test_audit.py",
     "why.trying": "why/test_explain.py",
 }
 """Where what a module does is tested in the room of a neighbour."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import bottle
@@ -12,13 +13,15 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.test.utils import override_settings
-from django.urls import re_path
+from django.urls import clear_url_caches, re_path
 from flask import Flask, Response
 
 Line = tuple[str, str]
 Page = tuple[int, list[Line], bytes]
 Site = Callable[[dict[str, Page]], Any]
 
+overriding = ExitStack()
+"""The settings of Django sites, which end with the test."""
 urlpatterns: list[Any] = []
 """Django's, for the site that was made last."""
 
@@ -67,7 +70,7 @@ def django_site(pages: dict[str, Page]) -> Any:
 
 
 def django_handler(**options: Any) -> Any:
-    """A handler for `urlpatterns` with *options* among the settings."""
+    """A handler for `urlpatterns` with *options* among the settings, until the test ends."""
     if not settings.configured:
         settings.configure(SECRET_KEY="for tests")
     django.setup(set_prefix=False)
@@ -80,14 +83,9 @@ def django_handler(**options: Any) -> Any:
         "DEBUG_PROPAGATE_EXCEPTIONS": True,
         **options,
     }
-    with override_settings(**options):
-        handler = WSGIHandler()
-
-    def app(environ: Any, start_response: Any) -> Any:
-        with override_settings(**options):
-            return handler(environ, start_response)
-
-    return app
+    clear_url_caches()
+    overriding.enter_context(override_settings(**options))
+    return WSGIHandler()
 
 
 SITES: list[Site] = [flask_site, bottle_site, django_site]

@@ -1,20 +1,29 @@
 """Find inputs that change a page, and that neither the cache key nor Vary knows.
 
-Each input is changed alone. If the cache would serve what it stored for the request without it, and
-the app answers otherwise, then visitors get each other's pages.
+Each input is changed alone, and the app is asked. If it answers otherwise, and the cache would
+serve what it stored for the request without the change, then visitors get each other's pages.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from wsgicache.middleware import CacheMiddleware
+from wsgicache.rules.cookies import cookie_name
 from wsgicache.why.comparing import Template
-from wsgicache.why.inputs import Input, cookie_inputs, environ_key, field_inputs
+from wsgicache.why.inputs import (
+    COOKIE_VALUES,
+    KNOWN_COOKIES,
+    Input,
+    cookie_inputs,
+    environ_key,
+    field_inputs,
+    known_cookies,
+)
 from wsgicache.why.trying import (
     Asked,
     Outcome,
@@ -116,95 +125,104 @@ class _Page:
         self._url = url
         self._clock = StandingClock(cache.clock.now(), cache.clock.wall())
         self._reads = Reads()
-        self._cookies: dict[str, None] = {}
+        self._app = Recorder(
+            cache.app,
+            cache.policy.max_content,
+            lambda environ: WatchedEnviron(environ, self._reads),
+        )
+        self._cookies = dict(_pairs(login))
         self._answer: Recorded | None = None
         self._bases = [Asked(url)]
         if login:
             self._bases.append(Asked(url, [("Cookie", login)]))
-            self._cookies |= dict.fromkeys(
-                one.partition("=")[0].strip() for one in login.split(";") if one.strip()
-            )
         self.why_not = ""
         """Why nothing can be said of it, if so."""
 
-    def _ask(self, asked: Asked, shelf: Shelf | None = None) -> tuple[Outcome, Recorded | None]:
+    def _ask(self, asked: Asked) -> Recorded:
+        """Ask the app itself, and note the cookies that it sets."""
+        answer = self._app.asked(asked)
+        for name, value in answer.fields:
+            if name.lower() == "set-cookie":
+                self._cookies.setdefault(cookie_name(value.partition(";")[0]), "")
+        return answer
+
+    def _through(self, asked: Asked, shelf: Shelf | None = None) -> tuple[Outcome, Recorded | None]:
         """Send a request through the cache; return what that did, and what the app answered."""
-        recorder = Recorder(
-            self._cache.app,
-            self._cache.policy.max_content,
-            lambda environ: WatchedEnviron(environ, self._reads),
-        )
+        recorder = Recorder(self._cache.app, self._cache.policy.max_content)
         policy, routes = self._cache.policy, self._cache._routes.all
         outcome = Trial(asked, recorder, policy, routes, self._clock).walk(shelf)
-        for name, value in recorder.recorded.fields if recorder.recorded else ():
-            if name.lower() == "set-cookie":
-                self._cookies[value.partition("=")[0].strip()] = None
         return outcome, recorder.recorded
 
     def findings(self) -> list[Finding]:
         """Return what was found, an input once."""
         found: dict[str, Finding] = {}
-        for base in self._bases:
-            shelf = Shelf()
-            first, answer = self._ask(base, shelf)
-            again = [self._ask(base)[1] for _ in range(_CONTROLS - 1)]
-            if answer is None or answer.raised is not None:
-                self.why_not = "the application raises" if answer else "the cache does not ask"
+        for asked in self._bases:
+            answers = [self._ask(asked) for _ in range(_CONTROLS)]
+            self._answer = self._answer or answers[0]
+            if any(answer.raised is not None for answer in answers):
+                self.why_not = "the application raises"
                 continue
-            self._answer = self._answer or answer
-            template = Template([answer, *filter(None, again)])
+            template = Template(answers)
             if not template.is_comparable:
                 self.why_not = "the content is another one each time"
-            inputs = [*field_inputs(self._reads.places), *cookie_inputs(self._cookies)]
-            for one in inputs:
-                if one.name in found or not self._reads.are_of(one.key):
-                    continue
-                if (finding := self._tried(base, one, template, answer, shelf, first)) is not None:
+            shelf = Shelf()
+            outcome = self._through(asked, shelf)[0]
+            base = _Base(asked, template, answers[0], shelf, outcome)
+            for one in self._inputs(base):
+                if one.name not in found and (finding := self._tried(base, one)) is not None:
                     found[one.name] = finding
         return list(found.values())
 
-    def _tried(
-        self,
-        base: Asked,
-        one: Input,
-        template: Template,
-        answer: Recorded,
-        shelf: Shelf,
-        first: Outcome,
-    ) -> Finding | None:
+    def _inputs(self, base: _Base) -> Iterator[Input]:
+        """Yield the inputs that the app may have read, or that Vary names."""
+        for one in field_inputs(self._reads.places):
+            if self._reads.are_of(one.key) or base.names(one.key):
+                yield one
+        if not self._reads.are_of("HTTP_COOKIE"):
+            return
+        known = self._cookies
+        if any(self._counts(base, value) for value in COOKIE_VALUES):
+            known = {**known, **dict.fromkeys(KNOWN_COOKIES, ""), **known}
+        yield from cookie_inputs(known)
+
+    def _counts(self, base: _Base, value: str) -> bool:
+        """Whether any of the cookies that are often read changes the page with this *value*."""
+        mine = base.asked.value("Cookie")
+        cookies = "; ".join(filter(None, [mine, known_cookies(value)]))
+        return self._difference(base, base.asked.having("Cookie", cookies)) is not None
+
+    def _difference(self, base: _Base, asked: Asked) -> str | None:
+        """Return in what the app's answer differs because of the request, or None."""
+        difference = base.template.difference(self._ask(asked))
+        if difference is not None:
+            # Something may differ by itself after a while.
+            base.template.learn(self._ask(base.asked))
+            difference = base.template.difference(self._ask(asked))
+        return difference
+
+    def _tried(self, base: _Base, one: Input) -> Finding | None:
         """Change *one* input alone, and compare."""
-        names = re.split(r"[\s,]+", (answer.value("Vary") or "").strip())
-        named = one.key in map(environ_key, names)
-        same = True
+        same, named = True, base.names(one.key)
         for value in one.values:
-            asked = one.asked(base, value)
-            after = Shelf()
-            after.entries |= shelf.entries
-            outcome, given = self._ask(asked, after)
-            hit = outcome.outcome == "hit"
-            if hit or given is None:
-                given = self._ask(asked)[1]
-            if given is None or given.raised is not None:
-                continue
-            difference = template.difference(given)
+            asked = one.asked(base.asked, value)
+            difference = self._difference(base, asked)
             if difference is None:
                 continue
             same = False
-            severity = self._severity(one, hit, first, outcome, named)
-            if severity is not None:
+            severity = _severity(one, base, self._through(asked, base.shelf.copy())[0])
+            if severity is not None and self._is_seen(base, asked):
                 return self._finding(one, severity, ("", value), difference)
-        if named and same and first.outcome == "stored" and one.name.startswith("header"):
+        if named and same and base.outcome.outcome == "stored" and one.name.startswith("header"):
             costs = "Vary names it, so each of its values has a copy of its own"
             return self._finding(one, "waste", one.values, f"no difference: {costs}")
         return None
 
-    def _severity(
-        self, one: Input, hit: bool, first: Outcome, outcome: Outcome, named: bool
-    ) -> str | None:
-        if hit:
-            return "leak" if one.is_identity else "wrong"
-        told_apart = first.outcome == "stored" and outcome.forward == "vary-miss"
-        return "downstream" if told_apart and not named else None
+    def _is_seen(self, base: _Base, asked: Asked) -> bool:
+        """Whether the app answers otherwise behind the cache, too, which may hide an input."""
+        given = self._through(asked)[1]
+        answers = [self._through(base.asked)[1] for _ in range(_CONTROLS)]
+        template = Template([answer for answer in answers if answer is not None])
+        return given is not None and given.raised is None and template.difference(given) is not None
 
     def _finding(
         self, one: Input, severity: str, values: tuple[str, ...], evidence: str
@@ -225,6 +243,40 @@ class _Page:
             if urlsplit(url)[:2] == origin:
                 found.append(url.partition("#")[0])
         return list(dict.fromkeys(found))
+
+
+@dataclass
+class _Base:
+    """A request to which others are compared."""
+
+    asked: Asked
+    template: Template
+    answer: Recorded
+    shelf: Shelf
+    """What is stored of it."""
+    outcome: Outcome
+
+    def names(self, key: str) -> bool:
+        """Whether Vary names the field that an environ has under *key*."""
+        entries = [entry for entry in self.shelf.entries.values() if entry is not None]
+        if entries:
+            return any(key in entry.nominated for entry in entries)
+        return key in map(environ_key, re.split(r"[\s,]+", self.answer.value("Vary") or ""))
+
+
+def _severity(one: Input, base: _Base, outcome: Outcome) -> str | None:
+    """Return how bad it is that *one* input changes the page, if it is."""
+    if outcome.outcome == "hit":
+        return "leak" if one.is_identity else "wrong"
+    told_apart = base.outcome.outcome == "stored" and outcome.forward == "vary-miss"
+    return "downstream" if told_apart and not base.names(one.key) else None
+
+
+def _pairs(cookies: str) -> Iterator[tuple[str, str]]:
+    """Yield the names and values in a Cookie field."""
+    for one in cookies.split(";"):
+        if name := cookie_name(one):
+            yield name, one.partition("=")[2].strip()
 
 
 def _cure(one: Input, severity: str) -> str:

@@ -176,6 +176,21 @@ CAUSES: dict[str, Cause] = {
         asked_without("Cache-Control"),
         _CLIENT,
     ),
+    # What is stored, and does not answer:
+    **dict.fromkeys(
+        ("no-cache", "max-age", "min-fresh"),
+        Cause(
+            "§5.2.1",
+            "The client wants a newer answer than the stored one.",
+            asked_without("Cache-Control", "Pragma"),
+            f"{_CLIENT}; Route(request_directives=False) has it obey no longer",
+        ),
+    ),
+    "vary-target": Cause("§4.1", "The raw target is spelt in another way.", no_cure=_CLIENT),
+    "vary-mount": Cause("§4.1", "The application is mounted elsewhere.", no_cure=_APP),
+    "vary-vary-by": Cause(
+        "§4.1", "The text of a route's vary_by is another one.", no_cure="a route says so"
+    ),
     # A request that passes by:
     "exempt": Cause("§2", "The policy exempts this path.", exempt),
     "target": Cause("§2", "Host or path make no clear URL.", no_cure=_CLIENT),
@@ -226,7 +241,11 @@ FORWARDS = {
 
 
 def cause_of(token: str) -> Cause:
-    """Return the cause called *token*: fields for other caches share one."""
+    """Return the cause called *token*: fields that select share one, and those for other caches."""
+    if token not in CAUSES and token.startswith("vary-"):
+        field = token.removeprefix("vary-").title()
+        sentence = "The request differs in this field from those with a stored response."
+        return Cause("§4.1", sentence, asked_without(field))
     return CAUSES.get(token) or CAUSES["cdn-cache-control"]
 
 

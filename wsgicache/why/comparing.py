@@ -25,20 +25,29 @@ class Template:
     def __init__(self, answers: Sequence[Recorded]) -> None:
         first, *others = answers
         self._status = first.status
-        self._names = {
-            name.lower() for one in others for name, _ in set(first.fields) ^ set(one.fields)
-        } | _BY_ITSELF
+        self._names = set(_BY_ITSELF)
         self._fields = self._compared(first.fields)
         self._content = first.content
-        self._lines: list[Line] | None = [_WORD.findall(line) for line in _lines(first)]
-        self._is_exact = all(one.content == first.content for one in others)
-        for one in others:
-            self._learn(_lines(one))
-
-    @property
-    def is_comparable(self) -> bool:
+        self._lines: list[Line] = []
+        """The words of each line, once the content has differed by itself."""
+        self._is_exact = True
+        self.is_comparable = True
         """Whether the contents have anything in common that can be compared."""
-        return self._lines is not None
+        for one in others:
+            self.learn(one)
+
+    def learn(self, answer: Recorded) -> None:
+        """Take out what differs in another *answer* to the same request."""
+        theirs = self._compared(answer.fields)
+        for name in self._fields.keys() | theirs.keys():
+            if self._fields.get(name) != theirs.get(name):
+                self._names.add(name)
+        self._fields = {n: v for n, v in self._fields.items() if n not in self._names}
+        if answer.content != self._content and self.is_comparable:
+            if self._is_exact:
+                self._is_exact = False
+                self._lines = [_WORD.findall(line) for line in self._content.split(b"\n")]
+            self.is_comparable = self._learn(_lines(answer))
 
     def _compared(self, fields: FieldLines) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -47,14 +56,11 @@ class Template:
                 found.setdefault(lower, []).append(value)
         return found
 
-    def _learn(self, lines: list[bytes]) -> None:
-        """Take out of the lines what differs in another answer to the same request."""
+    def _learn(self, lines: list[bytes]) -> bool:
+        """Take out what differs in *lines*; return whether anything is left."""
         known = self._lines
-        if self._is_exact or known is None:
-            return
         if len(lines) != len(known):
-            self._lines = None
-            return
+            return False
         for number, line in enumerate(lines):
             words, old = _WORD.findall(line), known[number]
             if old is None or words == old:
@@ -63,8 +69,7 @@ class Template:
                 known[number] = None
             else:
                 known[number] = [a if a == b else b"" for a, b in zip(old, words, strict=True)]
-        if all(line is None or not any(line) for line in known):
-            self._lines = None
+        return any(line is not None and any(line) for line in known)
 
     def difference(self, other: Recorded) -> str | None:
         """Return in what *other* differs, shortly, or None."""
@@ -75,7 +80,7 @@ class Template:
             mine, its = self._fields.get(name), theirs.get(name)
             if mine != its and name != "content-length":
                 return f"{name}: {_shown(mine)} → {_shown(its)}"
-        if other.content == self._content or self._lines is None:
+        if other.content == self._content or not self.is_comparable:
             return None
         if self._is_exact:
             return _first_difference(self._content, other.content)

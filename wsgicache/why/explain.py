@@ -203,6 +203,8 @@ class _Walk:
         why: list[Reason] = []
         if detail is not None and outcome not in ("hit", "unknown"):
             why = reasons(self.replayed, detail)
+            if outcome in ("stored", "validated"):  # then it says why the app was asked
+                why = [reason for reason in why if reason.token == detail]
         selecting = self.selecting()
         differing: tuple[str, ...] = ()
         if after is not None:

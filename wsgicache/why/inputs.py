@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,7 +10,10 @@ from wsgicache.rules.credentials import CREDENTIAL_FIELDS
 from wsgicache.rules.selecting import SELECTING_FIELDS
 from wsgicache.why.trying import Asked
 
-__all__ = ["Input", "cookie_inputs", "environ_key", "field_inputs"]
+__all__ = [
+    "COOKIE_VALUES", "KNOWN_COOKIES", "Input", "cookie_inputs", "environ_key", "field_inputs",
+    "known_cookies",
+]  # fmt: skip
 
 MADE_UP = "wsgicache-audit"
 """A value that no software knows."""
@@ -65,7 +68,7 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "Authorization": ("Basic YWxpY2U6c2VjcmV0", "Bearer alice"),
 }
 _ADDRESSES = {"X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP"}
-_COOKIE_VALUES = ("on", "1", "true", "dark", "de", MADE_UP)
+COOKIE_VALUES = ("on", "1", "true", "dark", "de", MADE_UP)
 KNOWN_COOKIES = (
     *(
         "theme",
@@ -138,7 +141,13 @@ def field_inputs(read: Iterable[str]) -> Iterator[Input]:
     yield Input("environ REMOTE_USER", "REMOTE_USER", ("alice",), True)
 
 
-def cookie_inputs(names: Iterable[str]) -> Iterator[Input]:
-    """Yield the known cookies, and those called *names*."""
-    for name in dict.fromkeys([*names, *KNOWN_COOKIES]):
-        yield Input(f"cookie {name}", "HTTP_COOKIE", _COOKIE_VALUES, False)
+def cookie_inputs(values: Mapping[str, str]) -> Iterator[Input]:
+    """Yield the cookies of *values*, which are those of somebody logged in, or empty."""
+    for name, value in values.items():
+        tried = (value, *COOKIE_VALUES) if value else COOKIE_VALUES
+        yield Input(f"cookie {name}", "HTTP_COOKIE", tried, bool(value))
+
+
+def known_cookies(value: str) -> str:
+    """Return a Cookie field in which every cookie that is often read has *value*."""
+    return "; ".join(f"{name}={value}" for name in KNOWN_COOKIES)

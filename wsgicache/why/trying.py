@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import http_sf
 
 from wsgicache.bodies import close
-from wsgicache.controls.control import KEY, Control
+from wsgicache.controls.control import KEY, Control, Controls
 from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.origin.background import described
@@ -141,6 +141,12 @@ class Recorder:
         recorded = replace(recorded, said=said)
         self.recorded = self.recorded or recorded
         return recorded(environ, start_response)
+
+    def asked(self, asked: Asked) -> Recorded:
+        """Return what the app answers to a request that no cache sees."""
+        environ, controls = asked.environ(), Controls()
+        recorded = controls.during(environ, self._record, environ)
+        return replace(recorded, said=controls.said)
 
     def _record(self, environ: WSGIEnvironment) -> Recorded:
         head: tuple[str, FieldLines] = ("500 No Answer", [])
@@ -297,15 +303,13 @@ def _outcome(cache_status: str, status: str) -> Outcome:
     said: dict[str, object] = members[-1][1]
     forward = str(said["fwd"]) if "fwd" in said else None
     detail = str(said["detail"]) if "detail" in said else None
-    if detail is not None and says_why_asked(detail):
-        detail = None  # it keeps nothing from being stored
     if forward is None and detail == "only-if-cached":
         return Outcome("refused", None, detail, status)
     if "hit" in said or forward is None:
         return Outcome("hit", None, detail, status)
     if forward in _NOT_LOOKED_UP:
         return Outcome("bypass", forward, detail, status)
-    if said.get("fwd-status") == 304 and detail is None:
+    if said.get("fwd-status") == 304 and (detail is None or says_why_asked(detail)):
         return Outcome("validated", forward, detail, status)
     if "stored" in said:
         return Outcome("stored", forward, detail, status)

@@ -103,4 +103,4 @@ class WatchedEnviron(dict[str, Any]):
 
     def copy(self) -> WatchedEnviron:
         """Return a copy, which is watched, too."""
-        return WatchedEnviron(self, self._reads)
+        return WatchedEnviron(dict(super().items()), self._reads)
