@@ -498,15 +498,6 @@ def test_what_is_heard_of_a_body(limit: int, length: int | None, body: Any, hear
     assert " ".join(noting.heard) == heard, "its end is heard of once"
 
 
-def test_what_is_heard_of_writes() -> None:
-    """The client takes what is written, and then the app goes on."""
-    noting = Noting()
-    write = Tee(9, 2, noting).writing(lambda data: noting.heard.append("sent"))
-    write(b"a")
-    write(b"b")
-    assert " ".join(noting.heard) == "! sent ? ab end ! sent ?"
-
-
 def test_how_a_body_gets_on(bare_scene: Scene) -> None:
     origin, now = bare_scene.cache._origin, bare_scene.clock.now()
     response = Response("200 OK", [], [], now, now, now)
