@@ -18,6 +18,7 @@ import click
 
 from benchmarks import collapse
 from benchmarks import faults_bodies as bodies
+from benchmarks import faults_conditions as conditions
 from benchmarks import faults_pages as pages
 from benchmarks import faults_processes as processes
 from benchmarks import faults_stalled as stalling
@@ -34,6 +35,8 @@ class Size(NamedTuple):
     """How much is tried."""
 
     crowd: collapse.Size
+    returning: int
+    """Clients that come back at once, in the larger crowd."""
     identity_rounds: int
     budget: int
     """Bytes of the store that is flooded."""
@@ -63,6 +66,7 @@ class Size(NamedTuple):
 
 FULL = Size(
     crowd=collapse.FULL,
+    returning=200,
     identity_rounds=10_000,
     budget=32 * MIB,
     streams=10,
@@ -81,6 +85,7 @@ FULL = Size(
 )
 QUICK = Size(
     crowd=collapse.QUICK,
+    returning=30,
     identity_rounds=20,
     budget=2 * MIB,
     streams=2,
@@ -179,6 +184,28 @@ def crowds(size: Size) -> Iterator[Claim]:
     every = sum(len(found[name]) for name in broken)
     left = sum(case.flying for name in broken for case in found[name])
     yield Claim(f"failures: after {every} of these crowds: flights left", left, 0)
+
+
+def returning_browsers(size: Size) -> Iterator[Claim]:
+    """A request with conditions asks for the page like any other."""
+    for clients in (20, size.returning):
+        found = [conditions.returning(clients, stale=stale) for stale in (False, True)]
+        at_once = f"conditions: {clients} at once who know the page, cold and stale"
+        asked = max(one.asked for one in found)
+        yield Claim(f"{at_once}: requests that reach the app", asked, 1)
+        later = sum(one.later for one in found)
+        yield Claim(f"{at_once}: requests that reach it later in the lifetime", later, 0)
+        yield Claim(f"{at_once}: answers other than 304", sum(one.wrong for one in found), 0)
+
+
+def reloads(size: Size) -> Iterator[Claim]:
+    """However many clients reload a page, the app is asked once a second."""
+    clients, seconds = 8, conditions.SECONDS
+    what = f"reloads: {clients} clients reload ten times a second, for {seconds} s by a set clock"
+    each = conditions.reloading(clients, ignored=False) / seconds
+    yield Claim(f"{what}: requests that reach the app a second", each, 1)
+    deaf = conditions.reloading(clients, ignored=True)  # The page lives longer than that.
+    yield Claim(f"{what}, where a route ignores that: requests that reach it", deaf, 0)
 
 
 # ── servers ──────────────────────────────────────────────────────────────────────────────────────
@@ -311,6 +338,8 @@ def bounds(size: Size) -> Iterator[Claim]:
 FAULTS = (
     others_pages,
     crowds,
+    returning_browsers,
+    reloads,
     one_time_urls,
     endless_bodies,
     closed_bodies,

@@ -56,11 +56,11 @@ def test_faults(tmp_path: Path) -> None:
         for said in data["claims"]
     ]
     about = list(dict.fromkeys(claim.text.partition(": ")[0] for claim in claims))
-    pages = "identities crowds failures flood streams bodies stalled processes"
+    pages = "identities crowds failures conditions reloads flood streams bodies stalled processes"
     asked_for = "rooms fields variants trips large"
     assert about == f"{pages} {asked_for} clocks".split()
     assert all(f" {claim.text}: " in output for claim in claims)
-    assert len(counted(claims)) == 13
+    assert len(counted(claims)) == 21
     assert [claim for claim in counted(claims) if not claim.holds] == []
     assert claims[-1].holds, "it has a clock of its own"
 
