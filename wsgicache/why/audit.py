@@ -6,6 +6,7 @@ serve what it stored for the request without the change, then visitors get each 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class Finding(NamedTuple):
     evidence: str
     """In what the answers differ."""
     read_at: tuple[str, ...]
-    """Where the app read it, as ``file:line``."""
+    """Where the app read it, as ``file:line``, from the present folder."""
     cure: str
 
 
@@ -227,7 +228,7 @@ class _Page:
     def _finding(
         self, one: Input, severity: str, values: tuple[str, ...], evidence: str
     ) -> Finding:
-        places = tuple(self._reads.places.get(one.key, ()))
+        places = tuple(map(os.path.relpath, self._reads.places.get(one.key, ())))
         return Finding(
             self._url, one.name, severity, values, evidence, places, _cure(one, severity)
         )
