@@ -771,6 +771,7 @@ def test_nor_does_such_an_error_drop_what_is_stored(
     scene.get("/")
     scene.after(0 if wish else 61)
     scene.app(status, "no", cache_control="public, max-age=3600")
+    scene.after(1)
     assert scene.get("/", accept="garbage", cache_control=wish).code == status
     scene.app(503, "down")
     assert scene.get("/").text == "page"
