@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import wsgicache
-from tests.scene import environ_for, exchange
+from tests.scene import FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy, Route, current, never_cache
 from wsgicache.cli import main
 from wsgicache.why.explain import Explanation, explain
@@ -59,8 +59,10 @@ def test_why_the_app_is_asked_is_told_from_why_nothing_is_stored(
         )
         return [] if known else [b"page"]
 
-    cache = CacheMiddleware(app)
+    clock = FakeClock()
+    cache = CacheMiddleware(app, clock=clock)
     exchange(cache, environ_for(target="/page", headers=[("X", "1")]))
+    clock.advance(5)
     explanation = explain(cache, URL, dict(second))
     assert (explanation.outcome, tokens(explanation)) == (outcome, [(token, "request")])
 
