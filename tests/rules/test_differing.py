@@ -85,6 +85,9 @@ def test_the_field_that_differs(
     found = difference(request, salted(entry, [given]), SAFE)
     assert found is not None
     assert found.field == shared
+    # A digest hides which of several differs.
+    alone = vary is not None and "," not in vary and request.forwarded is None
+    assert found.is_sure == alone
 
 
 @pytest.mark.parametrize(
@@ -105,33 +108,39 @@ def test_a_text_of_the_author_may_differ() -> None:
     request = asked()
     request.forwarded = ("vary_by", "phone")
     found = difference(request, entry_of(None, asked()), SAFE)
-    assert found == ("vary-by", 1, (None,))
+    assert found is not None
+    assert found[:3] == ("vary-by", 1, (None,))
 
 
 def test_the_nearest_response_tells_what_differs() -> None:
     far, near = asked(x="1", y="1"), asked(x="2", y="2")
     found = difference(asked(x="2", y="3"), entry_of("X, Y", far, near), SAFE)
-    assert found == ("y", 2, ("3", "1", "2"))
+    assert found is not None
+    assert found[:3] == ("y", 2, ("3", "1", "2"))
 
 
 def test_what_vary_names_comes_before_what_is_implied() -> None:
     found = difference(asked(x="2", x_host="a"), entry_of("X", asked(x="1")), SAFE)
-    assert found == ("x", 1, ("2", "1"))
+    assert found is not None
+    assert found[:3] == ("x", 1, ("2", "1"))
 
 
 def test_some_values_are_told() -> None:
     requests = [asked(x=str(number)) for number in range(9)]
     entry = entry_of("X", *requests)
     found = difference(asked(x="new"), entry, SAFE)
-    assert found == ("x", 9, ("new", "0", "1", "2"))
+    assert found is not None
+    assert found[:3] == ("x", 9, ("new", "0", "1", "2"))
     found = difference(asked(x="new"), salted(entry, requests), SAFE)
-    assert found == ("x", 9, ("new",))
+    assert found is not None
+    assert found[:3] == ("x", 9, ("new",))
 
 
 def test_offers_are_told() -> None:
     entry = entry_of("Accept-Encoding", asked(accept_encoding="br, gzip;q=1"))
     found = difference(asked(accept_encoding="zstd"), entry, SAFE)
-    assert found == ("accept-encoding", 1, ("zstd", "br,gzip"))
+    assert found is not None
+    assert found[:3] == ("accept-encoding", 1, ("zstd", "br,gzip"))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def why_asked(origin: Origin, trip: Trip) -> str:
     elif trip.decision.forward == "vary-miss" and trip.entry is not None:
         differs = difference(request, trip.entry, origin.policy)
         if differs is not None:
-            detail = f"vary-{differs.field}"
+            detail = f"vary-{differs.field}" if differs.is_sure else ""
             if differs.variants >= MANY:
                 advise_on_variants(origin.report, request, differs)
     return f"; detail={detail}" if detail else ""

@@ -25,6 +25,8 @@ class Difference(NamedTuple):
     """The number of responses stored for the URL."""
     values: tuple[str | None, ...]
     """Some values of the field, that of the request first; digests hide the others."""
+    is_sure: bool = True
+    """Whether it is known, and not only likely."""
 
 
 _OFTEN = ("HTTP_COOKIE", "HTTP_USER_AGENT", "HTTP_ACCEPT_LANGUAGE", CODINGS, "HTTP_ACCEPT")
@@ -38,11 +40,14 @@ _FORWARDED = "forwarded"
 def difference(request: Request, entry: CacheEntry, policy: Policy) -> Difference | None:
     """Return how *request* differs from all requests with a response in *entry*, or None.
 
-    If the store has digests in place of values, the most likely field is returned.
+    If the store has digests in place of values, the most likely field is returned. Only if there is
+    no other it is sure.
     """
+    sure = True
     if entry.salt:
         key: str | None = _likely(request, entry)
         values: Iterable[str | None] = ()
+        sure = entry.nominated == (key,) and not request.forwarded
     else:
         key, values = _compared(request, entry, policy)
     if key is None:
@@ -50,7 +55,7 @@ def difference(request: Request, entry: CacheEntry, policy: Policy) -> Differenc
     own = request.environ.get(key)
     others = dict.fromkeys(value for value in values if value != own)
     name = _forwarded(request) if key == _FORWARDED else _name(key)
-    return Difference(name, len(entry.responses), (own, *others)[:_SOME])
+    return Difference(name, len(entry.responses), (own, *others)[:_SOME], sure)
 
 
 def _likely(request: Request, entry: CacheEntry) -> str:
