@@ -134,7 +134,8 @@ def _set_cookie(trial: Trial) -> Iterator[Change]:
     def apply(changed: Trial) -> Trial:
         return replace(changed, app=_answer(changed).without("Set-Cookie", "Set-Cookie2"))
 
-    yield Change(what, _IN_APP, apply)
+    provided = "if it is another now; else do not change the session in this view" if known else ""
+    yield Change(what, _IN_APP, apply, provided)
 
 
 def _forbidden_elsewhere(trial: Trial) -> Iterator[Change]:

@@ -26,9 +26,11 @@ class Cure(NamedTuple):
     outcome: str
     """``hit``, or ``unchecked`` if it could not be tried."""
     for_others: bool = False
-    """Whether another visitor gets a hit, too."""
+    """Whether every other visitor gets a hit, too, those with cookies included."""
     provided: str = ""
     """What must be so, and only people know."""
+    for_strangers: bool = False
+    """Whether a visitor without cookies and credentials gets a hit, too."""
 
 
 _ADVICE = Cure(
@@ -66,7 +68,7 @@ def cures(trial: Trial, tokens: Iterable[str], first: Asked | None = None) -> li
                 break
     if known and has_form_token(trial):
         # No page with a token is for everybody.
-        left = [cure for cure in found.values() if not cure.for_others]
+        left = [cure for cure in found.values() if not (cure.for_others or cure.for_strangers)]
         return [*left, _ADVICE]
     return list(found.values())
 
@@ -88,19 +90,21 @@ def _tried(trial: Trial, changes: list[Change], first: Asked | None) -> Cure | N
     replace(trial, asked=first or trial.asked).walk(shelf)
     if trial.walk(shelf).outcome != "hit":
         return None
-    others = replace(trial, asked=_another(trial)).walk(shelf).outcome == "hit"
+    nobody = trial.asked.without("Cookie", "Authorization", *trial.policy.credentials)
+    strangers = replace(trial, asked=nobody).walk(shelf).outcome == "hit"
+    another = nobody.having("Cookie", _other_cookies(trial))
+    others = strangers and replace(trial, asked=another).walk(shelf).outcome == "hit"
     return Cure(
         " and ".join(change.what for change in changes),
         "; ".join(dict.fromkeys(change.where for change in changes)),
         "hit",
         others,
         ", and ".join(dict.fromkeys(change.provided for change in changes if change.provided)),
+        strangers,
     )
 
 
-def _another(trial: Trial) -> Asked:
-    """Return the request as another visitor sends it: with other cookies, as nobody known."""
-    other = trial.asked.without("Cookie", "Authorization", *trial.policy.credentials)
-    names = cookie_names(trial.asked.value("Cookie"))
-    cookies = "; ".join(f"{name}=another" for name in names)
-    return other.having("Cookie", cookies) if cookies else other
+def _other_cookies(trial: Trial) -> str:
+    """Return the cookies of another visitor: of the same names, or a session."""
+    names = cookie_names(trial.asked.value("Cookie")) or ["session"]
+    return "; ".join(f"{name}=another" for name in names)

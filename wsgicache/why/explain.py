@@ -43,7 +43,7 @@ class Explanation:
     key: Key | None
     """What responses are filed under; None if the request passes by."""
     status: str
-    """The status line that the client gets."""
+    """The status line that the client gets; empty where the app was not asked."""
     again: str | None = None
     """What comes of the same request once more: ``hit``, or why the app is asked again. None where
     the app was not asked, or nothing is stored."""
@@ -88,7 +88,7 @@ class Explanation:
             yield f"  the application would be asked: {FORWARDS[self.forward or 'uri-miss']}"
         elif self.forward is not None:
             yield f"  the application is asked ({self.forward}: {FORWARDS[self.forward]})"
-            yield f"  it answers {self.status}"
+            yield f"  it answers {self.status}" if self.status else "  explain did not ask it"
         if self.again is not None:
             more = "" if self.again == "hit" else f" ({FORWARDS[self.again]})"
             yield f"  the same request again: {self.again}{more}"
@@ -101,7 +101,8 @@ class Explanation:
                 yield f"    no cure: {reason.no_cure}"
         for cure in self.cures:
             yield f"  cure: {cure.what}{', ' if cure.provided else ''}{cure.provided}"
-            whom = "everybody" if cure.for_others else "this visitor"
+            whom = "visitors without cookies" if cure.for_strangers else "this visitor"
+            whom = "everybody" if cure.for_others else whom
             result = (
                 f"then it is a hit for {whom}" if cure.outcome == "hit" else "nobody tried that"
             )
@@ -180,6 +181,8 @@ class _Walk:
             outcome = outcome._replace(outcome="bypass", forward="bypass", detail="off")
         elif not ask and outcome.outcome not in ("hit", "bypass"):
             outcome = outcome._replace(outcome="unknown", detail=None)
+        if not ask and outcome.outcome != "hit":
+            outcome = outcome._replace(status="")
         self.outcome = outcome
         answer = recorder.recorded or Recorded("200 OK", [("Cache-Control", "max-age=60")])
         self.replayed = replace(trial, app=answer)
