@@ -23,7 +23,7 @@ def log_in():
 
 
 @app.get("/about")
-@cached(client=60, server=3600)
+@cached(client=60, server=3600, everybody=True)
 def about():
     return "The same for everybody."
 

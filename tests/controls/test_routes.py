@@ -788,6 +788,15 @@ def test_routes_cost_nothing_on_a_hit() -> None:
     assert hit_steps(here) == hit_steps([said])
 
 
+def test_a_path_of_which_nothing_is_said_early_is_remembered_so() -> None:
+    """Though a route with controls matches it."""
+    routes = [Route("/a*", cache_for(minutes=5)), Route("/b", query=("q",))]
+    cache = CacheMiddleware(lambda environ, start: [], routes=routes)
+    for path in ("/a", "/b"):
+        cache._routes.read(environ_for(target=path), "GET", cache.policy)
+    assert cache._routes._plain == {"/a"}
+
+
 def test_many_early_routes_cost_no_more_than_one() -> None:
     many = [Route(f"/{number}/*", query=("q",), cookies=()) for number in range(64)]
     assert hit_steps(many) == hit_steps(many[:1])

@@ -46,6 +46,8 @@ class Early(NamedTuple):
 
     def offering(self, *more: Negotiated) -> Early:
         """Return the same, with *more* negotiated, each instead of what there is of its field."""
+        if not more:
+            return self
         keys = {one.key for one in more}
         kept = (one for one in self.negotiated if one.key not in keys)
         return self._replace(negotiated=(*kept, *more))
