@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cachelib import SimpleCache
 from click.testing import CliRunner
 
 import wsgicache
 from tests.scene import FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy, Route, current, never_cache
 from wsgicache.cli import main
+from wsgicache.stores import CachelibStore
 from wsgicache.why.explain import Explanation, explain
 
 Line = tuple[str, str]
@@ -182,3 +184,12 @@ def test_the_command_prints_sentences_and_json(
     wrong = CliRunner().invoke(main, [*asked[:3], "-H", "Cookie"])
     assert wrong.exit_code == 2
     assert "-H must be" in wrong.stderr
+
+
+def test_each_response_of_a_shared_store_is_described() -> None:
+    app = App(FRESH, ("Vary", "X"), content=b"x" * 5000)
+    cache = CacheMiddleware(app, store=CachelibStore(SimpleCache()))
+    for value in "abcd":
+        exchange(cache, environ_for(target="/page", headers=[("X", value)]))
+    stored = explain(cache, URL, {"X": "a"}).stored
+    assert [one["status"] for one in stored] == ["200 OK"] * 4

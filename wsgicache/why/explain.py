@@ -192,7 +192,9 @@ class _Walk:
             entry = None if self.key is None else self._shelf.get(self.key)
         except Exception:  # the walk says that the store fails
             return []
-        return [] if entry is None else list(entry.responses.values())
+        found = {} if entry is None else entry.responses
+        # A shared store holds some of them as a whole only for who asks by name.
+        return [stored for name in found if (stored := found.get(name)) is not None]
 
     def selecting(self) -> dict[str, str | None]:
         """Return the fields that select among what is stored for the request, with its values."""
