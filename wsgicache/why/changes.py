@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from wsgicache.controls.control import Control
@@ -276,9 +276,9 @@ def _early(trial: Trial, written: str, provided: str, **options: list[str]) -> C
     return Change(f"Route({path!r}, {written})", _IN_ROUTES, apply, provided)
 
 
-def _policy(what: str, provided: str = "", **options: object) -> Change:
+def _policy(what: str, provided: str = "", **options: Any) -> Change:
     def apply(changed: Trial) -> Trial:
-        return replace(changed, policy=replace(changed.policy, **options))  # type: ignore[arg-type]
+        return replace(changed, policy=replace(changed.policy, **options))
 
     return Change(f"Policy({what})", _IN_POLICY, apply, provided)
 
