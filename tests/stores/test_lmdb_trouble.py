@@ -244,7 +244,7 @@ def test_a_second_interpreter_of_the_process(tmp_path: Path) -> None:
                 setup_testing_defaults(environ)
                 print(*CacheMiddleware(app, store=store)(environ, lambda *head: None))
         '''
-        interpreters.run_string(interpreters.create(), code)
+        interpreters.run_string(interpreters.create(isolated=False), code)
         assert site.hits("/a") == 1
         """
     )
