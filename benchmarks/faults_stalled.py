@@ -141,8 +141,8 @@ class Crowd(NamedTuple):
 
 
 def crowd(port: int, target: str, size: int = PAGE, counts: int = 0, others: int = OTHERS) -> Crowd:
-    """Have *others* ask for *target* at once, and one for another page. At the port *counts*, or at
-    the same, is told how often the app is asked."""
+    """Have *others* ask for *target* at once, and one for another page. The app counts how often it
+    is asked, and says so at the port *counts*, or at the same."""
     together = threading.Barrier(others + 1)
     took: list[float] = []
     wrong: list[int] = []

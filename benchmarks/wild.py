@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -131,12 +131,14 @@ def reply_of(app: WSGIApplication, asked: Asked) -> Reply:
     """What *app* answers."""
     coding = "identity"
 
-    def start(status: str, fields: list[tuple[str, str]], exc_info: object = None) -> object:
+    def start(
+        status: str, fields: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], object]:
         nonlocal coding
         coding = dict(fields).get("Content-Encoding", "identity")
-        return None
+        return lambda data: None
 
-    body: Iterable[bytes] = app(environ_of(asked), start)  # type: ignore[arg-type]
+    body: Iterable[bytes] = app(environ_of(asked), start)
     content = b"".join(body)
     if (close := getattr(body, "close", None)) is not None:
         close()

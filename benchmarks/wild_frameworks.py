@@ -222,7 +222,8 @@ def flask_site(around: Callable[[View], View] = lambda view: view) -> Framework:
         app.add_url_rule(f"/{kind}/<int:number>", kind, view_of(kind))
 
     def session(number: int) -> str:
-        serializer: Any = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
+        sessions: Any = app.session_interface
+        serializer = sessions.get_signing_serializer(app)
         return f"session={serializer.dumps({'_user_id': str(number), '_fresh': True})}"
 
     policy = Policy.flask(languages=LANGUAGES, ignore_query=TRACKING_PARAMETERS, sort_query=True)

@@ -222,10 +222,16 @@ def test_what_is_larger_than_a_new_bound_begins_anew(tmp_path: Path, clock: Fake
 
 def test_a_second_interpreter_of_the_process(tmp_path: Path) -> None:
     """As mod_wsgi has them: LMDB may be opened once in a process."""
-    pytest.importorskip("_xxsubinterpreters")
     script = textwrap.dedent(
         """
-        import _xxsubinterpreters as interpreters, sys
+        import sys
+        if sys.version_info >= (3, 13):
+            import _interpreters
+            create, run = lambda: _interpreters.create("legacy"), _interpreters.run_string
+        else:
+            import _xxsubinterpreters
+            create = lambda: _xxsubinterpreters.create(isolated=False)
+            run = _xxsubinterpreters.run_string
         from tests.stores.test_lmdb_trouble import Site
         from pathlib import Path
         site = Site(Path(sys.argv[1]))
@@ -244,7 +250,8 @@ def test_a_second_interpreter_of_the_process(tmp_path: Path) -> None:
                 setup_testing_defaults(environ)
                 print(*CacheMiddleware(app, store=store)(environ, lambda *head: None))
         '''
-        interpreters.run_string(interpreters.create(isolated=False), code)
+        failed = run(create(), code)
+        assert failed is None, failed
         assert site.hits("/a") == 1
         """
     )

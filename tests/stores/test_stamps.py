@@ -162,7 +162,7 @@ class Words:
 
 
 class Late:
-    """A reader of *store* that has read the data, and goes on when it is told to."""
+    """A reader of *store* that has read the data, and waits for its turn to go on."""
 
     def __init__(self, store: TieredStore) -> None:
         self.store = store
