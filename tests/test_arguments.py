@@ -28,6 +28,7 @@ def said(control: Any) -> object:
 SEVERAL: dict[str, tuple[tuple[Any, ...], Callable[[Any], object]]] = {
     "Route.query": (("q", "page"), lambda given: Route("/x", query=given).query),
     "Route.cookies": (("b", "a"), lambda given: Route("/x", cookies=given).cookies),
+    "Route.fields": (("B", "A"), lambda given: Route("/x", fields=given).fields),
     "Route.method": (
         ("PUT", "GET"),
         lambda given: Route(never_cache, method=given)._methods,

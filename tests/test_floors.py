@@ -74,7 +74,7 @@ FLOORS = """
     wsgicache
     why.trying
     why.changes why.comparing why.inputs why.removals why.watching
-    why.causes why.cures
+    why.causes why.cures why.remedies
     why.audit why.explain
     demo cli.companions cli.loading cli.terminal
     cli.wrapped
@@ -284,6 +284,7 @@ ROOMS = {
     "why.changes": "why/test_cures.py",
     "why.comparing": "why/test_audit.py",
     "why.inputs": "why/test_audit.py",
+    "why.remedies": "why/test_audit.py",
     "why.removals": "why/test_explain.py",
     "why.watching": "why/test_audit.py",
     "why.trying": "why/test_explain.py",

@@ -255,7 +255,7 @@ class CacheMiddleware:
         if method == "POST" and self.policy.store_post:
             try:
                 request = read(environ, method, self.policy)
-                filed = self._routes.key(environ)
+                filed = self._routes.key_of_post(environ)
             except Exception:  # nothing is filed under an environ that cannot be read
                 request, filed = "request", None
             if isinstance(request, Request) and request.key == filed:

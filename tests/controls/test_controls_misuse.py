@@ -45,7 +45,7 @@ KIND = "a pattern without parameters, such as 'text/html'"
 METHOD = "a method in capital letters, such as 'GET'"
 NAMES = "a list or another iterable, such as ['page']"
 FOR_ROUTE = (
-    "one of accept, collapse, content_type, cookies, encodings, host, languages, method, "
+    "one of accept, collapse, content_type, cookies, encodings, fields, host, languages, method, "
     "odd_paths, override, query, request_directives, select, status, vary_by"
 )
 NONE = "None beside options that count before the look-up, which need no response"

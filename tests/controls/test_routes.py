@@ -444,7 +444,7 @@ def test_a_post_invalidates_what_its_url_is_filed_under(scene: Scene) -> None:
     assert not scene.get("/list?page=1&utm=4").hit
 
 
-def test_a_post_is_not_stored_where_its_query_would_be_trimmed(rfc_scene: Scene) -> None:
+def test_a_post_is_not_stored_where_a_get_would_be_trimmed(rfc_scene: Scene) -> None:
     def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
         location = "/list?" + environ["QUERY_STRING"]
         fields = [("Content-Type", "text/plain"), ("Cache-Control", "max-age=60")]
@@ -456,6 +456,8 @@ def test_a_post_is_not_stored_where_its_query_would_be_trimmed(rfc_scene: Scene)
     assert rfc_scene.get("/list?page=1").hit
     assert not rfc_scene.post("/list?page=1&utm=1").stored
     assert not rfc_scene.get("/list?page=1").hit
+    with_routes(rfc_scene, Route("/list", fields=()))
+    assert not rfc_scene.post("/list?page=1").stored
 
 
 def test_a_request_that_passes_by_is_trimmed_too(bare_scene: Scene) -> None:
@@ -590,6 +592,76 @@ def test_no_cookies_at_all(scene: Scene) -> None:
     with_routes(scene, Route("/", cookies=())).wsgi(greet)
     assert scene.get(cookie="a=1").header("Vary") is None
     assert scene.get(cookie="b=2").hit
+
+
+# ── fields ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def show_fields(environ: Environ, start_response: StartResponse) -> list[bytes]:
+    """All request fields that an app sees."""
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Cache-Control", "max-age=60")])
+    seen = [key for key in environ if key.startswith("HTTP_") or key == "CONTENT_TYPE"]
+    return [" ".join(sorted(seen)).encode()]
+
+
+SENT = {
+    "Accept": "text/html",
+    "Authorization": "Basic YTpi",
+    "Cache-Control": "min-fresh=1",
+    "Content-Type": "text/x; charset=x",
+    "HX-Request": "true",
+    "If-None-Match": '"other"',
+    "Sec-GPC": "1",
+    "Upgrade": "h2c",
+    "X-Api-Key": "k",
+    "X-Forwarded-Host": "evil.example",
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "seen", "named"),
+    [
+        ({"fields": ()}, "HTTP_HOST", None),
+        ({"fields": ("sec-gpc",)}, "HTTP_HOST HTTP_SEC_GPC", "sec-gpc"),
+        ({"fields": ("Content-Type",)}, "CONTENT_TYPE HTTP_HOST", "Content-Type"),
+        ({"fields": ("Upgrade",)}, "HTTP_HOST HTTP_UPGRADE", "Upgrade"),
+    ],
+)
+def test_only_the_named_fields_are_seen_and_select(
+    bare_scene: Scene, options: dict[str, Any], seen: str, named: str | None
+) -> None:
+    with_routes(bare_scene, Route("/", vary("X-Else"), **options)).wsgi(show_fields)
+    assert bare_scene.get("/", *SENT.items()).text == seen
+    sent = [line for line in SENT.items() if line[0].lower() == (named or "").lower()]
+    again = bare_scene.get("/", *sent)
+    assert again.hit
+    assert named is None or named in str(again.header("Vary")).split(", ")
+    assert bare_scene.get("/", (named or "Sec-GPC", "TLS/1.0")).hit is (named is None)
+
+
+def test_the_outcome_of_what_is_negotiated_is_seen(scene: Scene) -> None:
+    with_routes(scene, Route("/", fields=(), accept=("text/plain", "text/html")))
+    scene.app(lambda environ: Reply(200, environ["HTTP_ACCEPT"], cache_control="max-age=60"))
+    assert scene.get(accept="text/html;q=0.9").text == "text/html"
+    assert scene.get(accept="text/plain").text == "text/plain"
+
+
+def test_the_cache_reads_what_it_hides(scene: Scene) -> None:
+    """Conditions, ranges and directives count; what passes by is seen as it came."""
+    with_routes(scene, Route("/", fields=())).app(
+        lambda environ: Reply(
+            200, " ".join(environ), cache_control="max-age=60", etag='"1"', vary="Cookie"
+        )
+    )
+    first = scene.get(cookie="a=1", x="1")
+    assert "HTTP_COOKIE" in first.text
+    scene.after(5)
+    assert scene.get(cookie="a=1", if_none_match='"1"').code == 304
+    assert scene.get(cookie="a=1", range="bytes=0-1").body == first.body[:2]
+    assert scene.get(cookie="a=1", cache_control="no-cache").detail == "no-cache"
+    passing = scene.get(if_match='"1"', x="1")
+    assert (passing.detail, "HTTP_X" in passing.text) == ("precondition", True)
+    assert "HTTP_X" in scene.post(x="1").text
 
 
 # ── vary_by ──────────────────────────────────────────────────────────────────────────────────────

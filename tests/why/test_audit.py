@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,12 @@ def test_what_was_planted_is_found(
     (finding,) = done.findings
     assert finding.evidence
     assert finding.cure
+    if name.startswith("header") and severity != "waste":
+        # The route that hides the field was tried; here it is applied.
+        (line,) = re.findall(r"Route\(.*\)", finding.cure)
+        more = [eval(line), *options.get("routes", ())]
+        cured = found(site(answer), {**options, "routes": more}, login)
+        assert (cured.findings, cured.clean) == ([], 1)
     if site is not in_django and severity != "waste":  # Django reads all of them at once
         assert any("tests/why/test_audit.py:" in place for place in finding.read_at)
     assert done.clean == 0
@@ -189,6 +196,21 @@ def test_where_nothing_was_planted_nothing_is_found(
 ) -> None:
     done = found(site(answer), options, login)
     assert (done.findings, done.clean) == ([], 1)
+
+
+def test_a_route_that_hides_a_field_is_named_only_where_the_page_is_then_the_same() -> None:
+    def answer(read: Read) -> Answer:
+        return 200, {**FRESH, "Vary": "Accept"}, f"{read('X-Device')} {read('Accept')}"
+
+    (finding,) = found(plain(answer), {}, "").findings
+    assert finding.cure == (
+        "vary('X-Device') on the view; or, if it should not count, "
+        "Route('/p', fields=['Accept']), which was tried"
+    )
+
+    assert "Route" not in found(plain(body("REMOTE_ADDR")), {}, "").findings[0].cure
+    odd = audit(CacheMiddleware(plain(body("X-Device"))), [f"{URL};a"])  # routes hide nothing there
+    assert odd.findings[0].cure == "vary('X-Device') on the view"
 
 
 def test_what_differs_by_itself_is_masked() -> None:

@@ -104,18 +104,7 @@ class Routes:
             for route in reversed(matching):
                 if odd and not route.odd_paths:
                     continue
-                if route.counting is not None:
-                    early = early._replace(query=route.counting, search=route.search)
-                    early = early._replace(searched_everywhere=False)
-                if route.cookies is not None:
-                    early = early._replace(cookies=route.cookies)
-                if route.vary_by is not None:
-                    early = early._replace(vary_by=route.vary_by)
-                if not route.collapse:
-                    early = early._replace(collapse=False)
-                early = early.offering(*route.negotiated)
-                if not route.request_directives:
-                    early = early._replace(request_directives=False)
+                early = early.and_of(route)
         routes = () if early.exempt else matching
         return Matching(early, tuple((route, odd and not route.odd_paths) for route in routes))
 
@@ -158,7 +147,7 @@ class Routes:
             request = read(trimmed, method, policy)
             if isinstance(request, str):
                 return request
-            request.given = environ
+            request.environ, request.given = early.unread(request.environ), environ
         request.collapses = early.collapse
         if not early.request_directives:
             request.directives, request.plain = NO_DIRECTIVES, not request.identified
@@ -187,6 +176,14 @@ class Routes:
         if self.are_early:
             environ = self.matching(environ, "GET").early.trimmed(environ)
         return target_key(environ)
+
+    def key_of_post(self, environ: WSGIEnvironment) -> Key | None:
+        """Return the key under which the answer to a POST may be stored, or None.
+
+        There is none where a route hides fields from the app on a GET: a POST has shown it all.
+        """
+        hidden = self.are_early and self.matching(environ, "GET").early.fields is not None
+        return None if hidden else self.key(environ)
 
     def cookies(self, environ: WSGIEnvironment) -> list[str]:
         """Return the Cookie values under which responses for the client of *environ* may be stored.

@@ -9,7 +9,7 @@
 
 Every route that matches counts. What it forbids counts whatever others say, Vary and groups add
 up, and the first that says anything else of caching wins. What must be known before the look-up
-(*query*, *cookies*, *vary_by*, *collapse*) comes from the first matching route that has it.
+(*query*, *cookies*, *fields* …) comes from the first matching route that has it.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ _KIND = re.compile(r"(?=.*[/*])[^\s;,]+")
 """A type without parameters such as ``; charset=utf-8``, and with more than ``json``."""
 
 
+_FIELD = re.compile(r"[!#$%&'+\-.^_`|~0-9A-Za-z]+")
 _WITH_THE_FILE = frozenset({200, 203, 206, 304})
 _NO_VOUCHER = (
     "a control that vouches for no page, such as cache_for(…), or have a path such as '/news/*'"
@@ -99,8 +100,11 @@ class Route:
 
     With *override* the controls come before the response's own Cache-Control. The other options
     count before the look-up, for GET and HEAD. *query* names the only query parameters, and
-    *cookies* the only cookies, that select and that the app sees. *vary_by* takes the environ and
-    returns a text that selects, too. With ``collapse=False`` requests do not wait for each other.
+    *cookies* the only cookies, that select and that the app sees. *fields* names the only request
+    fields that select and that the app sees; Vary says so to others. Host, Cookie, conditions and
+    ranges are always seen. With ``fields=()`` the page is the same whatever else a client sends,
+    credentials included. *vary_by* takes the environ and returns a text that selects, too. With
+    ``collapse=False`` requests do not wait for each other.
     *languages*, *accept* and *encodings* come instead of those of the policy. *select* is a
     `Header`, or several: fields by whose values clients are told apart.
     With ``request_directives=False`` a client's ``no-cache`` or ``max-age=0`` counts for nothing.
@@ -120,6 +124,7 @@ class Route:
         odd_paths: bool = False,
         query: Iterable[str] | None = None,
         cookies: Iterable[str] | None = None,
+        fields: Iterable[str] | None = None,
         vary_by: VaryBy | None = None,
         collapse: bool = True,
         languages: Iterable[str] | None = None,
@@ -151,6 +156,7 @@ class Route:
         self.search = "" if self.query is None else no_vary_search(self.query, (), True)
         """What No-Vary-Search says of them."""
         self.cookies = _names("cookies", cookies)
+        self.fields = None if fields is None else several("Route.fields", fields, _field, "['DNT']")
         self.vary_by = vary_by
         self.collapse = collapse
         self.request_directives = request_directives
@@ -167,6 +173,7 @@ class Route:
         self.is_early = bool(
             self.query is not None
             or self.cookies is not None
+            or self.fields is not None
             or vary_by
             or not (collapse and request_directives)
             or self.negotiated
@@ -239,6 +246,10 @@ class Route:
 
 def _names(option: str, names: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if names is None else several(f"Route.{option}", names, text, "['page']")
+
+
+def _field(subject: str, name: object) -> str:
+    return text(subject, name, "the name of a field, without *, such as 'Accept'", _FIELD)
 
 
 def _headers(select: Header | Iterable[Header]) -> tuple[Header, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.cookies import cookie_name
 from wsgicache.why.comparing import Template
@@ -25,6 +26,7 @@ from wsgicache.why.inputs import (
     field_inputs,
     known_cookies,
 )
+from wsgicache.why.remedies import cure_of, hiding, written
 from wsgicache.why.trying import (
     Asked,
     Outcome,
@@ -147,10 +149,15 @@ class _Page:
                 self._cookies.setdefault(cookie_name(value.partition(";")[0]), "")
         return answer
 
-    def _through(self, asked: Asked, shelf: Shelf | None = None) -> tuple[Outcome, Recorded | None]:
-        """Send a request through the cache; return what that did, and what the app answered."""
+    def _through(
+        self, asked: Asked, shelf: Shelf | None = None, more: tuple[Route, ...] = ()
+    ) -> tuple[Outcome, Recorded | None]:
+        """Send a request through the cache, with *more* routes.
+
+        Return what that did, and what the app answered.
+        """
         recorder = Recorder(self._cache.app, self._cache.policy.max_content)
-        policy, routes = self._cache.policy, self._cache._routes.all
+        policy, routes = self._cache.policy, (*more, *self._cache._routes.all)
         outcome = Trial(asked, recorder, policy, routes, self._clock).walk(shelf)
         return outcome, recorder.recorded
 
@@ -212,10 +219,12 @@ class _Page:
             same = False
             severity = _severity(one, base, self._through(asked, base.shelf.copy())[0])
             if severity is not None and self._is_seen(base, asked):
-                return self._finding(one, severity, ("", value), difference)
+                cure = cure_of(one, severity) + self._hiding(base, one, asked)
+                return self._finding(one, severity, ("", value), difference, cure)
         if named and same and base.outcome.outcome == "stored" and one.name.startswith("header"):
             costs = "Vary names it, so each of its values has a copy of its own"
-            return self._finding(one, "waste", one.values, f"no difference: {costs}")
+            said, cure = f"no difference: {costs}", cure_of(one, "waste")
+            return self._finding(one, "waste", one.values, said, cure)
         return None
 
     def _is_seen(self, base: _Base, asked: Asked) -> bool:
@@ -225,13 +234,21 @@ class _Page:
         template = Template([answer for answer in answers if answer is not None])
         return given is not None and given.raised is None and template.difference(given) is not None
 
+    def _hiding(self, base: _Base, one: Input, asked: Asked) -> str:
+        """Return the route that hides *one* input, if the page of *asked* is the same then."""
+        route = hiding(self._url, one, base.named())
+        if route is None:
+            return ""
+        answer = self._through(asked, more=(route,))[1]
+        if answer is None or base.template.difference(answer) is not None:
+            return ""
+        return f"; or, if it should not count, {written(route)}, which was tried"
+
     def _finding(
-        self, one: Input, severity: str, values: tuple[str, ...], evidence: str
+        self, one: Input, severity: str, values: tuple[str, ...], evidence: str, cure: str
     ) -> Finding:
         places = tuple(map(os.path.relpath, self._reads.places.get(one.key, ())))
-        return Finding(
-            self._url, one.name, severity, values, evidence, places, _cure(one, severity)
-        )
+        return Finding(self._url, one.name, severity, values, evidence, places, cure)
 
     def links(self) -> list[str]:
         """Return the URLs of the same origin that the page links to."""
@@ -257,12 +274,17 @@ class _Base:
     """What is stored of it."""
     outcome: Outcome
 
-    def names(self, key: str) -> bool:
-        """Whether Vary names the field that an environ has under *key*."""
+    def named(self) -> list[str]:
+        """Return the fields that Vary names."""
         entries = [entry for entry in self.shelf.entries.values() if entry is not None]
         if entries:
-            return any(key in entry.nominated for entry in entries)
-        return key in map(environ_key, re.split(r"[\s,]+", self.answer.value("Vary") or ""))
+            keys = dict.fromkeys(key for entry in entries for key in entry.nominated)
+            return [key.removeprefix("HTTP_").replace("_", "-").title() for key in keys]
+        return [name for name in re.split(r"[\s,]+", self.answer.value("Vary") or "") if name]
+
+    def names(self, key: str) -> bool:
+        """Whether Vary names the field that an environ has under *key*."""
+        return key in map(environ_key, self.named())
 
 
 def _severity(one: Input, base: _Base, outcome: Outcome) -> str | None:
@@ -278,17 +300,3 @@ def _pairs(cookies: str) -> Iterator[tuple[str, str]]:
     for one in cookies.split(";"):
         if name := cookie_name(one):
             yield name, one.partition("=")[2].strip()
-
-
-def _cure(one: Input, severity: str) -> str:
-    """Return the line to write."""
-    kind, _, name = one.name.partition(" ")
-    if severity == "waste":
-        return f"do not name {name} in Vary for this page"
-    if kind == "cookie":
-        return 'vary("Cookie") on the view'
-    if kind == "environ":
-        return "never_cache on the view: no field tells caches who asks from where"
-    if one.is_identity and severity == "leak":
-        return f"Policy(credentials=[*CREDENTIAL_FIELDS, {name!r}])"
-    return f"vary({name!r}) on the view"
