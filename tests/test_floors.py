@@ -67,11 +67,12 @@ FLOORS = """
     origin.exchange
     origin.bypass origin.trip
     origin.asking origin.hidden
-    origin.filling origin.background origin.heads origin.turns
+    origin.explaining origin.filling origin.background origin.heads origin.turns
     origin.forward
     middleware
     flask
     wsgicache
+    why.asked
     why.trying
     why.changes why.comparing why.inputs why.removals why.watching
     why.causes why.cures why.remedies
@@ -280,6 +281,7 @@ ROOMS = {
     "cli.terminal": "cli/test_store.py",
     "cli.why": "why/test_explain.py",
     "cli.wrapped": "cli/test_run.py",
+    "why.asked": "why/test_explain.py",
     "why.causes": "why/test_explain.py",
     "why.changes": "why/test_cures.py",
     "why.comparing": "why/test_audit.py",

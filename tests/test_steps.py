@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.scene import Environ, environ_for, exchange, steps
-from wsgicache import CacheMiddleware, Route, cache_for, cached, no_cache, vary
+from wsgicache import CacheMiddleware, Policy, Route, cache_for, cached, no_cache, vary
 from wsgicache.rules import response
 
 FRESH = ("Cache-Control", "max-age=3600")
@@ -114,6 +114,11 @@ def test_what_a_request_costs(
     fields: list[tuple[str, str]], environ: dict[str, Any], what: str
 ) -> None:
     check(cost(CacheMiddleware(page(*fields)), **environ), what)
+
+
+def test_a_token_for_explanations_costs_next_to_nothing() -> None:
+    with_token = CacheMiddleware(page(FRESH), policy=Policy(explain_token="x" * 16))
+    assert hit(with_token) - hit(CacheMiddleware(page(FRESH))) <= 15
 
 
 def test_what_a_miss_costs() -> None:

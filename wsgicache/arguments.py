@@ -17,8 +17,8 @@ from wsgicache.rules.fields import MAX_DELTA_SECONDS, TOKEN
 from wsgicache.rules.groups import group_name
 
 __all__ = [
-    "Seconds", "Status", "argument", "explained", "field_names", "flags", "group_names",
-    "has_methods", "numbers", "public_or_private", "seconds", "statuses",
+    "Seconds", "Status", "argument", "explained", "field_name", "field_names", "flags",
+    "group_names", "has_methods", "numbers", "public_or_private", "seconds", "statuses",
 ]  # fmt: skip
 
 P = ParamSpec("P")
@@ -33,7 +33,7 @@ _FIELD = re.compile(rf"(?!\*\Z)(?!.*_){TOKEN}")
 _NAME = re.compile(".+", re.DOTALL)
 _STATUS = 'a code from 200 to 599, a class such as "2xx", "any", or several of these'
 _STATUS_CLASS = re.compile(r"[2-5]xx")
-_BEFORE_THE_LOOK_UP = frozenset({"query", "cookies", "vary_by", "collapse"})
+_BEFORE_THE_LOOK_UP = frozenset({"query", "cookies", "fields", "vary_by", "collapse"})
 
 
 def argument(function: str, name: str) -> str:
@@ -123,14 +123,15 @@ def seconds(subject: str, value: object) -> str:
 def field_names(subject: str, names: object) -> tuple[str, ...]:
     """Return *names*, one name of a field or several."""
     if isinstance(names, str):
-        return (_field_name(subject, names),)
-    checked = several(subject, names, _field_name, "['Accept-Language']")
+        return (field_name(subject, names),)
+    checked = several(subject, names, field_name, "['Accept-Language']")
     if not checked:
         raise ValueError(must_be(subject, "one name of a field or more", names))
     return checked
 
 
-def _field_name(subject: str, name: object) -> str:
+def field_name(subject: str, name: object) -> str:
+    """Return *name*, the name of one field."""
     return text(subject, name, "the name of a field, such as 'Accept-Language'", _FIELD)
 
 

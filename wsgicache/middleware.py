@@ -18,6 +18,7 @@ from wsgicache.keeper import Keeper
 from wsgicache.origin.background import Background, Runner, described, to_nobody
 from wsgicache.origin.bypass import Bypass
 from wsgicache.origin.exchange import Origin
+from wsgicache.origin.explaining import EXPLAIN, answer_itself, reader
 from wsgicache.origin.forward import Forward
 from wsgicache.origin.heads import answer_head
 from wsgicache.origin.trip import Reuse, Trip
@@ -95,7 +96,7 @@ class CacheMiddleware:
         self._background = Background(self._validate, runner, self.clock, self._report, self.policy)
         # After a purge, a page that could not be shared may be: another version of the app may run.
         self._purging = Purging(self.store, self.clock, self._routes.key, self._flights.forget)
-        self._read = self._routes.read if self._routes.are_early else read
+        self._read = reader(self._routes, self.policy)
 
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
 
@@ -116,6 +117,8 @@ class CacheMiddleware:
             self._report("request", "a request that could not be read passed by the cache")
             request = "request"
         if isinstance(request, str):
+            if request == EXPLAIN:
+                return answer_itself(self.explain, self._report, environ, start_response)
             why, whole = f"fwd=bypass; detail={request}", request == "bypass"
             return self._bypass(environ, start_response, why, whole=whole).ask()
         now = self.clock.now()
@@ -274,8 +277,7 @@ class CacheMiddleware:
             request = self._read(environ, "GET", self.policy)
             if isinstance(request, str):
                 return
-            entry = self._entries.get(request.key)
-            now = self.clock.now()
+            entry, now = self._entries.get(request.key), self.clock.now()
             stored = None if entry is None else select(request, entry, self.policy)
             trip = self._trip(request, Decision("stale", stored), entry, now)
             trip.background = True

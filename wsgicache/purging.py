@@ -17,7 +17,7 @@ from wsgicache.arguments import flags
 from wsgicache.clock import Clock
 from wsgicache.reporting import warn_of_lost_updates, warn_of_no_requests, warn_of_processes
 from wsgicache.rules import entries
-from wsgicache.rules.checks import must_be, text
+from wsgicache.rules.checks import must_be, secret, text
 from wsgicache.rules.groups import group_name, name_of, origin_of
 from wsgicache.rules.keys import Key, key_of_url, near_keys, target_key, url_of
 from wsgicache.rules.model import CacheEntry
@@ -31,7 +31,6 @@ __all__ = ["Purged", "Purging", "answer_purge", "checked_token", "key_of", "noth
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-SHORTEST_TOKEN = 16
 _MOST_ASKED = 4
 """Most URLs of one purge for which similar ones are looked up."""
 _NAME = re.compile(".+", re.DOTALL)
@@ -227,17 +226,7 @@ def checked_token(token: object) -> str | None:
 
     Raises TypeError or ValueError, whose messages do not repeat it.
     """
-    if token is None:
-        return None
-    if not isinstance(token, str):
-        raise TypeError(f"purge_token must be a str, got {type(token).__name__}")
-    printable = token.isascii() and token.isprintable()
-    if len(token) < SHORTEST_TOKEN or not printable or " " in (token[0], token[-1]):
-        raise ValueError(
-            f"purge_token must be {SHORTEST_TOKEN} or more printable ASCII characters, without "
-            "spaces at the ends, got others"
-        )
-    return token
+    return None if token is None else secret("purge_token", token)
 
 
 def answer_purge(

@@ -74,7 +74,8 @@ class Framework:
     def __call__(self, environ, start_response):
         return self.wsgi_app(environ, start_response)
 
-cached = CacheMiddleware(app, store=MemoryStore(), policy=Policy(x_cache=True))
+secret = Policy(x_cache=True, explain_token="a secret of 24 letters")
+cached = CacheMiddleware(app, store=MemoryStore(), policy=secret)
 outside = Outer(partial(Outer(cached)))
 framework = Framework(cached)
 purging = Framework()

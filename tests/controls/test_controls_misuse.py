@@ -405,6 +405,13 @@ ROUTES: list[Row] = [
         "(None, 'a/b')",
     ),
     (
+        "Route('/x', fields=('X_Device',))",
+        ValueError,
+        "each of Route.fields",
+        "the name of a field, such as 'Accept-Language'",
+        "'X_Device'",
+    ),
+    (
         "CacheMiddleware(view, routes=[no_cache])",
         TypeError,
         "each of routes",

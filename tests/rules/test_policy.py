@@ -176,7 +176,7 @@ def test_one_alone_is_not_several(make: Any, option: str, value: Any, must_be: s
 def test_every_option_has_its_check_and_its_row() -> None:
     names = {field.name for field in OPTIONS}
     assert set(CHECKS) == names
-    assert {row[0] for row in WRONG} == names
+    assert {row[0] for row in WRONG} | {"explain_token"} == names
     assert {row[0] for row in WRONG_AMONG} == {*TEXTS, "unstored_statuses"}
 
 
@@ -191,6 +191,15 @@ def test_every_option_is_a_keyword_of_both_profiles_and_no_other() -> None:
         for name, hint in get_type_hints(PolicyOptions).items()
     }
     assert given == held
+
+
+@BOTH
+@pytest.mark.parametrize("token", ["secret", "x" * 15, "é" * 20, "x" * 20 + " ", b"x" * 16])
+def test_an_error_does_not_repeat_a_secret(make: Any, token: Any) -> None:
+    said = "^Policy.explain_token must be (16 or more printable ASCII characters|a str, got bytes)"
+    with pytest.raises((TypeError, ValueError), match=said) as raised:
+        make(explain_token=token)
+    assert str(token) not in str(raised.value)
 
 
 @BOTH
@@ -213,6 +222,8 @@ RIGHT: list[tuple[str, Any]] = [
     *[("heuristic_fraction", value) for value in (0, 1, 0.5)],
     *[("collapse_timeout", value) for value in (0, 0.5, 3600)],
     ("off_file", "cache.off"),
+    ("explain_token", None),
+    ("explain_token", "x" * 16),
     ("default", None),
     ("default", json_never_stale),
     ("exempt", ("/admin", "/", "/a\n")),
@@ -313,6 +324,8 @@ def test_what_a_set_has_is_sorted(kind: Callable[[Iterable[Any]], Iterable[Any]]
 def test_what_it_works_out_of_its_options_is_no_part_of_its_value() -> None:
     roles = {one.name: (one.init, one.repr, one.compare) for one in dataclasses.fields(Policy)}
     options = set(PolicyOptions.__annotations__)
+    assert roles.pop("explain_token") == (True, False, True)  # a secret
+    options.remove("explain_token")
     assert {name for name, role in roles.items() if role == (True, True, True)} == options
     assert {role for name, role in roles.items() if name not in options} == {(False, False, False)}
 

@@ -75,7 +75,7 @@ def said_of(cache: CacheMiddleware) -> str:
 
 
 def _differing(policy: Policy, profile: Policy) -> list[str]:
-    options = [option.name for option in fields(Policy) if option.init]
+    options = [option.name for option in fields(Policy) if option.init and option.repr]
     pairs = [(name, getattr(policy, name)) for name in options]
     changed = [(name, repr(value)) for name, value in pairs if value != getattr(profile, name)]
     return [f"{n}={text if len(text) <= _LONGEST_SHOWN else '…'}" for n, text in changed]

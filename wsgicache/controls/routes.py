@@ -51,7 +51,6 @@ _KIND = re.compile(r"(?=.*[/*])[^\s;,]+")
 """A type without parameters such as ``; charset=utf-8``, and with more than ``json``."""
 
 
-_FIELD = re.compile(r"[!#$%&'+\-.^_`|~0-9A-Za-z]+")
 _WITH_THE_FILE = frozenset({200, 203, 206, 304})
 _NO_VOUCHER = (
     "a control that vouches for no page, such as cache_for(…), or have a path such as '/news/*'"
@@ -156,7 +155,7 @@ class Route:
         self.search = "" if self.query is None else no_vary_search(self.query, (), True)
         """What No-Vary-Search says of them."""
         self.cookies = _names("cookies", cookies)
-        self.fields = None if fields is None else several("Route.fields", fields, _field, "['DNT']")
+        self.fields = None if fields is None else _fields(fields)
         self.vary_by = vary_by
         self.collapse = collapse
         self.request_directives = request_directives
@@ -248,8 +247,10 @@ def _names(option: str, names: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if names is None else several(f"Route.{option}", names, text, "['page']")
 
 
-def _field(subject: str, name: object) -> str:
-    return text(subject, name, "the name of a field, without *, such as 'Accept'", _FIELD)
+def _fields(names: Iterable[str] | None) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    return several("Route.fields", names, arguments.field_name, "['Accept-Language']")
 
 
 def _headers(select: Header | Iterable[Header]) -> tuple[Header, ...]:

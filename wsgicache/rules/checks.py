@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TypeGuard, TypeVar
 
-__all__ = ["Check", "flag", "is_whole", "must_be", "number", "several", "text", "whole"]
+__all__ = ["Check", "flag", "is_whole", "must_be", "number", "secret", "several", "text", "whole"]
 
 T = TypeVar("T")
 Check = Callable[[str, object], object]
@@ -69,6 +69,25 @@ def text(
         raise TypeError(must_be(subject, kind, given))
     if pattern is not None and pattern.fullmatch(given) is None:
         raise ValueError(must_be(subject, kind, given))
+    return given
+
+
+SHORTEST_SECRET = 16
+
+
+def secret(subject: str, given: object) -> str:
+    """Return *given*, a text that clients send to prove who they are.
+
+    Raises TypeError or ValueError, whose messages do not repeat it.
+    """
+    if not isinstance(given, str):
+        raise TypeError(f"{subject} must be a str, got {type(given).__name__}")
+    printable = given.isascii() and given.isprintable()
+    if len(given) < SHORTEST_SECRET or not printable or " " in (given[0], given[-1]):
+        raise ValueError(
+            f"{subject} must be {SHORTEST_SECRET} or more printable ASCII characters, without "
+            "spaces at the ends, got others"
+        )
     return given
 
 

@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Annotated, TypedDict, TypeVar, get_type_hints
 
-from wsgicache.rules.checks import Check, flag, is_whole, must_be, number, several, text, whole
+from wsgicache.rules.checks import (
+    Check,
+    flag,
+    is_whole,
+    must_be,
+    number,
+    secret,
+    several,
+    text,
+    whole,
+)
 from wsgicache.rules.preferences import checked_codings, checked_languages, checked_media_types
 from wsgicache.rules.said import Speaking
 
@@ -39,6 +49,10 @@ def _or_none(subject: str, given: object) -> int | None:
 
 def _only(subject: str, given: object) -> tuple[str, ...] | None:
     return None if given is None else several(subject, given, text, "['sessionid']")
+
+
+def _secret(subject: str, given: object) -> str | None:
+    return None if given is None else secret(subject, given)
 
 
 def _offered(check: Check) -> Check:
@@ -128,6 +142,7 @@ class PolicyOptions(TypedDict, total=False):
     refresh_ahead: _From0
     debug: _Flag
     off_file: Annotated[str, text]
+    explain_token: Annotated[str | None, _secret]
     default: Annotated[Speaking | None, _control]
     exempt: _Paths
     strip: _Fields

@@ -185,6 +185,9 @@ class Policy:
     """Whether errors always show: no stale response stands in for them."""
     off_file: str = ""
     """The path of a file; while it exists, every request passes by the cache."""
+    explain_token: str | None = field(default=None, repr=False)
+    """A secret of 16 characters or more. A GET that has it in ``Wsgicache-Explain`` gets the
+    explanation of itself, as JSON, in place of the page."""
     default: Speaking | None = None
     """A control, such as json_never_stale, for responses about which nothing else says anything."""
     exempt: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.cookies import cookie_name
+from wsgicache.why.asked import Asked
 from wsgicache.why.comparing import Template
 from wsgicache.why.inputs import (
     COOKIE_VALUES,
@@ -28,7 +29,6 @@ from wsgicache.why.inputs import (
 )
 from wsgicache.why.remedies import cure_of, hiding, written
 from wsgicache.why.trying import (
-    Asked,
     Outcome,
     Recorded,
     Recorder,

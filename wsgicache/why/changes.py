@@ -14,7 +14,8 @@ from wsgicache.controls.routes import Route
 from wsgicache.rules.cookies import ANALYTICS_COOKIES, cookie_name
 from wsgicache.rules.keys import key_of_url
 from wsgicache.rules.queries import TRACKING_PARAMETERS
-from wsgicache.why.trying import Asked, Recorded, Trial
+from wsgicache.why.asked import Asked
+from wsgicache.why.trying import Recorded, Trial
 
 __all__ = ["Change", "changes_for", "cookie_names", "has_form_token"]
 

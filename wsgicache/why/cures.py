@@ -11,8 +11,9 @@ from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
+from wsgicache.why.asked import Asked
 from wsgicache.why.changes import Change, changes_for, cookie_names, has_form_token
-from wsgicache.why.trying import Asked, Shelf, Trial
+from wsgicache.why.trying import Shelf, Trial
 
 __all__ = ["Cure", "cures"]
 

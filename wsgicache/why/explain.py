@@ -10,9 +10,10 @@ from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.request import Request
+from wsgicache.why.asked import Asked
 from wsgicache.why.causes import FORWARDS, Reason, cause_of, reasons
 from wsgicache.why.cures import Cure, cures
-from wsgicache.why.trying import Asked, Outcome, Recorded, Recorder, Shelf, StandingClock, Trial
+from wsgicache.why.trying import Outcome, Recorded, Recorder, Shelf, StandingClock, Trial
 
 __all__ = ["Explanation", "Lines", "explain"]
 
@@ -133,15 +134,17 @@ def explain(
     then: Lines | None = None,
     then_url: str | None = None,
     ask: bool = True,
+    given: Mapping[str, Any] | None = None,
 ) -> Explanation:
     """Explain what *cache* does with a request for the absolute *url* with *headers*.
 
     The app is asked once at most, and only for GET and HEAD; its body is read up to the policy's
     ``max_content``. Nothing is written into the store. With *then* or *then_url* a second request
-    follows, which the answer to the first may serve. With *ask* false the app is not asked. Raises
-    ValueError for a URL that is not absolute.
+    follows, which the answer to the first may serve. With *ask* false the app is not asked. *given*
+    is the environ in which the request has come to a server. Raises ValueError for a URL that is
+    not absolute.
     """
-    asked = Asked(url, _lines(headers), method)
+    asked = Asked(url, _lines(headers), method, given=given)
     clock = StandingClock(cache.clock.now(), cache.clock.wall())
     shelf = Shelf(cache.store)
     may_ask = ask and method in _METHODS

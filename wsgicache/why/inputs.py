@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS
 from wsgicache.rules.selecting import SELECTING_FIELDS
-from wsgicache.why.trying import Asked
+from wsgicache.why.asked import Asked
 
 __all__ = [
     "COOKIE_VALUES", "KNOWN_COOKIES", "Input", "cookie_inputs", "environ_key", "field_inputs",

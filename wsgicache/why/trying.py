@@ -7,7 +7,7 @@ request, another policy or other routes, and says each time what the cache would
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import http_sf
@@ -16,60 +16,20 @@ from wsgicache.bodies import close
 from wsgicache.controls.control import KEY, Control, Controls
 from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
-from wsgicache.origin.background import described
 from wsgicache.rules.differing import says_why_asked
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, FieldLines, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.storing import is_endless
+from wsgicache.why.asked import Asked
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from wsgicache.stores import Store
 
-__all__ = ["Asked", "Outcome", "Recorded", "Recorder", "Shelf", "StandingClock", "Trial"]
-
-
-_OF_CONTENT = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
-"""Fields that an environ has under other names (PEP 3333)."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request: its absolute URL, its fields and its method."""
-
-    url: str
-    fields: FieldLines = field(default_factory=list)
-    method: str = "GET"
-    changes: tuple[tuple[str, str], ...] = ()
-    """What else its environ has, such as REMOTE_ADDR."""
-
-    def environ(self) -> WSGIEnvironment:
-        """Return a new environ of it. Raises ValueError for a URL that is not absolute."""
-        joined: dict[str, str] = {}
-        for name, value in self.fields:
-            name = _OF_CONTENT.get(name.lower(), name.title())
-            separator = "; " if name == "Cookie" else ", "
-            joined[name] = f"{joined[name]}{separator}{value}" if name in joined else value
-        content = {key: joined.pop(key) for key in ("CONTENT_LENGTH",) if key in joined}
-        environ = described(self.url, joined, "")
-        return {**environ, **content, "REQUEST_METHOD": self.method, **dict(self.changes)}
-
-    def value(self, name: str) -> str:
-        """Return the value of the field *name*, or an empty text."""
-        return ", ".join(value for one, value in self.fields if one.lower() == name.lower())
-
-    def having(self, name: str, value: str) -> Asked:
-        """Return the same request, but with *value* alone in the field *name*."""
-        other = self.without(name)
-        return replace(other, fields=[*other.fields, (name, value)])
-
-    def without(self, *names: str) -> Asked:
-        """Return the same request without the fields *names*."""
-        gone = {name.lower() for name in names}
-        return replace(self, fields=[line for line in self.fields if line[0].lower() not in gone])
+__all__ = ["Outcome", "Recorded", "Recorder", "Shelf", "StandingClock", "Trial"]
 
 
 @dataclass(frozen=True)
@@ -261,7 +221,7 @@ class Trial:
         """
         shelf = Shelf() if shelf is None else shelf
         before = dict(shelf.entries)
-        policy = replace(self.policy, cache_status=True, off_file="")
+        policy = replace(self.policy, cache_status=True, off_file="", explain_token=None)
         cache = CacheMiddleware(
             self.app,
             store=shelf,

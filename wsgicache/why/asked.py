@@ -1,0 +1,65 @@
+"""A request to be tried, and its environ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from wsgicache.origin.background import described
+from wsgicache.rules.fields import environ_key
+from wsgicache.rules.model import FieldLines
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+__all__ = ["Asked"]
+
+_OF_CONTENT = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+"""Fields that an environ has under other names (PEP 3333)."""
+
+
+def _is_field(key: str) -> bool:
+    return key.startswith("HTTP_") or key in _OF_CONTENT.values()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request: its absolute URL, its fields and its method."""
+
+    url: str
+    fields: FieldLines = field(default_factory=list)
+    method: str = "GET"
+    changes: tuple[tuple[str, str], ...] = ()
+    """What else its environ has, such as REMOTE_ADDR."""
+    given: Mapping[str, Any] | None = None
+    """The environ in which it came to a server, if it did."""
+
+    def environ(self) -> WSGIEnvironment:
+        """Return a new environ of it. Raises ValueError for a URL that is not absolute."""
+        joined: dict[str, str] = {}
+        for name, value in self.fields:
+            name = _OF_CONTENT.get(name.lower(), name.title())
+            separator = "; " if name == "Cookie" else ", "
+            joined[name] = f"{joined[name]}{separator}{value}" if name in joined else value
+        content = {key: joined.pop(key) for key in ("CONTENT_LENGTH",) if key in joined}
+        if self.given is None:
+            environ = described(self.url, joined, "")
+        else:
+            environ = {key: one for key, one in self.given.items() if not _is_field(key)}
+            environ |= {environ_key(name): value for name, value in joined.items()}
+        return {**environ, **content, "REQUEST_METHOD": self.method, **dict(self.changes)}
+
+    def value(self, name: str) -> str:
+        """Return the value of the field *name*, or an empty text."""
+        return ", ".join(value for one, value in self.fields if one.lower() == name.lower())
+
+    def having(self, name: str, value: str) -> Asked:
+        """Return the same request, but with *value* alone in the field *name*."""
+        other = self.without(name)
+        return replace(other, fields=[*other.fields, (name, value)])
+
+    def without(self, *names: str) -> Asked:
+        """Return the same request without the fields *names*."""
+        gone = {name.lower() for name in names}
+        return replace(self, fields=[line for line in self.fields if line[0].lower() not in gone])
