@@ -23,8 +23,8 @@ from tests.scene import Environ, Reply, Scene, environ_for, exchange, pieces
 from wsgicache import Policy
 from wsgicache.bodies import Tee
 from wsgicache.origin.filling import Filling
-from wsgicache.origin.flights import HELD_UP_SECONDS
 from wsgicache.origin.trip import Trip, WatchedInput
+from wsgicache.rules.collapsing import HELD_UP_SECONDS
 from wsgicache.rules.model import SLICE, Decision
 from wsgicache.rules.response import Response
 

@@ -29,7 +29,6 @@ from tests.scene import Environ, Exchange, FakeClock, Field, Reply, environ_for,
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.origin import turns
 from wsgicache.origin.flights import (
-    HELD_UP_SECONDS,
     REFUSED_SECONDS,
     Flight,
     Flights,
@@ -38,6 +37,7 @@ from wsgicache.origin.flights import (
     _add,
 )
 from wsgicache.origin.turns import LEASE_SECONDS
+from wsgicache.rules.collapsing import HELD_UP_SECONDS
 from wsgicache.rules.keys import target_key
 from wsgicache.stores.lmdb import LMDBStore
 
@@ -1474,6 +1474,14 @@ def test_how_long_a_body_is_waited_for(
         begun, in_app = pace
         flight.pace = SimpleNamespace(moved_at=7.0, begun=begun, in_app=in_app)
     assert flight.patience(7.125) == patience
+
+
+@pytest.mark.parametrize(("in_app", "longest"), [(True, 0.25), (False, 0.0625)])
+def test_how_long_many_wait_for_a_body(in_app: bool, longest: float) -> None:
+    flight = Flight(Flights(5.0, FakeClock()), 1, 0, 0.0)
+    flight.pace = SimpleNamespace(moved_at=7.0, begun=True, in_app=in_app)
+    flight.followers = 4
+    assert flight.patience(7.0) == longest
 
 
 def test_what_a_wait_comes_to() -> None:

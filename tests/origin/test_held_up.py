@@ -17,7 +17,8 @@ from tests.rig.stores import Leasing
 from tests.running import eventually
 from tests.scene import FakeClock, Reply, environ_for
 from wsgicache import Policy
-from wsgicache.origin.flights import HELD_UP_SECONDS, REFUSED_SECONDS, Flight, Flights
+from wsgicache.origin.flights import REFUSED_SECONDS, Flight, Flights
+from wsgicache.rules.collapsing import HELD_UP_SECONDS, longest_pause
 
 OLD, NEW = page([b"ol", b"d!"]), page([b"ne", b"w!"])
 LONGER = HELD_UP_SECONDS + 0.01
@@ -125,6 +126,21 @@ def test_who_comes_when_it_is_held_up_does_not_wait() -> None:
     assert (stage.app.count, len(stage.waiters)) == (2, 0)
     gate.open()
     leader.answers()
+    stage.check_idle()
+
+
+def test_many_wait_for_a_client_for_less_time_than_few() -> None:
+    """They hold the threads of the server, which other pages need."""
+    stage = Stage()
+    stage.app.plays(OLD, NEW, Reply(500))
+    leader, gate = held_up(stage)
+    crowd = stage.many(10)
+    stage.waiters.until(10)
+    stage.clock.advance(longest_pause(10))
+    assert {answer.body for answer in crowd.answers()} == {b"new!"}
+    gate.open()
+    leader.answers()
+    assert stage.app.count == 2
     stage.check_idle()
 
 

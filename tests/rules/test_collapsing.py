@@ -14,6 +14,7 @@ from wsgicache.rules.collapsing import (
     collapsing,
     decide_again,
     forwards_conditions,
+    longest_pause,
     stood_in,
 )
 from wsgicache.rules.model import URI_MISS, Decision
@@ -104,3 +105,15 @@ def test_what_stood_in_for_one_stands_in_for_those_who_waited() -> None:
     assert stood_in(asked(), stale, now, 503, SAFE) == Decision(None, stored)
     assert stood_in(asked(), stale, now + 60, 503, SAFE) == stale
     assert stood_in(asked(), URI_MISS, now, 503, SAFE) == URI_MISS
+
+
+# ── for how long ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("followers", "seconds"),
+    [(0, 0.25), (1, 0.25), (2, 0.125), (4, 0.0625), (5, 0.05), (7, 0.05), (200, 0.05)],
+)
+def test_how_long_a_client_may_pause(followers: int, seconds: float) -> None:
+    """All who wait for it do so for a quarter of a second together, while they are few."""
+    assert longest_pause(followers) == seconds

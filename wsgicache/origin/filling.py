@@ -8,8 +8,8 @@ from weakref import ReferenceType, ref
 from wsgicache.bodies import Tee
 from wsgicache.controls.control import Control
 from wsgicache.origin.exchange import Origin
-from wsgicache.origin.flights import HELD_UP_SECONDS
 from wsgicache.origin.trip import COLLECTING, TOO_LARGE, Trip
+from wsgicache.rules.collapsing import HELD_UP_SECONDS
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.freshness import answers_others
 from wsgicache.rules.policy import Policy

@@ -15,11 +15,10 @@ from typing import Literal, Protocol, TypeVar
 
 from wsgicache import forks
 from wsgicache.clock import Clock
+from wsgicache.rules.collapsing import HELD_UP_SECONDS, longest_pause
 from wsgicache.rules.model import NEVER
 
-__all__ = [
-    "HELD_UP_SECONDS", "Alone", "Flight", "Flights", "HeldUp", "Landing", "Outcome", "Pace",
-]  # fmt: skip
+__all__ = ["Alone", "Flight", "Flights", "HeldUp", "Landing", "Outcome", "Pace"]
 
 T = TypeVar("T")
 
@@ -32,9 +31,6 @@ none, and all go on alone."""
 HeldUp = Literal["held up"]
 """The state of a flight without an outcome for which nobody waits any longer: another request
 asks."""
-
-HELD_UP_SECONDS = 0.25
-"""How long a request waits for the next chunk of a body."""
 
 REFUSED_SECONDS = 120.0
 """How long it is remembered that the responses of a key cannot be shared."""
@@ -72,6 +68,8 @@ class Flight:
     """Whether it was held up, and another flight leads now."""
     ahead: Flight | None = None
     """The flight that it has overtaken."""
+    followers = 0
+    """How many requests have begun to wait for it."""
     code: int | None = None
     """The status for which a stale response stood in; None if the app raised."""
     event: threading.Event | None = None
@@ -93,7 +91,8 @@ class Flight:
         pace = self.pace
         if pace is None or (pace.in_app and not (pace.begun and self.ahead is None)):
             return HELD_UP_SECONDS
-        return pace.moved_at + HELD_UP_SECONDS - now
+        longest = HELD_UP_SECONDS if pace.in_app else longest_pause(self.followers)
+        return pace.moved_at + longest - now
 
     def land(self, outcome: Outcome, why: str | None, code: int | None) -> None:
         """End the flight, and remember *why* its response was refused, if it was."""
@@ -235,6 +234,7 @@ class Flights:
         with self._lock:
             if flight.outcome is not None:
                 return flight.outcome
+            flight.followers += 1
             if flight.event is None:
                 flight.event = threading.Event()
             event = flight.event

@@ -11,7 +11,15 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.reuse import UNMARKED, decide, may_stand_in
 
-__all__ = ["Part", "after_waiting", "collapsing", "decide_again", "forwards_conditions", "stood_in"]
+__all__ = [
+    "HELD_UP_SECONDS", "Part", "after_waiting", "collapsing", "decide_again",
+    "forwards_conditions", "longest_pause", "stood_in",
+]  # fmt: skip
+
+HELD_UP_SECONDS = 0.25
+"""How long a request waits for the next chunk of a body."""
+_SHORTEST_PAUSE = 0.05
+"""How long it waits at least: a client that takes all at once may pause for so long."""
 
 Part = Literal["lead", "follow", "alone"]
 """What a request may do while others want the same: ask for all, wait for another one, or ask for
@@ -60,6 +68,16 @@ def forwards_conditions(request: Request, decision: Decision, policy: Policy) ->
     # browsers that come back after a restart all have conditions. So the app is asked for the
     # page, and the conditions are evaluated on that.
     return policy.forward_conditions and decision.forward == "uri-miss"
+
+
+def longest_pause(followers: int) -> float:
+    """Return how many seconds a client may take for a chunk while *followers* wait.
+
+    Each of them holds a thread of the server, which other pages need. So together they wait as long
+    as one alone. While the app makes the chunk, each waits longer: without a cache they would wait
+    for the app, too, but not for another client.
+    """
+    return max(_SHORTEST_PAUSE, HELD_UP_SECONDS / max(1, followers))
 
 
 def after_waiting(directives: Directives) -> Directives:
