@@ -74,8 +74,10 @@ FLOORS = """
     wsgicache
     why.asked
     why.trying
-    why.changes why.comparing why.inputs why.removals why.watching
-    why.causes why.cures why.remedies
+    why.changes why.comparing why.grouping why.removals why.watching
+    why.causes why.cures why.following why.inputs
+    why.remedies
+    why.pages
     why.audit why.explain
     demo cli.companions cli.loading cli.terminal
     cli.wrapped
@@ -284,8 +286,9 @@ ROOMS = {
     "why.asked": "why/test_explain.py",
     "why.causes": "why/test_explain.py",
     "why.changes": "why/test_cures.py",
-    "why.comparing": "why/test_audit.py",
+    "why.following": "why/test_audit.py",
     "why.inputs": "why/test_audit.py",
+    "why.pages": "why/test_audit.py",
     "why.remedies": "why/test_audit.py",
     "why.removals": "why/test_explain.py",
     "why.watching": "why/test_audit.py",

@@ -41,6 +41,8 @@ class Negotiated(NamedTuple):
     """The value that the app sees, by that of the client; None if it sees none."""
     vary: str
     """The responses whose Vary names the field: ``all``, ``coded`` or ``none``."""
+    offered: Values
+    """The values that the app may see."""
 
 
 def _negotiated(field: str, offered: Values, choice: Choice, vary: str = "all") -> Negotiated:
@@ -50,7 +52,7 @@ def _negotiated(field: str, offered: Values, choice: Choice, vary: str = "all") 
         return choice(offered, value if len(value or "") <= LONGEST else None)
 
     remembered: Remembered[str | None, str | None] = Remembered(outcome, 1024)
-    return Negotiated(field, environ_key(field), remembered, vary if offered else "none")
+    return Negotiated(field, environ_key(field), remembered, vary if offered else "none", offered)
 
 
 def by_language(offered: Values) -> Negotiated:

@@ -3,20 +3,189 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from itertools import chain, groupby
 
 from wsgicache.rules.model import FieldLines
 from wsgicache.why.trying import Recorded
 
-__all__ = ["Template"]
+__all__ = ["Pattern", "Template", "decoded"]
 
-_WORD = re.compile(rb"[0-9A-Za-z_]+|[^0-9A-Za-z_]")
-_BY_ITSELF = frozenset({"date", "age", "cache-status", "server-timing"})
-_AROUND = 24
-"""Characters that are shown beside a difference."""
+_WORD = re.compile(rb"[0-9A-Za-z_\x80-\xff]+|\s+|[^0-9A-Za-z_\x80-\xff\s]")
+_LETTERS = re.compile(rb"[0-9A-Za-z\x80-\xff]")
+_BY_ITSELF = frozenset({"date", "age", "cache-status", "server-timing", "content-length"})
+_BEFORE, _AFTER = 8, 24
+"""Bytes that are shown beside a difference."""
+_MOST_ALIGNED = 20_000
+"""More words between two that are the same are not aligned; all of them may differ."""
+_FEW = 8
+_MOST_DECODED = 64 * 1024 * 1024
 
-Line = list[bytes] | None
-"""The words of a line, empty where they differ by themselves; None for a line that does."""
+Words = list[bytes | None]
+"""The words of a text; None where any others may stand."""
+
+
+class Pattern:
+    """What texts have in common: pieces in this order, with anything between them."""
+
+    def __init__(self, text: bytes) -> None:
+        self._pieces: list[bytes] = [text]
+        self.by_itself = ""
+        """In what the texts differed first, if they did."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the texts have no word in common that could be compared."""
+        return len(self._pieces) > 1 and not any(map(_LETTERS.search, self._pieces))
+
+    @property
+    def common(self) -> bytes:
+        """The pieces, with an ellipsis between them."""
+        return "…".encode().join(self._pieces)
+
+    def learn(self, text: bytes) -> None:
+        """Take out what differs in another *text*."""
+        found = self._where(text)
+        if found is None:
+            return
+        self.by_itself = self.by_itself or shown(*found)
+        mine: Words = []
+        for piece in self._pieces:
+            mine += [*_WORD.findall(piece), None]
+        common = _common(mine[:-1], [*_WORD.findall(text)])
+        pieces = [b""]
+        for is_word, words in groupby(common, lambda word: word is not None):
+            if is_word:
+                pieces[-1] = b"".join(word for word in words if word is not None)
+            else:
+                pieces.append(b"")
+        # A few signs between two gaps stand there by chance.
+        middle = [piece for piece in pieces[1:-1] if _LETTERS.search(piece)]
+        self._pieces = [pieces[0], *middle, pieces[-1]]
+
+    def difference(self, text: bytes) -> str | None:
+        """Return in what *text* differs, shortly, or None."""
+        found = self._where(text)
+        return None if found is None else shown(*found)
+
+    def _where(self, text: bytes) -> tuple[bytes, bytes, int] | None:
+        """Return what is expected, what stands there instead, and at which byte; or None."""
+        first, *others = self._pieces
+        if not others:
+            return None if text == first else _parted(first, text, 0)
+        if not text.startswith(first):
+            return _parted(first, text, 0)
+        at = len(first)
+        for piece in others[:-1]:
+            place = text.find(piece, at)
+            if place < 0:
+                return _parted(piece, text, at)
+            at = place + len(piece)
+        last = others[-1]
+        if not text.endswith(last) or len(text) - len(last) < at:
+            tail = max(at, len(text) - len(last))
+            return last[-_AFTER:], text[tail:][-_AFTER:], tail
+        return None
+
+
+def shown(mine: bytes, other: bytes, at: int) -> str:
+    """Show a difference in one line."""
+    return f"content at byte {at}: {_text(mine)!r} → {_text(other)!r}"
+
+
+def _parted(mine: bytes, text: bytes, start: int) -> tuple[bytes, bytes, int]:
+    """Return where *text*, from *start* on, parts from *mine*: what surrounds that place in both.
+
+    With a *start* above 0, *mine* may begin later in *text*.
+    """
+    low, high = 0, len(mine)
+    while low < high:  # the longest beginning that is there, by halves
+        middle = (low + high + 1) // 2
+        beginning = mine[:middle]
+        if beginning in text[start:] if start else text.startswith(beginning):
+            low = middle
+        else:
+            high = middle - 1
+    place = text.find(mine[:low], start) if start else 0
+    at = place + low
+    shown_from = max(0, low - _BEFORE)
+    return (
+        mine[shown_from : low + _AFTER],
+        text[place + shown_from : at + _AFTER],
+        at,
+    )
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _common(mine: Words, other: Words) -> Words:
+    """Return what two texts have in common, in their order, with None for what they have not."""
+    start = 0
+    least = min(len(mine), len(other))
+    while start < least and mine[start] is not None and mine[start] == other[start]:
+        start += 1
+    end = 0
+    while end < least - start and mine[-1 - end] is not None and mine[-1 - end] == other[-1 - end]:
+        end += 1
+    inner, others = mine[start : len(mine) - end], other[start : len(other) - end]
+    tail = mine[len(mine) - end :]
+    if (placed := _in_place(inner, others)) is not None:
+        return [*mine[:start], *placed, *tail]
+    return [*mine[:start], None, *_aligned(inner, others), None, *tail]
+
+
+def _in_place(mine: Words, other: Words) -> Words | None:
+    """Return what two texts have in common if most words stand in the same places, or None."""
+    if len(mine) != len(other):
+        return None
+    both = [a if a == b else None for a, b in zip(mine, other, strict=True)]
+    least = len(both) // 2 if len(both) > _FEW else 0
+    return both if sum(word is not None for word in both) >= least else None
+
+
+def _aligned(mine: Words, other: Words) -> Iterator[bytes | None]:
+    """Yield what is in both, aligned line by line, and within lines word by word."""
+    lines, others = _lines(mine), _lines(other)
+    if len(lines) > 1 and len(others) > 1 and max(len(lines), len(others)) <= _MOST_ALIGNED:
+        matcher = SequenceMatcher(None, lines, others)
+        for kind, a, b, c, d in matcher.get_opcodes():
+            if kind == "equal":
+                for line in lines[a:b]:
+                    yield from line
+            else:
+                yield from _of_words([*chain(*lines[a:b])], [*chain(*others[c:d])])
+    else:
+        yield from _of_words(mine, other)
+
+
+def _of_words(mine: Words, other: Words) -> Words:
+    if not mine or not other or max(len(mine), len(other)) > _MOST_ALIGNED:
+        return [None]
+    if (placed := _in_place(mine, other)) is not None:
+        return placed
+    found: Words = [None]
+    for a, _, size in SequenceMatcher(_is_a_sign, mine, other).get_matching_blocks():
+        found += [*mine[a : a + size], None]
+    return found
+
+
+def _is_a_sign(word: bytes | None) -> bool:
+    """Return whether *word* is none, so that it is the same in two texts by chance."""
+    return word is None or not _LETTERS.search(word)
+
+
+def _lines(words: Words) -> list[tuple[bytes | None, ...]]:
+    """Return *words* in lines; a word that may be any is not the same in two lines."""
+    lines: list[list[bytes | None]] = [[]]
+    for word in words:
+        lines[-1].append(word)
+        if word is not None and b"\n" in word:
+            lines.append([])
+    return [tuple(line) for line in lines if line]
 
 
 class Template:
@@ -26,100 +195,64 @@ class Template:
         first, *others = answers
         self._status = first.status
         self._names = set(_BY_ITSELF)
-        self._fields = self._compared(first.fields)
-        self._content = first.content
-        self._lines: list[Line] = []
-        """The words of each line, once the content has differed by itself."""
-        self._is_exact = True
-        self.is_comparable = True
-        """Whether the contents have anything in common that can be compared."""
+        """Fields that are there by chance."""
+        self._fields = {name: Pattern(value) for name, value in self._compared(first.fields)}
+        self._content = Pattern(decoded(first))
         for one in others:
             self.learn(one)
 
+    @property
+    def why_incomparable(self) -> str | None:
+        """Why the contents cannot be compared, or None."""
+        if not self._content.is_empty:
+            return None
+        return f"the content is another one each time ({self._content.by_itself})"
+
     def learn(self, answer: Recorded) -> None:
         """Take out what differs in another *answer* to the same request."""
-        theirs = self._compared(answer.fields)
-        for name in self._fields.keys() | theirs.keys():
-            if self._fields.get(name) != theirs.get(name):
-                self._names.add(name)
-        self._fields = {n: v for n, v in self._fields.items() if n not in self._names}
-        if answer.content != self._content and self.is_comparable:
-            if self._is_exact:
-                self._is_exact = False
-                self._lines = [_WORD.findall(line) for line in self._content.split(b"\n")]
-            self.is_comparable = self._learn(_lines(answer))
+        theirs = dict(self._compared(answer.fields))
+        for name in self._fields.keys() ^ theirs.keys():
+            self._names.add(name)
+            self._fields.pop(name, None)
+        for name, pattern in self._fields.items():
+            pattern.learn(theirs[name])
+        self._content.learn(decoded(answer))
 
-    def _compared(self, fields: FieldLines) -> dict[str, list[str]]:
+    def _compared(self, fields: FieldLines) -> Iterator[tuple[str, bytes]]:
         found: dict[str, list[str]] = {}
         for name, value in fields:
             if (lower := name.lower()) not in self._names:
                 found.setdefault(lower, []).append(value)
-        return found
+        for name, values in found.items():
+            yield name, ", ".join(values).encode("latin-1", "replace")
 
-    def _learn(self, lines: list[bytes]) -> bool:
-        """Take out what differs in *lines*; return whether anything is left."""
-        known = self._lines
-        if len(lines) != len(known):
-            return False
-        for number, line in enumerate(lines):
-            words, old = _WORD.findall(line), known[number]
-            if old is None or words == old:
-                continue
-            if len(words) != len(old):
-                known[number] = None
-            else:
-                known[number] = [a if a == b else b"" for a, b in zip(old, words, strict=True)]
-        return any(line is not None and any(line) for line in known)
+    def difference(self, other: Recorded, content: bool = True) -> str | None:
+        """Return in what *other* differs, shortly, or None.
 
-    def difference(self, other: Recorded) -> str | None:
-        """Return in what *other* differs, shortly, or None."""
+        Without *content* only the status counts, and the fields that both have.
+        """
         if other.status != self._status:
             return f"status: {self._status} → {other.status}"
-        theirs = self._compared(other.fields)
-        for name in sorted(self._fields.keys() | theirs.keys()):
-            mine, its = self._fields.get(name), theirs.get(name)
-            if mine != its and name != "content-length":
+        theirs = dict(self._compared(other.fields))
+        names = self._fields.keys() | theirs.keys() if content else self._fields.keys() & theirs
+        for name in sorted(names):
+            pattern, its = self._fields.get(name), theirs.get(name)
+            if pattern is None or its is None or pattern.difference(its) is not None:
+                mine = None if pattern is None else pattern.common
                 return f"{name}: {_shown(mine)} → {_shown(its)}"
-        if other.content == self._content or not self.is_comparable:
-            return None
-        if self._is_exact:
-            return _first_difference(self._content, other.content)
-        lines = _lines(other)
-        if len(lines) != len(self._lines):
-            return f"content: {len(self._lines)} → {len(lines)} lines"
-        for old, line in zip(self._lines, lines, strict=True):
-            if old is None:
-                continue
-            words = _WORD.findall(line)
-            if len(words) != len(old):
-                return _first_difference(b"".join(old), line)
-            for mine_word, word in zip(old, words, strict=True):
-                if mine_word and mine_word != word:
-                    return f"content: {_text(mine_word)} → {_text(word)}"
-        return None
+        return self._content.difference(decoded(other)) if content else None
 
 
-def _lines(answer: Recorded) -> list[bytes]:
-    return answer.content.split(b"\n")
+def decoded(answer: Recorded) -> bytes:
+    """Return the content of *answer* without gzip and deflate, whose bytes may hold a time."""
+    content = answer.content
+    if (answer.value("Content-Encoding") or "").strip().lower() in ("gzip", "x-gzip", "deflate"):
+        try:
+            return zlib.decompressobj(wbits=47).decompress(content, _MOST_DECODED)
+        except zlib.error:
+            pass
+    return content
 
 
-def _shown(values: list[str] | None) -> str:
-    return "(absent)" if values is None else ", ".join(values)[:80]
-
-
-def _text(data: bytes) -> str:
-    return data[:80].decode("utf-8", "replace")
-
-
-def _first_difference(mine: bytes, other: bytes) -> str:
-    """Return what stands around the first byte in which two contents differ."""
-    low, high = 0, min(len(mine), len(other))
-    while low < high:  # the longest common beginning, by halves
-        middle = (low + high + 1) // 2
-        if mine[:middle] == other[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    start = max(0, low - 8)
-    a, b = mine[start : low + _AROUND], other[start : low + _AROUND]
-    return f"content at byte {low}: {_text(a)!r} → {_text(b)!r}"
+def _shown(value: bytes | None) -> str:
+    return "(absent)" if value is None else _text(value)[:80]

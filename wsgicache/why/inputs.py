@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS
+from wsgicache.rules.fields import environ_key
 from wsgicache.rules.selecting import SELECTING_FIELDS
 from wsgicache.why.asked import Asked
+from wsgicache.why.watching import Reads
 
-__all__ = [
-    "COOKIE_VALUES", "KNOWN_COOKIES", "Input", "cookie_inputs", "environ_key", "field_inputs",
-    "known_cookies",
-]  # fmt: skip
+__all__ = ["Input", "cookie_inputs", "environ_inputs", "field_inputs"]
 
 MADE_UP = "wsgicache-audit"
 """A value that no software knows."""
@@ -24,7 +24,11 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "Accept-Language": ("de", "fr", "en-US"),
     "Accept-Encoding": ("gzip", "br"),
     "Accept-Charset": ("iso-8859-1",),
-    "Content-Type": ("application/json", "application/x-www-form-urlencoded"),
+    "Content-Type": (
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "text/html; charset=iso-8859-1",
+    ),
     "DNT": ("1",),
     "Sec-GPC": ("1",),
     "Save-Data": ("on",),
@@ -35,6 +39,9 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "Sec-CH-UA-Mobile": ("?1", "?0"),
     "Sec-CH-UA-Platform": ('"Android"', '"Windows"'),
     "Sec-CH-Prefers-Color-Scheme": ("dark",),
+    "Sec-CH-UA": ('"Chromium";v="130"',),
+    "Sec-CH-UA-Model": ('"Pixel 9"',),
+    "Sec-CH-Prefers-Reduced-Motion": ("reduce",),
     "Sec-CH-Viewport-Width": ("390",),
     "Viewport-Width": ("390",),
     "Width": ("390",),
@@ -54,12 +61,22 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "HX-Request": ("true",),
     "X-PJAX": ("true",),
     "Turbo-Frame": ("main",),
+    "X-Up-Target": ("main",),
+    "HX-Target": ("main",),
     "X-Inertia": ("true",),
     "X-Forwarded-Proto": ("https",),
     "X-Forwarded-For": ("203.0.113.9",),
     "X-Real-IP": ("203.0.113.9",),
     "CF-Connecting-IP": ("203.0.113.9",),
     "True-Client-IP": ("203.0.113.9",),
+    "X-Client-IP": ("203.0.113.9",),
+    "X-Cluster-Client-IP": ("203.0.113.9",),
+    "Fastly-Client-IP": ("203.0.113.9",),
+    "Fly-Client-IP": ("203.0.113.9",),
+    "X-Forwarded-Host": ("other.example",),
+    "X-Forwarded-Prefix": ("/other",),
+    "X-Forwarded-Port": ("8443",),
+    "Forwarded": ("proto=https;host=other.example",),
     "CF-IPCountry": ("DE",),
     "X-Country-Code": ("DE",),
     "X-Device": ("phone", "mobile"),
@@ -67,32 +84,51 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "Prefer": ("return=minimal",),
     "Authorization": ("Basic YWxpY2U6c2VjcmV0", "Bearer alice"),
 }
-_ADDRESSES = {"X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP"}
-COOKIE_VALUES = ("on", "1", "true", "dark", "de", MADE_UP)
-KNOWN_COOKIES = (
-    *(
-        "theme",
-        "dark",
-        "dark_mode",
-        "color_scheme",
-        "lang",
-        "language",
-        "locale",
-        "django_language",
-    ),
-    *("currency", "country", "region", "timezone", "tz", "ab", "variant", "experiment", "beta"),
-    *("sessionid", "session", "user", "username", "remember_token", "token", "jwt", "csrftoken"),
-    *("cookie_consent", "consent", "messages", "cart", "mobile", "device"),
+_ADDRESSES = frozenset(
+    {
+        *("X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "X-Client-IP"),
+        *("X-Cluster-Client-IP", "Fastly-Client-IP", "Fly-Client-IP"),
+    }
 )
-"""Names of cookies that applications often read."""
-_NOT_INPUTS = frozenset({"HTTP_HOST", "HTTP_COOKIE", "HTTP_CONTENT_LENGTH", "HTTP_RANGE"})
-"""Environ keys that the key contains, or that are looked at in another way."""
-
-
-def environ_key(name: str) -> str:
-    """Return where an environ has the request field *name* (PEP 3333)."""
-    key = name.upper().replace("-", "_")
-    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+_COOKIE_VALUES = ("on", "1", "true", "dark", "de", MADE_UP)
+_SESSIONS = (
+    *("sessionid", "session", "user", "username", "remember_token", "token", "jwt", "csrftoken"),
+    *("auth", "access_token", "session_id", "sid", "messages", "cart"),
+)
+"""Names of cookies that say who asks."""
+_PREFERENCES = (
+    *("theme", "dark", "dark_mode", "color_scheme", "lang", "language", "locale"),
+    *("django_language", "currency", "country", "region", "timezone", "tz", "ab", "variant"),
+    *("experiment", "beta", "cookie_consent", "consent", "mobile", "device", "layout", "view"),
+)
+"""Names of cookies that applications often read, and many visitors have in common."""
+_ENVIRON: dict[str, tuple[str, ...]] = {
+    "REMOTE_ADDR": ("203.0.113.9", "10.0.0.1"),
+    "REMOTE_HOST": ("other.example",),
+    "REMOTE_PORT": ("50001",),
+    "REMOTE_USER": ("alice",),
+    "SERVER_PORT": ("8443",),
+    "SERVER_NAME": ("other.example",),
+    "SERVER_PROTOCOL": ("HTTP/1.0",),
+    "REQUEST_METHOD": ("HEAD",),
+}
+_WHO = frozenset({"REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "REMOTE_USER"})
+_NOT_INPUTS = frozenset(
+    {
+        # The key has them.
+        *("HTTP_HOST", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REQUEST_URI", "RAW_URI"),
+        # Each cookie is tried.
+        "HTTP_COOKIE",
+        # The cache itself answers them, or they are about the connection.
+        *("HTTP_RANGE", "HTTP_IF_RANGE", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"),
+        *("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_CACHE_CONTROL"),
+        *("HTTP_PRAGMA", "HTTP_EXPECT", "HTTP_CONNECTION", "HTTP_TE", "HTTP_UPGRADE"),
+        *("HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_LENGTH", "CONTENT_LENGTH", "HTTP_TRAILER"),
+        # Code about other servers and systems.
+        *("GATEWAY_INTERFACE", "SERVER_SOFTWARE", "PATH_TRANSLATED", "DOCUMENT_ROOT"),
+    }
+)
+_ENVIRON_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 class Input(NamedTuple):
@@ -101,10 +137,12 @@ class Input(NamedTuple):
     name: str
     """``header NAME``, ``cookie NAME`` or ``environ NAME``."""
     key: str
-    """The environ key that an app reads."""
+    """The environ key that an app reads; for a cookie it is ``HTTP_COOKIE``."""
     values: tuple[str, ...]
     is_identity: bool
     """Whether it says who asks, or from where."""
+    noted: str
+    """What is noted when it is read by name."""
 
     def asked(self, base: Asked, value: str) -> Asked:
         """Return *base* with *value* in this place."""
@@ -117,37 +155,70 @@ class Input(NamedTuple):
                 for one in base.value("Cookie").split(";")
                 if one.strip() and one.partition("=")[0].strip() != name
             ]
-            cookies = "; ".join([*others, f"{name}={value}"])
-            return replace(
-                base.without("Cookie"), fields=[*base.without("Cookie").fields, ("Cookie", cookies)]
-            )
-        left = base.without(name)
-        return replace(left, fields=[*left.fields, (name, value)])
+            return base.having("Cookie", "; ".join([*others, f"{name}={value}"]))
+        return base.having(name, value)
 
 
-def field_inputs(read: Iterable[str]) -> Iterator[Input]:
-    """Yield the known request fields, those that an app has *read*, and the client's address."""
+def field_inputs(reads: Reads, offered: Mapping[str, tuple[str, ...]]) -> Iterator[Input]:
+    """Yield the known request fields, and those that an app has read.
+
+    *offered* has the values that the operator offers, by environ key.
+    """
     known = dict.fromkeys([*_VALUES, *CREDENTIAL_FIELDS, *SELECTING_FIELDS])
     by_key = {environ_key(name): name for name in known}
-    for key in read:
-        if key.startswith("HTTP_") and key not in by_key:
-            by_key[key] = key[5:].replace("_", "-").title()
+    for key in reads.places:
+        if key.startswith("HTTP_"):
+            by_key.setdefault(key, key[5:].replace("_", "-").title())
     identity = {*CREDENTIAL_FIELDS, *_ADDRESSES, "Authorization"}
     for key, name in by_key.items():
         if key not in _NOT_INPUTS:
-            values = _VALUES.get(name, _FLAGS)
-            yield Input(f"header {name}", key, (*values, MADE_UP), name in identity)
-    yield Input("environ REMOTE_ADDR", "REMOTE_ADDR", ("203.0.113.9", "10.0.0.1"), True)
-    yield Input("environ REMOTE_USER", "REMOTE_USER", ("alice",), True)
+            values = (*offered.get(key, ()), *_VALUES.get(name, _FLAGS))
+            values = _with_words(values, reads, key)
+            yield Input(f"header {name}", key, values, name in identity, key)
+    key = "HTTP_FORWARDED"
+    yield Input("header Forwarded", key, ("for=203.0.113.9",), True, key)
 
 
-def cookie_inputs(values: Mapping[str, str]) -> Iterator[Input]:
-    """Yield the cookies of *values*, which are those of somebody logged in, or empty."""
-    for name, value in values.items():
-        tried = (value, *COOKIE_VALUES) if value else COOKIE_VALUES
-        yield Input(f"cookie {name}", "HTTP_COOKIE", tried, bool(value))
+def environ_inputs(reads: Reads) -> Iterator[Input]:
+    """Yield what servers say of a request beside its fields, and what else an app has read."""
+    own = [
+        key
+        for key in reads.places
+        if key in reads.own
+        and _ENVIRON_KEY.fullmatch(key)
+        and not key.startswith(("HTTP_", "CONTENT_"))
+    ]
+    for key in dict.fromkeys([*_ENVIRON, *own]):
+        if key not in _NOT_INPUTS:
+            values = _ENVIRON.get(key) or _with_words(_FLAGS, reads, key)
+            yield Input(f"environ {key}", key, values, key in _WHO, key)
 
 
-def known_cookies(value: str) -> str:
-    """Return a Cookie field in which every cookie that is often read has *value*."""
-    return "; ".join(f"{name}={value}" for name in KNOWN_COOKIES)
+def cookie_inputs(seen: Mapping[str, str], reads: Reads) -> Iterator[Input]:
+    """Yield the cookies that an app may have read.
+
+    Those are the ones that it read by name and, if it parses cookies itself, those *seen*, which
+    may have the value of somebody logged in, those that are often read, and the texts in the code
+    that reads.
+    """
+    names = [key.partition(" ")[2] for key in reads.places if key.startswith("cookie ")]
+    if reads.parsed is not None:
+        words = [
+            word for word in reads.words.get("HTTP_COOKIE", ()) if _COOKIE_NAME.fullmatch(word)
+        ]
+        names += [*seen, *words, *_PREFERENCES, *_SESSIONS]
+    for name in dict.fromkeys(names):
+        value, noted = seen.get(name, ""), f"cookie {name}"
+        values = (value, *_COOKIE_VALUES) if value else _COOKIE_VALUES
+        read = noted if noted in reads.places else "HTTP_COOKIE"
+        is_identity = name in _SESSIONS or (bool(value) and name not in _PREFERENCES)
+        yield Input(noted, "HTTP_COOKIE", _with_words(values, reads, read), is_identity, noted)
+
+
+_COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+def _with_words(values: tuple[str, ...], reads: Reads, noted: str) -> tuple[str, ...]:
+    """Return *values*, those that the code mentions that reads, and one that no software knows."""
+    words = (word for word in reads.words.get(noted, ()) if ";" not in word)
+    return tuple(dict.fromkeys((*values, *words, MADE_UP)))

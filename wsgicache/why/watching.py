@@ -2,54 +2,156 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 import sysconfig
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from types import CodeType, FrameType
 from typing import Any
 
 __all__ = ["Reads", "WatchedEnviron"]
 
-_NOT_THE_APP = tuple(
-    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
-_DEEPEST = 60
+_INSTALLED = tuple(sorted({sysconfig.get_path(name) for name in ("purelib", "platlib")}))
+_STANDARD = tuple(sorted({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}))
+_PASSING_ON = frozenset({"werkzeug", "webob"})
+"""Packages that read a field because their caller wants it."""
+_DEEPEST = 80
 _OWN = __name__.partition(".")[0]
+_NEAREST = 3
+"""In so many of the app's functions on the stack, texts may be values that it looks for."""
+_MOST_LOCATED = 64
+"""So often the reader of a key is looked for."""
+_MOST_WORDS = 24
+_LONGEST_WORD = 60
 
 
 class Reads:
-    """What was read: environ keys, and for each the places in the app's own code."""
+    """What was read: environ keys and cookies, and for each the places in the app's own code."""
 
     def __init__(self) -> None:
         self.places: dict[str, dict[str, None]] = {}
-        self.wholly = False
-        """Whether all of it was read at once, so that nothing is known of each key."""
+        """Environ keys, and ``cookie NAME`` for a cookie, that were read by name."""
+        self.own: set[str] = set()
+        """Those of them that the app's own code read, and not only a library."""
+        self.words: dict[str, dict[str, None]] = {}
+        """For each of those, the texts in the functions that read it, such as values."""
+        self.copied: dict[str, None] | None = None
+        """Where all of it was read at once, so that nothing is known of each key; None if it was
+        not."""
+        self.parsed: dict[str, None] | None = None
+        """Where all cookies were read at once; None if they were not."""
+        self._located: Counter[str] = Counter()
+        self._is_following = False
 
     def note(self, key: object) -> None:
-        """Note that *key* was read, and by which line of the app."""
-        if isinstance(key, str):
-            known = self.places.setdefault(key, {})
-            if (place := _place()) is not None:
-                known[place] = None
+        """Note that *key* was read by name, and by which line of the app."""
+        if not isinstance(key, str) or self._is_following or self._located[key] >= _MOST_LOCATED:
+            return
+        self._located[key] += 1
+        place, words, is_own = _reader()
+        self.places.setdefault(key, {}).update(_known(place))
+        if is_own:
+            self.own.add(key)
+        self.words.setdefault(key, {}).update(words)
+        if key == "HTTP_COOKIE":
+            self.note_cookies()
 
-    def are_of(self, key: str) -> bool:
-        """Whether *key* may have been read."""
-        return self.wholly or key in self.places
+    def note_copy(self) -> None:
+        """Note that all of the environ was read at once."""
+        if not self._is_following:
+            self.copied = (self.copied or {}) | _known(_reader()[0])
+            self.note_cookies()
+
+    def note_cookies(self) -> None:
+        """Note that all cookies were read at once."""
+        if not self._is_following:
+            self.parsed = (self.parsed or {}) | _known(_reader()[0])
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Note nothing meanwhile: what is read is followed in another way."""
+        before, self._is_following = self._is_following, True
+        try:
+            yield
+        finally:
+            self._is_following = before
 
 
-def _place() -> str | None:
-    """Return the innermost line of code that is no library's, as ``file:line``, or None."""
-    frame = sys._getframe(2)
+def _known(place: str | None) -> dict[str, None]:
+    return {} if place is None else {place: None}
+
+
+def _reader() -> tuple[str | None, dict[str, None], bool]:
+    """Return who reads, as ``file:line``, the texts in its code, and whether that is the app.
+
+    That is the innermost line of code that belongs to no library. If there is none, it is the
+    innermost line of a library that reads for itself.
+    """
+    frame: FrameType | None = sys._getframe(2)
+    library: str | None = None
+    own: list[FrameType] = []
     for _ in range(_DEEPEST):
-        if frame.f_back is None:
-            return None
-        frame = frame.f_back
+        if frame is None or frame.f_globals.get("__name__") == f"{_OWN}.why.trying":
+            break
         file = frame.f_code.co_filename
         package = frame.f_globals.get("__name__", "").partition(".")[0]
-        if package != _OWN and not file.startswith((*_NOT_THE_APP, "<frozen")):
-            return f"{file}:{frame.f_lineno}"
-        if package == _OWN and frame.f_globals.get("__name__") == "wsgicache.why.trying":
-            return None
-    return None
+        if package != _OWN and not file.startswith("<frozen"):
+            if file.startswith(_INSTALLED):
+                if library is None and package not in _PASSING_ON:
+                    library = _shown(frame)
+            elif not file.startswith(_STANDARD) and _has_lines(frame):
+                own.append(frame)
+            if "start_response" in frame.f_code.co_varnames[: frame.f_code.co_argcount]:
+                break  # What is around another app's call did not ask for this.
+        frame = frame.f_back
+    if not own:
+        return library, {}, False
+    words: dict[str, None] = {}
+    for one in own[:_NEAREST]:
+        words.update(dict.fromkeys(_texts(one.f_code)))
+    return _shown(own[0]), dict.fromkeys(list(words)[:_MOST_WORDS]), True
+
+
+def _has_lines(frame: FrameType) -> bool:
+    """Return whether somebody can look up the lines of *frame*."""
+    template = frame.f_globals.get("__jinja_template__")
+    if template is not None:
+        return bool(template.name)
+    return bool(linecache.getline(frame.f_code.co_filename, frame.f_lineno, frame.f_globals))
+
+
+def _shown(frame: FrameType) -> str:
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    template = frame.f_globals.get("__jinja_template__")
+    if template is not None:
+        file = template.filename or template.name
+        line = template.get_corresponding_lineno(line)
+    for folder in _INSTALLED:
+        file = file.removeprefix(f"{folder}/")
+    return f"{file}:{line}"
+
+
+@lru_cache(1024)
+def _texts(code: CodeType) -> tuple[str, ...]:
+    """Return the short texts that *code* mentions, but not those of the functions within it."""
+    found: list[str] = []
+    queue: list[object] = [*code.co_consts]
+    if code.co_consts and code.co_flags & 0x4000000:
+        queue = queue[1:]
+    while queue:
+        one = queue.pop(0)
+        if isinstance(one, tuple | frozenset):
+            queue += sorted(one, key=repr)
+        elif isinstance(one, str) and 0 < len(one) <= _LONGEST_WORD and _could_be_sent(one):
+            found.append(one)
+    return tuple(found)
+
+
+def _could_be_sent(text: str) -> bool:
+    return text.isascii() and text.isprintable() and not text.isspace() and "<" not in text
 
 
 class WatchedEnviron(dict[str, Any]):
@@ -83,23 +185,31 @@ class WatchedEnviron(dict[str, Any]):
         return super().setdefault(key, default)
 
     def __iter__(self) -> Iterator[str]:
-        self._reads.wholly = True
+        self._reads.note_copy()
         return super().__iter__()
 
     def keys(self) -> Any:
         """Return all keys."""
-        self._reads.wholly = True
+        self._reads.note_copy()
         return super().keys()
 
     def items(self) -> Any:
         """Return all keys with their values."""
-        self._reads.wholly = True
+        self._reads.note_copy()
         return super().items()
 
     def values(self) -> Any:
         """Return all values."""
-        self._reads.wholly = True
+        self._reads.note_copy()
         return super().values()
+
+    def __or__(self, other: Any) -> Any:
+        self._reads.note_copy()
+        return super().__or__(other)
+
+    def __ror__(self, other: Any) -> Any:
+        self._reads.note_copy()
+        return super().__ror__(other)
 
     def copy(self) -> WatchedEnviron:
         """Return a copy, which is watched, too."""

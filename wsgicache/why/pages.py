@@ -1,0 +1,352 @@
+"""Find the inputs that change one page, and that neither the cache key nor Vary knows."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+from wsgicache.controls.routes import Route
+from wsgicache.middleware import CacheMiddleware
+from wsgicache.rules.cookies import cookie_name
+from wsgicache.rules.fields import environ_key
+from wsgicache.why.asked import Asked
+from wsgicache.why.comparing import Template
+from wsgicache.why.following import followed
+from wsgicache.why.grouping import groups
+from wsgicache.why.inputs import Input, cookie_inputs, environ_inputs, field_inputs
+from wsgicache.why.remedies import cure_of, hiding, waste, written
+from wsgicache.why.trying import (
+    Outcome,
+    Recorded,
+    Recorder,
+    Shelf,
+    StandingClock,
+    Trial,
+)
+from wsgicache.why.watching import Reads, WatchedEnviron
+
+__all__ = ["Finding", "Page"]
+
+_CONTROLS = 3
+"""How often the same is asked, to learn what differs by itself."""
+_TURNS = 8
+"""How often both are asked in turns, before a difference counts."""
+_LINK = re.compile(rb"""(?:href|src)\s*=\s*["']?([^"'\s>#]+)""", re.IGNORECASE)
+_CLIENT = (("REMOTE_ADDR", "127.0.0.1"), ("REMOTE_PORT", "50000"))
+_BROWSER = [
+    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    ("Accept-Encoding", "gzip, deflate"),
+    ("Accept-Language", "en-US,en;q=0.5"),
+    ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"),
+]
+
+
+class Finding(NamedTuple):
+    """One input that changes a page, unknown to the cache or to caches behind it."""
+
+    url: str
+    input: str
+    """``header NAME``, ``cookie NAME`` or ``environ NAME``."""
+    severity: str
+    """``leak``: it says who asks, or from where. ``wrong``: another page is served. ``downstream``:
+    this cache knows it, others do not, since Vary does not name it. ``waste``: Vary names it, and
+    it changes nothing."""
+    values: tuple[str, ...]
+    """The two values with which the answers differ; an empty one stands for none. For ``waste``,
+    those that were tried."""
+    evidence: str
+    """In what the answers differ."""
+    read_at: tuple[str, ...]
+    """Where the app read it, as ``file:line``, from the present folder."""
+    cure: str
+
+
+class Page:
+    """One URL, as a stranger asks for it and as somebody logged in does."""
+
+    def __init__(self, cache: CacheMiddleware, url: str, login: str) -> None:
+        self._cache = cache
+        self._url = url
+        self._clock = StandingClock(cache.clock.now(), cache.clock.wall())
+        self._reads = Reads()
+        self._app = Recorder(
+            cache.app,
+            cache.policy.max_content,
+            lambda environ: WatchedEnviron(environ, self._reads),
+        )
+        self._cookies = dict(_pairs(login))
+        early = cache._routes.matching(Asked(url).environ()).early
+        self._offered = {one.key: one.offered for one in early.negotiated}
+        self._answer: Recorded | None = None
+        self._asked = [Asked(url, changes=_CLIENT)]
+        if login:
+            self._asked.append(Asked(url, [("Cookie", login)], changes=_CLIENT))
+        self.why_not = ""
+        """Why nothing can be said of it, or of its content, if so."""
+
+    def _ask(self, asked: Asked) -> Recorded:
+        """Ask the app itself, and note the cookies that it sets."""
+        answer = self._app.asked(asked)
+        for name, value in answer.fields:
+            if name.lower() == "set-cookie":
+                self._cookies.setdefault(cookie_name(value.partition(";")[0]), "")
+        return answer
+
+    def _through(
+        self, asked: Asked, shelf: Shelf | None = None, more: tuple[Route, ...] = ()
+    ) -> tuple[Outcome, Recorded | None]:
+        """Send a request through the cache, with *more* routes.
+
+        Return what that did, and what the app answered.
+        """
+        recorder = Recorder(self._cache.app, self._cache.policy.max_content)
+        policy, routes = self._cache.policy, (*more, *self._cache._routes.all)
+        outcome = Trial(asked, recorder, policy, routes, self._clock).walk(shelf)
+        return outcome, recorder.recorded
+
+    def findings(self) -> list[Finding]:
+        """Return what was found, an input once."""
+        found: dict[str, Finding] = {}
+        with followed(self._reads):
+            for asked in self._asked:
+                base = self._base(asked)
+                if base is None:
+                    continue
+                for one in self._candidates(base):
+                    if one.name not in found and (finding := self._tried(base, one)) is not None:
+                        found[one.name] = finding
+                self.why_not = self.why_not or base.template.why_incomparable or ""
+        return list(found.values())
+
+    def _base(self, asked: Asked) -> _Base | None:
+        """Ask as *asked* does; if the app fails then, as a browser does. None if it fails again."""
+        fields = [line for line in _BROWSER if not asked.value(line[0])]
+        for one in (asked, replace(asked, fields=[*asked.fields, *fields])):
+            answers = [self._ask(one) for _ in range(_CONTROLS)]
+            self._answer = answers[0]
+            if not any(map(_fails, answers)):
+                shelf = Shelf()
+                outcome = self._through(one, shelf)[0]
+                return _Base(one, Template(answers), answers[0], shelf, outcome)
+        raised = answers[0].raised
+        self.why_not = (
+            f"the application answers {answers[0].status}"
+            if raised is None
+            else f"the application raises {type(raised).__name__}: {raised}"
+        )
+        return None
+
+    def _candidates(self, base: _Base) -> Iterator[Input]:
+        """Yield the inputs that may change the page, also those that only a change shows.
+
+        An input that the app reads by name is one, and so is a field that Vary names. Where the app
+        copies all of them, the others are tried in groups, and those of a group that changes the
+        page.
+        """
+        seen: set[tuple[str, bool]] = set()
+        again = True
+        while again:
+            again = False
+            reads = self._reads
+            inputs = [*field_inputs(reads, self._offered), *environ_inputs(reads)]
+            inputs += cookie_inputs(self._cookies, reads)
+            new = [one for one in inputs if (one.name, one.is_identity) not in seen]
+            many = []
+            for one in new:
+                if self._is_alone(base, one):
+                    seen.add((one.name, one.is_identity))
+                    again = True
+                    yield one
+                elif (reads.copied if one.noted == one.key else reads.parsed) is not None:
+                    many.append(one)
+            seen.update((one.name, one.is_identity) for one in many)
+            suspects: dict[Input, None] = {}
+            for group in groups(many):
+                if not suspects.keys() >= set(group) and self._counts(base, group):
+                    suspects.update(dict.fromkeys(group))
+            again = again or bool(suspects)
+            yield from suspects
+
+    def _is_alone(self, base: _Base, one: Input) -> bool:
+        """Whether *one* input is tried whatever else the app may have read."""
+        if one.noted in self._reads.places or one.key == "REQUEST_METHOD":
+            return True
+        return one.noted == one.key and base.names(one.key)
+
+    def _counts(self, base: _Base, group: list[Input]) -> bool:
+        """Whether the page changes if all of a *group* change at once."""
+        with self._reads.following():  # what is copied is no sign of what is needed
+            for turn in range(max(len(one.values) for one in group)):
+                asked = base.asked
+                for one in group:
+                    asked = one.asked(asked, one.values[turn % len(one.values)])
+                if self._difference(base, asked) is not None:
+                    return True
+        return False
+
+    def _difference(self, base: _Base, asked: Asked) -> str | None:
+        """Return in what the app's answer differs because of the request, or None."""
+        difference = base.difference(self._ask(asked), asked)
+        if difference is not None:
+            # Something may differ by itself after a while.
+            base.template.learn(self._ask(base.asked))
+            difference = base.difference(self._ask(asked), asked)
+        return difference
+
+    def _tried(self, base: _Base, one: Input) -> Finding | None:
+        """Change *one* input alone, and compare."""
+        same = True
+        for value in one.values:
+            asked = one.asked(base.asked, value)
+            if self._difference(base, asked) is None:
+                continue
+            same = False
+            severity = _severity(one, base, self._through(asked, base.shelf.copy())[0])
+            if severity is None or not self._is_seen(base, asked):
+                continue
+            if (difference := self._confirmed(base, asked)) is not None:
+                line = cure_of(one, severity) + self._hiding(base, one, asked)
+                values = (base.value(one), value)
+                return self._finding(one, severity, values, difference, line)
+        is_named = one.noted == one.key and base.names(one.key)
+        if is_named and same and base.outcome.outcome == "stored":
+            said, line = waste(
+                one,
+                base.answer,
+                self._cache._routes.all,
+                lambda answer, routes: self._names(answer, base.asked, routes, one.key),
+            )
+            return self._finding(one, "waste", one.values, said, line)
+        return None
+
+    def _confirmed(self, base: _Base, asked: Asked) -> str | None:
+        """Return in what the answers differ each time, while what differs by itself is learned."""
+        changed = []
+        for _ in range(_TURNS):
+            base.template.learn(self._ask(base.asked))
+            changed.append(self._ask(asked))
+        differences = [base.difference(answer, asked) for answer in changed]
+        return None if None in differences else differences[-1]
+
+    def _is_seen(self, base: _Base, asked: Asked) -> bool:
+        """Whether the app answers otherwise behind the cache, too, which may hide an input."""
+        given = self._through(asked)[1]
+        answers = [self._through(base.asked)[1] for _ in range(_CONTROLS)]
+        if given is None or any(answer is None for answer in answers) or _fails(given):
+            return False
+        seen = replace(base, template=Template([one for one in answers if one is not None]))
+        return seen.difference(given, asked) is not None
+
+    def _hiding(self, base: _Base, one: Input, asked: Asked) -> str:
+        """Return the route that hides *one* input, if the page of *asked* is the same then."""
+        route = hiding(self._url, one, base.named())
+        if route is None:
+            return ""
+        answer = self._through(asked, more=(route,))[1]
+        if answer is None or base.difference(answer, asked) is not None:
+            return ""
+        return f"; or, if it should not count, {written(route)}, which was tried"
+
+    def _names(self, answer: Recorded, asked: Asked, routes: tuple[Route, ...], key: str) -> bool:
+        """Whether Vary names the field under *key* in what is stored of *answer*."""
+        shelf = Shelf()
+        Trial(asked, answer, self._cache.policy, routes, self._clock).walk(shelf)
+        entries = [entry for entry in shelf.entries.values() if entry is not None]
+        return any(key in entry.nominated for entry in entries)
+
+    def _finding(
+        self, one: Input, severity: str, values: tuple[str, ...], evidence: str, line: str
+    ) -> Finding:
+        places = self._reads.places.get(one.noted) or (
+            self._reads.copied if one.noted == one.key else self._reads.parsed
+        )
+        return Finding(
+            self._url, one.name, severity, values, evidence, tuple(map(_near, places or ())), line
+        )
+
+    def links(self) -> list[str]:
+        """Return the URLs of the same origin that the page links to."""
+        if self._answer is None:
+            return []
+        origin = urlsplit(self._url)[:2]
+        location = self._answer.value("Location")
+        links = [link.decode("latin-1") for link in _LINK.findall(self._answer.content)]
+        found = []
+        for link in [*links, *([location] if location else [])]:
+            url = urljoin(self._url, link.replace("&amp;", "&"))
+            if urlsplit(url)[:2] == origin:
+                found.append(url.partition("#")[0])
+        return list(dict.fromkeys(found))
+
+
+@dataclass
+class _Base:
+    """A request to which others are compared."""
+
+    asked: Asked
+    template: Template
+    answer: Recorded
+    shelf: Shelf
+    """What is stored of it."""
+    outcome: Outcome
+
+    def named(self) -> list[str]:
+        """Return the fields that Vary names."""
+        entries = [entry for entry in self.shelf.entries.values() if entry is not None]
+        if entries:
+            keys = dict.fromkeys(key for entry in entries for key in entry.nominated)
+            return [key.removeprefix("HTTP_").replace("_", "-").title() for key in keys]
+        return [name for name in re.split(r"[\s,]+", self.answer.value("Vary") or "") if name]
+
+    def names(self, key: str) -> bool:
+        """Whether Vary names the field that an environ has under *key*."""
+        return key in map(environ_key, self.named())
+
+    def difference(self, answer: Recorded, asked: Asked) -> str | None:
+        """Return in what *answer*, which *asked* got, differs from what this one gets."""
+        if _fails(answer):
+            return None
+        is_head = ("REQUEST_METHOD", "HEAD") in asked.changes
+        if is_head and answer.status[:3] in _NO_HEAD:
+            return None
+        return self.template.difference(answer, content=not is_head)
+
+    def value(self, one: Input) -> str:
+        """Return the value that the input *one* has here, or an empty text."""
+        kind, _, name = one.name.partition(" ")
+        if kind == "cookie":
+            return dict(_pairs(self.asked.value("Cookie"))).get(name, "")
+        return str(self.asked.environ().get(one.key, ""))
+
+
+_NO_HEAD = ("405", "501")
+"""An app that answers HEAD with these serves GET alone."""
+
+
+def _fails(answer: Recorded) -> bool:
+    """Whether the app made no page: nobody should get that instead of one."""
+    return answer.raised is not None or answer.status[:1] == "5"
+
+
+def _severity(one: Input, base: _Base, outcome: Outcome) -> str | None:
+    """Return how bad it is that *one* input changes the page, if it is."""
+    if outcome.outcome == "hit":
+        return "leak" if one.is_identity else "wrong"
+    told_apart = base.outcome.outcome == "stored" and outcome.forward == "vary-miss"
+    return "downstream" if told_apart and not base.names(one.key) else None
+
+
+def _near(place: str) -> str:
+    """Return *place* from the present folder, if it is an absolute path."""
+    return os.path.relpath(place) if os.path.isabs(place) else place
+
+
+def _pairs(cookies: str) -> Iterator[tuple[str, str]]:
+    """Yield the names and values in a Cookie field."""
+    for one in cookies.split(";"):
+        if name := cookie_name(one):
+            yield name, one.partition("=")[2].strip()
