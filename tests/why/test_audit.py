@@ -5,227 +5,149 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import bottle
-import flask
 import pytest
-import werkzeug
 from click.testing import CliRunner
 
-from tests.why.sites import django_handler, urlpatterns
-from wsgicache import CacheMiddleware, Policy, Route, cached, vary
+from tests.why import looking_alike, planted
+from tests.why.frames import ROWS, URL, Row, in_flask, plain
+from wsgicache import CacheMiddleware, Policy, Route, vary
 from wsgicache.cli import main
 from wsgicache.why.audit import Audit, audit
 
 FRESH = {"Cache-Control": "max-age=60"}
-URL = "http://example.org/p"
-Read = Callable[[str], str]
-"""What a request has in a field."""
-Answer = tuple[int, dict[str, str], str]
-Site = Callable[[Callable[[Read], Answer]], Any]
+PLANTED = [row for row in ROWS if row.found]
+LOOKING_ALIKE = [row for row in ROWS if not row.found]
 
 
-def plain(answer: Callable[[Read], Answer]) -> Any:
-    """A WSGI application without a framework."""
-
-    def app(environ: Any, start_response: Any) -> list[bytes]:
-        def read(name: str) -> str:
-            key = name.upper().replace("-", "_")
-            return str(environ.get(key if key == "REMOTE_ADDR" else f"HTTP_{key}", ""))
-
-        status, fields, content = answer(read)
-        start_response(f"{status} Status", [("Content-Type", "text/html"), *fields.items()])
-        return [content.encode()]
-
-    return app
+def named(row: Row) -> str:
+    return row.view.__name__
 
 
-def in_flask(answer: Callable[[Read], Answer]) -> Any:
-    """The same in Flask."""
-    app = flask.Flask(__name__)
-
-    @app.get("/p")
-    def view() -> flask.Response:
-        status, fields, content = answer(lambda name: flask.request.headers.get(name, ""))
-        return flask.Response(content, status, fields)
-
-    return app
+def test_the_table_is_large_enough() -> None:
+    assert len(PLANTED) >= 40
+    assert len(LOOKING_ALIKE) >= 40
+    assert {planted.__name__, looking_alike.__name__} == {row.view.__module__ for row in ROWS}
 
 
-def in_bottle(answer: Callable[[Read], Answer]) -> Any:
-    """The same in Bottle."""
-    app = bottle.Bottle()
-
-    @app.get("/p")
-    def view() -> bottle.HTTPResponse:
-        status, fields, content = answer(lambda name: bottle.request.get_header(name, ""))
-        return bottle.HTTPResponse(content, status, fields)
-
-    return app
-
-
-def in_werkzeug(answer: Callable[[Read], Answer]) -> Any:
-    """The same with Werkzeug alone."""
-
-    @werkzeug.Request.application
-    def app(request: werkzeug.Request) -> werkzeug.Response:
-        status, fields, content = answer(lambda name: request.headers.get(name, ""))
-        return werkzeug.Response(content, status, fields)
-
-    return app
-
-
-def in_django(answer: Callable[[Read], Answer]) -> Any:
-    """The same in Django."""
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import path
-
-    def view(request: HttpRequest) -> HttpResponse:
-        status, fields, content = answer(lambda name: request.headers.get(name, ""))
-        return HttpResponse(content, status=status, headers=fields)
-
-    urlpatterns[:] = [path("p", view)]
-    return django_handler()
-
-
-def body(name: str, *, known: str = "", extra: str = "") -> Callable[[Read], Answer]:
-    """A page that shows the field *name*; if *known*, Vary names that."""
-    fields = {**FRESH, "Vary": known} if known else FRESH
-    return lambda read: (200, fields, f"<p>{read(name)}{extra}</p>")
-
-
-def by_status(read: Read) -> Answer:
-    return (403 if "bot" in read("User-Agent") else 200), FRESH, "page"
-
-
-def by_redirect(read: Read) -> Answer:
-    mobile = "Mobile" in read("User-Agent")
-    return 301, {**FRESH, "Location": "/m" if mobile else "/d"}, ""
-
-
-def by_field(read: Read) -> Answer:
-    return 200, {**FRESH, "X-Frame-Options": "DENY" if read("Sec-Fetch-Dest") else "ALLOW"}, "page"
-
-
-def by_last_bytes(read: Read) -> Answer:
-    return 200, FRESH, "page\n" * 200_000 + ("dark" if read("X-Theme") == "dark" else "light")
-
-
-def cookie(name: str, value: str) -> Callable[[Read], Answer]:
-    """A page that looks for one cookie."""
-
-    def answer(read: Read) -> Answer:
-        return 200, FRESH, "theirs" if f"{name}={value}" in read("Cookie") else "page"
-
-    return answer
-
-
-RELEASED = {"routes": [Route("/p", cached(server=60), override=True)]}
-Row = tuple[Site, Callable[[Read], Answer], dict[str, Any], str, str, str]
-PLANTED: list[Row] = [
-    # Where, what, behind which cache, whose login, and what is found.
-    (plain, body("Accept-Language"), {}, "", "wrong", "header Accept-Language"),
-    (in_flask, body("Accept"), {}, "", "wrong", "header Accept"),
-    (in_bottle, body("X-Device"), {}, "", "wrong", "header X-Device"),
-    (in_werkzeug, body("Prefer"), {}, "", "wrong", "header Prefer"),
-    (in_django, body("Sec-CH-UA-Mobile"), {}, "", "wrong", "header Sec-CH-UA-Mobile"),
-    (plain, body("X-Made-Up"), {}, "", "wrong", "header X-Made-Up"),
-    (in_flask, by_status, {}, "", "wrong", "header User-Agent"),
-    (in_bottle, by_redirect, {}, "", "wrong", "header User-Agent"),
-    (in_django, by_field, {}, "", "wrong", "header Sec-Fetch-Dest"),
-    (in_werkzeug, by_last_bytes, {}, "", "wrong", "header X-Theme"),
-    (plain, body("REMOTE_ADDR"), {}, "", "leak", "environ REMOTE_ADDR"),
-    (in_bottle, body("True-Client-IP"), {}, "", "leak", "header True-Client-IP"),
-    (in_flask, cookie("theme", "dark"), RELEASED, "", "wrong", "cookie theme"),
-    (in_django, cookie("who", "alice"), RELEASED, "who=alice", "leak", "cookie who"),
-    (in_flask, body("HX-Request"), {}, "", "downstream", "header HX-Request"),
-    (in_bottle, body("Host", known="Accept-Language"), {}, "", "waste", "header Accept-Language"),
-]
-LIKE_THEM: list[tuple[Site, Callable[[Read], Answer], dict[str, Any], str]] = [
-    (plain, body("Accept-Language", known="Accept-Language"), {}, ""),
-    (in_flask, body("Accept", known="Accept"), {}, ""),
-    (in_bottle, body("Accept"), {"routes": [Route("/p", accept=["text/html"])]}, ""),
-    (in_werkzeug, body("Prefer"), {"routes": [Route("/p", vary("Prefer"))]}, ""),
-    (in_django, body("Host"), {}, ""),
-    (in_django, lambda read: (200, FRESH, "page" + read("Accept")[:0]), {}, ""),
-    (in_flask, lambda read: (200, {"Cache-Control": "no-store"}, read("User-Agent")), {}, ""),
-    (in_flask, cookie("theme", "dark"), {"policy": Policy(ignore_cookies=["theme"])}, ""),
-    (in_bottle, cookie("theme", "dark"), {}, ""),
-    (in_django, cookie("who", "alice"), {}, "who=alice"),
-    (plain, body("Authorization"), {}, ""),
-]
-
-
-def found(app: Any, options: dict[str, Any], login: str) -> Audit:
-    return audit(CacheMiddleware(app, **options), [URL], login=login)
-
-
-@pytest.mark.parametrize(("site", "answer", "options", "login", "severity", "name"), PLANTED)
-def test_what_was_planted_is_found(
-    site: Site,
-    answer: Callable[[Read], Answer],
-    options: dict[str, Any],
-    login: str,
-    severity: str,
-    name: str,
-) -> None:
-    done = found(site(answer), options, login)
-    assert [(one.severity, one.input) for one in done.findings] == [(severity, name)]
+@pytest.mark.parametrize("row", PLANTED, ids=named)
+def test_what_was_planted_is_found_where_it_is_read(row: Row) -> None:
+    done = row.audited()
+    assert [f"{one.severity} {one.input}" for one in done.findings] == [row.found]
     (finding,) = done.findings
     assert finding.evidence
     assert finding.cure
-    if name.startswith("header") and severity != "waste":
+    assert len(set(finding.values)) == 2
+    if finding.input.startswith("header"):
         # The route that hides the field was tried; here it is applied.
         (line,) = re.findall(r"Route\(.*\)", finding.cure)
-        more = [eval(line), *options.get("routes", ())]
-        cured = found(site(answer), {**options, "routes": more}, login)
+        more = [eval(line), *row.options.get("routes", ())]
+        cured = row._replace(options={**row.options, "routes": more}).audited()
         assert (cured.findings, cured.clean) == ([], 1)
-    if site is not in_django and severity != "waste":  # Django reads all of them at once
-        assert any("tests/why/test_audit.py:" in place for place in finding.read_at)
-    assert done.clean == 0
-    assert done.is_bad() == (severity in ("leak", "wrong"))
+    read = [place for place in finding.read_at if place.startswith("tests/why/planted.py:")]
+    assert {int(place.rpartition(":")[2]) for place in read} == row.marked()
+    assert (done.clean, done.inconclusive) == (0, [])
+    assert done.is_bad() == (finding.severity in ("leak", "wrong"))
     assert done.is_bad(strict=True)
 
 
-@pytest.mark.parametrize(("site", "answer", "options", "login"), LIKE_THEM)
-def test_where_nothing_was_planted_nothing_is_found(
-    site: Site, answer: Callable[[Read], Answer], options: dict[str, Any], login: str
-) -> None:
-    done = found(site(answer), options, login)
-    assert (done.findings, done.clean) == ([], 1)
+@pytest.mark.parametrize("row", LOOKING_ALIKE, ids=named)
+def test_where_nothing_was_planted_nothing_is_found(row: Row) -> None:
+    done = row.audited()
+    assert (done.findings, done.inconclusive, done.clean) == ([], [], 1)
+    assert not done.is_bad(strict=True)
+
+
+def found(app: Any, **options: Any) -> Audit:
+    return audit(CacheMiddleware(app, **options), [URL])
 
 
 def test_a_route_that_hides_a_field_is_named_only_where_the_page_is_then_the_same() -> None:
-    def answer(read: Read) -> Answer:
-        return 200, {**FRESH, "Vary": "Accept"}, f"{read('X-Device')} {read('Accept')}"
+    def page(environ: dict[str, str]) -> Any:
+        both = f"{environ.get('HTTP_X_DEVICE')} {environ.get('HTTP_ACCEPT')}"
+        return both, 200, {**FRESH, "Vary": "Accept"}
 
-    (finding,) = found(plain(answer), {}, "").findings
+    (finding,) = found(plain(page)).findings
     assert finding.cure == (
         "vary('X-Device') on the view; or, if it should not count, "
         "Route('/p', fields=['Accept']), which was tried"
     )
-
-    assert "Route" not in found(plain(body("REMOTE_ADDR")), {}, "").findings[0].cure
-    odd = audit(CacheMiddleware(plain(body("X-Device"))), [f"{URL};a"])  # routes hide nothing there
+    address = plain(lambda environ: (environ["REMOTE_ADDR"], 200, FRESH))
+    assert "Route" not in found(address).findings[0].cure
+    odd = audit(CacheMiddleware(plain(page)), [f"{URL};a"])  # routes hide nothing there
     assert odd.findings[0].cure == "vary('X-Device') on the view"
 
 
-def test_what_differs_by_itself_is_masked() -> None:
-    numbers = itertools.count()
+def test_what_differs_wholly_is_inconclusive_and_said() -> None:
+    numbers = itertools.count(10)
 
-    def answer(read: Read) -> Answer:
-        number = next(numbers)
-        return 200, {**FRESH, "X-Id": str(number)}, f"page {number}\nfor {read('X-Device')}"
+    def another(environ: dict[str, str]) -> Any:
+        fields = {**FRESH, "X-Kind": environ.get("HTTP_X_DEVICE", "desktop")}
+        return str(next(numbers)), 200, fields
 
-    done = found(plain(answer), {}, "")
+    done = found(plain(another))
+    assert (done.clean, [url for url, _ in done.inconclusive]) == (0, [URL])
+    assert "'10' → '11'" in done.inconclusive[0][1]
     assert [one.input for one in done.findings] == ["header X-Device"]
-    late = found(plain(lambda read: (200, FRESH, f"page {next(numbers) // 4}")), {}, "")
-    assert late.findings == []
-    other = found(plain(lambda read: (200, FRESH, "\n" * next(numbers))), {}, "")
-    assert (other.clean, [url for url, _ in other.inconclusive]) == (0, [URL])
+
+
+def test_an_app_that_fails_is_asked_as_a_browser_does() -> None:
+    def page(environ: dict[str, str]) -> Any:
+        return environ["HTTP_USER_AGENT"], 200, FRESH
+
+    assert [one.input for one in found(plain(page)).findings] == ["header User-Agent"]
+    done = found(plain(lambda environ: 1 / 0))
+    assert done.inconclusive == [
+        (URL, "the application raises ZeroDivisionError: division by zero")
+    ]
+    done = found(plain(lambda environ: ("", 503, {})))
+    assert done.inconclusive == [(URL, "the application answers 503 Status")]
+
+
+@pytest.mark.parametrize(
+    ("said", "options", "evidence", "cure"),
+    [
+        ("Accept-Language", {}, "the application names", "do not name Accept-Language"),
+        ("", {"routes": [Route("/p", vary("Accept-Language"))]}, "Route('/p') names", "vary(…)"),
+        (
+            "",
+            {"routes": [Route("/q", languages=["sv"]), Route("*", languages=["nl", "de"])]},
+            "Route('*') with languages= names Accept-Language in Vary, so there is a copy for each "
+            "of nl, de",
+            "remove languages= from Route('*')",
+        ),
+        (
+            "",
+            {"policy": Policy(languages=["nl", "de"])},
+            "the policy with languages= names",
+            "remove languages= from the policy",
+        ),
+    ],
+)
+def test_who_wastes_copies_is_named(
+    said: str, options: dict[str, Any], evidence: str, cure: str
+) -> None:
+    page = plain(lambda environ: ("page", 200, {**FRESH, **({"Vary": said} if said else {})}))
+    (finding,) = found(page, **options).findings
+    assert (finding.severity, finding.input) == ("waste", "header Accept-Language")
+    assert evidence in finding.evidence
+    assert cure in finding.cure
+
+
+def test_a_decorator_that_wastes_copies_is_named() -> None:
+    view = vary("X-Device")(lambda: ("page", FRESH))
+    (finding,) = found(in_flask(view)).findings
+    assert "a decorator names X-Device in Vary" in finding.evidence
+
+
+def test_what_is_offered_is_tried() -> None:
+    def page(environ: dict[str, str]) -> Any:
+        return environ.get("HTTP_ACCEPT_LANGUAGE", "").removeprefix("nl") + "page", 200, FRESH
+
+    assert found(plain(page), routes=[Route("*", languages=["nl", "sv"])]).findings == []
 
 
 def test_links_are_followed_within_the_site() -> None:
@@ -245,6 +167,8 @@ def test_links_are_followed_within_the_site() -> None:
 SITE = """
 def app(environ, start_response):
     fields = [("Content-Type", "text/html"), ("Cache-Control", "max-age=60")]
+    if environ["PATH_INFO"] == "/waste":
+        fields.append(("Vary", "Accept"))
     start_response("200 OK", fields)
     return [environ.get("HTTP_X_DEVICE", "none").encode() if environ["PATH_INFO"] == "/p" else b""]
 """
@@ -265,4 +189,6 @@ def test_the_command_prints_findings_and_json(
         CliRunner().invoke(main, ["audit", "audited_site:app", "/p", "--json"]).stdout
     )
     assert data["findings"][0]["input"] == "header X-Device"
-    assert CliRunner().invoke(main, ["audit", "audited_site:app"]).exit_code == 0
+    for arguments, code in (([], 0), (["/waste"], 0), (["/waste", "--strict"], 1), (["/p"], 1)):
+        done = CliRunner().invoke(main, ["audit", "audited_site:app", *arguments])
+        assert done.exit_code == code
