@@ -76,7 +76,7 @@ FLOORS = """
     why.trying
     why.changes why.comparing why.grouping why.removals why.watching
     why.causes why.cures why.following why.inputs
-    why.remedies
+    why.bases why.remedies
     why.pages
     why.audit why.explain
     demo cli.companions cli.loading cli.terminal
@@ -284,6 +284,7 @@ ROOMS = {
     "cli.why": "why/test_explain.py",
     "cli.wrapped": "cli/test_run.py",
     "why.asked": "why/test_explain.py",
+    "why.bases": "why/test_audit.py",
     "why.causes": "why/test_explain.py",
     "why.changes": "why/test_cures.py",
     "why.following": "why/test_audit.py",

@@ -6,12 +6,15 @@ serve what it stored for the request without the change, then visitors get each 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.why.pages import Finding, Page
+from wsgicache.why.trying import Recorded
 
 __all__ = ["Audit", "Finding", "audit"]
 
@@ -66,8 +69,24 @@ def audit(
             done.inconclusive.append((url, page.why_not))
         elif not found:
             done.clean += 1
-        for link in page.links() if crawl else ():
+        for link in _links(url, page.answer) if crawl and page.answer is not None else ():
             if link not in seen and len(seen) < most:
                 seen.add(link)
                 queue.append(link)
     return done
+
+
+_LINK = re.compile(rb"""(?:href|src)\s*=\s*["']?([^"'\s>#]+)""", re.IGNORECASE)
+
+
+def _links(page: str, answer: Recorded) -> list[str]:
+    """Return the URLs of the same origin to which the *page* links, by its *answer*."""
+    origin = urlsplit(page)[:2]
+    location = answer.value("Location")
+    links = [link.decode("latin-1") for link in _LINK.findall(answer.content)]
+    found = []
+    for link in [*links, *([location] if location else [])]:
+        url = urljoin(page, link.replace("&amp;", "&"))
+        if urlsplit(url)[:2] == origin:
+            found.append(url.partition("#")[0])
+    return list(dict.fromkeys(found))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
-from urllib.parse import urljoin, urlsplit
 
 from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.cookies import cookie_name
-from wsgicache.rules.fields import environ_key
 from wsgicache.why.asked import Asked
+from wsgicache.why.bases import Base, fails, pairs
 from wsgicache.why.comparing import Template
 from wsgicache.why.following import followed
 from wsgicache.why.grouping import groups
@@ -35,7 +33,6 @@ _CONTROLS = 3
 """How often the same is asked, to learn what differs by itself."""
 _TURNS = 8
 """How often both are asked in turns, before a difference counts."""
-_LINK = re.compile(rb"""(?:href|src)\s*=\s*["']?([^"'\s>#]+)""", re.IGNORECASE)
 _CLIENT = (("REMOTE_ADDR", "127.0.0.1"), ("REMOTE_PORT", "50000"))
 _BROWSER = [
     ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
@@ -78,10 +75,11 @@ class Page:
             cache.policy.max_content,
             lambda environ: WatchedEnviron(environ, self._reads),
         )
-        self._cookies = dict(_pairs(login))
+        self._cookies = dict(pairs(login))
         early = cache._routes.matching(Asked(url).environ()).early
         self._offered = {one.key: one.offered for one in early.negotiated}
-        self._answer: Recorded | None = None
+        self.answer: Recorded | None = None
+        """What was answered first, or last if the app failed."""
         self._asked = [Asked(url, changes=_CLIENT)]
         if login:
             self._asked.append(Asked(url, [("Cookie", login)], changes=_CLIENT))
@@ -122,16 +120,16 @@ class Page:
                 self.why_not = self.why_not or base.template.why_incomparable or ""
         return list(found.values())
 
-    def _base(self, asked: Asked) -> _Base | None:
+    def _base(self, asked: Asked) -> Base | None:
         """Ask as *asked* does; if the app fails then, as a browser does. None if it fails again."""
         fields = [line for line in _BROWSER if not asked.value(line[0])]
         for one in (asked, replace(asked, fields=[*asked.fields, *fields])):
             answers = [self._ask(one) for _ in range(_CONTROLS)]
-            self._answer = answers[0]
-            if not any(map(_fails, answers)):
+            self.answer = self.answer if self.answer and not fails(self.answer) else answers[0]
+            if not any(map(fails, answers)):
                 shelf = Shelf()
                 outcome = self._through(one, shelf)[0]
-                return _Base(one, Template(answers), answers[0], shelf, outcome)
+                return Base(one, Template(answers), answers[0], shelf, outcome)
         raised = answers[0].raised
         self.why_not = (
             f"the application answers {answers[0].status}"
@@ -140,7 +138,7 @@ class Page:
         )
         return None
 
-    def _candidates(self, base: _Base) -> Iterator[Input]:
+    def _candidates(self, base: Base) -> Iterator[Input]:
         """Yield the inputs that may change the page, also those that only a change shows.
 
         An input that the app reads by name is one, and so is a field that Vary names. Where the app
@@ -171,13 +169,13 @@ class Page:
             again = again or bool(suspects)
             yield from suspects
 
-    def _is_alone(self, base: _Base, one: Input) -> bool:
+    def _is_alone(self, base: Base, one: Input) -> bool:
         """Whether *one* input is tried whatever else the app may have read."""
         if one.noted in self._reads.places or one.key == "REQUEST_METHOD":
             return True
         return one.noted == one.key and base.names(one.key)
 
-    def _counts(self, base: _Base, group: list[Input]) -> bool:
+    def _counts(self, base: Base, group: list[Input]) -> bool:
         """Whether the page changes if all of a *group* change at once."""
         with self._reads.following():  # what is copied is no sign of what is needed
             for turn in range(max(len(one.values) for one in group)):
@@ -188,7 +186,7 @@ class Page:
                     return True
         return False
 
-    def _difference(self, base: _Base, asked: Asked) -> str | None:
+    def _difference(self, base: Base, asked: Asked) -> str | None:
         """Return in what the app's answer differs because of the request, or None."""
         difference = base.difference(self._ask(asked), asked)
         if difference is not None:
@@ -197,7 +195,7 @@ class Page:
             difference = base.difference(self._ask(asked), asked)
         return difference
 
-    def _tried(self, base: _Base, one: Input) -> Finding | None:
+    def _tried(self, base: Base, one: Input) -> Finding | None:
         """Change *one* input alone, and compare."""
         same = True
         for value in one.values:
@@ -223,7 +221,7 @@ class Page:
             return self._finding(one, "waste", one.values, said, line)
         return None
 
-    def _confirmed(self, base: _Base, asked: Asked) -> str | None:
+    def _confirmed(self, base: Base, asked: Asked) -> str | None:
         """Return in what the answers differ each time, while what differs by itself is learned."""
         changed = []
         for _ in range(_TURNS):
@@ -232,16 +230,23 @@ class Page:
         differences = [base.difference(answer, asked) for answer in changed]
         return None if None in differences else differences[-1]
 
-    def _is_seen(self, base: _Base, asked: Asked) -> bool:
+    def _is_seen(self, base: Base, asked: Asked) -> bool:
         """Whether the app answers otherwise behind the cache, too, which may hide an input."""
-        given = self._through(asked)[1]
-        answers = [self._through(base.asked)[1] for _ in range(_CONTROLS)]
-        if given is None or any(answer is None for answer in answers) or _fails(given):
-            return False
-        seen = replace(base, template=Template([one for one in answers if one is not None]))
-        return seen.difference(given, asked) is not None
+        seen: Base | None = None
+        changed = []
+        for _ in range(_TURNS):
+            answer, given = self._through(base.asked)[1], self._through(asked)[1]
+            if answer is None or given is None:
+                return False
+            if seen is None:
+                seen = replace(base, template=Template([answer]))
+            seen.template.learn(answer)
+            changed.append(given)
+            if seen.difference(given, asked) is None:
+                return False
+        return all(seen.difference(one, asked) is not None for one in changed) if seen else False
 
-    def _hiding(self, base: _Base, one: Input, asked: Asked) -> str:
+    def _hiding(self, base: Base, one: Input, asked: Asked) -> str:
         """Return the route that hides *one* input, if the page of *asked* is the same then."""
         route = hiding(self._url, one, base.named())
         if route is None:
@@ -268,71 +273,8 @@ class Page:
             self._url, one.name, severity, values, evidence, tuple(map(_near, places or ())), line
         )
 
-    def links(self) -> list[str]:
-        """Return the URLs of the same origin that the page links to."""
-        if self._answer is None:
-            return []
-        origin = urlsplit(self._url)[:2]
-        location = self._answer.value("Location")
-        links = [link.decode("latin-1") for link in _LINK.findall(self._answer.content)]
-        found = []
-        for link in [*links, *([location] if location else [])]:
-            url = urljoin(self._url, link.replace("&amp;", "&"))
-            if urlsplit(url)[:2] == origin:
-                found.append(url.partition("#")[0])
-        return list(dict.fromkeys(found))
 
-
-@dataclass
-class _Base:
-    """A request to which others are compared."""
-
-    asked: Asked
-    template: Template
-    answer: Recorded
-    shelf: Shelf
-    """What is stored of it."""
-    outcome: Outcome
-
-    def named(self) -> list[str]:
-        """Return the fields that Vary names."""
-        entries = [entry for entry in self.shelf.entries.values() if entry is not None]
-        if entries:
-            keys = dict.fromkeys(key for entry in entries for key in entry.nominated)
-            return [key.removeprefix("HTTP_").replace("_", "-").title() for key in keys]
-        return [name for name in re.split(r"[\s,]+", self.answer.value("Vary") or "") if name]
-
-    def names(self, key: str) -> bool:
-        """Whether Vary names the field that an environ has under *key*."""
-        return key in map(environ_key, self.named())
-
-    def difference(self, answer: Recorded, asked: Asked) -> str | None:
-        """Return in what *answer*, which *asked* got, differs from what this one gets."""
-        if _fails(answer):
-            return None
-        is_head = ("REQUEST_METHOD", "HEAD") in asked.changes
-        if is_head and answer.status[:3] in _NO_HEAD:
-            return None
-        return self.template.difference(answer, content=not is_head)
-
-    def value(self, one: Input) -> str:
-        """Return the value that the input *one* has here, or an empty text."""
-        kind, _, name = one.name.partition(" ")
-        if kind == "cookie":
-            return dict(_pairs(self.asked.value("Cookie"))).get(name, "")
-        return str(self.asked.environ().get(one.key, ""))
-
-
-_NO_HEAD = ("405", "501")
-"""An app that answers HEAD with these serves GET alone."""
-
-
-def _fails(answer: Recorded) -> bool:
-    """Whether the app made no page: nobody should get that instead of one."""
-    return answer.raised is not None or answer.status[:1] == "5"
-
-
-def _severity(one: Input, base: _Base, outcome: Outcome) -> str | None:
+def _severity(one: Input, base: Base, outcome: Outcome) -> str | None:
     """Return how bad it is that *one* input changes the page, if it is."""
     if outcome.outcome == "hit":
         return "leak" if one.is_identity else "wrong"
@@ -343,10 +285,3 @@ def _severity(one: Input, base: _Base, outcome: Outcome) -> str | None:
 def _near(place: str) -> str:
     """Return *place* from the present folder, if it is an absolute path."""
     return os.path.relpath(place) if os.path.isabs(place) else place
-
-
-def _pairs(cookies: str) -> Iterator[tuple[str, str]]:
-    """Yield the names and values in a Cookie field."""
-    for one in cookies.split(";"):
-        if name := cookie_name(one):
-            yield name, one.partition("=")[2].strip()

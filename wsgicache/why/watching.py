@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 import sysconfig
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any
 
 __all__ = ["Reads", "WatchedEnviron"]
 
-_INSTALLED = tuple(sorted({sysconfig.get_path(name) for name in ("purelib", "platlib")}))
+_INSTALLED = re.compile(r".*/(?:site|dist)-packages/")
 _STANDARD = tuple(sorted({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}))
 _PASSING_ON = frozenset({"werkzeug", "webob"})
 """Packages that read a field because their caller wants it."""
@@ -51,11 +51,14 @@ class Reads:
         if not isinstance(key, str) or self._is_following or self._located[key] >= _MOST_LOCATED:
             return
         self._located[key] += 1
-        place, words, is_own = _reader()
-        self.places.setdefault(key, {}).update(_known(place))
-        if is_own:
+        place, codes = _reader()
+        known = self.places.setdefault(key, {})
+        if place is not None and place not in known:
+            known[place] = None
+            texts = [text for code in codes for text in _texts(code)]
+            self.words.setdefault(key, {}).update(dict.fromkeys(texts[:_MOST_WORDS]))
+        if codes:
             self.own.add(key)
-        self.words.setdefault(key, {}).update(words)
         if key == "HTTP_COOKIE":
             self.note_cookies()
 
@@ -84,8 +87,8 @@ def _known(place: str | None) -> dict[str, None]:
     return {} if place is None else {place: None}
 
 
-def _reader() -> tuple[str | None, dict[str, None], bool]:
-    """Return who reads, as ``file:line``, the texts in its code, and whether that is the app.
+def _reader() -> tuple[str | None, list[CodeType]]:
+    """Return who reads, as ``file:line``, and the code of the app's nearest functions.
 
     That is the innermost line of code that belongs to no library. If there is none, it is the
     innermost line of a library that reads for itself.
@@ -99,7 +102,7 @@ def _reader() -> tuple[str | None, dict[str, None], bool]:
         file = frame.f_code.co_filename
         package = frame.f_globals.get("__name__", "").partition(".")[0]
         if package != _OWN and not file.startswith("<frozen"):
-            if file.startswith(_INSTALLED):
+            if _INSTALLED.search(file):
                 if library is None and package not in _PASSING_ON:
                     library = _shown(frame)
             elif not file.startswith(_STANDARD) and _has_lines(frame):
@@ -108,11 +111,8 @@ def _reader() -> tuple[str | None, dict[str, None], bool]:
                 break  # What is around another app's call did not ask for this.
         frame = frame.f_back
     if not own:
-        return library, {}, False
-    words: dict[str, None] = {}
-    for one in own[:_NEAREST]:
-        words.update(dict.fromkeys(_texts(one.f_code)))
-    return _shown(own[0]), dict.fromkeys(list(words)[:_MOST_WORDS]), True
+        return library, []
+    return _shown(own[0]), [one.f_code for one in own[:_NEAREST]]
 
 
 def _has_lines(frame: FrameType) -> bool:
@@ -129,12 +129,9 @@ def _shown(frame: FrameType) -> str:
     if template is not None:
         file = template.filename or template.name
         line = template.get_corresponding_lineno(line)
-    for folder in _INSTALLED:
-        file = file.removeprefix(f"{folder}/")
-    return f"{file}:{line}"
+    return f"{_INSTALLED.sub('', file)}:{line}"
 
 
-@lru_cache(1024)
 def _texts(code: CodeType) -> tuple[str, ...]:
     """Return the short texts that *code* mentions, but not those of the functions within it."""
     found: list[str] = []
