@@ -137,5 +137,6 @@ def test_the_cache_shows_its_interface_and_nothing_else() -> None:
         "purge_groups",
         "purge_prefix",
         "refresh",
+        "stats",
         "store",
     ]

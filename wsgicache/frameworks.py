@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from wsgicache.rules.cookies import DJANGO_COOKIES, FLASK_COOKIES
 from wsgicache.rules.policy import Policy
 
-__all__ = ["application_name", "with_their_names"]
+__all__ = ["application_name", "route_behind", "route_matched", "with_their_names"]
 
 _INSIDE = ("application", "app", "wsgi_app", "wsgi")
 """Attributes in which a wrapper usually keeps its application."""
@@ -89,3 +90,43 @@ _NAMING = ("COOKIE_NAME", "JWT_AUTH_COOKIE", "JWT_AUTH_REFRESH_COOKIE")
 def _with(names: tuple[str, ...], more: Iterable[object]) -> tuple[str, ...]:
     """Return *names*, and of *more* each other name."""
     return tuple(dict.fromkeys((*names, *(one for one in more if isinstance(one, str) and one))))
+
+
+def route_matched(environ: Mapping[str, Any]) -> str:
+    """Return the pattern that a framework left in *environ*, or an empty string.
+
+    Flask takes it back once it has answered, so start_response is the time to ask.
+    """
+    try:
+        for key, names in _PATTERNS:
+            if key in environ:
+                found = environ[key]
+                for name in names:
+                    found = getattr(found, name, None)
+                if isinstance(found, str):
+                    return found
+    except Exception:  # any code may stand behind such an attribute
+        return ""
+    return ""
+
+
+def route_behind(body: object) -> str:
+    """Return the pattern that a response of Django answers for, or an empty string."""
+    if type(body) is list:
+        return ""
+    try:
+        for closer in getattr(body, "_resource_closers", ()):
+            match = getattr(getattr(closer, "__self__", None), "resolver_match", None)
+            if isinstance(pattern := getattr(match, "route", None), str):
+                return pattern if pattern[:1] in ("/", "^") else f"/{pattern}"
+    except Exception:  # any code may stand behind such an attribute
+        return ""
+    return ""
+
+
+_PATTERNS = (
+    ("werkzeug.request", ("url_rule", "rule")),
+    ("bottle.route", ("rule",)),
+    ("routes.route", ("routepath",)),
+)
+"""Environ keys in which frameworks leave what matched, and attributes that lead to a pattern."""

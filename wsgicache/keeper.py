@@ -220,6 +220,7 @@ class Keeper:
             fill = fill._replace(asked_by=self._judge.asked_by(request))
         fresh = keeping.stored_response(renewed, stored.content, self._policy, stored.length, fill)
         fresh.kept = stored.kept
+        fresh.route, fresh.fill_seconds = stored.route, stored.fill_seconds
         if stored.groups and not fresh.groups:
             fresh.groups, fresh.weight = stored.groups, 0  # from fields that stay here
         if why_not is None and not self._is_markable(request, renewed):

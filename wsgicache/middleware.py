@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wsgicache.arguments import has_methods
 from wsgicache.bodies import exhaust, leaving
@@ -15,21 +15,24 @@ from wsgicache.controls.matching import Routes
 from wsgicache.controls.routes import Route
 from wsgicache.frameworks import with_their_names
 from wsgicache.keeper import Keeper
-from wsgicache.origin.background import Background, Runner, described, to_nobody
+from wsgicache.observe.counting import Counting
+from wsgicache.operating import Operated
+from wsgicache.origin.background import Background, Runner, to_nobody
 from wsgicache.origin.bypass import Bypass
 from wsgicache.origin.exchange import Origin
 from wsgicache.origin.explaining import EXPLAIN, answer_itself, reader
 from wsgicache.origin.forward import Forward
 from wsgicache.origin.heads import answer_head
+from wsgicache.origin.telling import tell_of_reuse
 from wsgicache.origin.trip import Reuse, Trip
 from wsgicache.origin.turns import Turns
-from wsgicache.purging import Purged, Purging, answer_purge, checked_token
+from wsgicache.purging import Purging, answer_purge, checked_token
 from wsgicache.reporting import Reporter
 from wsgicache.rules import conditional
 from wsgicache.rules.answering import refused_fields, reused_lines, with_own
 from wsgicache.rules.checks import must_be
 from wsgicache.rules.collapsing import collapsing
-from wsgicache.rules.model import URI_MISS, CacheEntry, Decision, FieldLines
+from wsgicache.rules.model import URI_MISS, CacheEntry, Decision
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request, as_get, is_safe, read
 from wsgicache.rules.reuse import UNMARKED, decide, forwarded, goes_as_get
@@ -43,10 +46,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from wsgicache.stores import Store
-    from wsgicache.why.explain import Explanation, Lines
 
 
-class CacheMiddleware:
+class CacheMiddleware(Operated):
     """A shared HTTP cache (RFC 9111) in front of a WSGI application.
 
     *store* keeps the pages (default: a new `MemoryStore`). *policy* holds the operator's choices
@@ -82,20 +84,29 @@ class CacheMiddleware:
         """Whether the cache is on. While it is False, every request passes by."""
         self._off_file = OffFile(self.policy.off_file) if self.policy.off_file else None
         self._purge_token = checked_token(purge_token)
-        self._report = Reporter(self.clock)
+        self._counting = Counting(self.clock)
+        self._report = Reporter(self.clock, self._counting.failed)
         self._routes = Routes(routes, self.policy)
         judge = Judge(self.policy, self._routes, self.clock, self._report)
         self._keeper = Keeper(self.store, self.policy, self._report, judge)
         self._entries = self._keeper.entries
         self._origin = Origin(
-            app, self._keeper, self._routes, self.policy, self.clock, self._report
+            app,
+            self._keeper,
+            self._routes,
+            self.policy,
+            self.clock,
+            self._report,
+            self._counting,
         )
         self._bypass = partial(Bypass, self._origin)
         self._turns = Turns(self._origin)
         self._flights = self._turns.flights
         self._background = Background(self._validate, runner, self.clock, self._report, self.policy)
         # After a purge, a page that could not be shared may be: another version of the app may run.
-        self._purging = Purging(self.store, self.clock, self._routes.key, self._flights.forget)
+        self._purging = Purging(
+            self.store, self.clock, self._routes.key, self._flights.forget, self._counting
+        )
         self._read = reader(self._routes, self.policy)
 
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
@@ -118,7 +129,8 @@ class CacheMiddleware:
             request = "request"
         if isinstance(request, str):
             if request == EXPLAIN:
-                return answer_itself(self.explain, self._report, environ, start_response)
+                report, counting = self._report, self._counting
+                return answer_itself(self.explain, report, counting, environ, start_response)
             why, whole = f"fwd=bypass; detail={request}", request == "bypass"
             return self._bypass(environ, start_response, why, whole=whole).ask()
         now = self.clock.now()
@@ -136,8 +148,8 @@ class CacheMiddleware:
             if decision.forward is None:
                 return self._serve(request, decision, now, start_response)
         if method == "HEAD" and goes_as_get(request, decision, self.policy):
-            forward = partial(self._forward, self._trip(as_get(request), decision, entry, now))
-            return answer_head(self._origin, request, forward, start_response)
+            trip = self._trip(as_get(request), decision, entry, now)
+            return answer_head(self._origin, request, trip, self._forward, start_response)
         return self._forward(self._trip(request, decision, entry, now), start_response)
 
     def _reuse_or_validate(
@@ -166,15 +178,20 @@ class CacheMiddleware:
         decision: Decision,
         now: float,
         start_response: StartResponse,
-        cache_status: str | None = None,
-        more: FieldLines | None = None,
+        trip: Trip | None = None,
+        reuse: Reuse | None = None,
     ) -> Iterable[bytes]:
-        """Answer from the cache, with Age (§4), Cache-Status (RFC 9211) and *more* fields."""
+        """Answer from the cache, with Age (§4) and Cache-Status (RFC 9211), and count that.
+
+        If the app was asked, or was to be asked, on a *trip*, *reuse* says what came of that.
+        """
         stored = decision.stored
         if stored is None:
-            start_response("504 Gateway Timeout", refused_fields(self.policy))
+            status, fields = "504 Gateway Timeout", refused_fields(self.policy)
+            tell_of_reuse(self._counting, request, None, status, fields, now, reuse, trip)
+            start_response(status, fields)
             return ()
-        status, fields = stored.status, stored.fields
+        status, fields, is_plain = stored.status, stored.fields, False
         ranges: conditional.Ranges | None = None
         if request.conditional:
             if conditional.not_modified(request, stored, now):
@@ -188,25 +205,35 @@ class CacheMiddleware:
         body: Iterable[bytes] = []
         if request.method == "GET" and fields is stored.fields:
             if ranges is None and stored.at_once is not None:
-                body = [stored.at_once]
+                body, is_plain = [stored.at_once], reuse is None
             elif (pieces := self._keeper.content(stored)) is None:
                 # Evicted since the look-up: a miss.
                 decision = forwarded(request, URI_MISS)
                 if decision.forward is None:
                     return self._serve(request, decision, now, start_response)
-                now = self.clock.now()
-                return self._forward(self._trip(request, decision, None, now), start_response)
+                again = self._trip(request, decision, None, self.clock.now())
+                again.count = again.count if trip is None else trip.count
+                return self._forward(again, start_response)
             else:
                 if ranges is not None:
                     status, fields, pieces = conditional.ranged(stored, pieces, ranges)
                 body = leaving(pieces, request.environ)
         age = now - stored.generated_at
-        seconds, lines = stored.aged
-        if not seconds <= age < seconds + 1 or cache_status is not None:
+        seconds, lines, uses = stored.aged
+        if not seconds <= age < seconds + 1 or reuse is not None:
             seconds = max(0, int(age))
-            lines = reused_lines(stored, seconds, cache_status, self.policy)
-            if cache_status is None:
-                stored.aged = seconds, lines
+            said = None if reuse is None else reuse.cache_status
+            lines = reused_lines(stored, seconds, said, self.policy)
+            if reuse is None:
+                uses = self._counting.uses(request, stored, seconds)
+                stored.aged = seconds, lines, uses
+        if is_plain:
+            next(uses)
+        elif reuse is None and not body:
+            self._counting.without_content(request, stored, status)
+        else:
+            tell_of_reuse(self._counting, request, stored, status, fields, now, reuse, trip)
+        more = reuse and reuse.more
         start_response(status, with_own(fields + lines, more) if more else fields + lines)
         return body
 
@@ -216,7 +243,7 @@ class CacheMiddleware:
         self, request: Request, decision: Decision, entry: CacheEntry | None, now: float
     ) -> Trip:
         """Return the trip to the app of a *request* for which *entry* was found at *now*."""
-        trip = Trip(request, decision)
+        trip = Trip(request, decision, self._counting.count)
         trip.begin(entry, now, self._keeper.fill(request, entry, now))
         return trip
 
@@ -227,18 +254,20 @@ class CacheMiddleware:
             if part := collapsing(request, trip.decision, self.policy):
                 why, trip.decision = trip.decision.forward, self._turns.take(trip, part)
                 if trip.decision.forward is None:
-                    now, cache_status = self.clock.now(), f"fwd={why}; collapsed"
-                    return self._serve(request, trip.decision, now, start_response, cache_status)
+                    to_go = replace(trip.decision, forward=why)
+                    waited = Reuse(to_go, f"fwd={why}; collapsed", [], "hit")
+                    now = self.clock.now()
+                    return self._serve(request, trip.decision, now, start_response, trip, waited)
             if self._purging.origin is None:
                 self._purging.note_first(request)
             answer = Forward(self._origin, trip, start_response).ask()
         except BaseException:
-            trip.land("failed")
+            trip.fail(self.clock.now())
             raise
         if not isinstance(answer, Reuse):
             return answer
-        now, (decision, cache_status, more) = self.clock.now(), answer
-        return self._serve(request, decision, now, start_response, cache_status, more)
+        now = self.clock.now()
+        return self._serve(request, answer.decision, now, start_response, trip, answer)
 
     # ── W write through, and what passes by ────────────────────────────────────────────────────
 
@@ -280,41 +309,7 @@ class CacheMiddleware:
             entry, now = self._entries.get(request.key), self.clock.now()
             stored = None if entry is None else select(request, entry, self.policy)
             trip = self._trip(request, Decision("stale", stored), entry, now)
-            trip.background = True
+            trip.background, trip.count = True, self._counting.validated
             exhaust(self._forward(trip, to_nobody))
         except Exception:
             self._report("background", "a background validation failed")
-
-    def refresh(self, url: str, fields: Mapping[str, str] | None = None, mount: str = "") -> None:
-        """Ask the app for the absolute *url*, with the request *fields*, and store the answer.
-
-        A `Job` has all three; *mount* is where the app is mounted. Raises ValueError or TypeError.
-        """
-        self._validate(described(url, fields or {}, mount))
-
-    # ── purging, saying why ────────────────────────────────────────────────────────────────────
-
-    def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
-        """Purge all responses for the absolute *url*, with *both_schemes* for http and https.
-
-        With *soft* they become stale: they may still stand in, or be served during validation.
-        """
-        return self._purging.purge(url, soft=soft, both_schemes=both_schemes)
-
-    def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
-        """Purge all responses in any of *groups* (RFC 9875), of all origins or of one *origin*."""
-        return self._purging.purge_groups(*groups, origin=origin, soft=soft)
-
-    def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:
-        """Purge all stored URLs that begin with *url*, if the store can list what it holds."""
-        return self._purging.purge_prefix(url, soft=soft)
-
-    def purge_all(self, *, soft: bool = False) -> Purged:
-        """Purge everything. For *soft* see `purge`."""
-        return self._purging.purge_all(soft=soft)
-
-    def explain(self, url: str, headers: Lines = (), **options: Any) -> Explanation:
-        """Explain a request for *url*, and store nothing, like `wsgicache.why.explain.explain`."""
-        from wsgicache.why.explain import explain
-
-        return explain(self, url, headers, **options)

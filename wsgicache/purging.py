@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wsgicache.arguments import flags
 from wsgicache.clock import Clock
+from wsgicache.observe.counting import Counting
 from wsgicache.reporting import warn_of_lost_updates, warn_of_no_requests, warn_of_processes
 from wsgicache.rules import entries
 from wsgicache.rules.checks import must_be, secret, text
@@ -59,6 +60,7 @@ class Purging:
         clock: Clock,
         key_of: Callable[[WSGIEnvironment], Key | None] = lambda environ: None,
         purged: Callable[[], object] = lambda: None,
+        counting: Counting | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -66,6 +68,7 @@ class Purging:
         """Returns the key under which responses to the request in an environ are filed."""
         self._and_then = purged
         """A call after each purge."""
+        self.counting = counting
         self.origin: tuple[str, str] | None = None
         """Scheme and host of the first request for which this process asked the app, or None."""
         self._warned = False
@@ -84,7 +87,9 @@ class Purging:
         target = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
         return self._key_of({**target, "PATH_INFO": path, "QUERY_STRING": query}) or key
 
-    def _purged(self) -> None:
+    def _purged(self, kind: str, soft: bool) -> None:
+        if self.counting is not None:
+            self.counting.purged(f"soft-{kind}" if soft else kind)
         if self.origin is None and isinstance(self.store, MemoryStore) and not self._warned:
             self._warned = True
             warn_of_no_requests()
@@ -106,7 +111,7 @@ class Purging:
             scheme, host, path, query = key
             twin = "https" if scheme == "http" else "http"
             keys.append(self._filed_under((twin, host, path, query)))
-        return self._purge(keys, soft)
+        return self._purge("url", keys, soft)
 
     def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
         """Purge all responses that belong to any of *groups* (RFC 9875; Cache-Tag, Surrogate-Key).
@@ -123,13 +128,13 @@ class Purging:
             raise ValueError(must_be("the groups of purge_groups()", kind, groups))
         where = "*" if origin is None else origin_of(key_of(origin))
         names = tuple(map(group_name, groups))
-        self._bump([name_of(where, name) for name in names], soft)
+        self._bump("groups", [name_of(where, name) for name in names], soft)
         return Purged(names, None, soft)
 
     def purge_all(self, *, soft: bool = False) -> Purged:
         """Purge everything. Raises StoreError if the store cannot, and what the store raises."""
         flags("purge_all", soft=soft)
-        self._bump([], soft)
+        self._bump("all", [], soft)
         return Purged((), None, soft)
 
     def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:
@@ -143,9 +148,9 @@ class Purging:
             raise ValueError(must_be("url of purge_prefix()", "one without a query", url))
         if not isinstance(store, Listing):
             raise StoreError(f"{type(store).__name__} cannot list what it holds")
-        return self._purge(keys_below(store, prefix), soft)
+        return self._purge("prefix", keys_below(store, prefix), soft)
 
-    def _purge(self, keys: Iterable[Key], soft: bool) -> Purged:
+    def _purge(self, kind: str, keys: Iterable[Key], soft: bool) -> Purged:
         now = self.clock.now()
         # A fill that begins after this may do so at the same moment.
         done = entries.emptied(math.nextafter(now, math.inf))
@@ -170,7 +175,7 @@ class Purging:
             else:
                 urls.append(url)
                 total += found
-        self._purged()
+        self._purged(kind, soft)
         if failed:
             raise StoreError(f"not purged: {', '.join(failed)}")
         return Purged(tuple(urls), total, soft, () if total else self._nearby(keys))
@@ -188,11 +193,11 @@ class Purging:
             found = []
         return tuple(map(url_of, found))
 
-    def _bump(self, groups: list[str], soft: bool) -> None:
+    def _bump(self, kind: str, groups: list[str], soft: bool) -> None:
         if not isinstance(self.store, Grouping):
             raise StoreError(f"{type(self.store).__name__} purges single URLs only")
         self.store.bump(groups, self.clock.now(), soft=soft)
-        self._purged()
+        self._purged(kind, soft)
 
 
 def nothing_found(done: Purged) -> str:
@@ -242,6 +247,8 @@ def answer_purge(
     the responses stale, and ``both-schemes`` purges the URI with the other scheme, too.
     """
     status, text = _purged(purging, token, report, environ)
+    if purging.counting is not None:
+        purging.counting.answered("method", "purge", status, environ)
     content = f"{text}\n".encode("utf-8", "replace")
     fields = [
         ("Content-Type", "text/plain; charset=utf-8"),

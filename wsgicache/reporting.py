@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from wsgicache.clock import Clock
@@ -14,6 +14,8 @@ __all__ = ["Reporter", "log", "warn_of_lost_updates", "warn_of_no_requests", "wa
 log = logging.getLogger("wsgicache")
 
 _SECONDS_BETWEEN = 60.0
+_OF_STORES = frozenset({"store", "lease", "groups", "collection"})
+"""Kinds of messages about errors of a store."""
 _MOST_ONCE = 100
 """Most subjects of which something is logged once; of others nothing is."""
 _LONGEST = 1024
@@ -21,15 +23,21 @@ _LONGEST = 1024
 
 
 class Reporter:
-    """A reporter, whose calls log warnings; *clock* measures the minutes."""
+    """A reporter, whose calls log warnings; *clock* measures the minutes.
 
-    def __init__(self, clock: Clock) -> None:
+    It calls *failed* for each error of a store.
+    """
+
+    def __init__(self, clock: Clock, failed: Callable[[], object] = lambda: None) -> None:
         self._clock = clock
+        self._failed = failed
         self._reported: dict[str, float] = {}
         self._said: set[str] = set()
 
     def __call__(self, kind: str, message: str) -> None:
         """Log *message*, with the current exception if any, but each *kind* once a minute."""
+        if kind in _OF_STORES:
+            self._failed()
         now = self._clock.now()
         last = self._reported.get(kind)
         if last is None or now - last >= _SECONDS_BETWEEN:

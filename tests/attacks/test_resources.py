@@ -210,12 +210,12 @@ def test_the_page_that_is_asked_for_stays_however_large() -> None:
 def growth(app: Callable[..., Any], urls: int, budget: int) -> int:
     """Bytes that the process holds more after *urls* distinct URLs."""
     cache = CacheMiddleware(app, store=MemoryStore(max_bytes=budget))
-    ask(cache, "/warm")
+    ask(cache, "/pages/warm")
     gc.collect()
     tracemalloc.start()
     try:
         for n in range(urls):
-            ask(cache, f"/{n:09}")
+            ask(cache, f"/pages/{n:09}")
         gc.collect()
         held, _ = tracemalloc.get_traced_memory()
     finally:
@@ -235,7 +235,7 @@ def fresh_strings(size: int, count: int, length: int) -> Callable[..., Any]:
     """An app whose every response is made of objects of its own."""
 
     def app(environ: Environ, start_response: Any) -> Any:
-        serial = environ["PATH_INFO"][1:]
+        serial = environ["PATH_INFO"].rpartition("/")[2]
         fields = [(f"X-{n}-{serial}", (serial + "v" * length)[-length:]) for n in range(count)]
         start_response("200 OK", [("Cache-Control", "max-age=31536000"), *fields])
         return [serial.encode().ljust(size, b"x")[:size]]

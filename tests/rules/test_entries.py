@@ -20,6 +20,7 @@ from wsgicache.rules.entries import (
 )
 from wsgicache.rules.model import (
     NEVER,
+    UNAGED,
     CacheEntry,
     Fill,
     LeasedEntry,
@@ -113,13 +114,13 @@ def test_the_least_recently_used_variant_makes_room() -> None:
     for kind in ("a", "b", "c"):
         entry, stored = added(entry, asked(accept=kind), policy, vary="Accept")
         variants.append(stored)
-    variants[0].aged, variants[1].aged = (7.0, []), (6.0, [])
+    variants[0].aged, variants[1].aged = (7.0, *UNAGED[1:]), (6.0, *UNAGED[1:])
     for kind, left in (("d", ["a", "b", "d"]), ("e", ["a", "b", "e"])):
         entry, _ = added(entry, asked(accept=kind), policy, vary="Accept")
         assert [values[-1] for values in entry.responses] == left
     assert entry is not None
     for stored in entry.responses.values():
-        stored.aged = stored.aged if stored in variants else (8.0, [])
+        stored.aged = stored.aged if stored in variants else (8.0, *UNAGED[1:])
     entry, _ = added(entry, asked(accept="f"), policy, vary="Accept")
     assert [values[-1] for values in entry.responses] == ["a", "e", "f"]
 

@@ -5,12 +5,14 @@ Bodies pass untouched. Only the head is read: it says what an unsafe request has
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from wsgicache.bodies import Write
 from wsgicache.controls.matching import Matching
+from wsgicache.observe.stats import Told
 from wsgicache.origin.exchange import Exchange, Origin
+from wsgicache.origin.telling import of_bypass
 from wsgicache.rules.answering import relayed_fields
 from wsgicache.rules.keys import Key
 from wsgicache.rules.response import Response
@@ -25,7 +27,8 @@ class Bypass(Exchange):
     """One request that passes by; *cache_status* goes into Cache-Status.
 
     The app sees it *whole*, or without the query parameters that routes hide. It sees all cookies,
-    since nothing is stored. The success of an *unsafe* request empties what it has changed.
+    since nothing is stored. The success of an *unsafe* request empties what it has changed. *tell*
+    takes what the request came to, to count it.
     """
 
     def __init__(
@@ -37,7 +40,10 @@ class Bypass(Exchange):
         *,
         unsafe: bool = False,
         whole: bool = False,
+        tell: Callable[[Told], object] | None = None,
     ) -> None:
+        self._tell = tell or origin.counting.count
+        self._began = origin.clock.now()
         self._matching = origin.routes.matching(environ)
         self._unsafe = unsafe
         self._changed = _filed_under(origin, environ) if unsafe else None
@@ -52,7 +58,12 @@ class Bypass(Exchange):
 
     def ask(self) -> Iterable[bytes]:
         """Ask the app. Raises what the app raises."""
-        body = self.call(self.asked)
+        try:
+            body = self.call(self.asked)
+        except BaseException:
+            if not self.relayed:
+                self._tell(self._told(None))
+            raise
         if not self.relayed:
             try:
                 assert self.head is not None
@@ -61,6 +72,11 @@ class Bypass(Exchange):
                 self.discard(body)
                 raise
         return self.passing(body) if self.hides else body
+
+    def _told(self, response: Response | None) -> Told:
+        """Return what the request came to; without a *response* the app has raised."""
+        now = self.origin.clock.now()
+        return of_bypass(self.cache_status, self.asked, self.route, self._began, now, response)
 
     def relay(self, response: Response) -> None:
         """Empty what the response has changed, before its first byte is out, and pass it on."""
@@ -73,6 +89,7 @@ class Bypass(Exchange):
                 to, depth = asked.get("HTTP_DESTINATION"), asked.get("HTTP_DEPTH")
                 self.origin.keeper.invalidate(self._changed, response, now, method, to, depth)
         self.controls.late = self.origin.too_late
+        self._tell(self._told(response))
         self._send(response, relayed_fields(response, self.cache_status, self.origin.policy))
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:

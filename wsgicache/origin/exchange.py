@@ -12,8 +12,9 @@ from wsgicache.bodies import Primed, Within, Write, close
 from wsgicache.clock import Clock
 from wsgicache.controls.control import Control, Controls
 from wsgicache.controls.matching import Matching, Routes
-from wsgicache.frameworks import application_name
+from wsgicache.frameworks import application_name, route_matched
 from wsgicache.keeper import Keeper
+from wsgicache.observe.counting import Counting
 from wsgicache.origin.advice import advise
 from wsgicache.origin.flights import Flights
 from wsgicache.origin.room import room_for
@@ -39,7 +40,8 @@ Args = TypeVarTuple("Args")
 class Origin:
     """The wrapped app in its role as origin server (RFC 9110 §3.6).
 
-    It has what one cache needs to ask it: the keeper, routes, policy, clock, log and flights.
+    It has what one cache needs to ask it: the keeper, routes, policy, clock, log, counters and
+    flights.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Origin:
         policy: Policy,
         clock: Clock,
         report: Reporter,
+        counting: Counting,
     ) -> None:
         self.app = app
         self.keeper = keeper
@@ -57,6 +60,7 @@ class Origin:
         self.policy = policy
         self.clock = clock
         self.report = report
+        self.counting = counting
         self.flights = Flights(policy.collapse_timeout, clock)
         self.watch = Watch(clock)
         self.room = room_for(keeper.store, policy, clock.now)
@@ -87,6 +91,8 @@ class Exchange:
 
     head: Head | None = None
     """Status and fields, once the app has started."""
+    route = ""
+    """The pattern by which the app's framework found what answers, if it said so by then."""
     relayed = False
     """Whether the head was sent to the client."""
     _sight: Sight | None = None
@@ -237,6 +243,7 @@ class Exchange:
         if self.head is not None and exc_info is None:
             raise AssertionError("start_response() was called a second time without exc_info")
         self.head = (status, fields)
+        self.route = route_matched(self.given)
         return self._write
 
     def _write(self, data: bytes) -> None:

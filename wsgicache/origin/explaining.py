@@ -8,6 +8,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 from wsgicache.controls.matching import Routes
+from wsgicache.observe.counting import Counting
 from wsgicache.reporting import Reporter
 from wsgicache.rules.keys import target_key, url_of
 from wsgicache.rules.policy import Policy
@@ -48,6 +49,7 @@ def reader(routes: Routes, policy: Policy) -> Read:
 def answer_itself(
     explain: Callable[..., Any],
     report: Reporter,
+    counting: Counting,
     environ: WSGIEnvironment,
     start_response: StartResponse,
 ) -> list[bytes]:
@@ -66,6 +68,7 @@ def answer_itself(
         ("Content-Length", str(len(content))),
         ("Cache-Control", "no-store"),
     ]
+    counting.answered("bypass", "explain", status, environ)
     start_response(status, fields)
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]
 

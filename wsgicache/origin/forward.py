@@ -12,6 +12,7 @@ from wsgicache.origin import filling
 from wsgicache.origin.asking import why_asked
 from wsgicache.origin.exchange import Exchange, Origin, nowhere
 from wsgicache.origin.hidden import hidden_cookies
+from wsgicache.origin.telling import of_answer
 from wsgicache.origin.trip import ANNOUNCING, COLLECTING, Reuse, Trip
 from wsgicache.rules import keeping, partial, storing, validation
 from wsgicache.rules.answering import relayed_fields
@@ -84,7 +85,7 @@ class Forward(Exchange):
             if self.relayed or not isinstance(error, Exception) or not self._may_stand_in(None):
                 raise
             self.origin.report("raised", "the app raised: a stale response stands in")
-            return self._stand_in("detail=raised", None)
+            return self._stand_in("detail=raised")
         if not self.relayed:
             assert self.head is not None
             response = self.received(self.head, body)
@@ -212,7 +213,12 @@ class Forward(Exchange):
         lines = relayed_fields(response, cache_status, self.policy)
         cookies = [line for line in lines if line[0].lower() in SET_COOKIE]
         said = f"; detail={why_not}" if why_not else why_asked(self.origin, trip)
-        return Reuse(replace(trip.decision, stored=fresh), cache_status + said, cookies)
+        outcome = "refused" if why_not else "validated"
+        decision, spent = (
+            replace(trip.decision, stored=fresh),
+            response.received_at - trip.looked_up_at,
+        )
+        return Reuse(decision, cache_status + said, cookies, outcome, why_not, spent)
 
     def _complete(self, response: Response) -> Iterable[bytes] | Reuse:
         """Answer with a stored part and the rest that the app gave (§3.4), and keep the whole."""
@@ -236,10 +242,13 @@ class Forward(Exchange):
         trip.decision = replace(trip.decision, stored=None)
         return Forward(self.origin, trip, self.start_response).ask()
 
-    def _stand_in(self, said: str, code: int | None) -> Reuse:
+    def _stand_in(self, said: str, code: int | None = None) -> Reuse:
         """Serve a stale response because the app failed (§4.2.4, RFC 5861 §4)."""
-        self.trip.land("stood in", code=code)
-        return Reuse(self.trip.decision, f"{self.cache_status}; {said}", [])
+        trip, detail = self.trip, None if code else "raised"
+        trip.land("stood in", code=code)
+        spent = self.origin.clock.now() - trip.looked_up_at
+        said = f"{self.cache_status}; {said}"
+        return Reuse(trip.decision, said, [], "refused", detail, spent)
 
     # ── 6 relay, 7 keep ────────────────────────────────────────────────────────────────────────
 
@@ -269,6 +278,7 @@ class Forward(Exchange):
         sent = response
         if self.replaced and validation.is_had(self.request, response, self.policy):
             self.had, said, sent = True, "fwd-status=200; ", not_modified_by(response)
+        trip.tell(of_answer(trip, self.route, response, sent.status, detail))
         self._send(sent, relayed_fields(sent, f"{self.cache_status}; {said}{outcome}", self.policy))
         if why_not is None:
             self._keep(response)

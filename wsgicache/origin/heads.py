@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from wsgicache.bodies import Write, finish
+from wsgicache.observe.stats import Told
 from wsgicache.origin.bypass import Bypass
 from wsgicache.origin.exchange import Origin, nowhere
+from wsgicache.origin.trip import Trip
 from wsgicache.rules.model import FieldLines, Head
 from wsgicache.rules.request import Request
 
@@ -23,13 +25,17 @@ _NOT_WITH_GET = ("405", "501")
 def answer_head(
     origin: Origin,
     request: Request,
-    forward: Callable[[StartResponse], Iterable[bytes]],
+    trip: Trip,
+    forward: Callable[[Trip, StartResponse], Iterable[bytes]],
     start_response: StartResponse,
 ) -> Iterable[bytes]:
-    """Answer *request*, a HEAD, with the head of what *forward* gets for the same as GET.
+    """Answer *request*, a HEAD, with the head of what *forward* gets for *trip*, the same as GET.
 
-    Raises what the app raises.
+    What the trip comes to counts, unless the app is asked as HEAD after all. Raises what the app
+    raises.
     """
+    told: list[Told] = []
+    trip.count = told.append
     head: Head | None = None
 
     def start(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
@@ -37,10 +43,20 @@ def answer_head(
         head = status, fields
         return nowhere
 
-    finish(forward(start), origin.report)
+    try:
+        finish(forward(trip, start), origin.report)
+    except BaseException:
+        _count(origin, told)
+        raise
     assert head is not None
     if head[0][:3] in _NOT_WITH_GET:
         why = "fwd=method; detail=method"
         return Bypass(origin, request.given or request.environ, start_response, why).ask()
+    _count(origin, told)
     start_response(*head)
     return []
+
+
+def _count(origin: Origin, told: list[Told]) -> None:
+    for one in told:
+        origin.counting.count(one._replace(stored_bytes=0, app_bytes=0))

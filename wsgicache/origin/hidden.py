@@ -84,7 +84,8 @@ class Hidden:
         """
         trip.land("refused", DETAIL)
         cache_status = f"{cache_status}; detail={DETAIL}"
-        return Bypass(self._origin, self._given, start_response, cache_status).ask()
+        origin, given = self._origin, self._given
+        return Bypass(origin, given, start_response, cache_status, tell=trip.tell).ask()
 
 
 def hidden_cookies(origin: Origin, request: Request) -> Hidden | None:

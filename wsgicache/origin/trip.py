@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from wsgicache.observe.stats import Told
 from wsgicache.origin.flights import Alone, Flight, Landing, Outcome, Pace
 from wsgicache.rules.keys import Kind
 from wsgicache.rules.model import (
@@ -21,7 +22,7 @@ from wsgicache.rules.request import Request
 if TYPE_CHECKING:
     from wsgiref.types import InputStream, WSGIEnvironment
 
-__all__ = ["ANNOUNCING", "COLLECTING", "TOO_LARGE", "Reuse", "Trip", "WatchedInput"]
+__all__ = ["ANNOUNCING", "COLLECTING", "RAISED", "TOO_LARGE", "Reuse", "Trip", "WatchedInput"]
 
 T = TypeVar("T")
 
@@ -29,6 +30,9 @@ TOO_LARGE = "too-large"
 """Why a response is not stored whose content is too large to keep."""
 COLLECTING = "collecting"
 """Why a response is not stored where others are being collected; the next one may be."""
+
+RAISED = "500"
+"""The status that servers give a request for which the app raised."""
 
 ANNOUNCING = ("HTTP/1.1", "HTTP/1.0")
 """Protocols in which the head of a request says whether content follows."""
@@ -81,6 +85,7 @@ class Trip:
 
     __slots__ = (
         "background",
+        "count",
         "decision",
         "entry",
         "fill",
@@ -91,9 +96,16 @@ class Trip:
         "uncollected",
     )
 
-    def __init__(self, request: Request, decision: Decision) -> None:
+    def __init__(
+        self,
+        request: Request,
+        decision: Decision,
+        count: Callable[[Told], object] | None = None,
+    ) -> None:
         self.request = request
         self.decision = decision
+        self.count = count
+        """What counts the request; None once it was counted."""
         self.looked_up_at = NEVER
         """The time of the last look-up, on this cache's clock; after a wait, when that ended."""
         self.fill: Fill = ANY_TIME
@@ -149,6 +161,25 @@ class Trip:
     def _note_reading(self) -> None:
         self.request.content_was_read = True
 
+    def tell(self, told: Told) -> None:
+        """Count what the request came to; only the first call counts.
+
+        If the answer is stored, its hits will count the same route and seconds.
+        """
+        count, self.count = self.count, None
+        if count is not None:
+            if told.detail is None:
+                self.fill = Fill(*self.fill[:5], told.route, told.spent)
+            count(told)
+
+    def fail(self, now: float) -> None:
+        """Land, and count, what ends *now* with an exception."""
+        self.land("failed")
+        request, forward = self.request, self.decision.forward
+        outcome = "bypass" if forward == "method" else "refused"
+        told = Told(outcome, forward, "raised", RAISED, now, request.environ, key=request.key)
+        self.tell(told._replace(spent=now - self.looked_up_at))
+
     def land(self, outcome: Outcome, why: str | None = None, code: int | None = None) -> None:
         """Report how it ended to those who wait, if it leads a flight; only the first call counts.
 
@@ -161,10 +192,17 @@ class Trip:
 
 
 class Reuse(NamedTuple):
-    """An answer of the origin after which a stored response is served after all."""
+    """A stored response that is served after all, though the request was to go forward."""
 
     decision: Decision
+    """It says why it was to go forward."""
     cache_status: str
     """The forwarding, for Cache-Status."""
     more: FieldLines
     """Fields for this client alone."""
+    outcome: str
+    """What the request came to: ``hit``, ``validated`` or ``refused``."""
+    detail: str | None = None
+    """Why the answer is not stored."""
+    spent: float = 0.0
+    """The seconds that the app took."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from wsgicache.rules.bounds import Remembered
@@ -76,12 +76,17 @@ class Fill(NamedTuple):
     """The lease that the fill holds, in a store that has leases (`SharedStore.lease`)."""
     asked_by: str = ""
     """See `StoredResponse.asked_by`."""
+    route: str = ""
+    """See `StoredResponse.route`."""
+    seconds: float = 0.0
+    """See `StoredResponse.fill_seconds`."""
 
 
 ANY_TIME = Fill()
 """The fill of a response that was never looked up: any emptying overtakes it."""
 
-UNAGED: tuple[float, FieldLines] = (NEVER, [])
+Aged = tuple[float, FieldLines, Iterator[int]]
+UNAGED: Aged = (NEVER, [], repeat(0))
 """No age at all; an age below zero, from a clock that was late, is a different thing."""
 
 
@@ -137,9 +142,10 @@ class StoredResponse:
     """When the request that it answers began, in this process."""
     weight: int = 0
     """Bytes that it takes in memory, once counted."""
-    aged: tuple[float, FieldLines] = UNAGED
-    """PERF: the last age in whole seconds that it was served with, and the fields for that age. A
-    page asked for more than once a second has them ready (0.4 of a constant app's cost)."""
+    aged: Aged = UNAGED
+    """PERF: the last age in whole seconds that it was served with, the fields for that age, and
+    the counter of its uses. A page asked for more than once a second has them ready (0.4 of a
+    constant app's cost)."""
     withheld: FieldLines = field(default_factory=lambda: NO_LINES)
     """Lines that stay here, since they address this cache; a 304 need not repeat them."""
     span: tuple[int, int, int | None] | None = None
@@ -160,6 +166,10 @@ class StoredResponse:
     asked_by: str = ""
     """In a shared store: the policy that stored it, and whether its request said who asks
     (`controls.judging`)."""
+    route: str = ""
+    """The pattern by which the app's framework found what answered, if it says so."""
+    fill_seconds: float = 0.0
+    """The seconds that the app took for it."""
     kind: Kind = UNSELECTED
     """How it is selected (§4.1)."""
     offers: Offers = ()

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Sequence
 
 from wsgicache import forks
+from wsgicache.observe.stats import Holding
 from wsgicache.rules.checks import whole
 from wsgicache.rules.entries import Change, last_use
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
@@ -80,8 +81,8 @@ class MemoryStore:
     def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
         self.max_bytes = whole("MemoryStore.max_bytes", max_bytes, 1)
         self._share = self.max_bytes * _OF_ONE
-        self.bytes = 0
-        """The bytes that the entries take now."""
+        self.bytes = self.evictions = 0
+        """The bytes that the entries take now, and how many entries have gone to make room."""
         self._nodes: dict[Key, _Node] = {}
         self._oldest: _Node | None = None
         self._newest: _Node | None = None
@@ -99,6 +100,12 @@ class MemoryStore:
 
     def __len__(self) -> int:
         return len(self._nodes)
+
+    def holding(self) -> Holding:
+        """Return what the store holds."""
+        with self._lock:
+            widest = max((len(one.entry.responses) for one in self._nodes.values()), default=0)
+            return Holding(len(self), self.bytes, self.max_bytes, widest, self.evictions)
 
     def get(self, key: Key) -> CacheEntry | None:
         """Return the entry under *key*, or None."""
@@ -272,6 +279,7 @@ class MemoryStore:
             node = node.newer or self._oldest
         assert node is not None
         self._hand = node
+        self.evictions += 1
         self._forget(node)
 
     def _forget(self, node: _Node) -> None:

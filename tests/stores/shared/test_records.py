@@ -74,7 +74,7 @@ def test_golden_records_are_what_is_written(case: str) -> None:
 def test_every_attribute_of_a_stored_response_is_packed() -> None:
     handled = {*records._ALIKE, "fields", "not_modified", "content", "generated_at", "validators"}
     handled |= {"span", "groups", "kept", "kind", "least_age", "mark", "offers", "softened_at"}
-    handled |= {"asked_by", "withheld"}
+    handled |= {"asked_by", "fill_seconds", "route", "withheld"}
     attributes = {field.name for field in dataclasses.fields(StoredResponse)}
     assert attributes - {"aged", "asked_at", "at_once", "plain_until", "weight"} == handled
 
@@ -96,6 +96,8 @@ RESPONSES = st.builds(
     no_cache=st.booleans(),
     etag=st.none() | FIELD_TEXT,
     groups=st.lists(FIELD_TEXT, max_size=3).map(tuple),
+    route=st.text(max_size=9),
+    fill_seconds=NUMBERS,
     withheld=st.lists(st.tuples(FIELD_NAME, FIELD_TEXT), max_size=2),
     born=st.integers(0, 2**48),
     least_age=st.integers(0, 2**31),
@@ -293,6 +295,9 @@ def test_a_record_answers_for_its_own_name_only() -> None:
         {"selector": []},
         {"least_age": 1.5},
         {"least_age": -1},
+        {"fill_seconds": -1},
+        {"fill_seconds": "1"},
+        {"route": 1},
         {"more": 1},
         {"aged": None},
         {"aged": [0, []]},

@@ -112,7 +112,7 @@ _ALIKE: dict[str, tuple[type, ...]] = {
 }
 """The attributes that a record holds as they are, and their types."""
 
-_MAYBE = ("mark", "asked_by")
+_MAYBE = ("mark", "asked_by", "route")
 """Texts that a record holds unless they are empty."""
 _FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS = re.compile(r"[2-5][0-9]{2}(?: .*)?")
@@ -155,6 +155,8 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
         for name in _MAYBE:
             if text := getattr(stored, name):
                 said[name] = text
+        if stored.fill_seconds:
+            said["fill_seconds"] = stored.fill_seconds
         if stored.least_age:
             said["least_age"] = stored.least_age
         if stored.softened_at != NEVER:
@@ -227,6 +229,7 @@ def _stored(
     withheld = [(name, value) for name, value in said.pop("withheld", ())]
     maybe = {name: said.pop(name, "") for name in _MAYBE}
     least_age = said.pop("least_age", 0)
+    fill_seconds = number_of(said.pop("fill_seconds", 0))
     names = "".join([f"{name}\n" for name, _ in (*fields, *not_modified, *withheld)])
     texts = [text for line in fields for text in line]
     texts += [text for line in withheld for text in line]
@@ -241,6 +244,7 @@ def _stored(
         or any(type(text) is not str for text in maybe.values())
         or type(least_age) is not int
         or not 0 <= least_age <= MAX_DELTA_SECONDS
+        or fill_seconds < 0
         or said["length"] < 0
         or (said["length"] > 0 and said["status"].startswith(_EMPTY))
         or (content is not None and len(content) != said["length"])
@@ -263,6 +267,7 @@ def _stored(
         groups=groups,
         withheld=withheld,
         **maybe,
+        fill_seconds=fill_seconds,
         least_age=least_age,
         span=span,
         kept=kept,
