@@ -34,7 +34,7 @@ class Site:
     def __init__(self, port: int, address: str) -> None:
         self.port = port
         self.address = address
-        self.at_once = address.startswith("lmdb:")
+        self.at_once = address.startswith("lmdb:") or "stamps=" in address
         """Whether all purges are seen at once."""
 
     def ask(self, target: str, method: str = "GET") -> Answer:
@@ -61,7 +61,7 @@ class Site:
         return list(answers.values())
 
 
-@pytest.fixture(params=["memcached", "redis", "lmdb"])
+@pytest.fixture(params=["memcached", "redis near", "lmdb"])
 def site(request: pytest.FixtureRequest, tmp_path: Path, namespace: str) -> Iterator[Site]:
     if request.param == "memcached":
         server: Server = request.getfixturevalue("memcached")
@@ -70,7 +70,8 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, namespace: str) -> Iter
         address = f"lmdb://{tmp_path}/cache?max_bytes=64MiB"
     else:
         server = request.getfixturevalue("redis_server")
-        address = f"redis://{server.address}/0?namespace={namespace}&timeout=2&{WINDOW}"
+        near = f"near=8MiB&stamps={tmp_path}/stamps"
+        address = f"redis://{server.address}/0?namespace={namespace}&timeout=2&{near}"
     port = free_port()
     line = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
     line += ["--workers", str(WORKERS), "--worker-tmp-dir", str(tmp_path)]

@@ -297,6 +297,64 @@ def test_without_the_words_nothing_near_is_used(tmp_path: Path, clock: FakeClock
     assert found(store) is not None
 
 
+@pytest.mark.parametrize("what", ["another's", "a file"])
+def test_words_that_are_not_needed_are_those_of_the_process_without_a_folder(
+    tmp_path: Path,
+    clock: FakeClock,
+    cache: SimpleCache,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    """It sees its own changes at once, those of others after `seconds`; and all once it has it."""
+    folder = tmp_path / "words"
+
+    def made() -> TieredStore:
+        stamps = Stamps(str(folder), needed=False)
+        shared = CachelibStore(cache, clock=clock)
+        return TieredStore(MemoryStore(), shared, stamps=stamps, clock=clock)
+
+    def refuse(path: str) -> None:
+        if what == "another's":
+            raise ValueError("another's")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wsgicache.stores.stamps.check_folder", refuse)
+        if what == "a file":
+            folder.write_text("")
+        one, other = made(), made()
+        fill(one, clock, b"old").commit()
+        assert found(one)
+        assert found(other)
+        clock.advance(0.9)
+        one.update(KEY, emptied(clock.now()))
+        assert found(one) is None is not found(other)
+        clock.advance(0.1)
+        assert found(other) is None
+        said = [record.getMessage() for record in caplog.records]
+        assert len(said) == 2
+        assert f"{folder}/stamps-1 cannot be used, so a near store sees" in said[0]
+    if what == "a file":
+        folder.unlink()
+    fill(one, clock, b"new").commit()
+    assert found(one)
+    assert found(other)
+    one.bump([], clock.now())
+    assert found(other) is None
+
+
+def test_others_cannot_make_the_folder_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at when it is there."""
+    looked: list[bool] = []
+    monkeypatch.setattr(
+        "wsgicache.stores.stamps.check_folder", lambda path: looked.append(os.path.isdir(path))
+    )
+    Stamps(str(tmp_path / "words")).current()
+    assert looked == [True]
+
+
 def test_a_folder_that_goes_and_comes_again_is_another(tmp_path: Path, clock: FakeClock) -> None:
     stamps = Stamps(str(tmp_path))
     place = of_key(KEY)

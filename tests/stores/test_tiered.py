@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +103,20 @@ def test_what_another_process_purges_without_touching_it_is_seen_after_two_at_mo
     clock.advance(0.99)
     assert found(store) is not None
     clock.advance(0.02)
+    assert found(store) is None
+
+
+@pytest.mark.parametrize("groups", [["* a"], []], ids=repr)
+def test_with_words_of_a_machine_another_machine_is_seen_after_one(
+    shared: Counting, other: CachelibStore, clock: FakeClock, tmp_path: Path, groups: list[str]
+) -> None:
+    store = TieredStore(MemoryStore(), shared, stamps=tmp_path, clock=clock)
+    fill(store, clock, cache_tag="a").commit()
+    assert found(store) is not None
+    other.bump(groups, clock.now())
+    clock.advance(0.99)
+    assert found(store) is not None
+    store.near.update(KEY, lambda entry: None)
     assert found(store) is None
 
 

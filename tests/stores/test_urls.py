@@ -15,6 +15,7 @@ from wsgicache.stores import store_from_url
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.lmdb import LMDBStore
 from wsgicache.stores.net.addresses import shown
+from wsgicache.stores.tiered import TieredStore
 
 
 def nodes(store: Any) -> list[str]:
@@ -60,6 +61,42 @@ def test_a_size_has_a_unit(tmp_path: Path, text: str, max_bytes: int) -> None:
     assert told["max_bytes"] == mapped.near.max_bytes == max_bytes
     assert mapped.shared._names.namespace == "a"
     assert isinstance(store_from_url(f"{url}&near=0"), LMDBStore)
+
+
+def opened_near(url: str) -> TieredStore:
+    store = store_from_url(url)
+    assert isinstance(store, TieredStore)
+    return store
+
+
+@pytest.mark.parametrize("url", ["memcached://one:1/shop", "redis://one:1/?namespace=shop"])
+def test_a_memory_in_front_of_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """All processes of a user have the same words for a namespace, whatever they call the server;
+    or those in the folder that the URL names."""
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    sign = "&" if "?" in url else "?"
+    near = opened_near(f"{url}{sign}near=2MiB")
+    assert near.near.max_bytes == 2 << 20
+    assert near.seconds == 1
+    shop = near._stamps.current()
+    same, another, named = [
+        opened_near(f"memcached://{other}")._stamps.current()
+        for other in (
+            "localhost:1/shop?near=1MiB",
+            "one:1/other?near=1MiB",
+            f"one/shop?near=1&stamps={tmp_path}",
+        )
+    ]
+    near._stamps.tell_purge(())
+    assert bytes(same) == bytes(shop)
+    assert bytes(another) == bytes(named) == bytes(len(shop) * 8)
+    made = {path.name.split("-")[1] for path in tmp_path.glob("wsgicache-*")}
+    assert made == {"shop", "other"}
+    assert (tmp_path / "stamps-1").exists()
+    assert not isinstance(store_from_url(url), TieredStore)
+    assert not isinstance(store_from_url(f"{url}{sign}near=0"), TieredStore)
 
 
 def test_options_that_a_url_cannot_say() -> None:
@@ -147,6 +184,10 @@ def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -
         ("lmdb:cache", "must be lmdb:///directory, a whole path, got 'lmdb:"),
         ("lmdb:///dir?max_bytes=1MB", "one whose max_bytes is a number, not '1MB'"),
         ("lmdb:///dir?max_bytes=1MiB", "max_bytes must be a whole number of 4194304 or more"),
+        ("memcached://a/?stamps=/tmp/x", "must be one with near=… beside its stamps=…, got"),
+        ("redis://a/?near=1&stamps=x", "TieredStore.stamps must be the whole path of a folder"),
+        ("memcached://a/?near=1MB", "one whose near is a number, not '1MB'"),
+        ("file:///dir?near=1", "namespace, threshold, not 'near'"),
         ("lmdb:///dir?limit=100000", "max_bytes, namespace, near, not 'limit'"),
         ("file:cache", "must be file:///directory, a whole path, got 'file:"),
         ("redis://u:secret@host:1/0?what=1", r"not 'what', got 'redis://…@host:1/0\?what=1'"),

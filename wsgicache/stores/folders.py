@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 
 from wsgicache.rules.checks import must_be
 
-__all__ = ["check_folder", "whole_path"]
+__all__ = ["check_folder", "users_folder", "whole_path"]
 
 _KIND = "a folder of the cache's user, below folders that only that user and root may change"
 
@@ -18,6 +19,18 @@ def whole_path(subject: str, given: str | os.PathLike[str]) -> str:
         kind = "the whole path of a folder, such as '/var/cache/myapp'"
         raise (ValueError if isinstance(given, str) else TypeError)(must_be(subject, kind, given))
     return os.fspath(given)
+
+
+def users_folder(name: str) -> str:
+    """Return where this user has the folder *name* among the temporary files, or an empty string.
+
+    All processes of the user with the same temporary files get the same path.
+    """
+    user = f"-{os.geteuid()}" if hasattr(os, "geteuid") else ""
+    try:
+        return os.path.join(os.path.abspath(tempfile.gettempdir()), name + user)
+    except OSError:  # there is no place for temporary files
+        return ""
 
 
 def check_folder(path: str) -> None:

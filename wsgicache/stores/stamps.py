@@ -39,6 +39,7 @@ from contextlib import suppress
 from mmap import mmap
 from zlib import crc32
 
+from wsgicache.reporting import log
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry
@@ -67,6 +68,10 @@ _WORDS = _FIRST_KEY + 2 * _KEYS
 """The second half of the keys' words shows released leases."""
 _FILE = "stamps-1"
 """The name of the file; another layout gets another name."""
+_UNUSED = (
+    "%s cannot be used, so a near store sees what another process changes after a second, not at "
+    "once; name a folder with ?near=…&stamps=/folder: %s: %s"
+)
 _LEAST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.005
 
 
@@ -91,18 +96,28 @@ def _hashed(text: str) -> int:
 
 
 class Stamps:
-    """The words in the folder *path*; without it, those of this process and its children."""
+    """The words in the folder *path*; without it, those of this process and its children.
 
-    def __init__(self, path: str = "") -> None:
+    If they are not *needed*, the last ones also serve while the folder cannot be used.
+    """
+
+    def __init__(self, path: str = "", *, needed: bool = True) -> None:
         self._folder = path
         self._path = os.path.join(path, _FILE) if path else ""
         self._file = 0, 0
-        size = 8 * _WORDS if not path else 8
+        self._has_told = False
+        self._needed = needed
+        size = 8 if path and needed else 8 * _WORDS
         self.words = memoryview(mmap(-1, size)).cast("Q")
         """The words as last mapped."""
 
+    @property
+    def are_shared(self) -> bool:
+        """Whether other processes than children may have them, too."""
+        return bool(self._path)
+
     def current(self) -> memoryview[int]:
-        """Return the words of the file that is there now. Raises StoreError without one."""
+        """Return the words of the file that is there now. Raises StoreError if they are needed."""
         if not self._path:
             return self.words
         try:
@@ -113,13 +128,18 @@ class Stamps:
             if (found.st_dev, found.st_ino) != self._file:
                 return self._mapped()
         except (OSError, ValueError) as error:
-            raise StoreError(f"{self._path}: {type(error).__name__}: {error}") from error
+            if self._needed:
+                raise StoreError(f"{self._path}: {type(error).__name__}: {error}") from error
+            if not self._has_told:
+                self._has_told = True
+                log.warning(_UNUSED, self._path, type(error).__name__, error)
         return self.words
 
     def _mapped(self) -> memoryview[int]:
-        check_folder(self._folder)
         with suppress(FileExistsError):
             os.mkdir(self._folder, 0o700)
+        # After that: if it was not made, others may have made it a moment ago.
+        check_folder(self._folder)
         words, self._file = mapped(self._path, 8 * _WORDS)
         self.words = memoryview(words).cast("Q")
         return self.words

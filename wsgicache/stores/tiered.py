@@ -72,7 +72,7 @@ class TieredStore:
         shared: SharedStore,
         *,
         seconds: float = 1.0,
-        stamps: str | os.PathLike[str] | None = None,
+        stamps: str | os.PathLike[str] | Stamps | None = None,
         clock: Clock | None = None,
     ) -> None:
         if not isinstance(near, MemoryStore):
@@ -81,16 +81,17 @@ class TieredStore:
             raise TypeError(must_be("TieredStore.shared", _SHARED, shared))
         number("TieredStore.seconds", seconds, most=3600, above_0=True)
         has_methods("TieredStore.clock", clock, "now", "wall")
-        folder = "" if stamps is None else whole_path("TieredStore.stamps", stamps)
+        if not isinstance(stamps, Stamps):
+            stamps = Stamps("" if stamps is None else whole_path("TieredStore.stamps", stamps))
         self.near = near
         self.shared = shared
         self.seconds = seconds
         self._now = (SYSTEM_CLOCK if clock is None else clock).now
         theirs: object = getattr(shared, "stamps", None)
         itself = isinstance(theirs, Stamps)
-        self._stamps = theirs if isinstance(theirs, Stamps) else Stamps(folder)
+        self._stamps = theirs if isinstance(theirs, Stamps) else stamps
         self._telling = Telling(self._stamps, itself=itself)
-        if (folder or itself) and isinstance(shared, PackedStore):
+        if self._stamps.are_shared and isinstance(shared, PackedStore):
             shared.read_generations()
         self.landings: object = getattr(shared, "landings", None)
         """What wakes those who wait for a lease, if the shared store has that."""

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from wsgicache.rules.checks import must_be, whole
 from wsgicache.stores import Store
-from wsgicache.stores.folders import check_folder
+from wsgicache.stores.folders import check_folder, users_folder
 from wsgicache.stores.net.addresses import SERVERS, checked_timeout, names_a_server, shown
 
 __all__ = ["opened"]
@@ -34,6 +34,7 @@ OPTIONS: dict[str, Callable[[str], object]] = {
     "limit": size,
     "max_bytes": size,
     "near": size,
+    "stamps": str,
     "threshold": int,
 }
 """The options after the ``?``; each scheme takes those of its store."""
@@ -188,8 +189,39 @@ def _lmdb(parts: SplitResult, options: dict[str, Any]) -> Store:
 
 
 Make = Callable[[SplitResult, dict[str, Any]], Store]
-_REDIS: tuple[Make, set[str]] = (_redis, _PACKED | {"timeout"})
-_MEMCACHED: tuple[Make, set[str]] = (_memcached, _PACKED | {"timeout", "idle"})
+
+
+def _with_near(make: Make) -> Make:
+    """Return *make* for a URL that may say ``near``, which puts a memory in front of the store."""
+
+    def made(parts: SplitResult, options: dict[str, Any]) -> Store:
+        near = whole("near of store_from_url()", options.pop("near", 0))
+        folder = options.pop("stamps", None)
+        if folder is not None and not near:
+            raise _wrong(parts.geturl(), "one with near=… beside its stamps=…")
+        store = make(parts, options)
+        if not near:
+            return store
+        from wsgicache.stores.memory import MemoryStore
+        from wsgicache.stores.shared.store import PackedStore
+        from wsgicache.stores.stamps import Stamps
+        from wsgicache.stores.tiered import TieredStore
+
+        assert isinstance(store, PackedStore)
+        stamps = folder
+        if folder is None:
+            # Without them it sees changes a second later, so it need not have them.
+            stamps = Stamps(users_folder(f"wsgicache-{store.namespace}"), needed=False)
+        return TieredStore(MemoryStore(near), store, stamps=stamps, clock=options.get("clock"))
+
+    return made
+
+
+_REDIS: tuple[Make, set[str]] = (_with_near(_redis), _PACKED | {"timeout", "near", "stamps"})
+_MEMCACHED: tuple[Make, set[str]] = (
+    _with_near(_memcached),
+    _PACKED | {"timeout", "idle", "near", "stamps"},
+)
 _SCHEMES: dict[str, tuple[Make, set[str]]] = {
     "memory": (_memory, {"max_bytes"}),
     "memcached": _MEMCACHED,

@@ -85,6 +85,11 @@ class PackedStore:
             generations.seconds = 0.0
 
     @property
+    def namespace(self) -> str:
+        """Return what separates its records from those of others on the same nodes."""
+        return self._names.namespace
+
+    @property
     def is_atomic(self) -> bool:
         """Whether none of two changes at once can be lost."""
         return all(generations.node.atomic for generations in self._nodes.values())
