@@ -101,7 +101,8 @@ class Memory(MemoryStore):
 class Bytes:
     """A node in memory; others may go on before each round trip."""
 
-    name, limit, share, atomic, connects = "bytes", 1_000_000, 4_000_000, True, 0
+    name, atomic, connects = "bytes", True, 0
+    limit, piece, share = 1_000_000, 1_000_000, 4_000_000
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
@@ -129,6 +130,9 @@ class Bytes:
     def write(self, name: str, value: bytes, seconds: int) -> None:
         self._turns.step()
         self._put(name, value)
+
+    def make_room(self, length: int) -> None:
+        pass
 
     def remove(self, name: str) -> None:
         self._turns.step()

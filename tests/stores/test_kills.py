@@ -188,12 +188,12 @@ def test_what_is_changed_where_it_lies_is_a_miss(stage: Stage) -> None:
 
 
 def test_pieces_in_another_order_are_a_miss(stage: Stage) -> None:
-    """All permutations of three pieces but the right one."""
+    """All permutations of the first three pieces but the right one."""
     from itertools import permutations
 
     content = random.Random(1).randbytes(1_200_000)
     fill(stage.store, stage.clock, content, target="/large").commit()
-    names = [name for name in stage.names() if ":3p:" in name]
+    names = [name for name in stage.names() if ":3p:" in name][:3]
     held = [stage.read(name) for name in names]
     assert len(names) >= 2
     for order in permutations(range(len(names))):

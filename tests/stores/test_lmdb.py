@@ -64,14 +64,17 @@ def in_child(do: Callable[[], object]) -> int:
 def test_its_file_has_a_bound_whatever_is_stored(
     open_one: Callable[..., LMDBStore], folder: Path, clock: FakeClock
 ) -> None:
-    store, chance = open_one(), random.Random(1)
+    """And little of it is free, though what large contents need must be adjacent."""
+    store, chance, kept = open_one(), random.Random(1), []
     for number in range(600):
-        size = chance.choice((100, 5_000, 50_000, 300_000))
+        size = chance.choice((100, 5_000, 5_000, 50_000, 500_000))
+        found(store, f"/{chance.randrange(number + 1)}")
         fill(store, clock, chance.randbytes(size), target=f"/{number}").commit()
         last = found(store, f"/{number}")
         assert last is not None
-    (told,) = store.stats().values()
-    assert 0.4 * 8 * MIB < int(str(told["bytes"])) <= 0.6 * 8 * MIB
+        (told,) = store.stats().values()
+        kept.append(int(str(told["bytes"])))
+    assert 0.5 * 8 * MIB < min(kept[100:]) < max(kept) <= 0.6 * 8 * MIB
     assert (folder / "data.mdb").stat().st_size <= 8 * MIB
 
 
@@ -86,6 +89,50 @@ def test_what_is_asked_for_again_survives_a_flood(
         fill(store, clock, b"y" * 20_000, target=f"/{number}").commit()
         assert found(store, hot[number % 50]) is not None
     assert found(store, "/1") is None
+
+
+def test_a_page_that_the_file_cannot_hold_is_refused_and_nothing_goes(
+    open_one: Callable[..., LMDBStore], clock: FakeClock
+) -> None:
+    store = open_one()
+    for number in range(200):
+        fill(store, clock, b"x" * 20_000, target=f"/{number}").commit()
+    held = store.stats()
+    with pytest.raises(StoreError, match="holds 5033164 bytes, and a content needs 5"):
+        fill(store, clock, bytes(4_800_000), target="/large").commit()
+    assert store.stats() == held
+    assert all(found(store, f"/{number}") is not None for number in range(200))
+
+
+@pytest.mark.parametrize("size", [5_000, 2_000_000, 4_000_000])
+def test_a_new_page_is_kept_where_all_others_are_used(
+    open_one: Callable[..., LMDBStore], clock: FakeClock, size: int
+) -> None:
+    """Else the hand would pass them all, and take the new one."""
+    store, targets = open_one(), [f"/{number}" for number in range(190)]
+    for target in targets:
+        fill(store, clock, b"x" * 20_000, target=target).commit()
+    assert all(found(store, target) for target in targets)
+    for number in range(max(2, 500_000 // size)):
+        fill(store, clock, b"y" * size, target=f"/new/{number}").commit()
+        new = found(store, f"/new/{number}")
+        assert content_of(store, new) == b"y" * size
+    (told,) = store.stats().values()
+    assert int(str(told["bytes"])) > 0.5 * 8 * MIB
+
+
+def test_without_its_state_nothing_would_be_valid_so_it_stays(
+    open_one: Callable[..., LMDBStore], clock: FakeClock
+) -> None:
+    store = open_one()
+    generation = store.generation(KEY)
+    fill(store, clock).commit()
+    (generations,) = store._nodes.values()
+    node: Any = generations.node
+    for _ in "12":
+        node._make_room(1 << 30)
+        assert len(node.listed("")) == 1
+    assert store.generation(KEY) == generation
 
 
 def test_what_is_replaced_counts_once(open_one: Callable[..., LMDBStore], clock: FakeClock) -> None:

@@ -34,7 +34,7 @@ class CacheNode:
 
     def __init__(self, cache: Any, limit: int, name: str | None = None) -> None:
         self.name = name or type(cache).__name__
-        self.limit = limit
+        self.limit = self.piece = limit
         self.share = SHARE
         self._cache = cache
         self._breaker = Breaker(self.name)
@@ -91,6 +91,9 @@ class CacheNode:
             raise StoreError(f"{self.name} takes at most {self.limit} bytes, got {len(value)}")
         if not self._ask(lambda: self._cache.set(name, value, timeout=seconds)):
             raise StoreError(f"{self.name} did not keep a value")
+
+    def make_room(self, length: int) -> None:
+        """Do nothing: the cache makes room."""
 
     def remove(self, name: str) -> None:
         """Remove what is under *name*."""

@@ -19,9 +19,10 @@ from wsgicache.stores import StoreError
 from wsgicache.stores.environments import MAX_BYTES, Opened, environment_at
 from wsgicache.stores.folders import check_folder, whole_path
 from wsgicache.stores.shared.applications import NAMESPACE
+from wsgicache.stores.shared.names import FORMAT
 from wsgicache.stores.shared.nodes import Found
 from wsgicache.stores.shared.store import PackedStore
-from wsgicache.stores.sieve import add, drop, evict, held, kept_bytes, value_of
+from wsgicache.stores.sieve import add, cost_of, drop, evict, held, kept_bytes, value_of
 from wsgicache.stores.stamps import Stamps, Telling
 
 __all__ = ["LMDBStore"]
@@ -30,13 +31,18 @@ T = TypeVar("T")
 
 _LEAST = 4 << 20
 LIMIT = 512 * 1024
-"""Most bytes of a value: a larger one would need as many adjacent pages."""
+"""Most bytes of a value."""
+PIECE = 64 * 1024
+"""Most bytes of a piece. A value needs adjacent pages: where few are, all would go for a large one.
+"""
 _FILLED = 0.6
 """The part of the file that entries fill. Removed entries free their pages two transactions later,
 and not while an older reader is there."""
 _LEFT = 0.95
 """The part of that which stays when room is made, so that many entries go at once."""
 _ATTEMPTS = 6
+_STATE = f":{FORMAT}s:".encode("ascii")
+"""What the names of states have: without its state, nothing in a namespace is valid."""
 
 
 class LMDBStore(PackedStore):
@@ -105,6 +111,7 @@ class _Node:
     atomic = True
     connects = 0
     limit = LIMIT
+    piece = PIECE
     # Records begin with their digest, so their first bytes distinguish them.
     _VERSION = 32
 
@@ -165,7 +172,7 @@ class _Node:
                 drop(txn, opened, key, before)
             return True
 
-        return self._change(swapped)
+        return self._change(swapped, key)
 
     def settle(
         self,
@@ -193,14 +200,33 @@ class _Node:
                 drop(txn, opened, last, lease)
             return True
 
-        return self._change(settled)
+        return self._change(settled, key)
 
     def write(self, name: str, value: bytes, seconds: int) -> None:
         """Keep *value* for at most *seconds*. Raises StoreError where there is no room."""
         if len(value) > self.limit:
             raise StoreError(f"{self.name} takes at most {self.limit} bytes, got {len(value)}")
         key, ends = name.encode("ascii"), time() + seconds
-        self._change(lambda opened, txn: add(txn, opened, key, value, ends, held(txn, opened, key)))
+        self._change(
+            lambda opened, txn: add(txn, opened, key, value, ends, held(txn, opened, key)), key
+        )
+
+    def make_room(self, length: int) -> None:
+        """Make room for pieces of *length* bytes, before one of them is there to be evicted.
+
+        Raises StoreError if all the room is not enough; then nothing goes.
+        """
+        wanted = cost_of(length, self.piece)
+
+        def known(opened: Opened) -> tuple[int, int]:
+            with opened.env.begin() as txn:
+                return kept_bytes(txn, opened), int(opened.max_bytes * _FILLED)
+
+        kept, budget = self._ask(known)
+        if wanted > budget * _LEFT:
+            raise StoreError(f"{self.name} holds {budget} bytes, and a content needs {wanted}")
+        if kept + wanted > budget:
+            self._make_room(kept + wanted - int(budget * _LEFT))
 
     def remove(self, name: str) -> None:
         """Remove what is under *name*."""
@@ -210,10 +236,13 @@ class _Node:
             if (before := held(txn, opened, key)) is not None:
                 drop(txn, opened, key, before)
 
-        self._change(removed)
+        self._change(removed, key)
 
-    def _change(self, change: Callable[[Opened, lmdb.Transaction], T]) -> T:
-        """Return what *change* returns in a transaction; make room after it, or before a retry."""
+    def _change(self, change: Callable[[Opened, lmdb.Transaction], T], name: bytes) -> T:
+        """Return what *change* returns in a transaction; make room after it, or before a retry.
+
+        What it has kept under *name* is not evicted for that.
+        """
         budget = 0
 
         def changed(opened: Opened) -> tuple[T, int]:
@@ -226,22 +255,25 @@ class _Node:
             try:
                 result, kept = self._ask(changed)
             except lmdb.MapFullError:
-                self._make_room(int(budget * (1 - _LEFT)) * (attempt + 1))
+                self._make_room(int(budget * (1 - _LEFT)) * (attempt + 1), name)
                 continue
             if kept > budget:
-                self._make_room(kept - int(budget * _LEFT))
+                self._make_room(kept - int(budget * _LEFT), name)
             return result
         raise StoreError(f"{self.name} is full, and its removed pages are still being read")
 
-    def _make_room(self, wanted: int) -> None:
-        """Evict *wanted* bytes in a transaction, and end another one after it.
+    def _make_room(self, wanted: int, spared: bytes = b"") -> None:
+        """Evict *wanted* bytes in a transaction, but not *spared*, and end another one after it.
 
         Only then can their pages be used again.
         """
 
+        def stays(name: bytes) -> bool:
+            return name == spared or _STATE in name
+
         def room(opened: Opened) -> None:
             with opened.env.begin(write=True) as txn:
-                evict(txn, opened, wanted)
+                evict(txn, opened, wanted, stays)
             with opened.env.begin(write=True) as txn:
                 txn.put(b"room", b"", db=opened.about)
 

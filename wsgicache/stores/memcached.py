@@ -170,7 +170,7 @@ class _Node:
     def __init__(self, template: Client, timeout: float, idle: int, limit: int) -> None:
         server = template.server
         self.name = server if isinstance(server, str) else f"{server[0]}:{server[1]}"
-        self.limit = limit
+        self.limit = self.piece = limit
         self.share = SHARE
         self._prefix: bytes = template.key_prefix
         self._breaker = Breaker(self.name)
@@ -242,6 +242,9 @@ class _Node:
             raise StoreError(f"{self.name} takes at most {self.limit} bytes, got {len(value)}")
         if not self._ask(lambda client: client.set(name, value, seconds)):
             raise StoreError(f"{self.name} did not keep a value")
+
+    def make_room(self, length: int) -> None:
+        """Do nothing: the server makes room."""
 
     def remove(self, name: str) -> None:
         """Remove what is under *name*."""

@@ -6,13 +6,14 @@ from the oldest entry to the newest, clears those bytes, and takes an entry with
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 
 import lmdb
 
 from wsgicache.stores.environments import PLACES, Opened
 
-__all__ = ["add", "drop", "evict", "held", "kept_bytes", "value_of"]
+__all__ = ["add", "cost_of", "drop", "evict", "held", "kept_bytes", "value_of"]
 
 _HEAD = Struct(">dQ")
 """The head of a value: when it ends, and its number."""
@@ -22,7 +23,7 @@ _ALONE = 2000
 """Bytes of a value from which LMDB gives it pages of its own."""
 _BESIDE = 80
 """Bytes of an entry's place in the order."""
-_MOST_SPARED = 20_000
+_MOST_PASSED = 20_000
 """Most entries that the hand passes at once; then it takes the next, used or not."""
 
 
@@ -82,25 +83,38 @@ def drop(txn: lmdb.Transaction, opened: Opened, name: bytes, before: bytes) -> N
     _set(txn, opened, b"bytes", kept_bytes(txn, opened) - _cost(name, len(before)))
 
 
-def evict(txn: lmdb.Transaction, opened: Opened, wanted: int) -> None:
-    """Make room for *wanted* bytes, as far as possible."""
-    total, freed, spared = kept_bytes(txn, opened), 0, 0
+def evict(
+    txn: lmdb.Transaction, opened: Opened, wanted: int, stays: Callable[[bytes], bool]
+) -> None:
+    """Make room for *wanted* bytes, as far as possible; *stays* says which names stay."""
+    total, freed, passed, met = kept_bytes(txn, opened), 0, 0, (-1, -1, b"")
     cursor = txn.cursor(opened.order)
     there = cursor.set_range(txn.get(b"hand", db=opened.about) or b"\0") or cursor.first()
     while there and freed < wanted:
-        number, record = cursor.item()
-        place = _NUMBER.unpack(number)[0] % PLACES
-        if opened.used[place] and spared < _MOST_SPARED:
-            opened.used[place] = 0
-            spared += 1
+        number, record = map(bytes, cursor.item())
+        place, name = _NUMBER.unpack(number)[0] % PLACES, record[_NUMBER.size :]
+        if stays(name):
+            if met == (freed, passed, number):
+                break  # nothing else is there
+            if met[:2] != (freed, passed):
+                met = freed, passed, number
             there = cursor.next() or cursor.first()
-            continue
-        freed += _NUMBER.unpack_from(record)[0]
-        txn.delete(record[_NUMBER.size :], db=opened.entries)
-        cursor.delete()
-        there = bool(cursor.key()) or cursor.first()
+        elif opened.used[place] and passed < _MOST_PASSED:
+            opened.used[place] = 0
+            passed += 1
+            there = cursor.next() or cursor.first()
+        else:
+            freed += _NUMBER.unpack_from(record)[0]
+            txn.delete(name, db=opened.entries)
+            cursor.delete()
+            there = bool(cursor.key()) or cursor.first()
     txn.put(b"hand", cursor.key() or b"\0", db=opened.about)
     _set(txn, opened, b"bytes", max(0, total - freed))
+
+
+def cost_of(length: int, most: int) -> int:
+    """Return the bytes of the file for *length* bytes in entries of at most *most*."""
+    return -(-length // most) * (most + _PAGE)
 
 
 def _cost(name: bytes, length: int) -> int:

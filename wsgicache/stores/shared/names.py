@@ -15,7 +15,7 @@ from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.checks import text
 from wsgicache.rules.keys import Key
 
-__all__ = ["Name", "Names", "key_of_echo"]
+__all__ = ["FORMAT", "Name", "Names", "key_of_echo"]
 
 FORMAT = "3"
 """The version of everything that is stored. Other versions have other names, so none reads,

@@ -27,6 +27,8 @@ class Node(Protocol):
     """The name, for people."""
     limit: int
     """Most bytes of a value."""
+    piece: int
+    """Most bytes of a piece of a content, with its head."""
     share: int
     """Most bytes of contents in one entry, if it has several responses."""
     atomic: bool
@@ -64,6 +66,12 @@ class Node(Protocol):
 
     def write(self, name: str, value: bytes, seconds: int) -> None:
         """Keep *value* for at most *seconds*. Raises StoreError if it is not kept."""
+
+    def make_room(self, length: int) -> None:
+        """Make room for pieces of *length* bytes together, if the node has to be asked for that.
+
+        Raises StoreError if it can never hold them.
+        """
 
     def remove(self, name: str) -> None:
         """Remove what is under *name*."""

@@ -204,7 +204,8 @@ class Packing:
         # The content is remembered, too, so that its id stays its own.
         written = self._written.get(id(content))
         if written is None:
-            kept = self._contents.write(content, self._node.limit, seconds)
+            self._node.make_room(len(content))
+            kept = self._contents.write(content, self._node.piece, seconds)
             written = self._written[id(content)] = content, kept
         return written[1]
 
