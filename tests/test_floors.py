@@ -78,13 +78,15 @@ FLOORS = """
     middleware
     flask
     wsgicache
-    why.asked
+    why.asked why.globs why.layers
     why.trying
     why.changes why.comparing why.grouping why.removals why.watching
     why.causes why.cures why.following why.inputs
-    why.bases why.remedies
-    why.pages
-    why.audit why.explain
+    why.bases why.remedies why.sitemap why.views
+    why.pages why.setup
+    why.capacity why.declared why.wrapping
+    why.frameworks
+    why.audit why.doctor why.explain
     demo cli.companions cli.loading cli.terminal
     cli.wrapped
     cli.run cli.store cli.why
@@ -297,14 +299,22 @@ ROOMS = {
     "cli.wrapped": "cli/test_run.py",
     "why.asked": "why/test_explain.py",
     "why.bases": "why/test_audit.py",
+    "why.capacity": "why/test_doctor.py",
     "why.causes": "why/test_explain.py",
     "why.changes": "why/test_cures.py",
+    "why.declared": "why/test_doctor.py",
     "why.following": "why/test_audit.py",
+    "why.frameworks": "why/test_doctor.py",
     "why.inputs": "why/test_audit.py",
+    "why.layers": "cli/test_run.py",
     "why.pages": "why/test_audit.py",
     "why.remedies": "why/test_audit.py",
+    "why.sitemap": "why/test_doctor.py",
     "why.removals": "why/test_explain.py",
+    "why.views": "why/test_doctor.py",
     "why.watching": "why/test_audit.py",
+    "why.wrapping": "why/test_doctor.py",
+    "why.setup": "why/test_doctor.py",
     "why.trying": "why/test_explain.py",
 }
 """Where what a module does is tested in the room of a neighbour."""

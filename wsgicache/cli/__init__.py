@@ -10,6 +10,7 @@ __all__ = ["main"]
 
 COMMANDS = {
     "audit": "wsgicache.cli.why",
+    "doctor": "wsgicache.cli.why",
     "explain": "wsgicache.cli.why",
     "run": "wsgicache.cli.run",
     "purge": "wsgicache.cli.store",

@@ -24,7 +24,8 @@ from wsgicache import CacheMiddleware
 from wsgicache.cli.companions import companions
 from wsgicache.cli.loading import Refusal, load
 from wsgicache.cli.terminal import TerminalSafe, visible
-from wsgicache.cli.wrapped import PROFILES, own_cache, said_of
+from wsgicache.cli.wrapped import PROFILES, said_of
+from wsgicache.why.layers import own_cache
 
 __all__ = ["run"]
 

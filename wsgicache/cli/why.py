@@ -1,4 +1,4 @@
-"""The commands that say why: ``wsgicache explain|audit``."""
+"""The commands that say why: ``wsgicache explain|audit|doctor``."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import json
 import logging
 import os
 import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from wsgicache.cli.loading import Refusal, load, located
 from wsgicache.cli.terminal import say, visible
-from wsgicache.cli.wrapped import own_cache
+from wsgicache.why.layers import own_cache
 
-__all__ = ["audit", "explain"]
+__all__ = ["audit", "doctor", "explain"]
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
     from wsgicache import CacheMiddleware
 
 
@@ -124,13 +127,45 @@ def audit(
         raise SystemExit(1)
 
 
+@click.command()
+@click.argument("target", metavar="MODULE:APP")
+@click.option("--store", "address", metavar="URL", help="Look at this store instead.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on any finding.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(target: str, address: str | None, strict: bool, as_json: bool) -> None:
+    """Find what is wrong with the set-up of the cache, without any traffic.
+
+    The application is written MODULE:APP. It is loaded and not asked for anything. Exits with 1
+    where something is wrong.
+    """
+    from wsgicache import store_from_url
+    from wsgicache.why.doctor import doctor as diagnosed
+
+    app = _imported(target)
+    with located("looking at the set-up"):
+        done = diagnosed(app, store=None if address is None else store_from_url(address))
+    if as_json:
+        click.echo(json.dumps(done.as_json(), indent=2))
+    else:
+        for line in done.lines():
+            say(line)
+    if done.is_bad(strict):
+        raise SystemExit(1)
+
+
+def _imported(target: str) -> WSGIApplication:
+    """Return the application *target*, which may lie in the current folder."""
+    sys.path.insert(0, os.getcwd())
+    logging.getLogger("wsgicache").addHandler(logging.NullHandler())
+    with redirect_stdout(sys.stderr):  # nothing that it prints may stand beside JSON
+        return load(target)
+
+
 def loaded(target: str, address: str | None = None) -> CacheMiddleware:
     """Return the cache that *target* is or has, with an empty store or the one at *address*."""
     from wsgicache import CacheMiddleware, MemoryStore, store_from_url
 
-    sys.path.insert(0, os.getcwd())
-    logging.getLogger("wsgicache").addHandler(logging.NullHandler())
-    app = load(target)
+    app = _imported(target)
     store = MemoryStore() if address is None else store_from_url(address)
     own = own_cache(app)
     if own is None:

@@ -33,7 +33,7 @@ from wsgicache.rules.preferences import (
 )
 from wsgicache.rules.queries import no_vary_search, only_named
 
-__all__ = ["Route", "VaryBy"]
+__all__ = ["Pattern", "Route", "VaryBy"]
 
 VaryBy = Callable[[dict[str, Any]], str]
 
