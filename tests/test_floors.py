@@ -26,7 +26,7 @@ FLOORS = """
         rules.ranges rules.special
     rules.credentials rules.other_caches rules.names rules.selecting
     rules.keys
-    rules.model
+    rules.model rules.searching
     rules.response
     rules.said
     rules.preferences

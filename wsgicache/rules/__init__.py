@@ -26,6 +26,7 @@ module             question                                    sections
 ``anonymous``      what does an anonymous request ask for?     5861 §3
 ``cookies``        which cookies does the app not need?        9111 §4.1
 ``queries``        which parts of a query change the answer?   9111 §2; No-Vary-Search
+``searching``      which URLs have the same answer?            9111 §4; No-Vary-Search
 ``hidden_cookies`` which cookies does the app not see?         9111 §4.1
 ``own_writes``     whose pages does a write end?               9111 §4.4
 ``validators``     what tells states of a resource apart?      9111 §4.3.1; 9110 §8.8
