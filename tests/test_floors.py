@@ -51,9 +51,9 @@ FLOORS = """
     controls.early
     controls.matching controls.static
     controls.judging
-    stores stores.folders stores.marks
-    stores.listing stores.net.addresses stores.net.breaker stores.shared.applications
-        stores.shared.memo stores.shared.names
+    stores stores.folders stores.marks stores.searches
+    stores.equivalents stores.listing stores.net.addresses stores.net.breaker
+        stores.shared.applications stores.shared.memo stores.shared.names
         stores.shared.apart stores.shared.nodes stores.stamps
     stores.net.memcached stores.net.redis stores.shared.records
     stores.memory stores.shared.generations stores.shared.leases stores.shared.marks
@@ -278,6 +278,7 @@ ROOMS = {
     "stores": "stores/test_urls.py",
     "stores.listing": "stores/contract.py",
     "stores.marks": "stores/test_own_writes.py",
+    "stores.searches": "stores/contract.py",
     "stores.memory": "stores/test_stores.py",
     "stores.net.addresses": "stores/test_urls.py",
     "stores.net.breaker": "stores/test_memcached_trouble.py",

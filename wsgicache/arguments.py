@@ -15,10 +15,11 @@ from typing import ParamSpec, TypeVar
 from wsgicache.rules.checks import flag, is_whole, must_be, number, several, text
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, TOKEN
 from wsgicache.rules.groups import group_name
+from wsgicache.rules.policy import Policy
 
 __all__ = [
-    "Seconds", "Status", "argument", "explained", "field_name", "field_names", "flags",
-    "group_names", "has_methods", "numbers", "public_or_private", "seconds", "statuses",
+    "Seconds", "Status", "argument", "check_parts", "explained", "field_name", "field_names",
+    "flags", "group_names", "has_methods", "numbers", "public_or_private", "seconds", "statuses",
 ]  # fmt: skip
 
 P = ParamSpec("P")
@@ -90,6 +91,18 @@ def has_methods(subject: str, value: object, *methods: str) -> None:
     if value is not None and (not right or isinstance(value, type)):
         kind = f"an object with the methods {', '.join(methods[:-1])} and {methods[-1]}"
         raise TypeError(must_be(subject, kind, value))
+
+
+def check_parts(app: object, store: object, policy: object, clock: object, runner: object) -> None:
+    """Raise TypeError unless these can be the parts of a cache; all but *app* may be None."""
+    if not callable(app):
+        raise TypeError(must_be("app", "a WSGI application, a callable", app))
+    if policy is not None and not isinstance(policy, Policy):
+        raise TypeError(must_be("policy", "a Policy", policy))
+    has_methods("store", store, "get", "content", "update")
+    has_methods("clock", clock, "now", "wall")
+    if runner is not None and not callable(runner):
+        raise TypeError(must_be("runner", "a callable that takes a Job", runner))
 
 
 def flags(function: str, **values: object) -> None:

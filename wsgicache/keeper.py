@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from wsgicache.controls.judging import Judge
+from wsgicache.controls.judging import Judge, Unforbidden
 from wsgicache.reporting import Reporter
 from wsgicache.rules import entries, keeping, partial, storing, validation
 from wsgicache.rules.declaring import Declared
@@ -29,6 +29,7 @@ from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.stores import Grouping, Judging, Listing, Marking, SharedStore, Store
+from wsgicache.stores.equivalents import Equivalents
 from wsgicache.stores.listing import keys_below
 from wsgicache.stores.marks import Marks
 
@@ -36,18 +37,6 @@ __all__ = ["Keeper"]
 
 _NO_MARK = "-"
 """The mark if the store cannot give one."""
-
-
-class Unforbidden:
-    """A *store* without the keys under which routes always forbid storing."""
-
-    def __init__(self, store: Store, judge: Judge) -> None:
-        self._store = store
-        self._judge = judge
-
-    def get(self, key: Key) -> CacheEntry | None:
-        """Return the entry under *key*, or None."""
-        return None if self._judge.forbids(key) else self._store.get(key)
 
 
 class Keeper:
@@ -63,18 +52,19 @@ class Keeper:
         self._marking: Marking | Marks = store if isinstance(store, Marking) else Marks()
 
         self._judge: Judge | None = None
-        self.entries: Unforbidden | Store = store
+        self.entries: entries.Entries = store
         """The store for look-ups."""
         if judge is not None and isinstance(store, Judging):
             self._judge = judge
             store.judge_by(judge.left_of)
             if judge.may_forbid:
                 self.entries = Unforbidden(store, judge)
+        self.equivalents = Equivalents(store, self.entries, policy, report)
 
     def entry(self, request: Request) -> CacheEntry | None:
         """Return the entry for *request*, or None if there is none or the store fails."""
         try:
-            return self.entries.get(request.key)
+            return self.equivalents.found(request, self.entries.get(request.key))
         except Exception:
             self._report("store", "looking up in the store failed: the app answers")
             return None
@@ -216,6 +206,7 @@ class Keeper:
         if not self._policy.store_set_cookie and not SET_COOKIE.isdisjoint(response.values):
             # Its permissions may be for one client, too; its prohibitions count.
             why_not, personal = "set-cookie", why_not is None or personal
+        why_not = why_not or self.equivalents.refusal(request, renewed, fill)
         if self._judge is not None:
             fill = fill._replace(asked_by=self._judge.asked_by(request))
         fresh = keeping.stored_response(renewed, stored.content, self._policy, stored.length, fill)
@@ -258,7 +249,7 @@ class Keeper:
 
         self.update(key, emptying)
         destination = destination_of(method, destination)
-        for one in invalidated_keys(key, response, destination):
+        for one in self.equivalents.beside(invalidated_keys(key, response, destination)):
             if one != key:
                 self.update(one, entries.emptied(moment))
         if self._policy.collections:

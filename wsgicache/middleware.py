@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wsgicache.arguments import has_methods
+from wsgicache.arguments import check_parts
 from wsgicache.bodies import exhaust, leaving
 from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.controls.judging import Judge
@@ -30,7 +30,6 @@ from wsgicache.purging import Purging, answer_purge, checked_token
 from wsgicache.reporting import Reporter
 from wsgicache.rules import conditional
 from wsgicache.rules.answering import refused_fields, reused_lines, with_own
-from wsgicache.rules.checks import must_be
 from wsgicache.rules.collapsing import collapsing
 from wsgicache.rules.model import URI_MISS, CacheEntry, Decision
 from wsgicache.rules.policy import Policy
@@ -68,14 +67,7 @@ class CacheMiddleware(Operated):
         routes: Iterable[Route] = (),
         purge_token: str | None = None,
     ) -> None:
-        if not callable(app):
-            raise TypeError(must_be("app", "a WSGI application, a callable", app))
-        if policy is not None and not isinstance(policy, Policy):
-            raise TypeError(must_be("policy", "a Policy", policy))
-        has_methods("store", store, "get", "content", "update")
-        has_methods("clock", clock, "now", "wall")
-        if runner is not None and not callable(runner):
-            raise TypeError(must_be("runner", "a callable that takes a Job", runner))
+        check_parts(app, store, policy, clock, runner)
         self.app = app
         self.store: Store = MemoryStore() if store is None else store
         self.policy = with_their_names(Policy() if policy is None else policy, app)
@@ -90,6 +82,7 @@ class CacheMiddleware(Operated):
         judge = Judge(self.policy, self._routes, self.clock, self._report)
         self._keeper = Keeper(self.store, self.policy, self._report, judge)
         self._entries = self._keeper.entries
+        self._searches = self._keeper.equivalents.searches
         self._origin = Origin(
             app,
             self._keeper,
@@ -145,6 +138,12 @@ class CacheMiddleware(Operated):
             if entry is None or not decision.background:
                 return self._serve(request, decision, now, start_response)
             decision = self._reuse_or_validate(request, entry, decision, now)
+            if decision.forward is None:
+                return self._serve(request, decision, now, start_response)
+        elif decision is URI_MISS and self._searches():
+            entry, decision = self._keeper.equivalents.decided(request, entry, now)
+            if entry is not None and decision.background:
+                decision = self._reuse_or_validate(request, entry, decision, now)
             if decision.forward is None:
                 return self._serve(request, decision, now, start_response)
         if method == "HEAD" and goes_as_get(request, decision, self.policy):
@@ -306,7 +305,8 @@ class CacheMiddleware(Operated):
             request = self._read(environ, "GET", self.policy)
             if isinstance(request, str):
                 return
-            entry, now = self._entries.get(request.key), self.clock.now()
+            entry = self._keeper.equivalents.found(request, self._entries.get(request.key))
+            now = self.clock.now()
             stored = None if entry is None else select(request, entry, self.policy)
             trip = self._trip(request, Decision("stale", stored), entry, now)
             trip.background, trip.count = True, self._counting.validated

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hmac import compare_digest
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +24,7 @@ from wsgicache.rules.keys import Key, key_of_url, near_keys, target_key, url_of
 from wsgicache.rules.model import CacheEntry
 from wsgicache.rules.request import Request
 from wsgicache.stores import Grouping, Listing, Store, StoreError
+from wsgicache.stores.equivalents import equivalent_keys
 from wsgicache.stores.listing import keys_below
 from wsgicache.stores.memory import MemoryStore
 
@@ -150,7 +151,7 @@ class Purging:
             raise StoreError(f"{type(store).__name__} cannot list what it holds")
         return self._purge("prefix", keys_below(store, prefix), soft)
 
-    def _purge(self, kind: str, keys: Iterable[Key], soft: bool) -> Purged:
+    def _purge(self, kind: str, keys: Sequence[Key], soft: bool) -> Purged:
         now = self.clock.now()
         # A fill that begins after this may do so at the same moment.
         done = entries.emptied(math.nextafter(now, math.inf))
@@ -170,11 +171,16 @@ class Purging:
             try:
                 self.store.update(key, counting)
             except Exception as error:
-                why = "" if isinstance(error, StoreError) else f"{type(error).__name__}: "
-                failed.append(f"{url} ({why}{error})")
+                failed.append(f"{url} ({_told(error)})")
             else:
                 urls.append(url)
                 total += found
+        try:
+            for other in equivalent_keys(self.store, keys):
+                self.store.update(other, counting)
+                total += found
+        except Exception as error:
+            failed = failed or [f"equivalent URLs ({_told(error)})"]
         self._purged(kind, soft)
         if failed:
             raise StoreError(f"not purged: {', '.join(failed)}")
@@ -198,6 +204,10 @@ class Purging:
             raise StoreError(f"{type(self.store).__name__} purges single URLs only")
         self.store.bump(groups, self.clock.now(), soft=soft)
         self._purged(kind, soft)
+
+
+def _told(error: Exception) -> str:
+    return f"{'' if isinstance(error, StoreError) else f'{type(error).__name__}: '}{error}"
 
 
 def nothing_found(done: Purged) -> str:

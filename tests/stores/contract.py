@@ -16,7 +16,7 @@ import pytest
 
 from tests.rig.gates import together
 from tests.rules.messages import SAFE, answer, asked, kept
-from tests.scene import EPOCH, FakeClock
+from tests.scene import EPOCH, FakeClock, Scene
 from tests.stores.samples import told
 from wsgicache import Policy
 from wsgicache.rules.conditional import not_modified_fields
@@ -535,6 +535,59 @@ class StoreContract:
         assert other.keys(("https", "example.org", "/blog/", "")) == []
         assert len(other.keys(("http", "example.org", "/", ""))) == 5
 
+    # ── what No-Vary-Search says ────────────────────────────────────────────────────────────────
+
+    def test_any_equivalent_url_ends_a_response_in_every_process(
+        self, store: Any, other: Any, clock: FakeClock
+    ) -> None:
+        one, another = (Scene(store=each, clock=clock) for each in (store, other))
+        for scene in (one, another):
+            said: dict[str, Any] = {
+                "cache_control": "max-age=60",
+                "no_vary_search": 'params=("utm")',
+            }
+            scene.app(200, "page", **said)
+        end: list[Callable[[str], object]] = [
+            another.post,
+            lambda url: another.cache.purge(f"http://example.org{url}"),
+            lambda url: another.cache.purge(f"http://example.org{url}", soft=True),
+        ]
+        for number, ending in enumerate(end * 3):
+            url = f"/{number % 3}?a={number // 3}&utm="
+            one.get(url)
+            one.get(url)
+            assert one.get(f"{url}1").hit
+            clock.advance(1)
+            ending(f"{url}2")
+            clock.advance(1)
+            assert not one.get(f"{url}3").hit
+
+    def test_no_fill_that_a_purge_may_have_missed_is_kept(
+        self, store: Any, other: Any, clock: FakeClock
+    ) -> None:
+        assert store.searches() == other.searches(now=True) == ()
+        early = fill(store, clock, target="/?a")
+        key = early.request.key
+        store.update(KEY, emptied(clock.now() + 0.5))
+        clock.advance(1)
+        assert not other.note_search(key, "key-order", early.fill.began)
+        early.commit()
+        assert store.note_search(key, "key-order", early.fill.began) is isinstance(
+            store, SharedStore
+        )
+        if isinstance(store, SharedStore):  # it refuses the fill itself
+            assert found(store, "/?a") is None
+        clock.advance(2)
+        late = fill(store, clock, target="/?a")
+        assert store.note_search(key, "key-order", late.fill.began)
+        late.commit()
+        assert found(other, "/?a") is not None
+        assert store.searches() == other.searches(now=True) == ("key-order",)
+        store.bump([], clock.now(), soft=True)
+        assert store.searches(now=True) == ("key-order",)
+        store.bump([], clock.now())
+        assert store.searches() == other.searches(now=True) == ()
+
 
 class SharedContract(StoreContract):
     """What stores keep besides that processes share."""
@@ -949,6 +1002,20 @@ class SharedContract(StoreContract):
         assert content_of(store, found(store)) != b"old"
         fill(store, clock, b"newer", cache_tag="a").commit()
         assert content_of(store, found(store)) == b"newer"
+
+    def test_responses_end_where_it_is_forgotten_what_they_say_of_queries(
+        self, store: Any, clock: FakeClock, others: Any, tamper: Any
+    ) -> None:
+        assert not store.note_search(KEY, "key-order", clock.now())
+        fill(store, clock).commit()
+        clock.advance(2)
+        assert found(store) is not None
+        for name in others():
+            if ":3s:" in name:
+                tamper(name, None)
+        clock.advance(2)
+        assert found(store) is None
+        assert not store.note_search(KEY, "key-order", clock.now())
 
     def test_a_day_renews_the_generation(
         self, store: Any, other: Any, clock: FakeClock, others: Any

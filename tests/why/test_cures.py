@@ -248,7 +248,7 @@ def first(explained: Explanation) -> str:
     return explained.reasons[0].token
 
 
-UNREACHED = {"changed", "error", "request", "bypass", "collecting", "forced"}
+UNREACHED = {"changed", "error", "request", "bypass", "collecting", "forced", "new-search"}
 """Details of what happens to requests at the same time, or what no URL and field can cause."""
 
 

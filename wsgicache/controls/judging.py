@@ -17,6 +17,7 @@ from wsgicache.reporting import Reporter
 from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS, WSGI_CREDENTIALS
 from wsgicache.rules.declaring import Declared
+from wsgicache.rules.entries import Entries
 from wsgicache.rules.freshness import terms
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, StoredResponse
@@ -30,7 +31,7 @@ from wsgicache.rules.storing import is_for_cookies, is_for_credentials, refusal
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "Unforbidden"]
 
 _USUAL = WSGI_CREDENTIALS.union(
     environ_keys(CREDENTIAL_FIELDS), environ_keys(SELECTING_FIELDS), ("HTTP_COOKIE", "CONTENT_TYPE")
@@ -180,3 +181,15 @@ def _name(policy: Policy) -> str:
     """Return the name of *policy* in records: empty for the safe one."""
     told = _told(policy)
     return "" if told == _SAFE else blake2b(repr(told).encode(), digest_size=6).hexdigest()
+
+
+class Unforbidden:
+    """The *entries* of a store without those under keys for which routes forbid storing."""
+
+    def __init__(self, entries: Entries, judge: Judge) -> None:
+        self._entries = entries
+        self._judge = judge
+
+    def get(self, key: Key) -> CacheEntry | None:
+        """Return the entry under *key*, or None."""
+        return None if self._judge.forbids(key) else self._entries.get(key)

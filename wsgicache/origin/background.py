@@ -51,7 +51,7 @@ class Job:
         mount: str = request.environ.get("SCRIPT_NAME", "")
         self.mount = mount
         """The path at which the app is mounted."""
-        self.url = url_of(request.key)
+        self.url = url_of(request.target or request.key)
         self.fields = {
             key[5:].replace("_", "-").title(): value
             for key, value in environ.items()

@@ -13,7 +13,7 @@ from wsgicache.origin.asking import why_asked
 from wsgicache.origin.exchange import Exchange, Origin, nowhere
 from wsgicache.origin.hidden import hidden_cookies
 from wsgicache.origin.telling import of_answer
-from wsgicache.origin.trip import ANNOUNCING, COLLECTING, Reuse, Trip
+from wsgicache.origin.trip import ANNOUNCING, NEXT_TIME, Reuse, Trip
 from wsgicache.rules import keeping, partial, storing, validation
 from wsgicache.rules.answering import relayed_fields
 from wsgicache.rules.collapsing import forwards_conditions
@@ -247,8 +247,7 @@ class Forward(Exchange):
         trip, detail = self.trip, None if code else "raised"
         trip.land("stood in", code=code)
         spent = self.origin.clock.now() - trip.looked_up_at
-        said = f"{self.cache_status}; {said}"
-        return Reuse(trip.decision, said, [], "refused", detail, spent)
+        return Reuse(trip.decision, f"{self.cache_status}; {said}", [], "refused", detail, spent)
 
     # ── 6 relay, 7 keep ────────────────────────────────────────────────────────────────────────
 
@@ -263,10 +262,11 @@ class Forward(Exchange):
                 why_not = storing.FORCED
             else:
                 self.keeper.supersede(self.request, self._stored, response, why_not, trip.fill)
+        why_not = why_not or self.keeper.equivalents.place(self.request, response, trip.fill)
         if why_not in _TAGGED or (why_not is None and "etag" not in response.values):
             response = keeping.tagged(response, self.policy, why_not is None)
         if why_not is not None:
-            failed = response.code >= 500 or why_not in (storing.FORCED, COLLECTING)
+            failed = response.code >= 500 or why_not in NEXT_TIME
             # A 304 to the client's own conditions says nothing of the page.
             if response.code != 304 or not trip.is_for_one:
                 trip.land("failed" if failed else "refused", why_not)

@@ -58,7 +58,7 @@ class Hidden:
     def note(self, name: str) -> None:
         """Remember for a while, and log, that the page sets the cookie *name*."""
         self._origin.flights.land_alone(self._page, "refused", DETAIL)
-        where, url = self._hiding(), url_of(self._request.key)
+        where, url = self._hiding(), url_of(self._request.target or self._request.key)
         self._origin.report(
             f"hidden by {where}",
             f"{url!r} sets the cookie {name!r}, which {where} hides from the app: "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from wsgicache.observe.stats import Told
 from wsgicache.origin.flights import Alone, Flight, Landing, Outcome, Pace
+from wsgicache.rules import storing
 from wsgicache.rules.keys import Kind
 from wsgicache.rules.model import (
     ANY_TIME,
@@ -18,11 +19,21 @@ from wsgicache.rules.model import (
     Fill,
 )
 from wsgicache.rules.request import Request
+from wsgicache.stores.equivalents import NEW_SEARCH
 
 if TYPE_CHECKING:
     from wsgiref.types import InputStream, WSGIEnvironment
 
-__all__ = ["ANNOUNCING", "COLLECTING", "RAISED", "TOO_LARGE", "Reuse", "Trip", "WatchedInput"]
+__all__ = [
+    "ANNOUNCING",
+    "COLLECTING",
+    "NEXT_TIME",
+    "RAISED",
+    "TOO_LARGE",
+    "Reuse",
+    "Trip",
+    "WatchedInput",
+]
 
 T = TypeVar("T")
 
@@ -33,6 +44,9 @@ COLLECTING = "collecting"
 
 RAISED = "500"
 """The status that servers give a request for which the app raised."""
+
+NEXT_TIME = frozenset({storing.FORCED, COLLECTING, NEW_SEARCH})
+"""Why a response is not stored, although the next one to the same request may be."""
 
 ANNOUNCING = ("HTTP/1.1", "HTTP/1.0")
 """Protocols in which the head of a request says whether content follows."""

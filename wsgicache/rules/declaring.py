@@ -139,6 +139,7 @@ def declared(
         response.wall,
     )
     spoken.inherited, spoken.refused = inherited, refused
+    spoken.searched = "no-vary-search" not in response.values
     return spoken
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from wsgicache.rules.credentials import EVERYBODY, INHERITED
 from wsgicache.rules.fields import MAX_DELTA_SECONDS, nominated_keys
 from wsgicache.rules.freshness import binding, longest_lifetime
-from wsgicache.rules.keys import Selector
+from wsgicache.rules.keys import Key, Selector
 from wsgicache.rules.model import (
     ANY_TIME,
     EMPTY,
@@ -27,12 +28,19 @@ from wsgicache.rules.response import Response
 from wsgicache.rules.variants import kind_beside, kind_of, matching, selector_of, standing
 
 __all__ = [
-    "Change", "adding", "dropping", "emptied", "is_marked", "last_use", "nominated_by", "overtaken",
-    "softened", "softened_all",
+    "Change", "Entries", "adding", "dropping", "emptied", "is_marked", "last_use", "nominated_by",
+    "overtaken", "softened", "softened_all",
 ]  # fmt: skip
 
 Change = Callable[[CacheEntry | None], CacheEntry | None]
 """A change that a store applies to an entry, atomically. It is pure, so it may run twice."""
+
+
+class Entries(Protocol):
+    """Where entries are looked up."""
+
+    def get(self, key: Key) -> CacheEntry | None:
+        """Return the entry under *key*, or None."""
 
 
 def adding(

@@ -47,6 +47,9 @@ class Request:
     """What the cache received, if *environ* is a copy of it."""
     method: str
     key: Key
+    """The key under which its answer is filed."""
+    target: Key | None = None
+    """The key of its target URI, if *key* is that of an equivalent one (No-Vary-Search)."""
 
     forwarded: tuple[str, ...] | None = None
     """The values of the fields that always select (`Policy.selecting`), and of a route's

@@ -140,6 +140,8 @@ class Response:
     doubted: bool = False
     """Whether its media type does not fit the file type of its path, so that a route said nothing
     of it."""
+    searched: bool = False
+    """Whether this cache added its No-Vary-Search: the app does not see what that leaves out."""
     size: int = 0
     """Characters of *fields*, once counted."""
 

@@ -11,10 +11,11 @@ from wsgicache.rules.negotiating import CODINGS, coding_made, rank, serves
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
+from wsgicache.rules.searching import Variation, equivalent, variation
 
 __all__ = [
-    "collapse_key", "kind_beside", "kind_of", "matching", "remembered", "select", "selector_of",
-    "standing", "values_of",
+    "collapse_key", "fitting", "kind_beside", "kind_of", "matching", "remembered", "select",
+    "selector_of", "standing", "values_of",
 ]  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def values_of(request: Request, kind: Kind, policy: Policy) -> Values:
     environ = request.environ
     raw, target, mount = map(environ.get, IMPLIED)
     if raw or target:
-        raw, target = told_target(request.key, raw, target)
+        raw, target = told_target(request.target or request.key, raw, target)
     named, coding = kind
     if not named:
         return (request.forwarded, raw, target, mount)
@@ -118,6 +119,29 @@ def kind_beside(
     """
     lacking = {key for one in others for key in one.kind[0]}.difference(request.environ)
     return kind_of(request, response, tuple(sorted(lacking)), policy)
+
+
+def fitting(request: Request, entry: CacheEntry, policy: Policy) -> CacheEntry:
+    """Return what of *entry*, under the key of an equivalent URL, may answer *request*.
+
+    Its own No-Vary-Search has to make both URLs equivalent.
+    """
+    responses = entry.responses
+    if found := matching(request, entry, policy):
+        target = request.target or request.key
+        responses = {
+            of: one
+            for of, one in found.items()
+            if equivalent(request.key, target, variation_of(one))
+        }
+    # The entry remembers what requests for its own URL presented; this is another one.
+    return CacheEntry(responses, entry.emptied_at, entry.salt)
+
+
+def variation_of(stored: StoredResponse) -> Variation:
+    """Return what *stored* says of the query of its URL."""
+    lines = [*stored.fields, *stored.withheld]
+    return variation(", ".join([v for n, v in lines if n.lower() == "no-vary-search"]))
 
 
 def select(request: Request, entry: CacheEntry, policy: Policy) -> StoredResponse | None:

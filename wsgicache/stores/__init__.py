@@ -26,6 +26,7 @@ __all__ = [
     "Marking",
     "MemcachedStore",
     "MemoryStore",
+    "Searching",
     "Serving",
     "SharedStore",
     "Store",
@@ -118,6 +119,28 @@ class Marking(Store, Protocol):
 
     def end_mark(self, cookies: str) -> None:
         """Give *cookies* a new mark, which nothing ever had."""
+
+
+@runtime_checkable
+class Searching(Store, Protocol):
+    """A store that knows which queries its responses call the same (No-Vary-Search).
+
+    Elsewhere each URL has its own responses, whatever they say.
+    """
+
+    def searches(self, *, now: bool = False) -> tuple[str, ...]:
+        """Return the values of No-Vary-Search that responses have, the newest last.
+
+        They are those read last, or with *now* those that are there now. Raises if the store cannot
+        tell then.
+        """
+
+    def note_search(self, key: Key, value: str, began: float) -> bool:
+        """Note *value*; return whether a fill of *key* that *began* then and says so may be kept.
+
+        Only what began after *value* was noted is ended by every purge of an equivalent URL. If the
+        store has too many values, it does not note this one. Raises if it cannot.
+        """
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
 from wsgicache.rules.keys import Key, Selector
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.stores.marks import Marks
+from wsgicache.stores.searches import Searches
 
 __all__ = ["MemoryStore"]
 
@@ -70,7 +71,7 @@ class _Node:
         self.newer: _Node | None = None
 
 
-class MemoryStore:
+class MemoryStore(Marks, Searches):
     """Entries in the memory of this process.
 
     They take *max_bytes* at most, counted with their overhead. The variants of one page take a
@@ -79,6 +80,8 @@ class MemoryStore:
     """
 
     def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
+        Marks.__init__(self)
+        Searches.__init__(self)
         self.max_bytes = whole("MemoryStore.max_bytes", max_bytes, 1)
         self._share = self.max_bytes * _OF_ONE
         self.bytes = self.evictions = 0
@@ -94,7 +97,6 @@ class MemoryStore:
         self._grouped = ALWAYS
         """The generation of all other groups: the newest that was forgotten."""
         self._fills = 0
-        self._marks = Marks()
         self._lock = threading.Lock()
         _stores.add(self)
 
@@ -147,6 +149,8 @@ class MemoryStore:
             entry = change(before)
             if entry is before:
                 return
+            if entry is not None and entry.emptied_at > self._last_emptied:
+                self._last_emptied = entry.emptied_at
             if entry is not None and self._generation:
                 entry = without_late(entry, before, self._fills)
                 entry = reviewed(entry, key, self._everything, self._known)
@@ -202,6 +206,8 @@ class MemoryStore:
             number = self._generation + 1
             if not groups:
                 self._everything = self._everything.begun(number, moment, soft)
+                if not soft:
+                    self._forget_searches()
             for group in groups:
                 known = self._groups.pop(group, self._grouped)
                 self._groups[group] = known.begun(number, moment, soft)
@@ -217,18 +223,6 @@ class MemoryStore:
         with self._lock:
             self._generation += 1
             self._fills = self._generation
-
-    def mark(self, cookies: str) -> str:
-        """Return the mark of *cookies*."""
-        return self._marks.mark(cookies)
-
-    def first_mark(self, cookies: str) -> str:
-        """Return the mark of *cookies*, which always have one."""
-        return self._marks.mark(cookies)
-
-    def end_mark(self, cookies: str) -> None:
-        """Give *cookies* a new mark."""
-        self._marks.end_mark(cookies)
 
     def keys(self, prefix: Key) -> list[Key]:
         """Return the keys with the scheme and host of *prefix* whose path begins with its path."""

@@ -13,7 +13,15 @@ from wsgicache.rules.entries import Change
 from wsgicache.rules.groups import names_of
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, StoredResponse
-from wsgicache.stores import Judging, Listing, Marking, Serving, SharedStore, StoreError
+from wsgicache.stores import (
+    Judging,
+    Listing,
+    Marking,
+    Searching,
+    Serving,
+    SharedStore,
+    StoreError,
+)
 from wsgicache.stores.folders import whole_path
 from wsgicache.stores.marks import MOST
 from wsgicache.stores.memory import MemoryStore
@@ -212,6 +220,15 @@ class TieredStore:
             self.near.end_mark(cookies)
             return
         self._telling.end_mark(self.shared.end_mark, cookies)
+
+    def searches(self, *, now: bool = False) -> tuple[str, ...]:
+        """Return the values of No-Vary-Search that responses in the shared store have."""
+        return self.shared.searches(now=now) if isinstance(self.shared, Searching) else ()
+
+    def note_search(self, key: Key, value: str, began: float) -> bool:
+        """Note *value* in the shared store; return whether a fill that *began* then is kept."""
+        shared = self.shared
+        return isinstance(shared, Searching) and shared.note_search(key, value, began)
 
     def lease(self, key: Key, token: str, seconds: float) -> bool:
         """Return whether *token* now holds the right to fill *key*, for at most *seconds*."""

@@ -127,6 +127,11 @@ CAUSES: dict[str, Cause] = {
         "Too many bodies, or others of the same page, were being collected at the same time.",
         no_cure="it is stored when it comes alone; Policy(max_collecting=…) gives more room",
     ),
+    "new-search": Cause(
+        "No-Vary-Search, §6",
+        "No-Vary-Search says something else than was known of the path when the request came.",
+        no_cure="the next response is stored",
+    ),
     "content-length": Cause(
         "RFC 9110 §8.6",
         "Content-Length is no number, or there are several.",

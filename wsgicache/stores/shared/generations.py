@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 
 from wsgicache import forks
 from wsgicache.rules.groups import Generation
+from wsgicache.rules.searching import LONGEST_SEARCH
 from wsgicache.stores import StoreError
+from wsgicache.stores.searches import MOST_SEARCHES
 from wsgicache.stores.shared.applications import LONGEST_NAME, Application
 from wsgicache.stores.shared.names import Name, Names
 from wsgicache.stores.shared.nodes import LONGEST, UNREAD, Node, Times
@@ -39,8 +41,8 @@ class State(NamedTuple):
     """A small record: the state of a node, or of one group.
 
     It has the number of the node's generation (0 in that of a group), how far purges go, the
-    generation before which no late fill is kept, the time of writing, the life of the server and
-    the application.
+    generation before which no late fill is kept, the time of writing, the life of the server, the
+    application, and what responses say in No-Vary-Search.
     """
 
     number: int
@@ -49,6 +51,7 @@ class State(NamedTuple):
     written: float
     life: str = ""
     application: str = ""
+    searches: tuple[str, ...] = ()
 
 
 class _Last(NamedTuple):
@@ -162,9 +165,9 @@ class Generations:
             number = state.number + 1
             if not groups:
                 purged = state.purged.begun(number, moment, soft)
-                # After a hard purge no other application has anything left there.
-                owner = state.application if soft else self._application.name
-                return state._replace(number=number, purged=purged, application=owner)
+                if not soft:  # no application has anything left there
+                    state = state._replace(application=self._application.name, searches=())
+                return state._replace(number=number, purged=purged)
             for group in groups:
                 name = self._names.of("group", group)
                 self._change(name, lambda known: known.begun(number, moment, soft), number)
@@ -175,6 +178,23 @@ class Generations:
     def refuse_fills(self) -> None:
         """Begin a generation, and refuse fills that were born earlier."""
         self._next(lambda state: state._replace(number=state.number + 1, fills=state.number + 1))
+
+    def note_search(self, value: str) -> bool:
+        """Note *value* of No-Vary-Search, if there is room; return whether it was noted before.
+
+        No fill that began before that is kept.
+        """
+        if self.state is not None and value in self.state.searches:
+            return True
+
+        def noted(state: State) -> State:
+            number, searches = state.number + 1, (*state.searches, value)
+            if value in state.searches or len(searches) > MOST_SEARCHES:
+                return state
+            return state._replace(number=number, fills=number, searches=searches)
+
+        self._next(noted)
+        return False
 
     def _reach(self, number: int) -> None:
         self._next(lambda state: state._replace(number=max(state.number, number)))
@@ -263,7 +283,7 @@ class Generations:
         hard, soft, moment = state.purged
         moment = moment + self._times.skew() if soft else 0.0
         numbers = [state.number, hard, soft, moment, state.fills, self._times.wall()]
-        texts = [state.life, state.application]
+        texts = [state.life, state.application, *state.searches]
         return seal(name.echo, [*numbers, *texts], (), self._secret)
 
     def _state(self, value: bytes | None, name: Name) -> State | None:
@@ -276,6 +296,7 @@ class Generations:
             self._odd("state" if name == self._name else "group")
             return None
         number, hard, soft, moment, fills, written, *texts = head
+        texts = (*texts[:2], tuple(texts[2:]))
         if not soft:
             return State(number, Generation(hard), fills, written, *texts)
         # If another clock was ahead of ours, the moment may seem to lie in the future.
@@ -283,18 +304,17 @@ class Generations:
         return State(number, Generation(hard, soft, moment), fills, written, *texts)
 
     def begin_in_child(self) -> None:
-        """Begin with a new lock."""
+        """Begin with a new lock: nobody gives back one that another thread held at the fork."""
         self._lock = threading.Lock()
 
 
 def _is_state(head: object) -> bool:
     """Return whether *head* is what `Generations` writes."""
-    if type(head) is not list or len(head) != 8:
+    if type(head) is not list or not 8 <= len(head) <= 8 + MOST_SEARCHES:
         return False
     if not all(type(one) in (int, float) and abs(one) < _HIGHEST for one in head[:6]):
         return False
-    if not all(type(text) is str and len(text) <= LONGEST_NAME for text in head[6:]):
-        return False
+    for place, text in enumerate(head[6:]):
+        if type(text) is not str or len(text) > (LONGEST_NAME if place < 2 else LONGEST_SEARCH):
+            return False
     return all(type(head[place]) is int for place in (0, 1, 2, 4))
-
-    # A lock that another thread holds while the process forks is never released in the child.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from itertools import chain
 
 from wsgicache.arguments import has_methods
 from wsgicache.clock import SYSTEM_CLOCK, Clock
@@ -146,7 +147,7 @@ class PackedStore:
         """Begin a generation on every node, and refuse fills born earlier. Raises StoreError."""
         self._everywhere(Generations.refuse_fills)
 
-    def _everywhere(self, do: Callable[[Generations], None]) -> None:
+    def _everywhere(self, do: Callable[[Generations], object]) -> None:
         failed: list[str] = []
         for generations in self._nodes.values():
             try:
@@ -160,6 +161,25 @@ class PackedStore:
         """Note that it keeps the responses of *application*; log it if another does, too."""
         if self._names.namespace == NAMESPACE:
             self._application.serve(application)
+
+    # ── No-Vary-Search ─────────────────────────────────────────────────────────────────────────
+
+    def searches(self, *, now: bool = False) -> tuple[str, ...]:
+        """Return the values of No-Vary-Search that responses on any node have.
+
+        Raises StoreError that names the nodes which cannot be reached *now*.
+        """
+        if now:
+            self._everywhere(Generations.current)
+        found = [node.state.searches for node in self._nodes.values() if node.state is not None]
+        return tuple(dict.fromkeys(chain.from_iterable(found)))
+
+    def note_search(self, key: Key, value: str, began: float) -> bool:
+        """Note *value* on the node of *key*; return whether it was noted before.
+
+        If not, the node refuses all fills that have begun by now.
+        """
+        return self._nodes[self._node_of(key).name].note_search(value)
 
     # ── marks of cookies ───────────────────────────────────────────────────────────────────────
 
