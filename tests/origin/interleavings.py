@@ -23,6 +23,8 @@ from tests.scene import Environ, FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 from wsgicache.stores.shared.nodes import settle_in_steps
 from wsgicache.stores.shared.store import PackedStore
+from wsgicache.stores.stamps import Stamps
+from wsgicache.stores.tiered import TieredStore
 
 
 @dataclass(frozen=True)
@@ -155,12 +157,45 @@ class Bytes:
         return {}
 
 
-def packed(turns: Turns, clock: FakeClock) -> list[Any]:
+class Mapped(Bytes):
+    """One that does in a transaction what others do in several trips."""
+
+    def settle(
+        self, name: str, value: bytes, found: Any, seconds: int, guards: Any, gone: str
+    ) -> bool:
+        self._turns.step()
+        held = [self._kept.get(guard, (None, None))[0] for guard in guards]
+        if self._kept.get(name, (None, None))[1] != found[1] or held != list(guards.values()):
+            return False
+        self._put(name, value)
+        self._put(gone, None)
+        return True
+
+
+def packed(node: Bytes, clock: FakeClock) -> PackedStore:
+    return PackedStore([node], lambda name: node, generation_seconds=0, clock=clock)
+
+
+def processes(turns: Turns, clock: FakeClock) -> list[Any]:
     """The stores of two processes that share a server."""
     node = Bytes(turns)
+    return [packed(node, clock) for _ in range(2)]
+
+
+def near(turns: Turns, clock: FakeClock) -> list[Any]:
+    """Those of two processes that have memories in front of the store of their machine."""
+    node, stamps = Mapped(turns), Stamps()
     return [
-        PackedStore([node], lambda name: node, generation_seconds=0, clock=clock) for _ in range(2)
+        TieredStore(MemoryStore(), packed(node, clock), seconds=60, stamps=stamps, clock=clock)
+        for _ in range(2)
     ]
+
+
+STORES: dict[str, Callable[[Turns, FakeClock], list[Any]]] = {
+    "memory": lambda turns, clock: [Memory(turns)],
+    "two-processes": processes,
+    "two-near": near,
+}
 
 
 _PAGE = re.compile(rb"v(\d+) for (\w+) at (\d+)!")
@@ -169,7 +204,7 @@ _PAGE = re.compile(rb"v(\d+) for (\w+) at (\d+)!")
 class Play:
     """One app, one cache or two that share a store, and the clients at their turns."""
 
-    def __init__(self, turns: Turns, how: Pages, begin: str, shared: bool) -> None:
+    def __init__(self, turns: Turns, how: Pages, begin: str, store: str) -> None:
         self.turns, self.how = turns, how
         self.clock = FakeClock(1000.0)
         self.version = self.floor = 1
@@ -177,7 +212,7 @@ class Play:
         self.asked = 0
         self.failures = 0
         self.told: list[str] = []
-        stores = packed(turns, self.clock) if shared else [Memory(turns)]
+        stores = STORES[store](turns, self.clock)
         self.caches = [
             CacheMiddleware(
                 self.app,
@@ -286,16 +321,15 @@ class Case:
     """Who comes, to what."""
 
     def __init__(
-        self, page: str, begin: str, does: tuple[str, ...], shared: bool, patient: bool = True
+        self, page: str, begin: str, does: tuple[str, ...], store: str, patient: bool = True
     ) -> None:
         self.page, self.begin, self.does = page, begin, does
-        self.shared, self.patient = shared, patient
+        self.store, self.patient = store, patient
         self.told: set[str] = set()
 
     def __repr__(self) -> str:
-        store = "packed" if self.shared else "memory"
         wait = "" if self.patient else "-impatient"
-        return "-".join([self.page, self.begin, *self.does, store]) + wait
+        return "-".join([self.page, self.begin, *self.does, self.store]) + wait
 
     def run(self, order: list[int], chance: Random | None = None) -> list[Choice]:
         """Play it in this *order*; the choices there were. Raises AssertionError, with the order,
@@ -303,7 +337,7 @@ class Case:
         turns = Turns(order, chance)
         with pytest.MonkeyPatch.context() as patch:
             stepping(turns, patch, self.patient)
-            play = Play(turns, PAGES[self.page], self.begin, self.shared)
+            play = Play(turns, PAGES[self.page], self.begin, self.store)
             for place, name in enumerate(self.does):
                 turns.add(partial(DOES[name], play, place))
             try:
@@ -331,12 +365,12 @@ def begins(page: str) -> tuple[str, ...]:
     return ("cold",) if "no-store" in PAGES[page].control else ("cold", "stale")
 
 
-def pairs(shared: bool) -> Iterator[Case]:
+def pairs(store: str) -> Iterator[Case]:
     """Everything that two may do at once."""
     for page, does in product(PAGES, combinations_with_replacement(DOES, 2)):
         if not set(ASKS).isdisjoint(does):
             for begin, patient in product(begins(page), (True, False)):
-                yield Case(page, begin, does, shared, patient)
+                yield Case(page, begin, does, store, patient)
 
 
 EXHAUSTED = (
@@ -348,7 +382,7 @@ EXHAUSTED = (
 )
 
 
-def at_random(count: int, shared: bool, seed: int = 0) -> set[str]:
+def at_random(count: int, store: str, seed: int = 0) -> set[str]:
     """Two to four at once, in whatever order; what they were told."""
     told: set[str] = set()
     for number in range(seed, seed + count):
@@ -356,7 +390,7 @@ def at_random(count: int, shared: bool, seed: int = 0) -> set[str]:
         page = chance.choice(list(PAGES))
         does = (chance.choice(ASKS), *chance.choices(list(DOES), k=chance.randrange(1, 4)))
         begin = chance.choice(begins(page))
-        case = Case(page, begin, does, shared, patient=chance.random() < 0.8)
+        case = Case(page, begin, does, store, patient=chance.random() < 0.8)
         try:
             case.run([], chance)
         except BaseException as error:
@@ -366,7 +400,7 @@ def at_random(count: int, shared: bool, seed: int = 0) -> set[str]:
     return told
 
 
-def rows(shared: bool) -> Callable[[int], str]:
+def rows(store: str) -> Callable[[int], str]:
     """All orders of the first twelve steps of some two, those of any two with two interruptions,
     and more of them at random."""
 
@@ -374,17 +408,18 @@ def rows(shared: bool) -> Callable[[int], str]:
         done = 0
         for page, begin, does in EXHAUSTED:
             if done < count // 4:
-                done += orders(Case(page, begin, does, shared).run, 12, 12)
-        for case in pairs(shared):
+                done += orders(Case(page, begin, does, store).run, 12, 12)
+        for case in pairs(store):
             if done < count // 2:
                 done += orders(case.run, 2, 200)
-        at_random(count - count // 2, shared)
+        at_random(count - count // 2, store)
         return f"{done} orders of two and {count - count // 2} of more at random, none wrong"
 
     return run
 
 
 ROWS: dict[str, tuple[Callable[[int], str], int]] = {
-    "orders": (rows(False), 200_000),
-    "orders-shared": (rows(True), 200_000),
+    "orders": (rows("memory"), 200_000),
+    "orders-shared": (rows("two-processes"), 200_000),
+    "orders-near": (rows("two-near"), 200_000),
 }

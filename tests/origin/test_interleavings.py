@@ -9,8 +9,6 @@ import pytest
 from tests.origin.interleavings import PAGES, Case, at_random, begins
 from tests.rig.turns import orders
 
-STORES = pytest.mark.parametrize("shared", [False, True], ids=["memory", "two-processes"])
-
 TWO = {
     "plain": ["get get", "get post", "get purge", "get group", "get all", "reload reload"],
     "validated": ["get post", "reload group"],
@@ -25,16 +23,18 @@ TWO = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-@STORES
-def test_two_at_once_in_every_order(page: str, shared: bool) -> None:
+@pytest.mark.parametrize("store", ["memory", "two-processes"])
+def test_two_at_once_in_every_order(page: str, store: str) -> None:
     tried = 0
     for two, begin in product(TWO[page], begins(page)):
-        tried += orders(Case(page, begin, tuple(two.split()), shared).run, 1, 200)
+        tried += orders(Case(page, begin, tuple(two.split()), store).run, 1, 200)
     assert tried > 8 * len(TWO[page])
 
 
-@STORES
-def test_more_at_once_in_some_order(shared: bool) -> None:
-    told = at_random(150 if shared else 400, shared)
+@pytest.mark.parametrize(
+    ("store", "count"), [("memory", 400), ("two-processes", 150), ("two-near", 100)]
+)
+def test_more_at_once_in_some_order(store: str, count: int) -> None:
+    told = at_random(count, store)
     for word in ("hit", "collapsed", "fwd-status=304", "stored", "detail=private"):
         assert any(word in one for one in told), word
