@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.games.long_games import Game, drawn, played
@@ -16,7 +19,8 @@ from tests.rig.proxy import Proxy
 from tests.rig.stores import Faulty, server_store
 from tests.scene import FakeClock, Scene
 from tests.stores.servers import Server
-from wsgicache import Policy
+from wsgicache import Policy, store_from_url
+from wsgicache.stores import StoreError
 from wsgicache.stores.net import breaker
 
 HOWS = ("get", "update", "content", "all", "lose")
@@ -134,6 +138,46 @@ def server(name: str, port: int) -> Iterator[Make]:
         yield make
 
 
+@contextmanager
+def mapped() -> Iterator[Make]:
+    """The store of a machine, with a memory in front, whose files break on command."""
+    with TemporaryDirectory() as above:
+        numbers = count()
+
+        def make(clock: FakeClock) -> Made:
+            folder = Path(above, str(next(numbers)))
+            store: Any = store_from_url(f"lmdb://{folder}?max_bytes=4MiB", clock=clock)
+            (generations,) = store.shared._nodes.values()
+            node = generations.node
+
+            def breaks(how: str | None) -> None:
+                for name in (*_READS, *_WRITES):
+                    vars(node).pop(name, None)
+                for name in {"get": _READS, "update": _WRITES, "all": _READS + _WRITES}.get(
+                    str(how), ()
+                ):
+                    setattr(node, name, _fail)
+                if how == "content":
+                    read = node.read
+                    node.read = lambda names: [one and one[:-1] + b"x" for one in read(names)]
+                elif how == "lose":
+                    node._environment.close()
+                    node._environment.release()
+                    for path in folder.glob("*.mdb"):
+                        path.unlink()
+
+            return store, breaks
+
+        yield make
+
+
+_READS, _WRITES = ("read", "look"), ("swap", "settle", "write", "remove")
+
+
+def _fail(*how: Any) -> Any:
+    raise StoreError("broken")
+
+
 def play(make: Make, policy: str, exchanges: int, examples: int, seed: int = 0) -> tuple[int, int]:
     """Play games until there were so many *exchanges*; those, and the hits among them."""
     return played(lambda seed: FaultyGame(make, policy, seed, examples), exchanges, seed)
@@ -158,6 +202,12 @@ def over_memcached(count: int) -> str:
         started.kill()
 
 
+def over_lmdb(count: int) -> str:
+    """Games with both policies over a machine's store whose files break."""
+    with mapped() as make:
+        return _told([play(make, policy, count // 2, 2_000) for policy in POLICIES])
+
+
 def _told(played: list[tuple[int, int]]) -> str:
     exchanges, hits = (sum(each) for each in zip(*played, strict=True))
     assert hits, "never a hit"
@@ -166,5 +216,6 @@ def _told(played: list[tuple[int, int]]) -> str:
 
 ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "games-faults": (over_memory, 500_000),
+    "games-lmdb": (over_lmdb, 500_000),
     "games-memcached": (over_memcached, 500_000),
 }

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.games.faulty_games import memory, play, server
+from tests.games.faulty_games import mapped, memory, play, server
 from tests.games.test_state_machine import POLICIES
 from tests.stores.servers import Server
 from wsgicache.stores.net import breaker
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_files_of_a_machine_that_break_reuse_nothing_that_may_not_be(policy: str) -> None:
+    with mapped() as make:
+        exchanges, hits = play(make, policy, 400, examples=300)
+    assert exchanges >= 400
+    assert hits > 20
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -1,7 +1,7 @@
 """A threaded server under load for a while, with faults of its store every ten seconds.
 
-``python -m tests.long soak-memory soak-memcached`` takes ten minutes for each; a day of it is
-the same with a larger number.
+``python -m tests.long soak-memory soak-lmdb soak-memcached`` takes ten minutes for each; a day of
+it is the same with a larger number.
 """
 
 from __future__ import annotations
@@ -194,17 +194,19 @@ class Soak:
 
 
 @contextlib.contextmanager
-def soaked(memcached: bool) -> Iterator[tuple[Soak, Proxy | None]]:
-    """A server with the site of `soaked`, on a memory of its own or on memcached."""
+def soaked(store: str) -> Iterator[tuple[Soak, Proxy | None]]:
+    """A server with the site of `soaked`, on a memory of its own, on memcached or on LMDB."""
     with contextlib.ExitStack() as stack:
         proxy, named = None, ""
-        if memcached:
+        folder, port = Path(stack.enter_context(tempfile.TemporaryDirectory())), free_port()
+        if store == "lmdb":
+            named = f"lmdb://{folder}/cache?max_bytes=16MiB&near=8MiB"
+        elif store == "memcached":
             server = Server("memcached")
             server.start()
             stack.callback(server.kill)
             proxy = stack.enter_context(Proxy(server.port))
             named = f"memcached://127.0.0.1:{proxy.port}/soak"
-        folder, port = Path(stack.enter_context(tempfile.TemporaryDirectory())), free_port()
         line = [sys.executable, "-m", "cheroot", "--bind", f"127.0.0.1:{port}", "--threads", "12"]
         line.append("tests.processes.soaked:front")
         variables = {"WSGICACHE_TEST_STORE": named}
@@ -212,11 +214,11 @@ def soaked(memcached: bool) -> Iterator[tuple[Soak, Proxy | None]]:
         yield Soak(port), proxy
 
 
-def soak(memcached: bool) -> Callable[[int], str]:
+def soak(store: str) -> Callable[[int], str]:
     """A row of ``python -m tests.long``: so many seconds."""
 
     def row(seconds: int) -> str:
-        with soaked(memcached) as (one, proxy):
+        with soaked(store) as (one, proxy):
             one.run(seconds, proxy)
         assert not one.failed, one.failed[:5]
         ratio, model = one.hits / one.hot, one.due / one.hot
@@ -232,13 +234,14 @@ def soak(memcached: bool) -> Callable[[int], str]:
         assert last.flights == 0, told
         assert late <= early + 4, told
         assert one.growth() < 4, told
-        assert ratio > (0.5 if memcached else 0.98) * model, told
+        assert ratio > (0.5 if store == "memcached" else 0.98) * model, told
         return told
 
     return row
 
 
 ROWS: dict[str, tuple[Callable[[int], str], int]] = {
-    "soak-memory": (soak(memcached=False), 600),
-    "soak-memcached": (soak(memcached=True), 600),
+    "soak-memory": (soak("memory"), 600),
+    "soak-lmdb": (soak("lmdb"), 600),
+    "soak-memcached": (soak("memcached"), 600),
 }

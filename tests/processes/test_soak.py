@@ -6,7 +6,7 @@ from tests.processes.soak import FAULTS, soaked
 
 
 def test_faults_of_the_store_reach_no_client() -> None:
-    with soaked(memcached=True) as (soak, proxy):
+    with soaked("memcached") as (soak, proxy):
         soak.run(0.5 * len(FAULTS), proxy, every=0.5, lasts=0.25)
     assert soak.failed == []
     assert soak.faults >= len(FAULTS) // 2
