@@ -21,7 +21,7 @@ from tests.running import DEADLINE, ROOT, environment, eventually, module, refus
 from tests.servers.process import free_port, running
 from tests.servers.rows import program
 
-ALONE_AND_SHARED = pytest.mark.parametrize("shared", ["", "memcached"], indirect=True)
+ALONE_AND_SHARED = pytest.mark.parametrize("shared", ["", "lmdb", "memcached"], indirect=True)
 STALE = "/stale?cc=max-age%3D0,stale-while-revalidate%3D600"
 STUCK = "/stuck?cc=max-age%3D0,stale-while-revalidate%3D600&until=validated"
 
@@ -103,7 +103,7 @@ def test_imported_before_it_is_patched() -> None:
 # ── worker after worker ──────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("shared", ["memcached"], indirect=True)
+@pytest.mark.parametrize("shared", ["lmdb", "memcached"], indirect=True)
 def test_workers_come_and_go_under_load(shared: str, tmp_path: Path) -> None:
     """Recycled after 60 requests or so, and all of them reloaded meanwhile: no request fails, and
     no lease is left that anybody has to wait for."""
