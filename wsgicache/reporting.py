@@ -1,4 +1,7 @@
-"""Log failures, each kind once a minute, so that no outage floods the log."""
+"""Log failures, each kind once a minute, and what else there is to say, once.
+
+So neither an outage nor a client that makes up URLs floods the log.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wsgicache.clock import Clock
+from wsgicache.rules.keys import Key, url_of
 
-__all__ = ["Reporter", "log", "warn_of_lost_updates", "warn_of_no_requests", "warn_of_processes"]
+__all__ = [
+    "Reporter", "log", "tell_of_full_store", "warn_of_lost_updates", "warn_of_no_requests",
+    "warn_of_processes",
+]  # fmt: skip
 
 log = logging.getLogger("wsgicache")
 
+_INFO = logging.INFO
 _SECONDS_BETWEEN = 60.0
 _OF_STORES = frozenset({"store", "lease", "groups", "collection"})
 """Kinds of messages about errors of a store."""
 _MOST_ONCE = 100
-"""Most subjects of which something is logged once; of others nothing is."""
+"""Most subjects of which a warning is logged once; of others none is."""
+_MOST_TOLD = 1000
+"""Most URLs with a reason of which something is told; of others nothing is."""
 _LONGEST = 1024
 """Most characters of the name of such a subject."""
 
@@ -33,6 +43,7 @@ class Reporter:
         self._failed = failed
         self._reported: dict[str, float] = {}
         self._said: set[str] = set()
+        self._told: set[tuple[Key, str]] = set()
 
     def __call__(self, kind: str, message: str) -> None:
         """Log *message*, with the current exception if any, but each *kind* once a minute."""
@@ -52,6 +63,30 @@ class Reporter:
         if about not in self._said and len(self._said) < _MOST_ONCE and len(about) <= _LONGEST:
             self._said.add(about)
             log.warning(message)
+
+    def tell(self, key: Key, reason: str, message: Callable[[str], str]) -> None:
+        """Log at INFO what *message* says of the URL of *key*, once for each URL and *reason*.
+
+        The query does not count, and stays out of the log.
+        """
+        url = (*key[:3], "")
+        about = url, reason
+        if about in self._told or len(self._told) >= _MOST_TOLD or not log.isEnabledFor(_INFO):
+            return
+        if len(key[2]) <= _LONGEST:
+            self._told.add(about)
+            log.info("%s", message(url_of(url)))
+
+
+def tell_of_full_store(store: str, max_bytes: int) -> None:
+    """Log that *store* evicts pages, since it is full."""
+    log.info(
+        "%s is full: max_bytes=%d hold no more. So pages leave it before their time, first those "
+        "for which no request came again, and a page that is too large for it is gone at once, "
+        "although Cache-Status says stored. A larger max_bytes keeps more of them",
+        store,
+        max_bytes,
+    )
 
 
 def warn_of_processes(environ: Mapping[str, Any]) -> None:

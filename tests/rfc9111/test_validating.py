@@ -740,9 +740,9 @@ def test_a_page_that_is_always_validated_has_a_tag(
     ("fields", "headers", "detail", "has_tag"),
     rows(
         ("for one client", {"cache_control": "private, no-cache"}, {}, "private", True),
-        ("with a cookie of its own", {"set_cookie": "a=b"}, {}, "set-cookie", True),
-        ("to credentials", {}, {"authorization": "x"}, "authorization", True),
-        ("to cookies", {}, {"cookie": "a=b"}, "cookie", True),
+        ("with a cookie of its own", {"set_cookie": "a=b"}, {}, "freshness", True),
+        ("to credentials", {}, {"authorization": "x"}, "freshness", True),
+        ("to cookies", {}, {"cookie": "a=b"}, "freshness", True),
         ("to nobody but the client", {"vary": "*"}, {}, "vary", False),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -62,9 +63,13 @@ def in_child(do: Callable[[], object]) -> int:
 
 
 def test_its_file_has_a_bound_whatever_is_stored(
-    open_one: Callable[..., LMDBStore], folder: Path, clock: FakeClock
+    open_one: Callable[..., LMDBStore],
+    folder: Path,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """And little of it is free, though what large contents need must be adjacent."""
+    caplog.set_level(logging.INFO, "wsgicache")
     store, chance, kept = open_one(), random.Random(1), []
     for number in range(600):
         size = chance.choice((100, 5_000, 5_000, 50_000, 500_000))
@@ -76,6 +81,8 @@ def test_its_file_has_a_bound_whatever_is_stored(
         kept.append(int(str(told["bytes"])))
     assert 0.5 * 8 * MIB < min(kept[100:]) < max(kept) <= 0.6 * 8 * MIB
     assert (folder / "data.mdb").stat().st_size <= 8 * MIB
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"lmdb {folder} is full: max_bytes={8 * MIB} hold no more.")
 
 
 def test_what_is_asked_for_again_survives_a_flood(

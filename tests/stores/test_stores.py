@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from pymemcache.client.base import Client
 
 from tests.running import module
 from tests.scene import FakeClock
-from tests.stores.contract import Make, SharedContract, StoreContract
+from tests.stores.contract import KEY, Make, SharedContract, StoreContract, fill
 from tests.stores.servers import Server
 from wsgicache import MemoryStore
+from wsgicache.rules.entries import emptied
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.lmdb import LMDBStore
 from wsgicache.stores.memcached import MemcachedStore
@@ -273,3 +275,19 @@ class TestNearLMDB(StoreContract):
         return lambda: TieredStore(
             MemoryStore(), LMDBStore(tmp_path / "cache", **how), seconds=3600, clock=clock
         )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "gone"), [([3000] * 5, 3), ([200_000] * 2, 2)], ids=["evicted", "never taken"]
+)
+def test_a_memory_that_is_full_says_so_once(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture, sizes: list[int], gone: int
+) -> None:
+    caplog.set_level(logging.INFO, "wsgicache")
+    store = MemoryStore(12_000)
+    for number, size in enumerate(sizes):
+        fill(store, clock, b"x" * size, target=f"/{number}").commit()
+        store.update(KEY, emptied(clock.now()))
+    assert store.evictions == gone
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("MemoryStore is full: max_bytes=12000 hold no more.")

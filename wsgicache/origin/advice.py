@@ -1,26 +1,79 @@
-"""Advise authors in the log about pages that one more directive would release."""
+"""Advise authors in the log: why a page is not stored, and the line to write."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from wsgicache.reporting import Reporter
+from wsgicache.rules.answering import FOR_ONE_CLIENT, first_reason
+from wsgicache.rules.cookies import USUAL_SETTERS
 from wsgicache.rules.differing import Difference
 from wsgicache.rules.fields import says
 from wsgicache.rules.freshness import binding
+from wsgicache.rules.hidden_cookies import cookies_set
 from wsgicache.rules.keys import url_of
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 
-__all__ = ["MANY", "advise", "advise_on_variants"]
+__all__ = ["MANY", "REMARKS", "advise", "advise_on_variants"]
+
+_SAME = "If it is the same for everybody, write @cached(server=300) on its view, or {route}"
+REMARKS = {
+    "freshness": "nothing gives it a lifetime. Write @cache_for(minutes=5) on its view, or "
+    "Route({path!r}, cache_for(minutes=5))",
+    "cookie": "the request had cookies ({cookies}), and nothing says whether the page depends on "
+    f"them. {_SAME}. If it is not, write @vary('Cookie')",
+    "authorization": "the request said who asks, and nothing releases the answer, not even Vary. "
+    f"{_SAME}",
+    "set-cookie": "it sets the cookie {set}, which belongs to one visitor. Do not set it in this "
+    "view{settings}",
+}
+"""What the log says of a page that is not stored, where its author can change that."""
 
 
-def advise(report: Reporter, request: Request, response: Response, policy: Policy) -> None:
-    """Log the cure, once for each URL, for a public response that is refused for credentials."""
-    if not says(binding(response, policy).directives, "public"):
+def advise(
+    report: Reporter, request: Request, response: Response, policy: Policy, why_not: str
+) -> None:
+    """Log, once for each URL and reason, why a page is not stored, and the cure.
+
+    *why_not* is one of `REMARKS`.
+    """
+    if why_not == "authorization" and says(binding(response, policy).directives, "public"):
+        _advise_on_public(report, request)
         return
+    reasons = [why_not]
+    if why_not in FOR_ONE_CLIENT:
+        reasons = list(dict.fromkeys((first_reason(why_not, response, policy), why_not)))
+    for reason in reasons:
+        report.tell(request.key, reason, partial(_remark, reason, request, response))
+
+
+def _remark(reason: str, request: Request, response: Response, url: str) -> str:
+    path = _path(request)
+    known = [(name, USUAL_SETTERS.get(name)) for name in cookies_set(response)]
+    names = (f"{n!a} (usually by {one.who})" if one else ascii(n) for n, one in known)
+    settings = (f"; or write {one.setting}" for _, one in known if one and one.setting)
+    said = REMARKS[reason].format(
+        path=path,
+        route=f"Route({path!r}, cached(server=300))",
+        cookies=_shown_cookies(request.environ.get("HTTP_COOKIE")),
+        set=", ".join(names),
+        settings="".join(settings),
+    )
+    return f"{url} is not stored (detail={reason}): {said}"
+
+
+def _path(request: Request) -> str:
+    """Return the path of the URL as an author writes it."""
+    return request.key[2].encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _advise_on_public(report: Reporter, request: Request) -> None:
+    """Log the cure for a public response that is refused for credentials."""
     scheme, host, path, _ = request.key
     url = url_of((scheme, host, path, ""))
-    path = path.encode("latin-1", "replace").decode("utf-8", "replace")
+    path = _path(request)
     report.once(
         url,
         f"{url} says public, but the request had credentials, and frameworks add public by "
@@ -53,7 +106,7 @@ def advise_on_variants(report: Reporter, request: Request, differs: Difference) 
     """Log, once for each URL, the field that splits its responses, and the line to write."""
     scheme, host, path, _ = request.key
     url = url_of((scheme, host, path, ""))
-    field, path = differs.field, path.encode("latin-1", "replace").decode("utf-8", "replace")
+    field, path = differs.field, _path(request)
     cure = _CURES.get(field, _CLASSES).format(path=path, field=field.title())
     shown = ", ".join(map(_shown_cookies if field == "cookie" else _shown, differs.values))
     report.once(

@@ -15,7 +15,7 @@ from wsgicache.controls.matching import Matching, Routes
 from wsgicache.frameworks import application_name, route_matched
 from wsgicache.keeper import Keeper
 from wsgicache.observe.counting import Counting
-from wsgicache.origin.advice import advise
+from wsgicache.origin.advice import REMARKS, advise
 from wsgicache.origin.flights import Flights
 from wsgicache.origin.room import room_for
 from wsgicache.origin.sight import Sight
@@ -75,8 +75,8 @@ class Origin:
         """Return why *response* must not be stored, or None (§3); log a cure if there is one."""
         try:
             why_not = storing.refusal(request, response, self.policy)
-            if why_not == "authorization":
-                advise(self.report, request, response, self.policy)
+            if why_not in REMARKS:
+                advise(self.report, request, response, self.policy, why_not)
             return why_not
         except Exception:
             self.report("refusal", "a response could not be judged, and is not stored")

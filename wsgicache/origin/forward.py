@@ -15,7 +15,7 @@ from wsgicache.origin.hidden import hidden_cookies
 from wsgicache.origin.telling import of_answer
 from wsgicache.origin.trip import ANNOUNCING, NEXT_TIME, Reuse, Trip
 from wsgicache.rules import keeping, partial, storing, validation
-from wsgicache.rules.answering import relayed_fields
+from wsgicache.rules.answering import FOR_ONE_CLIENT, first_reason, relayed_fields
 from wsgicache.rules.collapsing import forwards_conditions
 from wsgicache.rules.conditional import not_modified_by
 from wsgicache.rules.declaring import Declared
@@ -271,6 +271,8 @@ class Forward(Exchange):
             if response.code != 304 or not trip.is_for_one:
                 trip.land("failed" if failed else "refused", why_not)
         detail = trip.decision.detail or why_not
+        if detail in FOR_ONE_CLIENT:
+            detail = first_reason(detail, response, self.policy)
         outcome = f"detail={detail}" if detail else "stored"
         if not detail and trip.decision.forward != "uri-miss":
             outcome += why_asked(self.origin, trip)
@@ -301,7 +303,7 @@ class Forward(Exchange):
             return None
         overtaken = keeper.emptied_since(request, trip.fill)
         keeper.end_marks(self.origin.routes.cookies(self.asked), response)
-        emptied_at = keeper.invalidate(request.key, response, self.origin.clock.now())
+        emptied_at = keeper.invalidate(request.key, response, self.origin.clock.now()).emptied_at
         trip.begin(None, emptied_at, keeper.fill(request, None, emptied_at))
         return "changed" if overtaken else None
 

@@ -13,8 +13,12 @@ from wsgicache.rules.keeping import nearer_caches
 from wsgicache.rules.model import FieldLines, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.response import Response
+from wsgicache.rules.storing import unusable
 
-__all__ = ["refused_fields", "relayed_fields", "reused_lines", "with_own"]
+__all__ = [
+    "FOR_ONE_CLIENT", "first_reason", "refused_fields", "relayed_fields", "reused_lines",
+    "with_own",
+]  # fmt: skip
 
 
 def reused_lines(
@@ -81,6 +85,19 @@ def relayed_fields(response: Response, cache_status: str, policy: Policy) -> Fie
     if policy.x_cache:
         more.append(("X-Cache", "MISS"))
     return [*fields, *more]
+
+
+FOR_ONE_CLIENT = frozenset({"authorization", "charset", "cookie", "set-cookie"})
+"""Reasons against storing that are about one client alone."""
+
+
+def first_reason(why_not: str, response: Response, policy: Policy) -> str:
+    """Return the reason to name where the rules found *why_not*, one of `FOR_ONE_CLIENT`, first.
+
+    A missing lifetime comes before those: it would remain if they were cured, and it keeps the
+    response from all clients.
+    """
+    return "freshness" if unusable(response, policy) == "freshness" else why_not
 
 
 def refused_fields(policy: Policy) -> FieldLines:

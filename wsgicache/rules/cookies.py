@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fnmatch import translate
+from typing import NamedTuple
 
 from wsgicache.rules.bounds import LONGEST, Remembered
 
 __all__ = [
-    "ANALYTICS_COOKIES", "DJANGO_COOKIES", "FLASK_COOKIES", "Hiding", "cookie_name", "hiding",
-    "shown",
+    "ANALYTICS_COOKIES", "DJANGO_COOKIES", "FLASK_COOKIES", "FORM_COOKIES", "USUAL_SETTERS",
+    "Hiding", "Setter", "cookie_name", "hiding", "shown",
 ]  # fmt: skip
 
 ANALYTICS_COOKIES = (
@@ -48,6 +49,38 @@ DJANGO_COOKIES = ("sessionid", "csrftoken", "messages", "django_language")
 """The usual names of Django's own cookies."""
 FLASK_COOKIES = ("session", "remember_token")
 """The usual names of the cookies of Flask and Flask-Login."""
+
+
+class Setter(NamedTuple):
+    """Who usually sets a cookie."""
+
+    who: str
+    setting: str = ""
+    """What has it set only when it has to be, if it is set with every response by default."""
+
+
+_FORMS = Setter("the protection of forms (CSRF), for a page with a form token")
+FORM_COOKIES = frozenset({"csrftoken", "csrf_token", "_csrf_token", "_csrf", "XSRF-TOKEN"})
+"""Cookies with the token of forms."""
+USUAL_SETTERS = {
+    **dict.fromkeys(FORM_COOKIES, _FORMS),
+    "session": Setter(
+        "Flask's session, where a view changes it, or where it is permanent",
+        "SESSION_REFRESH_EACH_REQUEST = False in Flask's configuration",
+    ),
+    "sessionid": Setter(
+        "Django's session, where a view changes it, or SESSION_SAVE_EVERY_REQUEST is on",
+        "SESSION_SAVE_EVERY_REQUEST = False in Django's settings",
+    ),
+    "messages": Setter("Django's messages, where a view adds or shows one"),
+    "django_language": Setter("Django's view that sets the language"),
+    "remember_token": Setter(
+        "Flask-Login, to remember a user",
+        "REMEMBER_COOKIE_REFRESH_EACH_REQUEST = False in Flask's configuration",
+    ),
+    "beaker.session.id": Setter("Beaker's session, where a view saves it"),
+}
+"""Who usually sets a cookie of this name."""
 
 Hiding = Callable[[str], bool]
 """A function that says whether the cookie of this name is hidden; white space does not count."""

@@ -11,7 +11,7 @@ from wsgicache.rules.cookies import cookie_name
 from wsgicache.rules.names import SET_COOKIE
 from wsgicache.rules.response import Response
 
-__all__ = ["set_unseen"]
+__all__ = ["cookies_set", "set_unseen"]
 
 
 def set_unseen(presented: str, shown: str | None, response: Response) -> str | None:
@@ -22,12 +22,13 @@ def set_unseen(presented: str, shown: str | None, response: Response) -> str | N
     if SET_COOKIE.isdisjoint(response.values):
         return None
     unseen = _names(presented) - _names(shown or "")
-    for field in SET_COOKIE:
-        for line in response.lines(field):
-            name = cookie_name(line.partition(";")[0])
-            if name in unseen:
-                return name
-    return None
+    return next((name for name in cookies_set(response) if name in unseen), None)
+
+
+def cookies_set(response: Response) -> list[str]:
+    """Return the names of the cookies that *response* sets or removes."""
+    lines = (line for field in sorted(SET_COOKIE) for line in response.lines(field))
+    return list(dict.fromkeys(cookie_name(line.partition(";")[0]) for line in lines))
 
 
 def _names(cookies: str) -> set[str]:

@@ -31,7 +31,7 @@ from wsgicache.rules.validators import app_validators
 
 __all__ = [
     "ABOUT_THE_REQUEST", "ABOUT_WHO_ASKS", "FORCED", "content_span", "is_endless",
-    "is_file", "is_for_cookies", "is_for_credentials", "outlives", "refusal",
+    "is_file", "is_for_cookies", "is_for_credentials", "outlives", "refusal", "unusable",
 ]  # fmt: skip
 
 UNDERSTOOD = HEURISTICALLY_CACHEABLE | {302, 303, 307, 400, 401, 403, 416, 500, 502, 503, 504}

@@ -12,6 +12,7 @@ import lmdb
 
 from wsgicache.clock import Clock
 from wsgicache.processes import has_ended
+from wsgicache.reporting import tell_of_full_store
 from wsgicache.rules.checks import whole
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
@@ -119,6 +120,7 @@ class _Node:
         self.name = f"lmdb {path}"
         self.share = (max_bytes or MAX_BYTES) // 16
         self._environment = environment_at(path, max_bytes)
+        self._is_full = False
 
     def _ask(self, do: Callable[[Opened], T]) -> T:
         """Return what *do* returns for the open environment.
@@ -276,6 +278,9 @@ class _Node:
                 evict(txn, opened, wanted, stays)
             with opened.env.begin(write=True) as txn:
                 txn.put(b"room", b"", db=opened.about)
+            if not self._is_full:
+                self._is_full = True
+                tell_of_full_store(self.name, opened.max_bytes)
 
         with suppress(lmdb.MapFullError):
             self._ask(room)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from wsgicache import forks
 from wsgicache.observe.stats import Holding
+from wsgicache.reporting import tell_of_full_store
 from wsgicache.rules.checks import whole
 from wsgicache.rules.entries import Change, last_use
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
@@ -85,7 +86,7 @@ class MemoryStore(Marks, Searches):
         self.max_bytes = whole("MemoryStore.max_bytes", max_bytes, 1)
         self._share = self.max_bytes * _OF_ONE
         self.bytes = self.evictions = 0
-        """The bytes that the entries take now, and how many entries have gone to make room."""
+        """The bytes that the entries take now, and how many entries have had no room."""
         self._nodes: dict[Key, _Node] = {}
         self._oldest: _Node | None = None
         self._newest: _Node | None = None
@@ -96,7 +97,7 @@ class MemoryStore(Marks, Searches):
         self._groups: dict[str, Generation] = {}
         self._grouped = ALWAYS
         """The generation of all other groups: the newest that was forgotten."""
-        self._fills = 0
+        self._fills, self._is_full = 0, False
         self._lock = threading.Lock()
         _stores.add(self)
 
@@ -163,6 +164,7 @@ class MemoryStore(Marks, Searches):
                         self._forget(node)
                     if entry is not None:
                         self._note_emptied(entry.emptied_at)
+                        self.evictions += 1
                     return
             if node is None:
                 node = self._append(key, entry, size)
@@ -171,6 +173,9 @@ class MemoryStore(Marks, Searches):
                 node.generation = self._generation
             while self.bytes > self.max_bytes:
                 self._evict(node)
+        if self.evictions and not self._is_full:
+            self._is_full = True
+            tell_of_full_store(type(self).__name__, self.max_bytes)
 
     def _bounded(self, entry: CacheEntry, size: int) -> tuple[CacheEntry | None, int]:
         """Return *entry* without its least recently used variants, and its size.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from wsgicache.rules.cookies import USUAL_SETTERS, cookie_name
 from wsgicache.why.removals import (
     Removal,
     answered_without,
@@ -196,6 +197,11 @@ CAUSES: dict[str, Cause] = {
     "vary-vary-by": Cause(
         "§4.1", "The text of a route's vary_by is another one.", no_cure="a route says so"
     ),
+    "invalidated": Cause(
+        "§4.4",
+        "The request has emptied what was stored.",
+        no_cure="what it has changed is asked for anew",
+    ),
     # A request that passes by:
     "exempt": Cause("§2", "The policy exempts this path.", exempt),
     "target": Cause("§2", "Host or path make no clear URL.", no_cure=_CLIENT),
@@ -285,9 +291,19 @@ def reasons(trial: Trial, detail: str | None) -> list[Reason]:
 def _reason(token: str, trial: Trial, said: str, by: str) -> Reason:
     cause = cause_of(token)
     no_cure = "" if by == "default" else cause.no_cure
+    if said.lower().startswith("set-cookie") and isinstance(trial.app, Recorded):
+        said += _set_by(trial.app)
     if token == "freshness" and isinstance(trial.app, Recorded) and trial.app.status[:1] == "5":
         no_cure = "it is an error of the server: every request asks again"
     return Reason(token, cause.section, said, by, no_cure)
+
+
+def _set_by(answer: Recorded) -> str:
+    """Return who usually sets the cookies that *answer* sets."""
+    lines = [value for name, value in answer.fields if name.lower() == "set-cookie"]
+    names = dict.fromkeys(cookie_name(line.partition(";")[0]) for line in lines)
+    known = (f"; usually set by {USUAL_SETTERS[n].who}" for n in names if n in USUAL_SETTERS)
+    return "".join(known)
 
 
 def _one_by_one(trial: Trial, detail: str, cause: Cause) -> tuple[list[Removal], Trial | None]:

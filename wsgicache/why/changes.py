@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from wsgicache.controls.control import Control
 from wsgicache.controls.decorators import cache_for, cached, vary
 from wsgicache.controls.routes import Route
-from wsgicache.rules.cookies import ANALYTICS_COOKIES, cookie_name
+from wsgicache.rules.cookies import ANALYTICS_COOKIES, FORM_COOKIES, USUAL_SETTERS, cookie_name
 from wsgicache.rules.keys import key_of_url
 from wsgicache.rules.queries import TRACKING_PARAMETERS
 from wsgicache.why.asked import Asked
@@ -23,15 +23,7 @@ SESSION_COOKIES = frozenset(
     "session sessionid remember_token messages beaker.session.id PHPSESSID".split()
 )
 """Cookies by which applications know a visitor."""
-FORM_COOKIES = frozenset({"csrftoken", "csrf_token", "_csrf", "XSRF-TOKEN"})
-"""Cookies with the token of forms."""
 _FORM_TOKEN = re.compile(rb"csrfmiddlewaretoken|csrf_token|csrf-token|authenticity_token")
-_SAVED_EACH_TIME = {
-    "session": "SESSION_REFRESH_EACH_REQUEST = False in Flask's configuration",
-    "sessionid": "SESSION_SAVE_EVERY_REQUEST = False in Django's settings",
-    "remember_token": "REMEMBER_COOKIE_REFRESH_EACH_REQUEST = False in Flask's configuration",
-}
-"""What has a framework set a cookie that the request has already only when it has to."""
 _SAME = "if the page is the same for everybody"
 
 
@@ -129,7 +121,8 @@ def _set_cookie(trial: Trial) -> Iterator[Change]:
     if not FORM_COOKIES.isdisjoint(names):
         return  # there is advice instead
     sent = cookie_names(trial.asked.value("Cookie"))
-    known = [_SAVED_EACH_TIME[name] for name in names if name in _SAVED_EACH_TIME and name in sent]
+    setters = [USUAL_SETTERS.get(name) for name in names if name in sent]
+    known = [one.setting for one in setters if one is not None and one.setting]
     what = " and ".join(known) or f"do not set the cookie {', '.join(names)} in this view"
 
     def apply(changed: Trial) -> Trial:
