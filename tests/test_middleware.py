@@ -480,8 +480,30 @@ def test_other_methods_pass(scene: Scene, method: str) -> None:
     scene.app(200, "done", cache_control="public, max-age=60")
     for _ in range(2):
         got = scene.request(method, "/")
-        assert (got.text, got.cache_status) == ("done", "wsgicache; fwd=method")
+        assert (got.text, got.fwd, got.stored) == ("done", "method", False)
     assert scene.count == 3
+
+
+@pytest.mark.parametrize(
+    ("stored", "method", "status", "fields", "said"),
+    [
+        ("/", "POST", 200, {}, "fwd=method; detail=invalidated"),
+        ("/", "DELETE", 303, {}, "fwd=method; detail=invalidated"),
+        ("/", "POST", 403, {}, "fwd=method"),
+        ("/other", "POST", 200, {}, "fwd=method"),
+        ("/other", "POST", 201, {"location": "/other"}, "fwd=method; detail=invalidated"),
+        ("/", "OPTIONS", 200, {}, "fwd=method"),
+    ],
+)
+def test_a_request_that_has_emptied_something_says_so(
+    scene: Scene, stored: str, method: str, status: int, fields: dict[str, Any], said: str
+) -> None:
+    scene.app(200, "page", cache_control="max-age=60")
+    scene.get(stored)
+    scene.app(status, "done", **fields)
+    assert scene.request(method, "/").cache_status == f"wsgicache; {said}"
+    assert scene.request(method, "/").cache_status == "wsgicache; fwd=method"
+    assert scene.get(stored).hit is ("detail" not in said)
 
 
 def test_a_get_with_a_body_passes(scene: Scene) -> None:

@@ -231,35 +231,31 @@ class Keeper:
         method: str = "POST",
         destination: str | None = None,
         depth: str | None = None,
-    ) -> float:
+    ) -> entries.Emptying:
         """Empty *key*, and what Location and Content-Location name of its origin (§4.4), at *now*.
 
         A *method* that copies, moves or deletes also empties what is at its *destination*, and the
-        members of collections, to that *depth*. Returns the moment of emptying; only fills that
-        began no earlier are kept.
+        members of collections, to that *depth*. Returns what was found, and the moment of emptying;
+        only fills that began no earlier are kept.
         """
-        moment = emptied_at = math.nextafter(now, math.inf)
-
-        def emptying(entry: CacheEntry | None) -> CacheEntry | None:
-            nonlocal emptied_at
-            emptied = entries.emptied(moment)(entry)
-            if emptied is not None:
-                emptied_at = emptied.emptied_at  # later, if it was emptied just now
-            return emptied
-
+        moment = math.nextafter(now, math.inf)
+        emptying, others = entries.Emptying(moment), entries.Emptying(moment)
         self.update(key, emptying)
         destination = destination_of(method, destination)
         for one in self.equivalents.beside(invalidated_keys(key, response, destination)):
             if one != key:
-                self.update(one, entries.emptied(moment))
+                self.update(one, others)
         if self._policy.collections:
             for collection in invalidated_collections(key, method, destination):
-                self._empty_below(collection, moment, is_of_webdav(method, depth))
+                self._empty_below(collection, moment, is_of_webdav(method, depth), others)
         self.invalidate_groups(key, response, moment)
-        return emptied_at
+        emptying.found = emptying.found or others.found
+        return emptying
 
-    def _empty_below(self, collection: Key, moment: float, surely: bool) -> None:
-        """Empty all that is filed below *collection*.
+    def _empty_below(
+        self, collection: Key, moment: float, surely: bool, emptying: entries.Change
+    ) -> None:
+        """Apply *emptying* to all that is filed below *collection*.
 
         A shared store would take long to find that, so it purges everything, if this is *surely* a
         collection.
@@ -268,7 +264,7 @@ class Keeper:
         try:
             if isinstance(store, Listing) and not isinstance(store, SharedStore):
                 for key in keys_below(store, collection):
-                    self.update(key, entries.emptied(moment))
+                    self.update(key, emptying)
             elif surely and self._grouping is not None:
                 self._grouping.bump([], moment)
             elif surely:

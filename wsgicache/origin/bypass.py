@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 
+INVALIDATED = "invalidated"
+"""The detail of an unsafe request that has emptied something."""
+
+
 class Bypass(Exchange):
     """One request that passes by; *cache_status* goes into Cache-Status.
 
@@ -87,7 +91,11 @@ class Bypass(Exchange):
                 asked, now = self.asked, self.origin.clock.now()
                 method = asked.get("REQUEST_METHOD", "")
                 to, depth = asked.get("HTTP_DESTINATION"), asked.get("HTTP_DEPTH")
-                self.origin.keeper.invalidate(self._changed, response, now, method, to, depth)
+                done = self.origin.keeper.invalidate(
+                    self._changed, response, now, method, to, depth
+                )
+                if done.found and self.cache_status == "fwd=method":
+                    self.cache_status += f"; detail={INVALIDATED}"
         self.controls.late = self.origin.too_late
         self._tell(self._told(response))
         self._send(response, relayed_fields(response, self.cache_status, self.origin.policy))

@@ -28,7 +28,8 @@ from wsgicache.rules.response import Response
 from wsgicache.rules.variants import kind_beside, kind_of, matching, selector_of, standing
 
 __all__ = [
-    "Change", "Entries", "adding", "dropping", "emptied", "is_marked", "last_use", "nominated_by",
+    "Change", "Emptying", "Entries", "adding", "dropping", "emptied", "is_marked", "last_use",
+    "nominated_by",
     "overtaken", "softened", "softened_all",
 ]  # fmt: skip
 
@@ -168,6 +169,25 @@ def emptied(moment: float) -> Change:
         return CacheEntry({}, _later(moment, known), known.salt)
 
     return change
+
+
+class Emptying:
+    """The change `emptied`, applied to several entries, and what it has found."""
+
+    def __init__(self, moment: float) -> None:
+        self._change = emptied(moment)
+        self.emptied_at = moment
+        """The moment of emptying, or a later one if an entry was emptied just now."""
+        self.found = False
+        """Whether there was any response."""
+
+    def __call__(self, entry: CacheEntry | None) -> CacheEntry | None:
+        """Return *entry* without its responses."""
+        done = self._change(entry)
+        if done is not None:
+            self.emptied_at = max(self.emptied_at, done.emptied_at)
+        self.found = self.found or (entry is not None and bool(entry.responses))
+        return done
 
 
 def softened_all(now: float) -> Change:
