@@ -93,8 +93,10 @@ FAILING: dict[str, tuple[str, Callable[[Keeper], object], object, str]] = {
     ),
     "ending a collection": (
         "bump",
-        lambda one: one.invalidate(
-            asked(target="/d/").key, answer(204), NEVER, "DELETE", None, "1"
+        lambda one: (
+            one.invalidate(
+                asked(target="/d/").key, answer(204), NEVER, "DELETE", None, "1"
+            ).emptied_at
         ),
         math.nextafter(NEVER, 0.0),
         "what lies below a collection could not be invalidated",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cachelib import SimpleCache
 from flask import Flask, session
 
 import wsgicache
@@ -13,7 +15,8 @@ from tests.running import ROOT
 from tests.scene import environ_for, exchange
 from tests.why.sites import SITES, Line, Page, Site, django_handler, urlpatterns
 from wsgicache import CacheMiddleware, MemoryStore, Policy, Route, cache_for, json_never_stale
-from wsgicache.rules.differing import says_why_asked
+from wsgicache.rules import storing
+from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.why.causes import CAUSES, FORWARDS
 from wsgicache.why.explain import Explanation
 
@@ -248,22 +251,198 @@ def first(explained: Explanation) -> str:
     return explained.reasons[0].token
 
 
-UNREACHED = {"changed", "error", "request", "bypass", "collecting", "forced", "new-search"}
-"""Details of what happens to requests at the same time, or what no URL and field can cause."""
+# ── what only happens beside other requests, or by what surrounds the cache ──────────────────────
+
+Scenario = Callable[[pytest.MonkeyPatch], Explanation]
+URL = "http://example.org/p"
 
 
-def test_all_that_the_documentation_lists_is_known() -> None:
+def by_collecting(patch: pytest.MonkeyPatch) -> Explanation:
+    """Flask's bodies come in pieces, and there is no room for any."""
+    app = SITES[0]({"/p": page(FRESH, content=b"x" * 90)})
+    explained = CacheMiddleware(app, policy=Policy(max_collecting=0)).explain(URL)
+    assert first_detail(CacheMiddleware(app, policy=Policy(max_collecting=0))) == "collecting"
+    (cure,) = explained.cures
+    cache = cache_for_site(app, {}, *applied(cure.what))
+    exchange(cache, environ_for(target="/p"))
+    assert (cure.outcome, exchange(cache, environ_for(target="/p")).hit) == ("hit", True)
+    return explained
+
+
+def by_forcing(patch: pytest.MonkeyPatch) -> Explanation:
+    """A client's no-cache meets an error: what is stored stays."""
+    pages = {"/p": page(FRESH)}
+    cache = CacheMiddleware(SITES[1](pages), policy=Policy(reload_seconds=0))
+    exchange(cache, environ_for(target="/p"))
+    pages["/p"] = page(status=503)
+    reload: Line = ("Cache-Control", "no-cache")
+    assert first_detail(cache, headers=[reload]) == "forced"
+    explained = cache.explain(URL, [reload])
+    assert (explained.outcome, explained.forward) == ("refused", "request")
+    assert exchange(cache, environ_for(target="/p")).hit
+    return explained
+
+
+def by_a_route_that_raises(patch: pytest.MonkeyPatch) -> Explanation:
+    routes = [Route("/p", vary_by=lambda environ: environ["no such key"])]
+    cache = CacheMiddleware(SITES[2]({"/p": page(FRESH)}), routes=routes)
+    assert first_detail(cache) == "request"
+    return cache.explain(URL)
+
+
+def by_what_is_outside(patch: pytest.MonkeyPatch) -> Explanation:
+    cache = CacheMiddleware(SITES[1]({"/p": page(FRESH)}))
+    environ = environ_for(target="/p", changes={"wsgicache.bypass": True})
+    assert exchange(cache, dict(environ)).detail == "bypass"
+    return cache.explain(URL, given=environ)
+
+
+def by_a_rule_that_fails(patch: pytest.MonkeyPatch) -> Explanation:
+    def fail(*args: Any) -> None:
+        raise RuntimeError
+
+    patch.setattr(storing, "refusal", fail)
+    cache = CacheMiddleware(SITES[0]({"/p": page(FRESH)}))
+    assert first_detail(cache) == "error"
+    return cache.explain(URL)
+
+
+def first_detail(cache: CacheMiddleware, **options: Any) -> str | None:
+    return exchange(cache, environ_for(target="/p", **options)).detail
+
+
+HAPPENING: dict[str, Scenario] = {
+    "collecting": by_collecting,
+    "forced": by_forcing,
+    "request": by_a_route_that_raises,
+    "bypass": by_what_is_outside,
+    "error": by_a_rule_that_fails,
+}
+
+
+@pytest.mark.parametrize("detail", HAPPENING)
+def test_what_happens_beside_is_explained(detail: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    explained = HAPPENING[detail](monkeypatch)
+    assert explained.outcome in ("refused", "bypass")
+    assert detail in [reason.token for reason in explained.reasons]
+    assert bool(explained.cures) != any(reason.no_cure for reason in explained.reasons)
+
+
+def test_a_post_that_has_emptied_something_and_one_whose_entry_changed() -> None:
+    """`explain` never sends a POST: these details come from the cache itself."""
+    fields = [("Content-Location", "/p"), FRESH]
+    store: list[CacheMiddleware] = []
+
+    def purging(environ: Any, start_response: Any) -> Any:
+        if environ["REQUEST_METHOD"] == "POST" and store:
+            store.pop().purge(URL)
+        return inside(environ, start_response)
+
+    inside = SITES[2]({"/p": page(*fields)})
+    cache = CacheMiddleware(purging, policy=Policy.rfc())
+    exchange(cache, environ_for(target="/p"))
+    store.append(cache)
+    assert exchange(cache, environ_for("POST", "/p")).detail == "changed"
+    again = exchange(cache, environ_for("POST", "/p"))
+    assert (again.stored, exchange(cache, environ_for(target="/p")).hit) == (True, True)
+    safe = CacheMiddleware(inside)
+    exchange(safe, environ_for(target="/p"))
+    assert exchange(safe, environ_for("POST", "/p")).detail == "invalidated"
+    for detail in ("changed", "invalidated"):
+        assert CAUSES[detail].no_cure
+
+
+def test_a_new_search_in_a_store_that_processes_share() -> None:
+    """The next response is stored, as its sentence says."""
+    app = SITES[1]({"/p": page(FRESH, ("No-Vary-Search", "key-order"))})
+    cache = CacheMiddleware(app, store=CachelibStore(SimpleCache()))
+    asked = environ_for(target="/p?b&a")
+    assert exchange(cache, dict(asked)).detail == "new-search"
+    assert exchange(cache, dict(asked)).stored
+    assert exchange(cache, environ_for(target="/p?a&b")).hit
+    assert CAUSES["new-search"].no_cure
+
+
+# ── what is stored, and does not answer ────────────────────────────────────────────────────────
+
+MOBILE: Line = ("X-Device", "phone")
+PARTIAL = page(FRESH, ("Content-Range", "bytes 0-3/9"), ("ETag", '"1"'), status=206)
+Request = dict[str, Any]
+UNANSWERED: dict[str, tuple[Page, Request, Request, dict[str, Any]]] = {
+    # A page, what was asked first, what is asked now, and behind which cache.
+    "vary-cookie": (
+        page(FRESH, ("Vary", "Cookie")),
+        {"headers": [SESSION]},
+        {"headers": [("Cookie", "session=2")]},
+        {},
+    ),
+    "vary-target": (page(FRESH), {}, {"changes": {"RAW_URI": "/x%2Fp"}}, {}),
+    "vary-mount": (page(FRESH), {}, {"changes": {"SCRIPT_NAME": "/p", "PATH_INFO": ""}}, {}),
+    "vary-vary-by": (
+        page(FRESH),
+        {},
+        {"headers": [MOBILE]},
+        {"routes": [Route("/p", vary_by=lambda environ: environ.get("HTTP_X_DEVICE", ""))]},
+    ),
+    "no-cache": (page(FRESH), {}, {"headers": [("Pragma", "no-cache")]}, {}),
+    "max-age": (page(FRESH), {}, {"headers": [("Cache-Control", "max-age=0")]}, {}),
+    "min-fresh": (page(FRESH), {}, {"headers": [("Cache-Control", "min-fresh=90")]}, {}),
+}
+
+
+@pytest.mark.parametrize("detail", UNANSWERED)
+def test_why_what_is_stored_does_not_answer(detail: str) -> None:
+    answer, one, two, options = UNANSWERED[detail]
+    site = SITES[list(UNANSWERED).index(detail) % 3]
+    options = {**options, "policy": {"reload_seconds": 0}}
+    cache = cache_for_site(site({"/p": answer, "/p/": answer}), options)
+    exchange(cache, environ_for(target="/p", **one))
+    environ = environ_for(target="/p", **two)
+    explained = cache.explain(URL, two.get("headers", ()), given=dict(environ))
+    assert [reason.token for reason in explained.reasons] == [detail]
+    got = exchange(cache, environ)
+    assert (got.detail, got.fwd) == (detail, explained.forward)
+
+
+FORWARDED: dict[str, tuple[Page, Request, Request, dict[str, Any]]] = {
+    "uri-miss": (page(FRESH), {"method": "OPTIONS"}, {}, {}),
+    "vary-miss": (page(FRESH, ("Vary", "X-Device")), {}, {"headers": [MOBILE]}, {}),
+    "stale": (page(("Cache-Control", "no-cache"), ("ETag", '"1"')), {}, {}, {}),
+    "request": (page(FRESH), {}, {"headers": [("Cache-Control", "no-cache")]}, {}),
+    "partial": (
+        PARTIAL,
+        {"headers": [("Range", "bytes=0-3")]},
+        {"headers": [("Range", "bytes=5-6")]},
+        {"store_partial": True},
+    ),
+    "method": (page(FRESH), {}, {"method": "POST"}, {}),
+    "bypass": (page(FRESH), {}, {"headers": [("If-Match", '"a"')]}, {}),
+}
+
+
+@pytest.mark.parametrize("forward", FORWARDED)
+def test_why_the_application_is_asked(forward: str) -> None:
+    answer, one, two, policy = FORWARDED[forward]
+    site = SITES[list(FORWARDED).index(forward) % 3]
+    cache = cache_for_site(site({"/p": answer}), {"policy": {"reload_seconds": 0, **policy}})
+    exchange(cache, environ_for(target="/p", **one))
+    explained = cache.explain(URL, two.get("headers", ()), method=two.get("method", "GET"))
+    assert explained.forward == forward
+    assert any(FORWARDS[forward] in line for line in explained.lines())
+    assert exchange(cache, environ_for(target="/p", **two)).fwd == forward
+
+
+def test_all_that_the_documentation_lists_has_a_scenario() -> None:
     tables = DOCUMENTED.partition("``fwd-status=304``")
     details = set(re.findall(r"^``([a-z-]+)`` ", tables[2], re.MULTILINE))
     fields = {"vary-cookie"}  # which every field that selects stands for
     assert details - fields == CAUSES.keys()
-    assert set(re.findall(r"^    ``([a-z-]+)`` ", tables[0], re.MULTILINE)) == FORWARDS.keys()
-    tried = {row[0] for row in (*CURED, *UNCURED)} | {"store-error", "off", "raised", "method"}
-    asked = {detail for detail in details if says_why_asked(detail)}
-    # Another field stands for the last one.
-    assert details - tried - UNREACHED - asked == {"cdn-cache-control"}
-    for detail in UNREACHED:
-        assert CAUSES[detail].no_cure
+    forwards = set(re.findall(r"^    ``([a-z-]+)`` ", tables[0], re.MULTILINE))
+    assert forwards == FORWARDS.keys() == FORWARDED.keys()
+    tried = {row[0] for row in (*CURED, *UNCURED)} | HAPPENING.keys() | UNANSWERED.keys()
+    tried |= {"store-error", "off", "raised", "method", "changed", "invalidated", "new-search"}
+    # Each field for other caches has its own name.
+    assert {*details, "surrogate-control"} == {*tried, "cdn-cache-control"}
 
 
 # ── sessions and forms, as frameworks have them ────────────────────────────────────────────────
@@ -287,6 +466,9 @@ def test_a_flask_session_that_is_saved_each_time() -> None:
     cookie = app.test_client().get("/login").headers["Set-Cookie"].partition(";")[0]
     explained = CacheMiddleware(app).explain("http://example.org/p", {"Cookie": cookie})
     assert [reason.token for reason in explained.reasons] == ["set-cookie"]
+    assert explained.reasons[0].said.endswith(
+        "; usually set by Flask's session, where a view changes it, or where it is permanent"
+    )
     line = explained.cures[0].what
     assert line == "SESSION_REFRESH_EACH_REQUEST = False in Flask's configuration"
     app.config[line.partition(" ")[0]] = False

@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 
-_TAGGED = frozenset({"freshness", "private", "authorization", "cookie", "set-cookie"})
-"""Reasons for which a response is not stored, though its client may keep and validate it."""
-
-
 class Forward(Exchange):
     """One request forwarded. The client gets nothing before the origin's head has been judged."""
 
@@ -263,7 +259,7 @@ class Forward(Exchange):
             else:
                 self.keeper.supersede(self.request, self._stored, response, why_not, trip.fill)
         why_not = why_not or self.keeper.equivalents.place(self.request, response, trip.fill)
-        if why_not in _TAGGED or (why_not is None and "etag" not in response.values):
+        if why_not in keeping.TAGGED or (why_not is None and "etag" not in response.values):
             response = keeping.tagged(response, self.policy, why_not is None)
         if why_not is not None:
             failed = response.code >= 500 or why_not in NEXT_TIME

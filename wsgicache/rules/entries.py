@@ -29,8 +29,7 @@ from wsgicache.rules.variants import kind_beside, kind_of, matching, selector_of
 
 __all__ = [
     "Change", "Emptying", "Entries", "adding", "dropping", "emptied", "is_marked", "last_use",
-    "nominated_by",
-    "overtaken", "softened", "softened_all",
+    "nominated_by", "overtaken", "softened", "softened_all",
 ]  # fmt: skip
 
 Change = Callable[[CacheEntry | None], CacheEntry | None]

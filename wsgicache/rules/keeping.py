@@ -28,12 +28,15 @@ from wsgicache.rules.response import Response
 from wsgicache.rules.storing import content_span, is_for_cookies, is_for_credentials
 from wsgicache.rules.validators import conditions, generated_etag
 
-__all__ = ["is_complete", "nearer_caches", "stored_response", "tagged"]
+__all__ = ["TAGGED", "is_complete", "nearer_caches", "stored_response", "tagged"]
 
 _ADDED = 128
 """An upper bound for the characters that this cache adds to stored fields."""
 
 _NO_CONTENT = frozenset({204, 304})
+
+TAGGED = frozenset({"freshness", "private", "authorization", "cookie", "set-cookie"})
+"""Reasons for which a response is not stored, though its client may keep and validate it."""
 
 
 def is_complete(response: Response, length: int) -> bool:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from wsgicache.rules.cookies import USUAL_SETTERS, cookie_name
 from wsgicache.why.removals import (
     Removal,
     answered_without,
     as_get,
     asked_without,
+    cookies_set,
     credentials,
     exempt,
     forbidding_fields,
     lifetime,
+    max_collecting,
     max_content,
     status,
     stream,
@@ -71,12 +72,12 @@ CAUSES: dict[str, Cause] = {
     "set-cookie": Cause(
         "§7.3",
         "The response sets a cookie, which belongs to one visitor.",
-        answered_without("Set-Cookie", "Set-Cookie2"),
+        cookies_set,
     ),
     "hidden-cookie": Cause(
         "§7.3",
         "The page sets a cookie that the cache hides from it.",
-        answered_without("Set-Cookie", "Set-Cookie2"),
+        cookies_set,
     ),
     "no-store": Cause(
         "§5.2.2.5",
@@ -126,7 +127,7 @@ CAUSES: dict[str, Cause] = {
     "collecting": Cause(
         "§3.3",
         "Too many bodies, or others of the same page, were being collected at the same time.",
-        no_cure="it is stored when it comes alone; Policy(max_collecting=…) gives more room",
+        max_collecting,
     ),
     "new-search": Cause(
         "No-Vary-Search, §6",
@@ -229,7 +230,11 @@ CAUSES: dict[str, Cause] = {
     "upgrade": Cause(
         "RFC 9110 §7.8", "The request is for another protocol.", asked_without("Upgrade"), _CLIENT
     ),
-    "request": Cause("§2", "The request could not be read.", no_cure=_CLIENT),
+    "request": Cause(
+        "§2",
+        "The request could not be read.",
+        no_cure="the log has more: a Route(vary_by=…) raises, or the environ is none of PEP 3333",
+    ),
     "bypass": Cause("§2", "The environ tells the cache to stay away.", no_cure=_APP),
     "off": Cause(
         "§2",
@@ -291,19 +296,9 @@ def reasons(trial: Trial, detail: str | None) -> list[Reason]:
 def _reason(token: str, trial: Trial, said: str, by: str) -> Reason:
     cause = cause_of(token)
     no_cure = "" if by == "default" else cause.no_cure
-    if said.lower().startswith("set-cookie") and isinstance(trial.app, Recorded):
-        said += _set_by(trial.app)
     if token == "freshness" and isinstance(trial.app, Recorded) and trial.app.status[:1] == "5":
         no_cure = "it is an error of the server: every request asks again"
     return Reason(token, cause.section, said, by, no_cure)
-
-
-def _set_by(answer: Recorded) -> str:
-    """Return who usually sets the cookies that *answer* sets."""
-    lines = [value for name, value in answer.fields if name.lower() == "set-cookie"]
-    names = dict.fromkeys(cookie_name(line.partition(";")[0]) for line in lines)
-    known = (f"; usually set by {USUAL_SETTERS[n].who}" for n in names if n in USUAL_SETTERS)
-    return "".join(known)
 
 
 def _one_by_one(trial: Trial, detail: str, cause: Cause) -> tuple[list[Removal], Trial | None]:

@@ -144,6 +144,11 @@ def _too_large(trial: Trial) -> Iterator[Change]:
     yield _policy(f"max_content={most}", max_content=most)
 
 
+def _collecting(trial: Trial) -> Iterator[Change]:
+    most = len(_answer(trial).content)
+    yield _policy(f"max_collecting={most}", max_collecting=most)
+
+
 def _exempt(trial: Trial) -> Iterator[Change]:
     path = _path(trial)
     left = [one for one in trial.policy.exempt if not path.startswith(one)]
@@ -177,6 +182,7 @@ _CHANGES: dict[str, Callable[[Trial], Iterator[Change]]] = {
     "set-cookie": _set_cookie,
     "hidden-cookie": _set_cookie,
     "too-large": _too_large,
+    "collecting": _collecting,
     "exempt": _exempt,
     "partial": _parts,
     "range": _parts,

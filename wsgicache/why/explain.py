@@ -284,7 +284,10 @@ def _key(cache: CacheMiddleware, asked: Asked) -> Key | None:
     """Return what *cache* files responses to a request under, or None if it passes by."""
     if asked.method not in _METHODS:
         return None
-    request = cache._read(asked.environ(), asked.method, cache.policy)
+    try:
+        request = cache._read(asked.environ(), asked.method, cache.policy)
+    except Exception:  # the walk says that it cannot be read
+        return None
     return request.key if isinstance(request, Request) else None
 
 

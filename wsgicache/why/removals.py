@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 from wsgicache.controls.decorators import cache_control
 from wsgicache.rules.bounds import LONGEST
+from wsgicache.rules.cookies import USUAL_SETTERS, cookie_name
 from wsgicache.rules.fields import parse_cache_control, written
 from wsgicache.rules.storing import is_endless
 from wsgicache.why.trying import Recorded, Trial
 
 __all__ = [
-    "Removal", "answered_without", "as_get", "asked_without", "credentials", "exempt",
-    "forbidding_fields", "lifetime", "max_content", "status", "stream", "too_long", "words",
+    "Removal", "answered_without", "as_get", "asked_without", "cookies_set", "credentials",
+    "exempt", "forbidding_fields", "lifetime", "max_collecting", "max_content", "status", "stream",
+    "too_long", "words",
 ]  # fmt: skip
 
 Removals = Callable[[Trial], Iterable["Removal"]]
@@ -78,6 +80,15 @@ def answered_without(*names: str) -> Callable[[Trial], Iterator[Removal]]:
                 yield Removal("response", f"{name}: {value}", changed)
 
     return removals
+
+
+def cookies_set(trial: Trial) -> Iterator[Removal]:
+    """Set no cookie."""
+    for removal in answered_without("Set-Cookie", "Set-Cookie2")(trial):
+        lines = [value for name, value in _answer(trial).fields if name.lower() == "set-cookie"]
+        names = dict.fromkeys(cookie_name(line.partition(";")[0]) for line in lines)
+        known = (f"; usually set by {USUAL_SETTERS[n].who}" for n in names if n in USUAL_SETTERS)
+        yield removal._replace(said=removal.said + "".join(known))
 
 
 def forbidding_fields(trial: Trial) -> Iterator[Removal]:
@@ -169,3 +180,10 @@ def max_content(trial: Trial) -> Iterator[Removal]:
     most = trial.policy.max_content
     changed = replace(trial, policy=replace(trial.policy, max_content=2**62))
     yield Removal("policy", f"max_content={most}", changed)
+
+
+def max_collecting(trial: Trial) -> Iterator[Removal]:
+    """Collect any number of bytes."""
+    most = trial.policy.max_collecting
+    changed = replace(trial, policy=replace(trial.policy, max_collecting=2**62))
+    yield Removal("policy", f"max_collecting={most}", changed)

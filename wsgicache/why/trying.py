@@ -43,6 +43,8 @@ class Recorded:
     """What decorators and the view said of it."""
     raised: Exception | None = None
     """What the app raised instead of answering."""
+    in_pieces: bool = False
+    """Whether the content came in pieces, which the cache has to collect."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer (PEP 3333)."""
@@ -50,7 +52,7 @@ class Recorded:
             raise self.raised
         environ[KEY].say(*self.said)
         start_response(self.status, list(self.fields))
-        return [self.content]
+        return iter([self.content]) if self.in_pieces else [self.content]
 
     def value(self, name: str) -> str | None:
         """Return the value of the field *name*, its lines joined, or None."""
@@ -132,7 +134,8 @@ class Recorder:
                 close(body)
         except Exception as error:
             return Recorded(*head, raised=error)
-        return Recorded(*head, b"".join(chunks))
+        in_pieces = not (isinstance(body, list | tuple) and len(body) == 1)
+        return Recorded(*head, b"".join(chunks), in_pieces=in_pieces)
 
 
 class Shelf:
