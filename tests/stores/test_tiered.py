@@ -16,6 +16,7 @@ from wsgicache.rules.entries import emptied
 from wsgicache.rules.model import CacheEntry
 from wsgicache.stores import SharedStore, StoreError
 from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.shared.memo import Memo
 from wsgicache.stores.tiered import TieredStore
 
 
@@ -204,3 +205,63 @@ def test_what_is_near_has_all_variants_or_none(
     for _ in range(2):
         assert all(found(store, "/", kind) for kind in kinds)
     assert len(store.near) == (budget > 1 << 14)
+
+
+@pytest.mark.parametrize("budget", [16 << 20, 600_000])
+def test_parts_that_were_read_stay_near_as_long_as_there_is_room(
+    shared: Counting,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    budget: int,
+) -> None:
+    """And no longer than their entry does."""
+    monkeypatch.setattr(Memo, "get", lambda *how: None)
+    store = TieredStore(MemoryStore(budget), shared, seconds=3600, clock=clock)
+    kinds = [("Accept", kind) for kind in "abcdefghijklmnop"]
+    for kind in kinds:
+        fill(store, clock, b"x" * 2000, headers=(kind,), vary="Accept", cache_tag="a").commit()
+    (generations,) = shared._nodes.values()
+    node: Any = generations.node
+    read = node.read
+    parts: list[str] = []
+
+    def noted(names: Any) -> Any:
+        parts.extend(name for name in names if ":3v:" in name)
+        return read(names)
+
+    monkeypatch.setattr(node, "read", noted)
+    counts = []
+    for _ in "123":
+        parts.clear()
+        for kind in kinds:
+            got = found(store, "/", kind)
+            assert content_of(store, got) == b"x" * 2000
+            assert store.near.bytes <= store.near.share
+        counts.append(len(parts))
+    assert counts[1] == counts[2] < counts[0] == 15
+    assert (counts[2] == 0) == (budget > 1 << 20)
+    store.bump(["* a"], clock.now(), soft=True)
+    assert all(
+        got and got.softened_at == clock.now() for got in (found(store, "/", k) for k in kinds)
+    )
+    store.update(KEY, emptied(clock.now()))
+    assert not any(found(store, "/", kind) for kind in kinds)
+
+
+def test_a_part_that_is_read_late_stays_out_of_a_newer_entry(
+    store: TieredStore, clock: FakeClock
+) -> None:
+    kinds = [("Accept", kind) for kind in "abcdefghijklmnop"]
+
+    def fill_all(content: bytes) -> CacheEntry:
+        for kind in kinds:
+            fill(store, clock, content, headers=(kind,), vary="Accept").commit()
+        entry = store.get(KEY)
+        assert entry is not None
+        return entry
+
+    older = fill_all(b"x" * 2000)
+    fill_all(b"y" * 2000)
+    assert [one for selector in [*older.responses] if (one := older.responses.get(selector))]
+    for kind in kinds:
+        assert content_of(store, found(store, "/", kind)) == b"y" * 2000

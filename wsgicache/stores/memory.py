@@ -22,7 +22,7 @@ from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.stores.marks import Marks
 from wsgicache.stores.searches import Searches
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryStore", "entry_bytes"]
 
 _NODE_BYTES = 900
 """Bytes of a node, its key and their places in tables, beside what is counted by length."""
@@ -84,7 +84,8 @@ class MemoryStore(Marks, Searches):
         Marks.__init__(self)
         Searches.__init__(self)
         self.max_bytes = whole("MemoryStore.max_bytes", max_bytes, 1)
-        self._share = self.max_bytes * _OF_ONE
+        self.share = self.max_bytes * _OF_ONE
+        """Most bytes that the variants of one page take."""
         self.bytes = self.evictions = 0
         """The bytes that the entries take now, and how many entries have had no room."""
         self._nodes: dict[Key, _Node] = {}
@@ -156,7 +157,7 @@ class MemoryStore(Marks, Searches):
                 entry = without_late(entry, before, self._fills)
                 entry = reviewed(entry, key, self._everything, self._known)
             size = 0 if entry is None else entry_bytes(key, entry)
-            if entry is None or size > self._share:
+            if entry is None or size > self.share:
                 if entry is not None and len(entry.responses) > 1:
                     entry, size = self._bounded(entry, size)
                 if entry is None or size > self.max_bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import NamedTuple
 
 from wsgicache.arguments import has_methods
@@ -11,7 +12,7 @@ from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.rules.checks import must_be, number
 from wsgicache.rules.entries import Change
 from wsgicache.rules.groups import names_of
-from wsgicache.rules.keys import Key
+from wsgicache.rules.keys import Key, Selector
 from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.stores import (
     Judging,
@@ -24,7 +25,8 @@ from wsgicache.stores import (
 )
 from wsgicache.stores.folders import whole_path
 from wsgicache.stores.marks import MOST
-from wsgicache.stores.memory import MemoryStore
+from wsgicache.stores.memory import MemoryStore, entry_bytes
+from wsgicache.stores.shared.apart import Apart, Variants
 from wsgicache.stores.shared.store import PackedStore
 from wsgicache.stores.stamps import PURGES, Stamps, Telling, of_cookies, of_groups, of_key
 
@@ -36,12 +38,14 @@ _SHARED = "a store that processes share, such as a MemcachedStore"
 class _Near(CacheEntry):
     """An entry as it was read, and the words that show whether it is still valid."""
 
-    __slots__ = ("groups", "place", "purges", "until", "word", "words")
+    __slots__ = ("groups", "place", "purges", "source", "until", "word", "words")
 
     def __init__(
         self, entry: CacheEntry, words: memoryview[int], purges: int, place: int, word: int
     ) -> None:
         super().__init__(entry.responses, entry.emptied_at, entry.salt)
+        self.source = entry.responses
+        """The responses as the shared store gave them."""
         self.words = words
         self.purges = purges
         """The word of purges; it is updated if a later purge did not end the entry."""
@@ -52,6 +56,12 @@ class _Near(CacheEntry):
         """The places and words of its groups, and of everything."""
         self.until = 0.0
         """When to read it again, whatever the words say."""
+
+    def holding(self, responses: dict[Selector, StoredResponse]) -> _Near:
+        """Return the same entry with these *responses*."""
+        other = copy(self)
+        other.responses = responses
+        return other
 
 
 class _Mark(NamedTuple):
@@ -145,9 +155,34 @@ class TieredStore:
         names = [name for one in found.responses.values() for name in names_of(key, one.groups)]
         near.groups = [(of, words[of]) for of in of_groups(names)]
         near.until = now + self.seconds
+        if isinstance(near.source, Variants):
+            near.responses = self._variants(key, near.source, near.source)
         if self._stamps.still(words, purges):
             self.near.update(key, lambda known: near)
         return near
+
+    def _variants(
+        self, key: Key, source: Variants, responses: dict[Selector, StoredResponse]
+    ) -> Variants:
+        """Return *responses* of the entry under *key*; parts of *source* that are read stay near.
+
+        They stay while the entry does, and as long as there is room for it.
+        """
+
+        def whole(selector: Selector, apart: Apart) -> StoredResponse | None:
+            stored: StoredResponse | None = source.get(selector)
+
+            def with_part(entry: CacheEntry | None) -> CacheEntry | None:
+                if stored is None or not isinstance(entry, _Near) or entry.source is not source:
+                    return entry
+                held = {**entry.responses, selector: stored}
+                fuller = entry.holding(self._variants(key, source, held))
+                return fuller if entry_bytes(key, fuller) <= self.near.share else entry
+
+            self.near.update(key, with_part)
+            return stored
+
+        return Variants(responses, whole)
 
     def content(self, stored: StoredResponse) -> Sequence[bytes] | None:
         """Return the content of *stored*."""
