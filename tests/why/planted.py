@@ -49,6 +49,13 @@ def a_value_that_only_the_code_names(environ: dict[str, str]) -> Any:
     return "all of it" if environ.get("HTTP_X_PLAN") == "gold" else "page"  # read
 
 
+@app(plain, "wrong header X-Part")
+def kept_only_with_it(environ: dict[str, str]) -> Any:
+    if environ.get("HTTP_X_PART") == "members":  # read
+        return "for members"
+    return "for nobody", 403, {"Cache-Control": "no-store"}
+
+
 @app(plain, "leak environ REMOTE_ADDR")
 def address(environ: dict[str, str]) -> Any:
     return f"<p>{environ['REMOTE_ADDR']}</p>"  # read

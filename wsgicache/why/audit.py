@@ -54,8 +54,8 @@ def audit(
     """Audit the absolute *urls* of the app behind *cache*, with its policy and routes.
 
     *login* is a Cookie field of somebody who is logged in. With *crawl*, links are followed within
-    the same origin, to *most* URLs. The app is asked many times, by GET only; nothing is stored.
-    *progress* is called with each URL.
+    the same origin, to *most* URLs, but none that looks as if it logged somebody out. The app is
+    asked many times, by GET and HEAD; nothing is stored. *progress* is called with each URL.
     """
     done = Audit()
     queue = list(dict.fromkeys(urls))
@@ -69,7 +69,7 @@ def audit(
             done.inconclusive.append((url, page.why_not))
         elif not found:
             done.clean += 1
-        for link in _links(url, page.answer) if crawl and page.answer is not None else ():
+        for link in (link for one in page.answers if crawl for link in _links(url, one)):
             if link not in seen and len(seen) < most:
                 seen.add(link)
                 queue.append(link)
@@ -77,6 +77,7 @@ def audit(
 
 
 _LINK = re.compile(rb"""(?:href|src)\s*=\s*["']?([^"'\s>#]+)""", re.IGNORECASE)
+_LOGOUT = re.compile(r"(?:log|sign)[-_]?(?:out|off)", re.IGNORECASE)
 
 
 def _links(page: str, answer: Recorded) -> list[str]:
@@ -87,6 +88,6 @@ def _links(page: str, answer: Recorded) -> list[str]:
     found = []
     for link in [*links, *([location] if location else [])]:
         url = urljoin(page, link.replace("&amp;", "&"))
-        if urlsplit(url)[:2] == origin:
+        if urlsplit(url)[:2] == origin and not _LOGOUT.search(url):
             found.append(url.partition("#")[0])
     return list(dict.fromkeys(found))

@@ -35,6 +35,21 @@ _ATTRIBUTES = (("werkzeug.sansio.request", "Request", "remote_addr", "REMOTE_ADD
 """Attributes that they set, and the environ key of each."""
 
 
+def _flasks_name() -> str:
+    return str(sys.modules["flask"].current_app.config["SESSION_COOKIE_NAME"])
+
+
+def _djangos_name() -> str:
+    return str(sys.modules["django.conf"].settings.SESSION_COOKIE_NAME)
+
+
+_SESSIONS: tuple[tuple[str, str, Callable[[], str]], ...] = (
+    ("flask.sessions", "SecureCookieSession", _flasks_name),
+    ("django.contrib.sessions.backends.base", "SessionBase", _djangos_name),
+)
+"""Sessions, which read their cookie earlier than the app asks for them, and its name."""
+
+
 @contextmanager
 def followed(reads: Reads) -> Iterator[None]:
     """Follow meanwhile what the frameworks that are loaded copy, and tell *reads*."""
@@ -49,6 +64,12 @@ def followed(reads: Reads) -> Iterator[None]:
                 owner = getattr(sys.modules.get(module), kind, None)
                 if owner is not None and name in vars(owner):
                     method = instead(vars(owner)[name], reads)
+                    stack.enter_context(_instead(owner, name, method))
+        for module, kind, naming in _SESSIONS:
+            owner = getattr(sys.modules.get(module), kind, None)
+            for name in ("__getitem__", "__contains__", "get"):
+                if owner is not None:
+                    method = _of_session(getattr(owner, name), naming, reads)
                     stack.enter_context(_instead(owner, name, method))
         for module, kind, name, key in _ATTRIBUTES:
             owner = getattr(sys.modules.get(module), kind, None)
@@ -76,6 +97,16 @@ def _quiet(method: Callable[..., Any], reads: Reads) -> Callable[..., Any]:
             return method(self, *rest, **options)
 
     return run
+
+
+def _of_session(
+    method: Callable[..., Any], naming: Callable[[], str], reads: Reads
+) -> Callable[..., Any]:
+    def get(self: object, *rest: Any, **options: Any) -> Any:
+        reads.note(f"cookie {naming()}")
+        return method(self, *rest, **options)
+
+    return get
 
 
 class _Attribute:

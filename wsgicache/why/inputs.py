@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from wsgicache.rules.selecting import SELECTING_FIELDS
 from wsgicache.why.asked import Asked
 from wsgicache.why.watching import Reads
 
-__all__ = ["Input", "cookie_inputs", "environ_inputs", "field_inputs"]
+__all__ = ["Input", "cookie_inputs", "environ_inputs", "field_inputs", "together"]
 
 MADE_UP = "wsgicache-audit"
 """A value that no software knows."""
@@ -146,17 +146,30 @@ class Input(NamedTuple):
 
     def asked(self, base: Asked, value: str) -> Asked:
         """Return *base* with *value* in this place."""
-        kind, _, name = self.name.partition(" ")
+        return together(base, [(self, value)])
+
+
+def together(base: Asked, values: Iterable[tuple[Input, str]]) -> Asked:
+    """Return *base* with each of these inputs at its value."""
+    fields: dict[str, str] = {}
+    changes = dict(base.changes)
+    cookies = None
+    for one, value in values:
+        kind, _, name = one.name.partition(" ")
         if kind == "environ":
-            return replace(base, changes=(*base.changes, (name, value)))
-        if kind == "cookie":
-            others = [
-                one.strip()
-                for one in base.value("Cookie").split(";")
-                if one.strip() and one.partition("=")[0].strip() != name
-            ]
-            return base.having("Cookie", "; ".join([*others, f"{name}={value}"]))
-        return base.having(name, value)
+            changes[name] = value
+        elif kind == "cookie":
+            if cookies is None:
+                pairs = (pair.strip() for pair in base.value("Cookie").split(";"))
+                cookies = {pair.partition("=")[0].strip(): pair for pair in pairs if pair}
+            cookies.pop(name, None)
+            cookies[name] = f"{name}={value}"
+        else:
+            fields[name] = value
+    if cookies is not None:
+        fields["Cookie"] = "; ".join(cookies.values())
+    left = base.without(*fields)
+    return replace(left, fields=[*left.fields, *fields.items()], changes=tuple(changes.items()))
 
 
 def field_inputs(reads: Reads, offered: Mapping[str, tuple[str, ...]]) -> Iterator[Input]:

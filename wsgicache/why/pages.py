@@ -15,7 +15,7 @@ from wsgicache.why.bases import Base, fails, pairs
 from wsgicache.why.comparing import Template
 from wsgicache.why.following import followed
 from wsgicache.why.grouping import groups
-from wsgicache.why.inputs import Input, cookie_inputs, environ_inputs, field_inputs
+from wsgicache.why.inputs import Input, cookie_inputs, environ_inputs, field_inputs, together
 from wsgicache.why.remedies import cure_of, hiding, waste, written
 from wsgicache.why.trying import (
     Outcome,
@@ -24,6 +24,7 @@ from wsgicache.why.trying import (
     Shelf,
     StandingClock,
     Trial,
+    standing,
 )
 from wsgicache.why.watching import Reads, WatchedEnviron
 
@@ -67,6 +68,7 @@ class Page:
 
     def __init__(self, cache: CacheMiddleware, url: str, login: str) -> None:
         self._cache = cache
+        self._policy = standing(cache.policy)
         self._url = url
         self._clock = StandingClock(cache.clock.now(), cache.clock.wall())
         self._reads = Reads()
@@ -78,8 +80,8 @@ class Page:
         self._cookies = dict(pairs(login))
         early = cache._routes.matching(Asked(url).environ()).early
         self._offered = {one.key: one.offered for one in early.negotiated}
-        self.answer: Recorded | None = None
-        """What was answered first, or last if the app failed."""
+        self.answers: list[Recorded] = []
+        """What each of them is answered first."""
         self._asked = [Asked(url, changes=_CLIENT)]
         if login:
             self._asked.append(Asked(url, [("Cookie", login)], changes=_CLIENT))
@@ -102,8 +104,8 @@ class Page:
         Return what that did, and what the app answered.
         """
         recorder = Recorder(self._cache.app, self._cache.policy.max_content)
-        policy, routes = self._cache.policy, (*more, *self._cache._routes.all)
-        outcome = Trial(asked, recorder, policy, routes, self._clock).walk(shelf)
+        routes = (*more, *self._cache._routes.all)
+        outcome = Trial(asked, recorder, self._policy, routes, self._clock).walk(shelf)
         return outcome, recorder.recorded
 
     def findings(self) -> list[Finding]:
@@ -125,8 +127,8 @@ class Page:
         fields = [line for line in _BROWSER if not asked.value(line[0])]
         for one in (asked, replace(asked, fields=[*asked.fields, *fields])):
             answers = [self._ask(one) for _ in range(_CONTROLS)]
-            self.answer = self.answer if self.answer and not fails(self.answer) else answers[0]
             if not any(map(fails, answers)):
+                self.answers.append(answers[0])
                 shelf = Shelf()
                 outcome = self._through(one, shelf)[0]
                 return Base(one, Template(answers), answers[0], shelf, outcome)
@@ -179,9 +181,8 @@ class Page:
         """Whether the page changes if all of a *group* change at once."""
         with self._reads.following():  # what is copied is no sign of what is needed
             for turn in range(max(len(one.values) for one in group)):
-                asked = base.asked
-                for one in group:
-                    asked = one.asked(asked, one.values[turn % len(one.values)])
+                values = [(one, one.values[turn % len(one.values)]) for one in group]
+                asked = together(base.asked, values)
                 if self._difference(base, asked) is not None:
                     return True
         return False
@@ -203,7 +204,7 @@ class Page:
             if self._difference(base, asked) is None:
                 continue
             same = False
-            severity = _severity(one, base, self._through(asked, base.shelf.copy())[0])
+            severity = _severity(one, base, self._served(base, asked))
             if severity is None or not self._is_seen(base, asked):
                 continue
             if (difference := self._confirmed(base, asked)) is not None:
@@ -220,6 +221,15 @@ class Page:
             )
             return self._finding(one, "waste", one.values, said, line)
         return None
+
+    def _served(self, base: Base, asked: Asked) -> Outcome:
+        """Return what a request gets after the other one, either way round if need be."""
+        outcome = self._through(asked, base.shelf.copy())[0]
+        if outcome.outcome == "hit" or base.outcome.outcome == "stored":
+            return outcome
+        shelf = Shelf()
+        self._through(asked, shelf)
+        return self._through(base.asked, shelf)[0]
 
     def _confirmed(self, base: Base, asked: Asked) -> str | None:
         """Return in what the answers differ each time, while what differs by itself is learned."""
@@ -259,7 +269,7 @@ class Page:
     def _names(self, answer: Recorded, asked: Asked, routes: tuple[Route, ...], key: str) -> bool:
         """Whether Vary names the field under *key* in what is stored of *answer*."""
         shelf = Shelf()
-        Trial(asked, answer, self._cache.policy, routes, self._clock).walk(shelf)
+        Trial(asked, answer, self._policy, routes, self._clock).walk(shelf)
         entries = [entry for entry in shelf.entries.values() if entry is not None]
         return any(key in entry.nominated for entry in entries)
 
@@ -269,9 +279,10 @@ class Page:
         places = self._reads.places.get(one.noted) or (
             self._reads.copied if one.noted == one.key else self._reads.parsed
         )
-        return Finding(
-            self._url, one.name, severity, values, evidence, tuple(map(_near, places or ())), line
-        )
+        own = [os.path.relpath(place) for place in places or () if os.path.isabs(place)]
+        # A library is named only where no line of the app is known.
+        read_at = tuple(own or places or ())
+        return Finding(self._url, one.name, severity, values, evidence, read_at, line)
 
 
 def _severity(one: Input, base: Base, outcome: Outcome) -> str | None:
@@ -280,8 +291,3 @@ def _severity(one: Input, base: Base, outcome: Outcome) -> str | None:
         return "leak" if one.is_identity else "wrong"
     told_apart = base.outcome.outcome == "stored" and outcome.forward == "vary-miss"
     return "downstream" if told_apart and not base.names(one.key) else None
-
-
-def _near(place: str) -> str:
-    """Return *place* from the present folder, if it is an absolute path."""
-    return os.path.relpath(place) if os.path.isabs(place) else place

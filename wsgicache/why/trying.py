@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from wsgicache.stores import Store
 
-__all__ = ["Outcome", "Recorded", "Recorder", "Shelf", "StandingClock", "Trial"]
+__all__ = ["Outcome", "Recorded", "Recorder", "Shelf", "StandingClock", "Trial", "standing"]
 
 
 @dataclass(frozen=True)
@@ -203,6 +203,13 @@ class StandingClock:
         return self._wall
 
 
+def standing(policy: Policy) -> Policy:
+    """Return *policy*, but with Cache-Status, and with nothing that switches the cache off."""
+    if policy.cache_status and not policy.off_file and policy.explain_token is None:
+        return policy
+    return replace(policy, cache_status=True, off_file="", explain_token=None)
+
+
 def _nothing(job: object) -> None:
     """Run no validation in the background."""
 
@@ -224,7 +231,7 @@ class Trial:
         """
         shelf = Shelf() if shelf is None else shelf
         before = dict(shelf.entries)
-        policy = replace(self.policy, cache_status=True, off_file="", explain_token=None)
+        policy = standing(self.policy)
         cache = CacheMiddleware(
             self.app,
             store=shelf,
