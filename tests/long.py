@@ -34,6 +34,7 @@ from tests.processes.long_processes import ROWS as PROCESS_ROWS
 from tests.servers.stalled import ROWS as STALLED_ROWS
 from tests.stores.long_lmdb import ROWS as LMDB_ROWS
 from tests.stores.long_stores import ROWS as STORE_ROWS
+from tests.why.composed import ROWS as AUDIT_ROWS
 from wsgicache import CacheMiddleware, MemoryStore
 
 MIB = 1 << 20
@@ -190,6 +191,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **PROCESS_ROWS,
     **STALLED_ROWS,
     **FOREIGN_ROWS,
+    **AUDIT_ROWS,
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.why import looking_alike, planted
+from tests.why import composed, looking_alike, planted
 from tests.why.frames import ROWS, URL, Row, in_flask, plain
 from wsgicache import CacheMiddleware, Policy, Route, vary
 from wsgicache.cli import main
@@ -59,6 +59,11 @@ def test_where_nothing_was_planted_nothing_is_found(row: Row) -> None:
     done = row.audited()
     assert (done.findings, done.inconclusive, done.clean) == ([], [], 1)
     assert not done.is_bad(strict=True)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_chance_put_together_is_found(seed: int) -> None:
+    composed.check(seed)
 
 
 def found(app: Any, **options: Any) -> Audit:
