@@ -62,6 +62,18 @@ def counted(environ: dict[str, str]) -> Any:
 
 
 @app(plain)
+def parameters_for_others(environ: dict[str, str]) -> Any:
+    log.info(environ["QUERY_STRING"])
+    return "page", 200, {"No-Vary-Search": 'params=("utm_source" "utm_medium")'}
+
+
+@app(plain)
+def parameters_that_count(environ: dict[str, str]) -> Any:
+    page = "page=2" in environ["QUERY_STRING"]
+    return "second" if page else "first", 200, {"No-Vary-Search": 'params, except=("page")'}
+
+
+@app(plain)
 def logged(environ: dict[str, str]) -> Any:
     log.info("%s at %s", environ["REMOTE_ADDR"], time.strftime("%H:%M %Z"))
     return "page"

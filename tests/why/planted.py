@@ -49,6 +49,12 @@ def a_value_that_only_the_code_names(environ: dict[str, str]) -> Any:
     return "all of it" if environ.get("HTTP_X_PLAN") == "gold" else "page"  # read
 
 
+@app(plain, "wrong query page")
+def called_the_same(environ: dict[str, str]) -> Any:
+    query = environ["QUERY_STRING"]  # read
+    return f"page {query}", 200, {"No-Vary-Search": 'params=("page")'}
+
+
 @app(plain, "wrong header X-Part")
 def kept_only_with_it(environ: dict[str, str]) -> Any:
     if environ.get("HTTP_X_PART") == "members":  # read

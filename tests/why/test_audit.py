@@ -77,7 +77,7 @@ def test_a_route_that_hides_a_field_is_named_only_where_the_page_is_then_the_sam
 
     (finding,) = found(plain(page)).findings
     assert finding.cure == (
-        "vary('X-Device') on the view; or, if it should not count, "
+        "vary('X-Device') on the view; or hide it from the app: "
         "Route('/p', fields=['Accept']), which was tried"
     )
     address = plain(lambda environ: (environ["REMOTE_ADDR"], 200, FRESH))
@@ -189,7 +189,8 @@ def test_the_command_prints_findings_and_json(
     bad = CliRunner().invoke(main, ["audit", "audited_site:app", "/p", "--urls", "urls"])
     assert bad.exit_code == 1
     assert "wrong: http://localhost/p: header X-Device" in bad.stdout
-    assert "1 clean" in bad.stdout
+    assert "from none to 'phone': content at byte 0: 'none' → 'phone'" in bad.stdout
+    assert "1 page without findings" in bad.stdout
     data = json.loads(
         CliRunner().invoke(main, ["audit", "audited_site:app", "/p", "--json"]).stdout
     )

@@ -34,6 +34,17 @@ def test_what_differs_by_itself_is_left_out(same: list[str], like_them: str, ano
     assert pattern.difference(another.encode()) is not None
 
 
+def test_the_place_of_a_difference_is_shown() -> None:
+    pattern = Pattern(b"at 1 it costs 7 EUR</p></body></html>")
+    pattern.learn(b"at 20 30 it costs 7 EUR</p></body></html>")
+    assert pattern.difference(b"at 4 it costs 7 USD</p></body></html>") == (
+        "content at byte 19: ' it costs 7 EUR</p></bo' → '4 it costs 7 USD</p></bo'"
+    )
+    assert pattern.difference(b"by 4 it costs 7 EUR</p></body></html>") == (
+        "content at byte 0: 'at ' → 'by 4 it costs 7 EUR</p><'"
+    )
+
+
 def test_a_pattern_without_words_is_empty() -> None:
     pattern = Pattern(b"abc")
     pattern.learn(b"def")

@@ -89,8 +89,8 @@ def audit(
 ) -> None:
     """Find inputs that change a page, and that neither the cache key nor Vary knows.
 
-    Each PATH is asked for many times, by GET, each time with one field or cookie more. Without any,
-    the root is. Exits with 1 where visitors would get each other's pages.
+    Each PATH is asked for many times, by GET and HEAD, each time with another field or cookie.
+    Without any, the root is. Exits with 1 where visitors would get each other's pages.
     """
     from wsgicache.why.audit import audit as audited
 
@@ -103,7 +103,7 @@ def audit(
         if show:
             click.echo(f"auditing {visible(url)}", err=True)
 
-    with located("the audit"):
+    with located("the audit"), redirect_stdout(sys.stderr):  # see `_imported`
         done = audited(
             cache,
             [_absolute(one) for one in asked if one] or [_absolute("/")],
@@ -114,15 +114,8 @@ def audit(
     if as_json:
         click.echo(json.dumps(done.as_json(), indent=2))
     else:
-        for finding in done.findings:
-            say(f"{finding.severity}: {finding.url}: {finding.input}")
-            say(f"  {finding.evidence}")
-            for place in finding.read_at:
-                say(f"  read at {place}")
-            say(f"  cure: {finding.cure}")
-        for url, why in done.inconclusive:
-            say(f"inconclusive: {url}: {why}")
-        say(f"{done.clean} clean")
+        for line in done.lines():
+            say(line)
     if done.is_bad(strict):
         raise SystemExit(1)
 

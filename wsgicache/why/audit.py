@@ -7,7 +7,7 @@ serve what it stored for the request without the change, then visitors get each 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -17,6 +17,15 @@ from wsgicache.why.pages import Finding, Page
 from wsgicache.why.trying import Recorded
 
 __all__ = ["Audit", "Finding", "audit"]
+
+
+_MEANINGS = {
+    "leak": "it says who asks, and others get the stored page",
+    "wrong": "visitors who send another value get the stored page",
+    "downstream": "this cache tells its values apart, caches in front of it do not",
+    "waste": "the page does not depend on it",
+}
+_MOST_SHOWN = 5
 
 
 @dataclass
@@ -36,6 +45,30 @@ class Audit:
             "inconclusive": [{"url": url, "why": why} for url, why in self.inconclusive],
             "clean": self.clean,
         }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the audit in sentences; what is wrong with several pages alike is said once."""
+        alike: dict[tuple[object, ...], list[Finding]] = {}
+        for one in self.findings:
+            alike.setdefault((one.severity, one.input, one.read_at), []).append(one)
+        for one, *others in alike.values():
+            yield f"{one.severity}: {one.url}: {one.input}"
+            yield f"  {_MEANINGS[one.severity]}"
+            if one.severity != "waste":
+                before, after = (repr(value) if value else "none" for value in one.values)
+                yield f"  from {before} to {after}: {one.evidence}"
+            else:
+                yield f"  {one.evidence}"
+            for place in one.read_at:
+                yield f"  read at {place}"
+            yield f"  cure: {one.cure}"
+            for other in others[:_MOST_SHOWN]:
+                yield f"  also: {other.url}"
+            if len(others) > _MOST_SHOWN:
+                yield f"  also: {len(others) - _MOST_SHOWN} more"
+        for url, why in self.inconclusive:
+            yield f"inconclusive: {url}: {why}"
+        yield f"{self.clean} {'page' if self.clean == 1 else 'pages'} without findings"
 
     def is_bad(self, strict: bool = False) -> bool:
         """Whether there is a leak or a wrong page; with *strict*, whether there is anything."""

@@ -85,8 +85,7 @@ class Pattern:
             at = place + len(piece)
         last = others[-1]
         if not text.endswith(last) or len(text) - len(last) < at:
-            tail = max(at, len(text) - len(last))
-            return last[-_AFTER:], text[tail:][-_AFTER:], tail
+            return _parted_before(last, text[at:], at)
         return None
 
 
@@ -116,6 +115,20 @@ def _parted(mine: bytes, text: bytes, start: int) -> tuple[bytes, bytes, int]:
         text[place + shown_from : at + _AFTER],
         at,
     )
+
+
+def _parted_before(mine: bytes, text: bytes, start: int) -> tuple[bytes, bytes, int]:
+    """Return where *text*, seen from its end, parts from *mine*; *text* begins at byte *start*."""
+    low, high = 0, len(mine)
+    while low < high:  # the longest end that is there, by halves
+        middle = (low + high + 1) // 2
+        if text.endswith(mine[len(mine) - middle :]):
+            low = middle
+        else:
+            high = middle - 1
+    until, place = len(mine) - low + _BEFORE, len(text) - low + _BEFORE
+    at = start + max(0, len(text) - low)
+    return mine[max(0, until - _AFTER) : until], text[max(0, place - _AFTER) : place], at
 
 
 def _text(data: bytes) -> str:

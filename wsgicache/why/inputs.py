@@ -6,14 +6,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
+from urllib.parse import quote_plus, unquote_plus
 
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS
 from wsgicache.rules.fields import environ_key
+from wsgicache.rules.searching import variation
 from wsgicache.rules.selecting import SELECTING_FIELDS
 from wsgicache.why.asked import Asked
 from wsgicache.why.watching import Reads
 
-__all__ = ["Input", "cookie_inputs", "environ_inputs", "field_inputs", "together"]
+__all__ = [
+    "Input", "cookie_inputs", "environ_inputs", "field_inputs", "query_inputs",
+    "together",
+]  # fmt: skip
 
 MADE_UP = "wsgicache-audit"
 """A value that no software knows."""
@@ -128,6 +133,11 @@ _NOT_INPUTS = frozenset(
         *("GATEWAY_INTERFACE", "SERVER_SOFTWARE", "PATH_TRANSLATED", "DOCUMENT_ROOT"),
     }
 )
+_SAYS_WHO = re.compile(
+    r"(?:^|-)(?:Key|Token|Auth|Secret|User|Username|Session|Password|Email|Account|Member|Login)$",
+    re.IGNORECASE,
+)
+"""How names of fields end that say who asks."""
 _ENVIRON_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -135,7 +145,7 @@ class Input(NamedTuple):
     """Something that a request may say, with the values to try."""
 
     name: str
-    """``header NAME``, ``cookie NAME`` or ``environ NAME``."""
+    """``header NAME``, ``cookie NAME``, ``environ NAME`` or ``query NAME``."""
     key: str
     """The environ key that an app reads; for a cookie it is ``HTTP_COOKIE``."""
     values: tuple[str, ...]
@@ -152,12 +162,14 @@ class Input(NamedTuple):
 def together(base: Asked, values: Iterable[tuple[Input, str]]) -> Asked:
     """Return *base* with each of these inputs at its value."""
     fields: dict[str, str] = {}
-    changes = dict(base.changes)
+    changes, url = dict(base.changes), base.url
     cookies = None
     for one, value in values:
         kind, _, name = one.name.partition(" ")
         if kind == "environ":
             changes[name] = value
+        elif kind == "query":
+            url = _with_parameter(url, name, value)
         elif kind == "cookie":
             if cookies is None:
                 pairs = (pair.strip() for pair in base.value("Cookie").split(";"))
@@ -169,7 +181,29 @@ def together(base: Asked, values: Iterable[tuple[Input, str]]) -> Asked:
     if cookies is not None:
         fields["Cookie"] = "; ".join(cookies.values())
     left = base.without(*fields)
-    return replace(left, fields=[*left.fields, *fields.items()], changes=tuple(changes.items()))
+    fields_then = [*left.fields, *fields.items()]
+    return replace(left, url=url, fields=fields_then, changes=tuple(changes.items()))
+
+
+def _with_parameter(url: str, name: str, value: str) -> str:
+    """Return *url* with this parameter alone of its name."""
+    before, _, query = url.partition("?")
+    pairs = [one for one in query.split("&") if one and unquote_plus(one.partition("=")[0]) != name]
+    return f"{before}?{'&'.join([*pairs, f'{quote_plus(name)}={quote_plus(value)}'])}"
+
+
+def query_inputs(url: str, said: str | None) -> Iterator[Input]:
+    """Yield the parameters of *url* that do not count, by what No-Vary-Search *said* of them."""
+    given = variation(said)
+    if given == variation(None):
+        return
+    pairs = url.partition("?")[2].split("&")
+    there = [unquote_plus(pair.partition("=")[0]) for pair in pairs if pair]
+    for name in dict.fromkeys([*there, *([MADE_UP] if given.only else sorted(given.names))]):
+        if (name in given.names) is not given.only:
+            yield Input(
+                f"query {name}", "QUERY_STRING", ("1", "2", MADE_UP), False, f"query {name}"
+            )
 
 
 def field_inputs(reads: Reads, offered: Mapping[str, tuple[str, ...]]) -> Iterator[Input]:
@@ -183,6 +217,7 @@ def field_inputs(reads: Reads, offered: Mapping[str, tuple[str, ...]]) -> Iterat
         if key.startswith("HTTP_"):
             by_key.setdefault(key, key[5:].replace("_", "-").title())
     identity = {*CREDENTIAL_FIELDS, *_ADDRESSES, "Authorization"}
+    identity |= {name for name in by_key.values() if _SAYS_WHO.search(name)}
     for key, name in by_key.items():
         if key not in _NOT_INPUTS:
             values = (*offered.get(key, ()), *_VALUES.get(name, _FLAGS))

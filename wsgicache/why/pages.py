@@ -15,7 +15,14 @@ from wsgicache.why.bases import Base, fails, pairs
 from wsgicache.why.comparing import Template
 from wsgicache.why.following import followed
 from wsgicache.why.grouping import groups
-from wsgicache.why.inputs import Input, cookie_inputs, environ_inputs, field_inputs, together
+from wsgicache.why.inputs import (
+    Input,
+    cookie_inputs,
+    environ_inputs,
+    field_inputs,
+    query_inputs,
+    together,
+)
 from wsgicache.why.remedies import cure_of, hiding, waste, written
 from wsgicache.why.trying import (
     Outcome,
@@ -48,7 +55,7 @@ class Finding(NamedTuple):
 
     url: str
     input: str
-    """``header NAME``, ``cookie NAME`` or ``environ NAME``."""
+    """``header NAME``, ``cookie NAME``, ``environ NAME`` or ``query NAME``."""
     severity: str
     """``leak``: it says who asks, or from where. ``wrong``: another page is served. ``downstream``:
     this cache knows it, others do not, since Vary does not name it. ``waste``: Vary names it, and
@@ -126,8 +133,10 @@ class Page:
         """Ask as *asked* does; if the app fails then, as a browser does. None if it fails again."""
         fields = [line for line in _BROWSER if not asked.value(line[0])]
         for one in (asked, replace(asked, fields=[*asked.fields, *fields])):
-            answers = [self._ask(one) for _ in range(_CONTROLS)]
-            if not any(map(fails, answers)):
+            answers = [self._ask(one)]
+            while len(answers) < _CONTROLS and not fails(answers[-1]):
+                answers.append(self._ask(one))
+            if not fails(answers[-1]):
                 self.answers.append(answers[0])
                 shelf = Shelf()
                 outcome = self._through(one, shelf)[0]
@@ -154,6 +163,7 @@ class Page:
             reads = self._reads
             inputs = [*field_inputs(reads, self._offered), *environ_inputs(reads)]
             inputs += cookie_inputs(self._cookies, reads)
+            inputs += query_inputs(self._url, base.answer.value("No-Vary-Search"))
             new = [one for one in inputs if (one.name, one.is_identity) not in seen]
             many = []
             for one in new:
@@ -173,7 +183,7 @@ class Page:
 
     def _is_alone(self, base: Base, one: Input) -> bool:
         """Whether *one* input is tried whatever else the app may have read."""
-        if one.noted in self._reads.places or one.key == "REQUEST_METHOD":
+        if one.noted in self._reads.places or one.key in ("REQUEST_METHOD", "QUERY_STRING"):
             return True
         return one.noted == one.key and base.names(one.key)
 
@@ -204,7 +214,10 @@ class Page:
             if self._difference(base, asked) is None:
                 continue
             same = False
-            severity = _severity(one, base, self._served(base, asked))
+            if one.key == "QUERY_STRING":  # equivalent URLs, once it is known that they are
+                severity = "wrong" if base.outcome.outcome == "stored" else None
+            else:
+                severity = _severity(one, base, self._served(base, asked))
             if severity is None or not self._is_seen(base, asked):
                 continue
             if (difference := self._confirmed(base, asked)) is not None:
@@ -264,7 +277,7 @@ class Page:
         answer = self._through(asked, more=(route,))[1]
         if answer is None or base.difference(answer, asked) is not None:
             return ""
-        return f"; or, if it should not count, {written(route)}, which was tried"
+        return f"; or hide it from the app: {written(route)}, which was tried"
 
     def _names(self, answer: Recorded, asked: Asked, routes: tuple[Route, ...], key: str) -> bool:
         """Whether Vary names the field under *key* in what is stored of *answer*."""

@@ -29,6 +29,8 @@ def cure_of(one: Input, severity: str) -> str:
     kind, _, name = one.name.partition(" ")
     if name == "REQUEST_METHOD":
         return "answer HEAD with the fields of GET (RFC 9110 §9.3.2)"
+    if kind == "query":
+        return f"let No-Vary-Search say that {name} counts"
     if kind == "cookie" and severity == "leak":
         return 'private on the view, or vary("Cookie") for a copy for each visitor'
     if kind == "cookie":
@@ -63,7 +65,7 @@ def waste(one: Input, answer: Recorded, routes: tuple[Route, ...], names: Names)
     """Return what it costs that Vary names *one* field that changes nothing, and the cure."""
     name = one.name.partition(" ")[2]
     who, line, copies = _who_names(one, answer, routes, names)
-    return f"no difference, but {who} names {name} in Vary, so {copies}", line
+    return f"{who} names {name} in Vary, so {copies}", line
 
 
 def _who_names(
