@@ -256,11 +256,7 @@ def stalled_readers(size: Size) -> Iterator[Claim | Figure]:
         if not stalling.is_installed(server):
             continue
         threads = stalling.THREADS + readers - 1
-        with stalling.serving(server, "bare", threads) as port:
-            bare = [*stalling.rounds(port, size.stops, readers)]
-        with stalling.serving(server, "cached", threads) as port:
-            found = [*stalling.rounds(port, size.stops, readers)]
-            found += stalling.rounds(port, size.stops, readers, stale=True)
+        found, bare = stalling.beside(server, "cached", size.stops, readers)
         wrong += sum(one.wrong for one in found)
         asked += [one.asked for one in found]
         stop = f"stalled: {readers} stop on {page} at {server} with {threads} threads"
@@ -273,8 +269,8 @@ def stalled_readers(size: Size) -> Iterator[Claim | Figure]:
         if readers == 1:
             yield from _figures(f"the app alone on {server}", bare, waiting, another)
             yield from _figures(f"wsgicache on {server}", found, waiting, another)
-    for name, found in stalling.at_peers(size.stops) if size.peers else ():
-        yield from _figures(name, found, waiting, another)
+    for name, there in stalling.at_peers(size.stops) if size.peers else ():
+        yield from _figures(name, there, waiting, another)
     yield Claim("stalled: pages of the others that are not whole or mixed", wrong, 0)
     # Where the machine is busy, those who read look as if they had stopped.
     most = statistics.median_low(asked)
@@ -361,18 +357,22 @@ def faults(quick: bool, output: Path | None) -> None:
     size = QUICK if quick else FULL
     claims: list[Claim] = []
     figures: list[Figure] = []
-    try:
-        for fault in FAULTS:
+    failed: list[str] = []
+    for fault in FAULTS:
+        try:
             found = list(fault(size))
-            measured = sorted(
-                (one for one in found if isinstance(one, Figure)), key=lambda one: one.group
-            )
-            said = [one for one in found if isinstance(one, Claim)]
-            show("faults", measured, said)
-            claims += said
-            figures += measured
-    except ServerFailed as error:
-        raise click.ClickException(str(error)) from None
+        except (ServerFailed, RuntimeError, OSError) as error:
+            failed.append(f"{fault.__name__}: {error}")
+            continue
+        measured = sorted(
+            (one for one in found if isinstance(one, Figure)), key=lambda one: one.group
+        )
+        said = [one for one in found if isinstance(one, Claim)]
+        show("faults", measured, said)
+        claims += said
+        figures += measured
     if output is not None:
         data = json.dumps({"faults": as_data(figures, claims)}, indent=1, ensure_ascii=False)
         output.write_text(data + "\n", "utf-8")
+    if failed:
+        raise click.ClickException("not measured:\n  " + "\n  ".join(failed))

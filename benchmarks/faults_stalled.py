@@ -208,6 +208,30 @@ def stopped(port: int, target: str, readers: int) -> Iterator[socket.socket]:
     yield stalled(port, target)
 
 
+class Beside(NamedTuple):
+    """What became of the same crowds with a cache and without."""
+
+    cached: list[Crowd]
+    bare: list[Crowd]
+
+
+def beside(server: str, app: str, count: int, readers: int) -> Beside:
+    """Have *readers* stop so often on a page of *app* that is not stored, and then on one that is
+    stale; after each of these rounds comes one without a cache.
+
+    The server has as many threads for all others as it has where one stops.
+    """
+    threads = THREADS + readers - 1
+    found = Beside([], [])
+    with serving(server, "bare", threads) as alone, serving(server, app, threads) as port:
+        without = rounds(alone, 2 * count, readers)
+        for stale in (False, True):
+            for one in rounds(port, count, readers, stale):
+                found.cached.append(one)
+                found.bare.append(next(without))
+    return found
+
+
 def slow_readers(server: str, readers: int, size: int) -> tuple[int, int]:
     """Bytes by which the process of *server* grows while so many *readers* have stopped in the
     middle of a page of *size* bytes; without a cache, and with one."""

@@ -6,14 +6,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from benchmarks.faults_stalled import (
     COMMANDS,
     LATER,
     LONGEST,
     THREADS,
+    Beside,
     Crowd,
+    beside,
     is_installed,
     rounds,
     serving,
@@ -38,42 +39,22 @@ def play(server: str, begins: Iterable[str], count: int, readers: int) -> list[C
     return found
 
 
-class Beside(NamedTuple):
-    """What became of the same crowds with a cache and without."""
+def check(found: Beside) -> None:
+    """AssertionError where the cache holds anybody up.
 
-    cached: list[Crowd]
-    bare: list[Crowd]
-
-    def check(self) -> None:
-        """AssertionError where the cache holds anybody up.
-
-        A machine that is busy holds up those without a cache as well, so it moves the bound.
-        """
-        assert sum(one.wrong for one in self.cached) == 0
-        slowest = max(one.seconds for one in self.cached)
-        assert slowest <= max(LONGEST, 2 * max(one.seconds for one in self.bare)), slowest
-        with_cache, without = (
-            sorted(one.other for one in found) for found in (self.cached, self.bare)
-        )
-        for share in (0.5, 0.9):
-            usual, noise = quantile(without, 0.5), quantile(without, share) - quantile(without, 0.5)
-            later = quantile(with_cache, share) - usual
-            assert later <= LATER + 2 * noise, (share, later, noise)
-        assert statistics.median_low([one.asked for one in self.cached]) <= 1
-
-
-def beside(server: str, count: int, readers: int) -> Beside:
-    """Have *readers* stop so often on a page that is not stored, and then on one that is stale;
-    after each of these rounds comes one without a cache."""
-    threads = THREADS + readers - 1
-    found = Beside([], [])
-    with serving(server, "bare", threads) as alone, serving(server, "patient", threads) as port:
-        without = rounds(alone, 2 * count, readers)
-        for begin in (False, True):
-            for one in rounds(port, count, readers, begin):
-                found.cached.append(one)
-                found.bare.append(next(without))
-    return found
+    A machine that is busy holds up those without a cache as well, so it moves the bounds.
+    """
+    assert sum(one.wrong for one in found.cached) == 0
+    slowest = max(one.seconds for one in found.cached)
+    assert slowest <= max(LONGEST, 2 * max(one.seconds for one in found.bare)), slowest
+    with_cache, without = (
+        sorted(one.other for one in crowds) for crowds in (found.cached, found.bare)
+    )
+    usual = quantile(without, 0.5)
+    for share in (0.5, 0.9):
+        later, noise = quantile(with_cache, share) - usual, quantile(without, share) - usual
+        assert later <= LATER + 2 * noise, (share, later, noise)
+    assert statistics.median_low([one.asked for one in found.cached]) <= 1
 
 
 def stops(count: int) -> str:
@@ -82,10 +63,10 @@ def stops(count: int) -> str:
     each = max(1, count // (4 * len(COMMANDS)))
     for server in COMMANDS:
         for readers in (1, 8):
-            found = beside(server, each, readers)
+            found = beside(server, "patient", each, readers)
             lines.append(f"{server}, {readers} stop: {described(found)}")
             try:
-                found.check()
+                check(found)
             except AssertionError as error:
                 raise AssertionError("\n".join(lines)) from error
     return f"{2 * each} rounds of each kind, none wrong\n    " + "\n    ".join(lines)
