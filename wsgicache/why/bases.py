@@ -55,10 +55,9 @@ class Base:
         """Return the value that the input *one* has here, or an empty text."""
         kind, _, name = one.name.partition(" ")
         if kind == "query":
-            pairs_of_url = (
-                pair.partition("=") for pair in self.asked.url.partition("?")[2].split("&")
-            )
-            return next((value for key, _, value in pairs_of_url if key == name), "")
+            query = self.asked.url.partition("?")[2]
+            given = (pair.partition("=") for pair in query.split("&"))
+            return next((value for key, _, value in given if key == name), "")
         if kind == "cookie":
             return dict(pairs(self.asked.value("Cookie"))).get(name, "")
         return str(self.asked.environ().get(one.key, ""))

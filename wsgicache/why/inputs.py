@@ -201,9 +201,8 @@ def query_inputs(url: str, said: str | None) -> Iterator[Input]:
     there = [unquote_plus(pair.partition("=")[0]) for pair in pairs if pair]
     for name in dict.fromkeys([*there, *([MADE_UP] if given.only else sorted(given.names))]):
         if (name in given.names) is not given.only:
-            yield Input(
-                f"query {name}", "QUERY_STRING", ("1", "2", MADE_UP), False, f"query {name}"
-            )
+            key = "QUERY_STRING"
+            yield Input(f"query {name}", key, ("1", "2", MADE_UP), False, key)
 
 
 def field_inputs(reads: Reads, offered: Mapping[str, tuple[str, ...]]) -> Iterator[Input]:
