@@ -38,7 +38,7 @@ FLOORS = """
     rules.groups rules.hidden_cookies rules.reuse
     rules.collapsing rules.storing
     rules.keeping
-    rules.answering rules.validation
+    rules.answering rules.validation rules.wholes
     rules.partial
     bodies forks frameworks processes switch
     clock
@@ -66,7 +66,7 @@ FLOORS = """
     stores.urls
     keeper purging
     origin.advice origin.flights origin.room origin.sight
-    origin.watch
+    origin.watch origin.wholes
     origin.exchange
     origin.trip
     origin.telling

@@ -171,7 +171,8 @@ def test_each_variant_has_its_parts(make_scene: MakeScene) -> None:
     assert scene.get("/", range="bytes=0-4", accept="b").fwd == "vary-miss"
 
 
-def test_the_safe_policy_stores_no_part(scene: Scene) -> None:
+def test_the_safe_policy_stores_no_part(make_scene: MakeScene) -> None:
+    scene = make_scene(Policy(whole_for_range=0))
     scene.app(Representation())
     for _ in range(2):
         got = scene.get("/", range="bytes=0-4")
@@ -180,7 +181,8 @@ def test_the_safe_policy_stores_no_part(scene: Scene) -> None:
     assert scene.get("/", range="bytes=0-4").hit  # but cuts the whole
 
 
-def test_nor_does_it_store_the_whole_in_answer_to_a_range(scene: Scene) -> None:
+def test_nor_does_it_store_the_whole_in_answer_to_a_range(make_scene: MakeScene) -> None:
+    scene = make_scene(Policy(whole_for_range=0))
     scene.app(200, DIGITS, cache_control="max-age=60")
     assert scene.get("/", range="bytes=0-4").detail == "range"
     assert scene.get("/").fwd == "uri-miss"

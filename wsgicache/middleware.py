@@ -96,9 +96,8 @@ class CacheMiddleware(Operated):
         self._turns = Turns(self._origin)
         self._flights = self._turns.flights
         self._background = Background(self._validate, runner, self.clock, self._report, self.policy)
-        # After a purge, a page that could not be shared may be: another version of the app may run.
         self._purging = Purging(
-            self.store, self.clock, self._routes.key, self._flights.forget, self._counting
+            self.store, self.clock, self._routes.key, self._origin.forget, self._counting
         )
         self._read = reader(self._routes, self.policy)
 
@@ -244,13 +243,15 @@ class CacheMiddleware(Operated):
         """Return the trip to the app of a *request* for which *entry* was found at *now*."""
         trip = Trip(request, decision, self._counting.count)
         trip.begin(entry, now, self._keeper.fill(request, entry, now))
+        if request.conditional and self._origin.wholes.are_asked_for(request, decision):
+            trip.widen()
         return trip
 
     def _forward(self, trip: Trip, start_response: StartResponse) -> Iterable[bytes]:
         """Wait for another request on its way for the same (§4), or ask the origin."""
-        request = trip.request
+        request = trip.wanted or trip.request
         try:
-            if part := collapsing(request, trip.decision, self.policy):
+            if part := collapsing(trip.request, trip.decision, self.policy):
                 why, trip.decision = trip.decision.forward, self._turns.take(trip, part)
                 if trip.decision.forward is None:
                     to_go = replace(trip.decision, forward=why)
@@ -265,8 +266,7 @@ class CacheMiddleware(Operated):
             raise
         if not isinstance(answer, Reuse):
             return answer
-        now = self.clock.now()
-        return self._serve(request, answer.decision, now, start_response, trip, answer)
+        return self._serve(request, answer.decision, self.clock.now(), start_response, trip, answer)
 
     # ── W write through, and what passes by ────────────────────────────────────────────────────
 

@@ -186,7 +186,7 @@ class World:
             "cache_control": styled(how.said, how.style) if how.said else None,
             "wsgicache_cache_control": targeted_text(how.targeted),
             "vary": ", ".join(how.vary) or None,
-            "content_encoding": None if coding == "identity" else coding,
+            "content_encoding": coding if answer.status != 304 and coding != "identity" else None,
             "etag": answer.etag,
             "last_modified": None if modified is None else http_date(modified),
             "expires": None if answer.expires is None else http_date(answer.expires),
@@ -356,10 +356,13 @@ class World:
         mine: list[tuple[Ask, Answer]],
         behind: list[tuple[Ask, Answer]],
     ) -> None:
-        """Tell the model what happened. A HEAD may have gone to the app as GET."""
+        """Tell the model what happened. A HEAD may have gone to the app as GET, and a range as a
+        request for the whole."""
         for n, (seen, answer) in enumerate(mine):
             told = got.stored and n == len(mine) - 1
-            went = replace(ask, method=seen.method)
+            went = replace(ask, method=seen.method, fields=dict(ask.fields))
+            if "range" not in seen.fields:
+                went.fields.pop("range", None)  # the cache asked for the whole
             if told and answer.status != 304:
                 allowed = self.model_may_store(went, answer)
                 assert allowed, f"stored {answer} for {went}"
@@ -403,6 +406,7 @@ def ask_of(environ: Environ) -> Ask:
             "authorization": "HTTP_AUTHORIZATION",
             "x-forwarded-host": "HTTP_X_FORWARDED_HOST",
             "accept-encoding": "HTTP_ACCEPT_ENCODING",
+            "range": "HTTP_RANGE",
         }.items()
         if key in environ
     }

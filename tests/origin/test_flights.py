@@ -34,7 +34,7 @@ from wsgicache.origin.flights import (
     Flights,
     HeldUp,
     Outcome,
-    _add,
+    put_last,
 )
 from wsgicache.origin.turns import LEASE_SECONDS
 from wsgicache.rules.collapsing import HELD_UP_SECONDS
@@ -1644,9 +1644,9 @@ def test_a_child_knows_of_no_flight() -> None:
 def test_the_first_are_forgotten_a_tenth_at_once() -> None:
     known: dict[int, int] = {}
     for number in (*range(20), 0):
-        _add(known, number, number, 21)
+        put_last(known, number, number, 21)
     assert [*known] == [*range(1, 20), 0]
-    _add(known, 20, 20, 20)
+    put_last(known, 20, 20, 20)
     assert [*known] == [*range(3, 20), 0, 20]
 
 

@@ -372,7 +372,7 @@ def test_who_wants_less_is_answered_from_the_whole(
 @pytest.mark.parametrize(
     ("field", "policy"),
     [
-        (("Range", "bytes=1-2"), Policy()),
+        (("Range", "bytes=1-2"), Policy(whole_for_range=0)),
         (("If-None-Match", '"1"'), Policy.rfc()),
     ],
     ids=["a range", "a condition that the app gets"],
@@ -395,7 +395,7 @@ def test_who_wants_less_leads_nobody(field: tuple[str, str], policy: Policy) -> 
 
 
 def test_who_wants_less_says_nothing_of_what_is_not_shared() -> None:
-    stage = Stage()
+    stage = Stage(Policy(whole_for_range=0))
     stage.app.plays(page(cache_control="no-store"))
     stage.get()
     known = dict(stage.cache._flights._refused)
@@ -407,7 +407,7 @@ def test_who_wants_less_says_nothing_of_what_is_not_shared() -> None:
 
 
 def test_who_wants_less_waits_for_no_body_that_is_held_up() -> None:
-    stage, together = Stage(), Gate(opens_at=3)
+    stage, together = Stage(Policy(whole_for_range=0)), Gate(opens_at=3)
     stage.app.plays(OLD, Turn(before=together, reply=Reply(206, b"ew")))
     leader, gate = held_up(stage)
     crowd = stage.many(3, "/", ("Range", "bytes=1-2"))

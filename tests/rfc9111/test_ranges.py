@@ -131,7 +131,8 @@ def test_range_is_for_200_only(scene: Scene, status: int) -> None:
     assert (got.hit, got.code, got.text) == (True, status, DIGITS)
 
 
-def test_a_range_on_a_cold_key_is_forwarded_as_it_is(scene: Scene) -> None:
+def test_a_range_on_a_cold_key_is_forwarded_as_it_is(make_scene: MakeScene) -> None:
+    scene = make_scene(Policy(whole_for_range=0))
     scene.app(206, "01", content_range="bytes 0-1/10", **FRESH)
     got = scene.get("/", range="bytes=0-1")
     assert (got.code, got.text) == (206, "01")

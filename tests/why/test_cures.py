@@ -99,7 +99,13 @@ CURED: list[Row] = [
         {},
         "Policy(store_partial=True)",
     ),
-    ("range", page(FRESH), [("Range", "bytes=0-3")], {}, "Policy(store_partial=True)"),
+    (
+        "range",
+        page(FRESH, ("Content-Length", "4")),
+        [("Range", "bytes=0-2")],
+        {"policy": {"whole_for_range": 3}},
+        "Policy(whole_for_range=4)",
+    ),
     (
         "set-cookie",
         page(FRESH, ("Set-Cookie", "seen=1")),

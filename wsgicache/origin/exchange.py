@@ -20,8 +20,10 @@ from wsgicache.origin.flights import Flights
 from wsgicache.origin.room import room_for
 from wsgicache.origin.sight import Sight
 from wsgicache.origin.watch import Watch
+from wsgicache.origin.wholes import Gathering, Wholes
 from wsgicache.reporting import Reporter
 from wsgicache.rules import storing
+from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.model import FieldLines, Head, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
@@ -63,9 +65,15 @@ class Origin:
         self.counting = counting
         self.flights = Flights(policy.collapse_timeout, clock)
         self.watch = Watch(clock)
+        self.wholes = Wholes(policy, clock)
         self.room = room_for(keeper.store, policy, clock.now)
         if isinstance(keeper.store, Serving):
             keeper.store.serve(application_name(app))
+
+    def forget(self) -> None:
+        """Forget what could not be shared: after a purge another version of the app may answer."""
+        self.flights.forget()
+        self.wholes.forget()
 
     def too_late(self, control: Control) -> None:
         """Log that *control* came after the head of its response."""
@@ -81,6 +89,10 @@ class Origin:
         except Exception:
             self.report("refusal", "a response could not be judged, and is not stored")
             return "error"
+
+
+def nowhere(data: bytes) -> None:
+    """Send nothing."""
 
 
 class Exchange:
@@ -212,9 +224,34 @@ class Exchange:
         """Return when the app was asked, or *now* if that does not matter."""
         return now
 
-    def discard(self, body: Iterable[bytes]) -> None:
-        """Close a body of the app that will not be sent, and discard what it writes meanwhile."""
-        self._sink = nowhere
+    def gathered(self, response: Response) -> Response:
+        """Return *response* with all that its body says that it has, taken from the app now.
+
+        Where it has more than that, or the room is taken, the rest is still to come.
+        """
+        most = delta_seconds(response.field("content-length")) or 0
+        gathering, body = Gathering(most), Within(self.during, response.body)
+        if not self.origin.room.take(most, gathering):
+            return response
+        self._sink = gathering.take
+        try:
+            complete = gathering.all_of(body)
+            if complete:
+                self.discard(body, gathering.take)
+        except BaseException:
+            self.discard(body)
+            raise
+        finally:
+            self._sink = None
+            self.origin.room.give_back(most, gathering)
+        assert self.head is not None
+        if not complete:
+            return self.received(self.head, Primed(body, *gathering.chunks))
+        return self.received(self.head, [b"".join(gathering.chunks)])
+
+    def discard(self, body: Iterable[bytes], sink: Write = nowhere) -> None:
+        """Close a body of the app that will not be sent; *sink* takes what it writes meanwhile."""
+        self._sink = sink
         try:
             close(body)
         except Exception:
@@ -257,7 +294,3 @@ class Exchange:
         else:
             self._out = self.start_response(response.status, lines, exc_info)
         return self._out
-
-
-def nowhere(data: bytes) -> None:
-    """Send nothing."""

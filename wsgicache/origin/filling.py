@@ -7,16 +7,17 @@ from weakref import ReferenceType, ref
 
 from wsgicache.bodies import Tee
 from wsgicache.controls.control import Control
-from wsgicache.origin.exchange import Origin
-from wsgicache.origin.trip import COLLECTING, TOO_LARGE, Trip
+from wsgicache.origin.exchange import Exchange, Origin
+from wsgicache.origin.trip import COLLECTING, NEXT_TIME, TOO_LARGE, Trip
 from wsgicache.rules.collapsing import HELD_UP_SECONDS
 from wsgicache.rules.fields import delta_seconds
 from wsgicache.rules.freshness import answers_others
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
+from wsgicache.rules.wholes import use_of_whole
 
-__all__ = ["Filling", "ending", "land_kept", "uncollected"]
+__all__ = ["Filling", "ending", "land_kept", "refusal", "whole"]
 
 
 class Filling:
@@ -101,6 +102,51 @@ class Filling:
 
     def __del__(self) -> None:
         self._give_back()  # if nobody closed the body
+
+
+def refusal(origin: Origin, trip: Trip, response: Response) -> str | None:
+    """Return why *response* is not kept, or None if it may be."""
+    if trip.request.method == "POST" and _changed(origin, trip, response):
+        return "changed"
+    why_not = origin.refusal(trip.request, response)
+    if why_not is None and (trip.uncollected or origin.room.tight):
+        return uncollected(origin, trip, response)
+    return why_not
+
+
+def _changed(origin: Origin, trip: Trip, response: Response) -> bool:
+    """Empty what a POST changed (§4.4), and return whether something else did meanwhile."""
+    request, keeper = trip.request, origin.keeper
+    if not 200 <= response.code < 400:
+        return False
+    overtaken = keeper.emptied_since(request, trip.fill)
+    keeper.end_marks(origin.routes.cookies(request.environ), response)
+    emptied_at = keeper.invalidate(request.key, response, origin.clock.now()).emptied_at
+    trip.begin(None, emptied_at, keeper.fill(request, None, emptied_at))
+    return overtaken
+
+
+def whole(exchange: Exchange, trip: Trip, response: Response) -> Response | None:
+    """Return the whole to cut the part from that the client of *trip* wants.
+
+    None is the result if the app has to be asked for the part: nobody waits for that. If *response*
+    was asked for in vain, that is remembered.
+    """
+    origin = exchange.origin
+    request, stored, why_not = trip.request, trip.decision.stored, refusal(origin, trip, response)
+    use = use_of_whole(trip.wanted or request, response, why_not, origin.policy)
+    if why_not not in NEXT_TIME:
+        origin.wholes.note(request, response, why_not)
+    if use != "ask again":
+        return exchange.gathered(response) if use == "gather" else response
+    if stored is not None:
+        origin.keeper.supersede(request, stored, response, why_not, trip.fill)
+    alone = why_not is not None and why_not not in NEXT_TIME
+    trip.land("refused" if alone else "failed", why_not)
+    exchange.discard(response.body)
+    exchange.renew()
+    trip.narrow()
+    return None
 
 
 def uncollected(origin: Origin, trip: Trip, response: Response) -> str | None:

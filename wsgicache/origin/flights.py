@@ -18,7 +18,10 @@ from wsgicache.clock import Clock
 from wsgicache.rules.collapsing import HELD_UP_SECONDS, longest_pause
 from wsgicache.rules.model import NEVER
 
-__all__ = ["Alone", "Flight", "Flights", "HeldUp", "Landing", "Outcome", "Pace"]
+__all__ = [
+    "REFUSED_SECONDS", "Alone", "Flight", "Flights", "HeldUp", "Landing", "Outcome", "Pace",
+    "put_last",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -276,12 +279,12 @@ class Flights:
         failed_at = self._failed.pop(key, None)
         if outcome == "kept":
             self._refused.pop(key, None)
-            _add(self._landed, key, now, _MOST_LANDED)
+            put_last(self._landed, key, now, _MOST_LANDED)
         elif outcome == "refused":
             known = Alone(self, key, why or "refused", now + REFUSED_SECONDS)
-            _add(self._refused, key, known, _MOST_REFUSED)
+            put_last(self._refused, key, known, _MOST_REFUSED)
         else:
-            _add(self._failed, key, now, _MOST_FAILED)
+            put_last(self._failed, key, now, _MOST_FAILED)
             if outcome == "failed" and failed_at is not None:
                 return "failed again" if took_off - failed_at <= self._longest else outcome
         return outcome
@@ -293,7 +296,7 @@ class Flights:
             self._leading[flight.owner] = left
 
 
-def _add(known: dict[int, T], key: int, value: T, most: int) -> None:
+def put_last(known: dict[int, T], key: int, value: T, most: int) -> None:
     """Put *value* last, and drop the oldest tenth where there are *most*.
 
     Finding a dict's first key slows down as keys before it are deleted, hence a tenth at once.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from wsgicache.origin.exchange import Exchange, Origin, nowhere
 from wsgicache.origin.hidden import hidden_cookies
 from wsgicache.origin.telling import of_answer
 from wsgicache.origin.trip import ANNOUNCING, NEXT_TIME, Reuse, Trip
-from wsgicache.rules import keeping, partial, storing, validation
+from wsgicache.rules import keeping, partial, storing, validation, wholes
 from wsgicache.rules.answering import FOR_ONE_CLIENT, first_reason, relayed_fields
 from wsgicache.rules.collapsing import forwards_conditions
 from wsgicache.rules.conditional import not_modified_by
@@ -39,13 +39,12 @@ class Forward(Exchange):
     kept_at_once = False
     """Whether the body was one piece and was kept."""
     replaced = False
-    """Whether the app saw other conditions than the client sent."""
-    had = False
-    """Whether the client has what the app answered with, so that it gets a 304."""
+    """Whether the app saw other conditions than the client sent, or no range."""
+    instead: Sequence[bytes] | None = None
+    """The content that the client gets instead of the app's: a part of it, or none with a 304."""
 
     def __init__(self, origin: Origin, trip: Trip, start_response: StartResponse) -> None:
-        cache_status = f"fwd={trip.decision.forward}"
-        request = trip.request
+        request, cache_status = trip.request, f"fwd={trip.decision.forward}"
         super().__init__(origin, request.environ, start_response, cache_status, request.given)
         self.hidden = None if request.given is None else hidden_cookies(origin, request)
         # Apps and their middleware may change the environ that they get. The rules go on with what
@@ -93,6 +92,11 @@ class Forward(Exchange):
                 self.renew()
                 self.hidden.note(name)
                 return self.hidden.ask_openly(self.trip, self.start_response, self.cache_status)
+            if self.trip.wanted is not None:
+                self.replaced, whole = True, filling.whole(self, self.trip, response)
+                if whole is None:
+                    return Forward(self.origin, self.trip, self.start_response).ask()
+                response, body = whole, whole.body
             try:
                 self.relay(response)
             except BaseException:
@@ -102,11 +106,11 @@ class Forward(Exchange):
             body = self.tee.over(self.within(body))
         elif self.hides:
             body = self.passing(body)
-        if self.had:
+        if self.instead is not None:
             now = self.origin.clock.now
             until = now() + self.policy.collapse_timeout
             finish(body, self.origin.report, lambda: now() < until)
-            return []
+            return self.instead
         return body
 
     @property
@@ -142,7 +146,8 @@ class Forward(Exchange):
         response = self.received(self.head, ())
         if self._is_for_us(response) or (self.hidden and self.hidden.set_by(response)):
             return nowhere
-        self.replaced = False  # Bytes follow, so no 304 can replace the answer.
+        # Bytes follow, so neither a 304 nor a part can replace the answer.
+        self.replaced = False
         self.relay(response)
         return self.following()
 
@@ -250,9 +255,7 @@ class Forward(Exchange):
     def relay(self, response: Response, said: str = "") -> None:
         """Pass the head of the response on, with a Tee for the body if it may be kept (§3)."""
         trip = self.trip
-        why_not = self._changed(response) or self.origin.refusal(self.request, response)
-        if why_not is None and (trip.uncollected or self.origin.room.tight):
-            why_not = filling.uncollected(self.origin, trip, response)
+        why_not = filling.refusal(self.origin, trip, response)
         if self._stored is not None:
             if storing.outlives(trip.decision, response, trip.looked_up_at, self.policy):
                 why_not = storing.FORCED
@@ -274,8 +277,8 @@ class Forward(Exchange):
             outcome += why_asked(self.origin, trip)
         self.relayed = True
         sent = response
-        if self.replaced and validation.is_had(self.request, response, self.policy):
-            self.had, said, sent = True, "fwd-status=200; ", not_modified_by(response)
+        if self.replaced:
+            sent, said = self._for_client(response, said)
         trip.tell(of_answer(trip, self.route, response, sent.status, detail))
         self._send(sent, relayed_fields(sent, f"{self.cache_status}; {said}{outcome}", self.policy))
         if why_not is None:
@@ -284,6 +287,16 @@ class Forward(Exchange):
         else:
             self.controls.late = self.origin.too_late
 
+    def _for_client(self, response: Response, said: str) -> tuple[Response, str]:
+        """Return what the client gets of *response*, whose request was not quite the client's."""
+        if validation.is_had(self.request, response, self.policy):
+            self.instead = []
+            return not_modified_by(response), "fwd-status=200; "
+        if self.trip.wanted is None:
+            return response, said
+        sent, self.instead = wholes.parted(self.trip.wanted, response, self.policy)
+        return sent, said if sent is response else "fwd-status=200; "
+
     def relay_again(self, response: Response, exc_info: Any) -> Write:
         """Pass on the head by which an error handler replaces the first; nothing is kept then."""
         if self.tee is not None:
@@ -291,17 +304,6 @@ class Forward(Exchange):
         return self._send(
             response, relayed_fields(response, self.cache_status, self.policy), exc_info
         )
-
-    def _changed(self, response: Response) -> str | None:
-        """Empty what a POST changed (§4.4); return "changed" if something else did meanwhile."""
-        request, trip, keeper = self.request, self.trip, self.keeper
-        if request.method != "POST" or not 200 <= response.code < 400:
-            return None
-        overtaken = keeper.emptied_since(request, trip.fill)
-        keeper.end_marks(self.origin.routes.cookies(self.asked), response)
-        emptied_at = keeper.invalidate(request.key, response, self.origin.clock.now()).emptied_at
-        trip.begin(None, emptied_at, keeper.fill(request, None, emptied_at))
-        return "changed" if overtaken else None
 
     def _keep(self, response: Response) -> None:
         """Keep *response* at once if its body is one piece; otherwise a Tee keeps it (§3.3)."""

@@ -19,6 +19,7 @@ from wsgicache.rules.model import (
     Fill,
 )
 from wsgicache.rules.request import Request
+from wsgicache.rules.wholes import as_whole
 from wsgicache.stores.equivalents import NEW_SEARCH
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Trip:
         "looked_up_at",
         "request",
         "uncollected",
+        "wanted",
     )
 
     def __init__(
@@ -117,6 +119,8 @@ class Trip:
         count: Callable[[Told], object] | None = None,
     ) -> None:
         self.request = request
+        self.wanted: Request | None = None
+        """What the client wants, if that is a part of *request*, the whole."""
         self.decision = decision
         self.count = count
         """What counts the request; None once it was counted."""
@@ -144,6 +148,16 @@ class Trip:
             self.kind = stored.kind
         else:
             self.kind, self.entry = (entry.nominated, None), entry
+
+    def widen(self) -> None:
+        """Ask for the whole, though the client wants a part of it."""
+        self.wanted = self.request
+        self.request = as_whole(self.wanted)
+
+    def narrow(self) -> None:
+        """Ask for what the client wants, after all."""
+        assert self.wanted is not None, "it asks for that already"
+        self.request, self.wanted = self.wanted, None
 
     @property
     def is_for_one(self) -> bool:

@@ -41,6 +41,7 @@ class Turns:
         self._clock = origin.clock
         self._report = origin.report
         self.flights = origin.flights
+        self._wholes = origin.wholes
         store = origin.keeper.store
         self._shared = store if isinstance(store, SharedStore) else None
         landings = getattr(store, "landings", None)
@@ -56,9 +57,12 @@ class Turns:
         key = collapse_key(request, trip.kind, self._policy)
         refused = self.flights.refused(key, trip.looked_up_at)
         if refused is not None:
-            trip.flight = None if part == "follow" else refused
             if refused.why == TOO_LARGE:
                 trip.uncollected = TOO_LARGE
+                if trip.wanted is not None:
+                    trip.narrow()
+                    part = "follow"
+            trip.flight = None if part == "follow" else refused
             return decision
         may_lead = part != "follow"
         if part == "alone":
@@ -91,6 +95,9 @@ class Turns:
                 decision = stood_in(request, decision, self._clock.now(), flight.code, self._policy)
             if decision.forward is None:
                 return decision
+            if trip.wanted is not None and self._wholes.are_in_vain(trip.wanted):
+                trip.narrow()
+                may_lead = False
             key = collapse_key(request, trip.kind, self._policy)
         else:
             trip.uncollected = COLLECTING if outcome == "held up" else None

@@ -43,6 +43,7 @@ module             question                                    sections
 ``keeping``        what do we keep?                            9111 §3.1, §3.3
 ``validation``     is it still valid?                          9111 §4.3
 ``partial``        how do parts make the whole?                9111 §3.3, §3.4
+``wholes``         is the whole asked for, not the part?       9110 §14.2
 ``declaring``      how does what was said become fields?       9111 §5.2, §5.3; 9213; 9875
 ``answering``      what does the answer say about itself?      9111 §5.1; 9211
 ================== =========================================== ===============================

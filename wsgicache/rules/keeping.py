@@ -33,10 +33,10 @@ __all__ = ["TAGGED", "is_complete", "nearer_caches", "stored_response", "tagged"
 _ADDED = 128
 """An upper bound for the characters that this cache adds to stored fields."""
 
-_NO_CONTENT = frozenset({204, 304})
-
 TAGGED = frozenset({"freshness", "private", "authorization", "cookie", "set-cookie"})
 """Reasons for which a response is not stored, though its client may keep and validate it."""
+
+_NO_CONTENT = frozenset({204, 304})
 
 
 def is_complete(response: Response, length: int) -> bool:

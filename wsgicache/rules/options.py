@@ -115,6 +115,7 @@ class PolicyOptions(TypedDict, total=False):
     unstored_statuses: _Statuses
     forced_errors: _Flag
     store_partial: _Flag
+    whole_for_range: _From0
     store_post: _Flag
     store_charset: _Flag
     collections: _Flag

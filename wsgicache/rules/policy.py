@@ -36,6 +36,7 @@ _PERMISSIVE: PolicyOptions = {
     "unstored_statuses": (),
     "forced_errors": True,
     "store_partial": True,
+    "whole_for_range": 0,
     "store_post": True,
     "store_charset": True,
     "normalize_language": True,
@@ -120,6 +121,10 @@ class Policy:
     max-age made the cache ask the app."""
     store_partial: bool = False
     """Whether 206 responses, and complete ones to range requests, may be stored (§3.3, §3.4)."""
+    whole_for_range: int = 8 * 1024 * 1024
+    """Most bytes of a response for which the app is asked for the whole where a client wants a part
+    (RFC 9110 §14.2). The whole is stored, and answers other ranges. 0: the app is asked for the
+    part."""
     store_post: bool = False
     """Whether the answer to a POST may be stored for GET (RFC 9110 §9.3.3)."""
     store_charset: bool = False

@@ -138,10 +138,14 @@ def _forbidden_elsewhere(trial: Trial) -> Iterator[Change]:
 
 
 def _too_large(trial: Trial) -> Iterator[Change]:
+    most = _length(trial)
+    yield _policy(f"max_content={most}", max_content=most)
+
+
+def _length(trial: Trial) -> int:
     answer = _answer(trial)
     declared = answer.value("Content-Length") or "0"
-    most = max(len(answer.content), int(declared) if declared.isdigit() else 0)
-    yield _policy(f"max_content={most}", max_content=most)
+    return max(len(answer.content), int(declared) if declared.isdigit() else 0)
 
 
 def _collecting(trial: Trial) -> Iterator[Change]:
@@ -156,6 +160,8 @@ def _exempt(trial: Trial) -> Iterator[Change]:
 
 
 def _parts(trial: Trial) -> Iterator[Change]:
+    most = _length(trial)
+    yield _policy(f"whole_for_range={most}", whole_for_range=most)
     yield _policy("store_partial=True", store_partial=True)
 
 

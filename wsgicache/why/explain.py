@@ -138,11 +138,11 @@ def explain(
 ) -> Explanation:
     """Explain what *cache* does with a request for the absolute *url* with *headers*.
 
-    The app is asked once at most, and only for GET and HEAD; its body is read up to the policy's
-    ``max_content``. Nothing is written into the store. With *then* or *then_url* a second request
-    follows, which the answer to the first may serve. With *ask* false the app is not asked. *given*
-    is the environ in which the request has come to a server. Raises ValueError for a URL that is
-    not absolute.
+    The app is asked as the request itself would ask it: once, rarely twice, and only for GET and
+    HEAD; its body is read up to the policy's ``max_content``. Nothing is written into the store.
+    With *then* or *then_url* a second request follows, which the answer to the first may serve.
+    With *ask* false the app is not asked. *given* is the environ in which the request has come to
+    a server. Raises ValueError for a URL that is not absolute.
     """
     asked = Asked(url, _lines(headers), method, given=given)
     clock = StandingClock(cache.clock.now(), cache.clock.wall())
