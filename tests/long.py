@@ -29,6 +29,7 @@ from tests.foreign.suites import ROWS as FOREIGN_ROWS
 from tests.games import long_games
 from tests.games.faulty_games import ROWS as FAULT_ROWS
 from tests.games.test_threads import ROWS as THREAD_ROWS
+from tests.observe.counted import ROWS as COUNTING_ROWS
 from tests.origin.interleavings import ROWS as ORDER_ROWS
 from tests.processes.long_processes import ROWS as PROCESS_ROWS
 from tests.servers.stalled import ROWS as STALLED_ROWS
@@ -184,6 +185,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     "mutants": (mutants, 4_000),  # more than there are
     **APP_ROWS,
     **FAULT_ROWS,
+    **COUNTING_ROWS,
     **ORDER_ROWS,
     **THREAD_ROWS,
     **STORE_ROWS,

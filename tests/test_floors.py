@@ -42,10 +42,12 @@ FLOORS = """
     rules.partial
     bodies forks frameworks processes switch
     clock
-    arguments reporting observe observe.frequent observe.windows
+    arguments reporting observe observe.frequent observe.rows observe.windows
     observe.stats
     observe.counting
     observe.summing
+    observe.sheets
+    observe.files
     controls.control controls.file_types
     controls.decorators controls.routes
     controls.early
@@ -260,6 +262,8 @@ ROOMS = {
     "rules.special": "rules/test_request.py",
     "observe": "observe/test_counting.py",
     "observe.frequent": "observe/test_counting.py",
+    "observe.rows": "observe/test_counting.py",
+    "observe.sheets": "observe/test_files.py",
     "observe.stats": "observe/test_counting.py",
     "observe.summing": "observe/test_counting.py",
     "observe.windows": "observe/test_counting.py",

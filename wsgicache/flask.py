@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ def easy_setup(
     runner: Runner | None = None,
     routes: Iterable[Route] = (),
     purge_token: str | None = None,
+    counters: str | os.PathLike[str] | None = None,
 ) -> CacheMiddleware:
     """Put a cache in front of the Flask *app*, and return it.
 
@@ -55,6 +57,7 @@ def easy_setup(
         runner=runner,
         routes=routes,
         purge_token=purge_token,
+        counters=counters,
     )
     app.wsgi_app = cache  # type: ignore[method-assign]
     app.extensions["wsgicache"] = cache

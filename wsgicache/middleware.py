@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -16,7 +17,7 @@ from wsgicache.controls.routes import Route
 from wsgicache.frameworks import with_their_names
 from wsgicache.keeper import Keeper
 from wsgicache.observe.counting import Counting
-from wsgicache.operating import Operated
+from wsgicache.operating import Operated, files_of, holding_of
 from wsgicache.origin.background import Background, Runner, to_nobody
 from wsgicache.origin.bypass import Bypass
 from wsgicache.origin.exchange import Origin
@@ -53,7 +54,8 @@ class CacheMiddleware(Operated):
     *store* keeps the pages (default: a new `MemoryStore`). *policy* holds the operator's choices
     (default: the safe `Policy()`), *routes* those for single places. *clock* gives the time.
     *runner* runs the `Job` of a background validation (default: a few threads). A client that knows
-    the *purge_token*, if there is one, may use PURGE. Raises TypeError or ValueError.
+    the *purge_token*, if there is one, may use PURGE. *counters* is a folder in which all processes
+    count together (default: beside an ``lmdb://`` store). Raises TypeError or ValueError.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class CacheMiddleware(Operated):
         runner: Runner | None = None,
         routes: Iterable[Route] = (),
         purge_token: str | None = None,
+        counters: str | os.PathLike[str] | None = None,
     ) -> None:
         check_parts(app, store, policy, clock, runner)
         self.app = app
@@ -76,8 +79,9 @@ class CacheMiddleware(Operated):
         """Whether the cache is on. While it is False, every request passes by."""
         self._off_file = OffFile(self.policy.off_file) if self.policy.off_file else None
         self._purge_token = checked_token(purge_token)
-        self._counting = Counting(self.clock)
+        self._counting = Counting(self.clock, partial(holding_of, self.store))
         self._report = Reporter(self.clock, self._counting.failed)
+        self._files = files_of(counters, self.store, self._counting, self._report)
         self._routes = Routes(routes, self.policy)
         judge = Judge(self.policy, self._routes, self.clock, self._report)
         self._keeper = Keeper(self.store, self.policy, self._report, judge)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from wsgicache.observe.counting import Counting
+from wsgicache.observe.files import Files
 from wsgicache.observe.stats import Holding, Stats
 from wsgicache.observe.summing import summed
 from wsgicache.origin.background import described
 from wsgicache.purging import Purged, Purging
+from wsgicache.reporting import Reporter
+from wsgicache.rules.checks import must_be
 from wsgicache.stores import Store
 
-__all__ = ["Operated"]
+__all__ = ["BESIDE", "Operated", "files_of", "holding_of"]
+
+BESIDE = "counters"
+"""The folder of the counters within that of a store."""
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -21,19 +28,51 @@ if TYPE_CHECKING:
     from wsgicache.why.explain import Explanation, Lines
 
 
+def holding_of(store: Store) -> Holding:
+    """Return what *store* holds, as far as it can tell."""
+    try:
+        told: Holding = getattr(store, "holding", Holding)()
+        return told
+    except Exception:  # a store that fails is a thing to see in the statistics
+        return Holding()
+
+
+def files_of(
+    counters: str | os.PathLike[str] | None, store: Store, counting: Counting, report: Reporter
+) -> Files | None:
+    """Return the files in the folder *counters*, by default beside what *store* keeps in a folder.
+
+    Raises TypeError.
+    """
+    if counters is not None and not isinstance(counters, str | os.PathLike):
+        raise TypeError(must_be("counters", "the path of a folder", counters))
+    beside = getattr(store, "folder", None) or None
+    if counters is None and beside is None:
+        return None
+    folder = os.path.join(beside or "", BESIDE) if counters is None else os.fspath(counters)
+    files = Files(os.path.abspath(folder), counting.part, report)
+    counting.noticed = files.tick
+    return files
+
+
 class Operated:
     """A cache as its operators see it."""
 
     store: Store
     _purging: Purging
     _counting: Counting
+    _files: Files | None
     _validate: Callable[[WSGIEnvironment], None]
 
     def stats(self) -> Stats:
-        """Return what the cache has done since this process began, and what its store holds."""
-        part = self._counting.part()
-        holding = getattr(self.store, "holding", Holding)()
-        return summed([part], holding, part["at"], 1)
+        """Return what the cache has done, and what its store holds.
+
+        Where processes have one directory for their counters, that is the sum of all, and of those
+        that have ended.
+        """
+        parts, alive = ([], 0) if self._files is None else self._files.others()
+        holding = holding_of(self.store)
+        return summed([self._counting.part(exact=True), *parts], holding, 1 + alive)
 
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
         """Purge all responses for the absolute *url*, with *both_schemes* for http and https.

@@ -8,28 +8,26 @@ requests come. Everything else is counted at once, under a lock.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wsgicache import forks
 from wsgicache.clock import Clock
 from wsgicache.observe.frequent import Frequent
-from wsgicache.observe.stats import Told
+from wsgicache.observe.rows import CLASSES, OTHER, Labels, Row, Uses, path_head
+from wsgicache.observe.stats import Holding, Told
 from wsgicache.observe.windows import Windows
 from wsgicache.rules.keys import Key, url_of
-from wsgicache.rules.model import StoredResponse
+from wsgicache.rules.model import NEVER, StoredResponse
 from wsgicache.rules.request import Request
 
-__all__ = ["MOST_ROUTES", "OTHER", "Counting", "Part", "path_head"]
+__all__ = ["MOST_ROUTES", "MOST_ROWS", "Counting", "Part"]
 
 Part = dict[str, Any]
 """What one process has counted, as JSON has it."""
 
 MOST_ROUTES = 500
-OTHER = "other"
-"""The route of all requests beyond the first `MOST_ROUTES` routes."""
 MOST_ROWS = 3_000
 """Most rows; after them only those of the route `OTHER` are new."""
 _MOST_URLS = 128
@@ -38,74 +36,20 @@ _LONGEST_ROUTE = 128
 _LONGEST_URL = 1024
 _NEW_COUNTERS = 1024
 """New counters after which those of responses that are gone leave."""
+_HELD_SECONDS = 5.0
+"""Seconds after which a store is asked again what it holds."""
 _OURS = 3
 """References to a counter whose response is gone: a list, a variable and an argument."""
-_CLASSES = {"": OTHER, **{first: f"{first}xx" for first in "12345"}}
-Labels = tuple[str, str | None, str | None, str, str]
-"""Outcome, forward, detail, the first digit of the status, and route."""
-
-
-if TYPE_CHECKING:
-    _Count = count[int]
-else:
-    _Count = count
-
-
-class Uses(_Count):
-    """The uses of one stored response that come to the same: ``next()`` counts one.
-
-    PERF: 17 ns, and no lock: nothing else happens in the interpreter meanwhile.
-    """
-
-    __slots__ = ("is_stale", "length", "others", "row", "saved", "seen")
-
-    row: Row
-    length: int
-    saved: float
-    is_stale: bool
-    seen: int
-    """How often it was advanced, by what has been taken over."""
-    others: dict[str, Uses]
-    """Those of answers without content, by the first digit of the status."""
-
-    def begin(self, row: Row, length: int, saved: float, is_stale: bool) -> None:
-        """Begin to count for *row*, to which each use gives so many bytes and seconds."""
-        self.row = row
-        self.length = length
-        self.saved = saved
-        self.is_stale = is_stale
-        self.seen = 0
-        self.others = {}
-
-
-class Row:
-    """Requests that came to the same."""
-
-    __slots__ = ("app_bytes", "count", "of", "passed", "saved", "spent", "stale", "stored_bytes")
-
-    def __init__(self, of: Labels) -> None:
-        self.of = of
-        self.begin()
-
-    def begin(self) -> None:
-        """Count from zero."""
-        self.count = self.stored_bytes = self.app_bytes = self.stale = 0
-        self.spent = self.saved = 0.0
-        self.passed: tuple[int, float, float] = (0, 0.0, 0.0)
-        """What the windows have of `count`, `spent` and `saved`."""
-
-    def as_json(self) -> list[object]:
-        """Return the row as JSON has it."""
-        sums = self.count, self.spent, self.saved, self.stored_bytes, self.app_bytes, self.stale
-        outcome, forward, detail, first, route = self.of
-        return [outcome, forward, detail, _CLASSES[first], route, *sums]
 
 
 class Counting:
     """The counters of one cache in this process. They never raise."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, holding: Callable[[], Holding] = Holding) -> None:
         self._clock = clock
+        self._holding = holding
+        self.noticed: Callable[[], object] | None = None
+        """What is called once a second while requests come."""
         self._rows: dict[Labels, Row] = {}
         self._routes: dict[str, Windows] = {}
         self._uses: list[Uses] = []
@@ -127,7 +71,8 @@ class Counting:
         self.purges: dict[str, int] = {}
         self.errors = 0
         self.since = self._clock.wall()
-        self._ticked = self._clock.now()
+        self._ticked = NEVER
+        self._held: tuple[float, list[int]] = (NEVER, [])
 
     # ── counting ───────────────────────────────────────────────────────────────────────────────
 
@@ -216,8 +161,8 @@ class Counting:
     def _new_row(self, of: Labels) -> Row:
         """Return a new row for such requests, if there is room for it."""
         outcome, forward, detail, first, route = of
-        if first not in _CLASSES or len(route) > _LONGEST_ROUTE:
-            known = first if first in _CLASSES else ""
+        if first not in CLASSES or len(route) > _LONGEST_ROUTE:
+            known = first if first in CLASSES else ""
             return self._row((outcome, forward, detail, known, route[:_LONGEST_ROUTE]))
         if route != OTHER and (
             len(self._rows) >= MOST_ROWS
@@ -266,6 +211,8 @@ class Counting:
                 self._pass_on(now)
             finally:
                 self._lock.release()
+            if self.noticed is not None:
+                self.noticed()
 
     def _pass_on(self, now: float) -> None:
         """Give the windows what the rows have.
@@ -274,7 +221,7 @@ class Counting:
         time came soon after it.
         """
         self._take_over()
-        at = min(now, self._ticked + 1)
+        at = now if self._ticked == NEVER else min(now, self._ticked + 1)
         for row in self._rows.values():
             counted, spent, saved = row.passed
             if row.count != counted or row.spent != spent:
@@ -285,8 +232,19 @@ class Counting:
                 row.passed = row.count, row.spent, row.saved
         self._ticked = now
 
-    def part(self) -> Part:
-        """Return what this process has counted."""
+    def _store(self, now: float, exact: bool) -> list[int]:
+        """Return what the store of this process holds, now or a few seconds ago."""
+        at, held = self._held
+        if exact or now - at >= _HELD_SECONDS:
+            found = self._holding()
+            sizes = found.entries, found.bytes, found.budget, found.widest, found.evictions
+            held = [0 if found.is_shared else size or 0 for size in sizes]
+            self._held = now, held
+        return held
+
+    def part(self, exact: bool = False) -> Part:
+        """Return what this process has counted, and what its store holds, perhaps *exact*ly."""
+        held = self._store(self._clock.now(), exact)
         now, wall = self._clock.now(), self._clock.wall()
         with self._lock:
             self._pass_on(now)
@@ -302,12 +260,5 @@ class Counting:
                 "validations": [self._validations, self._failures, self._validating],
                 "purges": dict(self.purges),
                 "errors": self.errors,
+                "store": held,
             }
-
-
-def path_head(environ: Mapping[str, Any]) -> str:
-    """Return where an app is mounted, and the first segment of the path below."""
-    path: str = environ.get("PATH_INFO") or "/"
-    end = path.find("/", 1)
-    head: str = environ.get("SCRIPT_NAME", "") + (path if end < 0 else path[:end])
-    return head if head.isascii() else head.encode("latin-1", "replace").decode("utf-8", "replace")

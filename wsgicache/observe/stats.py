@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["SPANS", "Asked", "Holding", "Rate", "Requests", "RouteRates", "Stats", "Told"]
+__all__ = ["HELD", "SPANS", "Asked", "Holding", "Rate", "Requests", "RouteRates", "Stats", "Told"]
 
 SPANS = (10, 100, 1000)
 """The seconds over which rates are measured."""
+HELD = 5
+"""What a part says of a store: entries, bytes, budget, variants of the widest entry, evictions."""
 
 
 class Told(NamedTuple):

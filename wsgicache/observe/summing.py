@@ -2,87 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from wsgicache.observe.counting import MOST_ROUTES, OTHER, Part
-from wsgicache.observe.stats import SPANS, Asked, Holding, Rate, Requests, RouteRates, Stats
+from wsgicache.observe.counting import MOST_ROUTES, Part
+from wsgicache.observe.rows import OTHER
+from wsgicache.observe.stats import HELD, SPANS, Asked, Holding, Rate, Requests, RouteRates, Stats
 from wsgicache.observe.windows import MEASURES
 
-__all__ = ["summed"]
+__all__ = ["NOTHING", "ended", "merged", "summed"]
 
 _LABELS = 5
 """The first items of a row: outcome, forward, detail, status and route."""
 _MOST_ASKED = 100
+_NEVER = 1e12
+"""Later than all counting begins."""
 
 
-def summed(parts: Sequence[Part], store: Holding, now: float, processes: int) -> Stats:
-    """Return the sum of *parts* at the time *now*, with what the *store* holds."""
+NOTHING: Part = {
+    "since": _NEVER,
+    "at": 0.0,
+    "rows": [],
+    "rates": {},
+    "asked": [],
+    "validations": [0, 0, 0.0],
+    "purges": {},
+    "errors": 0,
+    "store": [0] * HELD,
+}
+"""What has counted nothing."""
+
+
+def ended(part: Part) -> Part:
+    """Return what stays of *part* when its process has ended: no rates, and nothing in a store."""
+    return {**part, "rates": {}, "store": [0, 0, 0, 0, part["store"][-1]]}
+
+
+def merged(parts: Sequence[Part]) -> Part:
+    """Return the sum of *parts*."""
     rows: dict[tuple[Any, ...], list[Any]] = {}
-    windows: dict[str, list[float]] = {}
+    rates: dict[str, list[Any]] = {}
     asked: dict[str, list[Any]] = {}
     purges: dict[str, int] = {}
+    routes: set[str] = {OTHER}
+    newest = max((part["at"] for part in parts), default=0.0)
     for part in parts:
-        for labels, sums in _rows(part):
-            _add(rows, _within(rows, windows, labels), sums)
-        for route, found in _recent(part, now):
-            _add(windows, route if route in windows or len(windows) < MOST_ROUTES else OTHER, found)
+        for row in part["rows"]:
+            labels = (*row[: _LABELS - 1], _within(routes, row[_LABELS - 1]))
+            _add(rows, labels, row[_LABELS:])
+        for route, sums in part["rates"].items():
+            _add(rates, _within(routes, route), _recent(sums, newest - part["at"]))
         for url, count, error, *what in part["asked"]:
             known = asked.get(url, (0, 0))
             asked[url] = [known[0] + count, known[1] + error, *what]
         for kind, count in part["purges"].items():
             purges[kind] = purges.get(kind, 0) + count
-    every = [0.0] * (MEASURES * len(SPANS))
-    for found in windows.values():
-        every = [one + other for one, other in zip(every, found, strict=True)]
     often = sorted(asked.items(), key=lambda one: -one[1][0])[:_MOST_ASKED]
     frequent = sorted(rows.items(), key=lambda one: -one[1][0])
-    validations = [sum(found) for found in zip(*(p["validations"] for p in parts), strict=True)]
+    *held, widest, evictions = zip(*[part["store"] for part in (NOTHING, *parts)], strict=True)
+    validations = zip(*[part["validations"] for part in (NOTHING, *parts)], strict=True)
+    return {
+        "since": min((part["since"] for part in parts), default=_NEVER),
+        "at": newest,
+        "rows": [[*labels, *sums] for labels, sums in frequent],
+        "rates": rates,
+        "asked": [[url, *found] for url, found in often],
+        "validations": [sum(found) for found in validations],
+        "purges": purges,
+        "errors": sum(part["errors"] for part in parts),
+        "store": [*map(sum, held), max(widest), sum(evictions)],
+    }
+
+
+def summed(parts: Sequence[Part], store: Holding, processes: int) -> Stats:
+    """Return the sum of *parts*, which so many live *processes* count.
+
+    A *store* that is not shared holds what the processes hold together.
+    """
+    part = merged(parts)
+    every = [0.0] * (MEASURES * len(SPANS))
+    for sums in part["rates"].values():
+        every = [one + other for one, other in zip(every, sums, strict=True)]
+    validations, failures, seconds = part["validations"]
+    entries, held, budget, widest, evictions = part["store"]
+    if not store.is_shared and budget:
+        store = replace(
+            store,
+            entries=entries,
+            bytes=held,
+            budget=budget,
+            widest=widest,
+            evictions=evictions,
+        )
     return Stats(
-        since=min((part["since"] for part in parts), default=now),
+        since=part["since"],
         processes=processes,
-        requests=tuple(Requests(*labels, *sums) for labels, sums in frequent),
+        requests=tuple(Requests(*row) for row in part["rows"]),
         rates=_rates(every),
-        routes=tuple(RouteRates(route, _rates(found)) for route, found in sorted(windows.items())),
-        asked=tuple(Asked(url, *found) for url, found in often),
-        validations=int(validations[0]) if validations else 0,
-        validation_failures=int(validations[1]) if validations else 0,
-        validation_seconds=validations[2] if validations else 0.0,
-        purges=MappingProxyType(purges),
-        store_errors=sum(part["errors"] for part in parts),
+        routes=tuple(RouteRates(route, _rates(s)) for route, s in sorted(part["rates"].items())),
+        asked=tuple(Asked(*found) for found in part["asked"]),
+        validations=validations,
+        validation_failures=failures,
+        validation_seconds=seconds,
+        purges=MappingProxyType(part["purges"]),
+        store_errors=part["errors"],
         store=store,
     )
 
 
-def _rows(part: Part) -> Iterable[tuple[tuple[Any, ...], list[Any]]]:
-    for row in part["rows"]:
-        yield tuple(row[:_LABELS]), row[_LABELS:]
-
-
-def _within(
-    rows: dict[tuple[Any, ...], list[Any]], routes: dict[str, list[float]], labels: tuple[Any, ...]
-) -> tuple[Any, ...]:
-    """Return *labels*, of the route `OTHER` if there are too many routes."""
-    route = labels[-1]
+def _within(routes: set[str], route: str) -> str:
+    """Return *route*, or `OTHER` if there are too many *routes*."""
     if route not in routes:
-        if len(routes) >= MOST_ROUTES:
-            return *labels[:-1], OTHER
-        routes[route] = [0.0] * (MEASURES * len(SPANS))
-    return labels
+        if len(routes) > MOST_ROUTES:
+            return OTHER
+        routes.add(route)
+    return route
 
 
-def _recent(part: Part, now: float) -> Iterable[tuple[str, list[float]]]:
-    """Yield the windows of *part* by route; those that have ended since are empty."""
-    past = now - part["at"]
-    for route, sums in part["rates"].items():
-        yield (
-            route,
-            [
-                0.0 if past > SPANS[place // MEASURES] else measure
-                for place, measure in enumerate(sums)
-            ],
-        )
+def _recent(sums: list[float], past: float) -> list[float]:
+    """Return *sums* of windows, empty where the window has ended since, *past* seconds ago."""
+    return [0.0 if past > SPANS[n // MEASURES] else one for n, one in enumerate(sums)]
 
 
 def _add(into: dict[Any, list[Any]], what: object, sums: list[Any]) -> None:

@@ -23,7 +23,7 @@ from wsgicache.stores.shared.applications import NAMESPACE
 from wsgicache.stores.shared.names import FORMAT
 from wsgicache.stores.shared.nodes import Found
 from wsgicache.stores.shared.store import PackedStore
-from wsgicache.stores.sieve import add, cost_of, drop, evict, held, kept_bytes, value_of
+from wsgicache.stores.sieve import add, cost_of, drop, evict, evictions, held, kept_bytes, value_of
 from wsgicache.stores.stamps import Stamps, Telling
 
 __all__ = ["LMDBStore"]
@@ -78,6 +78,7 @@ class LMDBStore(PackedStore):
             generation_seconds=generation_seconds,
             clock=clock,
         )
+        self.folder = folder
         self.stamps = Stamps(folder)
         """What shows changes to near stores."""
         self.landings = self.stamps
@@ -310,10 +311,10 @@ class _Node:
 
         def told(opened: Opened) -> dict[str, object]:
             with opened.env.begin() as txn:
-                kept = kept_bytes(txn, opened)
                 entries = txn.stat(opened.entries)["entries"]
+                kept, gone = kept_bytes(txn, opened), evictions(txn, opened)
+            said = {"entries": entries, "bytes": kept, "evictions": gone}
             readers = opened.env.info()["num_readers"]
-            bound = opened.max_bytes
-            return {"entries": entries, "bytes": kept, "readers": readers, "max_bytes": bound}
+            return {**said, "readers": readers, "max_bytes": opened.max_bytes}
 
         return self._ask(told)

@@ -13,7 +13,7 @@ import lmdb
 
 from wsgicache.stores.environments import PLACES, Opened
 
-__all__ = ["add", "cost_of", "drop", "evict", "held", "kept_bytes", "value_of"]
+__all__ = ["add", "cost_of", "drop", "evict", "evictions", "held", "kept_bytes", "value_of"]
 
 _HEAD = Struct(">dQ")
 """The head of a value: when it ends, and its number."""
@@ -49,6 +49,11 @@ def held(txn: lmdb.Transaction, opened: Opened, name: bytes) -> bytes | None:
 def kept_bytes(txn: lmdb.Transaction, opened: Opened) -> int:
     """Return the bytes of the file that all entries take, as counted."""
     return _count(txn, opened, b"bytes")
+
+
+def evictions(txn: lmdb.Transaction, opened: Opened) -> int:
+    """Return how many entries have gone to make room."""
+    return _count(txn, opened, b"evicted")
 
 
 def add(
@@ -88,6 +93,7 @@ def evict(
 ) -> None:
     """Make room for *wanted* bytes, as far as possible; *stays* says which names stay."""
     total, freed, passed, met = kept_bytes(txn, opened), 0, 0, (-1, -1, b"")
+    evicted = 0
     cursor = txn.cursor(opened.order)
     there = cursor.set_range(txn.get(b"hand", db=opened.about) or b"\0") or cursor.first()
     while there and freed < wanted:
@@ -107,9 +113,11 @@ def evict(
             freed += _NUMBER.unpack_from(record)[0]
             txn.delete(name, db=opened.entries)
             cursor.delete()
+            evicted += 1
             there = bool(cursor.key()) or cursor.first()
     txn.put(b"hand", cursor.key() or b"\0", db=opened.about)
     _set(txn, opened, b"bytes", max(0, total - freed))
+    _set(txn, opened, b"evicted", evictions(txn, opened) + evicted)
 
 
 def cost_of(length: int, most: int) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from copy import copy
+from functools import partial
 from typing import NamedTuple
 
 from wsgicache.arguments import has_methods
 from wsgicache.clock import SYSTEM_CLOCK, Clock
+from wsgicache.observe.stats import Holding
 from wsgicache.rules.checks import must_be, number
 from wsgicache.rules.entries import Change
 from wsgicache.rules.groups import names_of
@@ -111,6 +113,8 @@ class TieredStore:
         self._telling = Telling(self._stamps, itself=itself)
         if self._stamps.are_shared and isinstance(shared, PackedStore):
             shared.read_generations()
+        self.folder: object = getattr(shared, "folder", None)
+        """Where the files of the shared store are, if it has a folder."""
         self.landings: object = getattr(shared, "landings", None)
         """What wakes those who wait for a lease, if the shared store has that."""
         self._marks: dict[int, _Mark] = {}
@@ -281,6 +285,11 @@ class TieredStore:
         if not isinstance(self.shared, Listing):
             raise StoreError(f"{type(self.shared).__name__} cannot list what it holds")
         return self.shared.keys(prefix)
+
+    def holding(self) -> Holding:
+        """Return what the shared store holds, as far as it can tell. Raises StoreError."""
+        told: Holding = getattr(self.shared, "holding", partial(Holding, is_shared=True))()
+        return told
 
     def stats(self) -> dict[str, dict[str, object]]:
         """What the shared store says of itself. Raises StoreError if it does not."""

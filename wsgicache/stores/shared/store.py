@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import chain
+from typing import Any
 
 from wsgicache.arguments import has_methods
 from wsgicache.clock import SYSTEM_CLOCK, Clock
+from wsgicache.observe.stats import Holding
 from wsgicache.reporting import Reporter
 from wsgicache.rules.checks import number
 from wsgicache.rules.entries import Change
@@ -38,6 +40,9 @@ class PackedStore:
     of the server without the secret cannot make one. Purges of groups and of everything by other
     processes take effect after *generation_seconds* at the latest.
     """
+
+    folder = ""
+    """Where its files are, if it has a folder of its own."""
 
     def __init__(
         self,
@@ -224,6 +229,19 @@ class PackedStore:
                 if key and key[:2] == prefix[:2] and key[2].startswith(prefix[2]):
                     found.append(key)
         return found
+
+    def holding(self) -> Holding:
+        """Return what a store in a folder holds, and whether a node is left alone."""
+        told = [one.node for one in self._nodes.values()]
+        is_open = any(getattr(getattr(node, "_breaker", None), "is_open", False) for node in told)
+        figures: dict[str, Any] = dict(told[0].stats()) if self.folder else {}
+        entries, held, budget = (
+            figures.get("entries"),
+            figures.get("bytes"),
+            figures.get("max_bytes"),
+        )
+        evictions = figures.get("evictions")
+        return Holding(entries, held, budget, None, evictions, is_shared=True, is_open=is_open)
 
     def stats(self) -> dict[str, dict[str, object]]:
         """Return the figures of each node, or what it raises under ``error``."""

@@ -1,0 +1,163 @@
+"""Workers that count together, and an access log that knows better: a program, and its play.
+
+``python -m tests.observe.counted FOLDER THREADS EACH`` is a worker: each of its threads sends so
+many requests, and it prints what their answers said. Without an end (EACH is 0) it writes a log of
+times and totals, until somebody kills it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.running import ROOT, environment
+from tests.scene import Environ, Exchange, environ_for
+from wsgicache import CacheMiddleware, MemoryStore
+from wsgicache.observe.files import parts_in
+from wsgicache.observe.stats import Holding, Requests
+from wsgicache.observe.summing import summed
+
+TTL = re.compile("; ttl=-?[0-9]+")
+PAGE = b"0123456789"
+Row = tuple[str, str | None, str | None, str]
+
+
+def row_of(got: Exchange) -> Row:
+    """The row of an answer, as its Cache-Status says."""
+    said, status = got.verdict, f"{got.status[0]}xx"
+    forward, detail = said.get("fwd"), said.get("detail")
+    if said.get("hit") or said.get("collapsed"):
+        return "hit", forward, None, status
+    if forward in ("bypass", "method"):
+        return "bypass", forward, detail, status
+    if said.get("stored"):
+        return "stored", forward, None, status
+    asked = detail is not None and detail.startswith("vary-")
+    if said.get("fwd-status") == 304 and (detail is None or asked):
+        return "validated", forward, None, status
+    return "refused", forward, detail, status
+
+
+def rows_of(requests: tuple[Requests, ...]) -> Counter[Row]:
+    """The rows of all requests, whatever their routes."""
+    found: Counter[Row] = Counter()
+    for row in requests:
+        found[row.outcome, row.forward, row.detail, row.status] += row.count
+    return found
+
+
+def app(environ: Environ, start_response: Any) -> list[bytes]:
+    """Pages for a minute, and some that nobody may keep."""
+    never = environ["PATH_INFO"].startswith("/never")
+    fields = [("Content-Type", "text/plain"), ("Content-Length", "10"), ("ETag", '"v1"')]
+    fields.append(("Cache-Control", "no-store" if never else "max-age=60"))
+    start_response("200 OK", fields)
+    return [PAGE]
+
+
+KINDS: list[Environ] = [
+    environ_for(headers=headers, method=method)
+    for method, headers in (
+        *[("GET", [])] * 9,
+        ("HEAD", []),
+        ("GET", [("If-None-Match", '"v1"')]),
+        ("GET", [("Range", "bytes=2-4")]),
+        ("GET", [("Cache-Control", "no-cache")]),
+        ("POST", []),
+    )
+]
+
+
+def worker(folder: str, threads: int, each: int) -> None:
+    """Send the requests, and print what came of them."""
+    cache = CacheMiddleware(app, store=MemoryStore(40_000), counters=folder)
+    said: list[Counter[tuple[str, str]]] = [Counter() for _ in range(threads)]
+    total = itertools.count(1)
+
+    def ask(number: int) -> None:
+        mine = said[number]
+
+        def start(status: str, fields: Any, exc_info: Any = None) -> Any:
+            told = next((value for name, value in fields if name == "Cache-Status"), "")
+            mine[status, TTL.sub("", told)] += 1
+            return lambda data: None
+
+        for turn in range(each) if each else itertools.count():
+            place = (turn * (number + 3)) % 97
+            path = f"/never/{place}" if place < 9 else f"/{place % 5}/{place}"
+            for _ in cache({**KINDS[turn % len(KINDS)], "PATH_INFO": path}, start):
+                pass
+            if not each and (reached := next(total)) % 100 == 0:
+                sys.stdout.write(f"{time.time()} {reached}\n")
+                sys.stdout.flush()
+
+    workers = [threading.Thread(target=ask, args=(number,)) for number in range(threads)]
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join()
+    print(json.dumps([[*what, count] for one in said for what, count in one.items()]))
+
+
+def play(workers: int, threads: int, each: int) -> str:
+    """Run *workers* and one that is killed; compare what they counted with what they answered."""
+    with TemporaryDirectory() as place:
+        folder = f"{place}/counters"
+        line = [sys.executable, "-m", __name__, folder, str(threads)]
+
+        def started(count: int, output: Any) -> subprocess.Popen[str]:
+            return subprocess.Popen(
+                [*line, str(count)], cwd=ROOT, env=environment(), stdout=output, text=True
+            )
+
+        with open(f"{place}/log", "w+", encoding="ascii") as log:
+            killed = started(0, log)
+            others = [started(each, subprocess.PIPE) for _ in range(workers)]
+            answers = [one.communicate(timeout=3600)[0] for one in others]
+            until = time.monotonic() + 60
+            while Path(log.name).stat().st_size < 2_000 and time.monotonic() < until:
+                time.sleep(0.05)
+            time.sleep(1.2)
+            killed.kill()
+            ended = time.time()
+            killed.wait()
+            log.seek(0)
+            logged = [(float(at), int(n)) for at, n in (one.split() for one in log if " " in one)]
+        told: Counter[Row] = Counter()
+        for status, said, count in [one for text in answers for one in json.loads(text)]:
+            got = Exchange()
+            got.status, got.headers = status, [("Cache-Status", said)]
+            told[row_of(got)] += count
+        complaints: list[str] = []
+        parts, alive = parts_in(folder, lambda kind, message: complaints.append(message))
+        stats = summed(parts, Holding(), alive)
+        assert (alive, complaints) == (0, []), (alive, complaints)
+        by_killed = stats.count - told.total()
+        least = max((n for at, n in logged if at <= ended - 1), default=0)
+        most = logged[-1][1] + 100 * threads
+        assert 0 < least <= by_killed <= most, (least, by_killed, most)
+        assert told.total() == workers * threads * each
+        lacking = told - rows_of(stats.requests)
+        assert not lacking, lacking
+        return f"{told.total()} requests, each counted; {by_killed} of a worker that was killed"
+
+
+def row(count: int) -> str:
+    """So many requests of each of 8 threads in 4 workers."""
+    return play(4, 8, count)
+
+
+ROWS: dict[str, tuple[Callable[[int], str], int]] = {"counters": (row, 100_000)}
+
+if __name__ == "__main__":
+    worker(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,278 @@
+"""Counters of all processes: each writes its own file in one directory, and any of them adds up.
+
+A process holds a lock on its file, which the system takes back when the process ends, however it
+ends. What is left then goes into the file of all that have ended, and its own file goes away.
+Nothing here raises, if the directory cannot be used: the process then counts for itself, and a line
+in the log says why.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import json
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from mmap import mmap
+from typing import Any
+from uuid import uuid4
+
+from wsgicache import forks
+from wsgicache.observe import sheets
+from wsgicache.observe.counting import Part
+from wsgicache.observe.summing import NOTHING, ended, merged
+
+__all__ = ["Files", "parts_in"]
+
+Report = Callable[[str, str], None]
+
+_BEGIN, _END = "counts-", ".live"
+_PAST = "counts.past"
+"""The file of all processes that have ended."""
+_LOCK = "counts.lock"
+_EVERY = 0.5
+"""Seconds between two looks whether there is something to write."""
+_LATE = 1.5
+"""Seconds after which a request writes, since the thread does not: some servers run none."""
+_MOST_FILES = 4096
+_LARGEST = 4 * 1024 * 1024
+"""Most bytes of the file of the past."""
+
+try:
+    import fcntl
+except ImportError:  # Windows: of no process is it known that it has ended
+
+    def _take(file: int, exclusive: bool = True, wait: bool = False) -> bool:
+        return False
+
+else:
+
+    def _take(file: int, exclusive: bool = True, wait: bool = False) -> bool:
+        """Take the lock on *file*; return whether nobody else had it, or, after a wait, has it."""
+        how = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB)
+        try:
+            fcntl.flock(file, how)
+        except BlockingIOError:
+            return False
+        return True
+
+
+class Files:
+    """The file of this process in *folder*: what *part* returns, written twice a second."""
+
+    def __init__(self, folder: str, part: Callable[[], Part], report: Report) -> None:
+        self.folder = folder
+        self._part = part
+        self._report = report
+        self._file = -1
+        self._sheet: mmap | None = None
+        self._last: Part = {}
+        self.begin_in_child()
+        forks.renew(self)
+        _all.add(self)
+
+    def begin_in_child(self) -> None:
+        """Let go of the parent's file; the first request of this process begins another."""
+        if self._file >= 0:
+            os.close(self._file)
+        if self._sheet is not None:
+            self._sheet.close()
+        self._file, self._sheet = -1, None
+        self._name = f"{_BEGIN}{os.getpid()}-{uuid4().hex}{_END}"
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._written = float("-inf")
+
+    def tick(self) -> None:
+        """Begin to write; if the thread for that does not run, write now. Called once a second."""
+        if self._thread is None:
+            work = threading.Thread(
+                target=_work, args=(weakref.ref(self),), name="counters of wsgicache", daemon=True
+            )
+            self._thread = work
+            with suppress(RuntimeError):  # the system has no more threads
+                work.start()
+        elif time.monotonic() - self._written > _LATE:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was counted, if that is anything new."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._written = time.monotonic()
+            part = self._part()
+            if {**part, "at": 0} == {**self._last, "at": 0}:
+                return
+            if self._sheet is None:
+                self._open()
+            assert self._sheet is not None
+            sheets.write(self._sheet, part)
+            self._last = part
+        except Exception:
+            self._report("counters", f"{self.folder}: the counters could not be written")
+        finally:
+            self._lock.release()
+
+    def _open(self) -> None:
+        """Make the file, once what others left is taken over. Raises OSError."""
+        os.makedirs(self.folder, 0o700, exist_ok=True)
+        with _locked(self.folder, exclusive=True, report=self._report):
+            _take_over(self.folder, self._report)
+            path = os.path.join(self.folder, self._name)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                _take(file)
+                _allocate(file, sheets.SIZE)
+                self._sheet = mmap(file, sheets.SIZE)
+            except BaseException:
+                os.close(file)
+                os.unlink(path)
+                raise
+            self._file = file
+
+    def others(self) -> tuple[list[Part], int]:
+        """Return what all others have counted, and how many of them are alive."""
+        return parts_in(self.folder, self._report, self._name)
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # at the end of the interpreter there may be less than is needed
+            self.write()
+            self.begin_in_child()
+
+
+_all: weakref.WeakSet[Files] = weakref.WeakSet()
+
+
+def _at_exit() -> None:
+    for files in list(_all):
+        if files._thread is not None:
+            files.write()
+
+
+atexit.register(_at_exit)
+
+
+def _work(ref: weakref.ref[Files]) -> None:
+    """Write twice a second, as long as the cache exists."""
+    while (files := ref()) is not None:
+        files.write()
+        del files
+        time.sleep(_EVERY)
+
+
+def parts_in(folder: str, report: Report, but: str = "") -> tuple[list[Part], int]:
+    """Return what is in the files of *folder* *but* one, and how many live processes wrote them."""
+    found: list[Part] = []
+    alive = 0
+    with _locked(folder, exclusive=False, report=report):
+        past = _past(folder, report)
+        found.append(past["part"])
+        for name, file in _opened(folder, os.O_RDONLY, report):
+            if name == but or name in past["gone"]:
+                continue
+            is_alive = not _take(file, exclusive=False)
+            part = _read(folder, name, file, report)
+            if part is not None:
+                found.append(part if is_alive else ended(part))
+                alive += is_alive
+    return found, alive
+
+
+def _take_over(folder: str, report: Report) -> None:
+    """Add what processes have left that have ended to the file of the past. Raises OSError."""
+    past = _past(folder, report)
+    parts, gone = [past["part"]], []
+    for name, file in _opened(folder, os.O_RDWR, report):
+        if not _take(file):
+            continue
+        gone.append(name)
+        part = None if name in past["gone"] else _read(folder, name, file, report)
+        if part is not None:
+            parts.append(ended(part))
+    if not gone:
+        return
+    # If this process ends before it has removed the files, the next one finds that they count.
+    path = os.path.join(folder, _PAST)
+    with open(f"{path}.new", "w", encoding="ascii") as out:
+        json.dump({"part": merged(parts), "gone": gone}, out)
+    os.replace(f"{path}.new", path)
+    for name in gone:
+        os.unlink(os.path.join(folder, name))
+
+
+def _past(folder: str, report: Report) -> dict[str, Any]:
+    """Return what processes have counted that have ended, and the names of their last files."""
+    try:
+        with open(os.path.join(folder, _PAST), "rb") as file:
+            found = json.loads(file.read(_LARGEST), parse_constant=sheets.no_number)
+        gone = [name for name in found["gone"] if type(name) is str]
+        return {"part": sheets.checked(found["part"]), "gone": gone}
+    except FileNotFoundError:
+        pass
+    except Exception:
+        report("counters", f"{folder}: {_PAST} cannot be read, and does not count")
+    return {"part": NOTHING, "gone": []}
+
+
+def _opened(folder: str, how: int, report: Report) -> Iterator[tuple[str, int]]:
+    """Yield the names and descriptors of the files of single processes."""
+    try:
+        names = [name for name in os.listdir(folder) if name.startswith(_BEGIN)]
+    except OSError:
+        names = []
+    for name in sorted(name for name in names if name.endswith(_END))[:_MOST_FILES]:
+        try:
+            file = os.open(os.path.join(folder, name), how | getattr(os, "O_NOFOLLOW", 0))
+        except FileNotFoundError:
+            continue
+        except OSError:
+            report("counters", f"{folder}: {name} cannot be read, and does not count")
+            continue
+        try:
+            yield name, file
+        finally:
+            os.close(file)
+
+
+def _read(folder: str, name: str, file: int, report: Report) -> Part | None:
+    """Return what a process has written, or None if that is nothing to rely on."""
+    try:
+        content = os.read(file, sheets.SIZE + 1)
+        return sheets.read(content) if content.strip(b"\0") else None
+    except (OSError, ValueError):
+        report("counters", f"{folder}: {name} has no counters that can be read, and does not count")
+        return None
+
+
+@contextmanager
+def _locked(folder: str, *, exclusive: bool, report: Report) -> Iterator[None]:
+    """Keep others from taking over meanwhile what ended processes have left, if that can be."""
+    try:
+        how = os.O_RDWR | os.O_CREAT if exclusive else os.O_RDONLY
+        file = os.open(os.path.join(folder, _LOCK), how, 0o600)
+    except OSError:
+        if exclusive:
+            raise
+        yield  # nobody has written here, or nobody else may
+        return
+    try:
+        _take(file, exclusive, wait=True)
+        yield
+    finally:
+        os.close(file)
+
+
+def _allocate(file: int, size: int) -> None:
+    """Take the room on the disk now: a write to a mapped page without it would end the process."""
+    os.ftruncate(file, size)
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise

@@ -1,0 +1,126 @@
+"""What a process has counted, in a file: written by one, read by others, who do not trust it.
+
+A sheet has two places, and the writer takes the one that is not the latest. So a reader always
+finds one that is whole, whenever the writer stops::
+
+    "wsgicnt1"  2 x [ number (8)  length (4)  digest (4)  JSON, compressed by zlib ]
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable
+from math import isfinite
+from mmap import mmap
+from struct import Struct
+from typing import Any
+
+from wsgicache.observe.counting import MOST_ROUTES, MOST_ROWS, Part
+from wsgicache.observe.stats import HELD, SPANS
+from wsgicache.observe.windows import MEASURES
+
+__all__ = ["SIZE", "checked", "no_number", "read", "write"]
+
+MAGIC = b"wsgicnt1"
+_HEAD = Struct("<QII")
+PLACE = 192 * 1024
+"""Bytes of one place."""
+SIZE = len(MAGIC) + 2 * PLACE
+_LARGEST = 4 * 1024 * 1024
+"""Most bytes of JSON that are read."""
+_SHORT = 256
+"""Most characters of a label."""
+_LONG = 8192
+"""Most characters of a URL."""
+_LABELS, _SUMS = 5, 6
+
+
+def write(sheet: mmap | bytearray, part: Part) -> None:
+    """Write *part* on *sheet*. Raises ValueError if it is too large."""
+    content = zlib.compress(json.dumps(part, separators=(",", ":")).encode(), 1)
+    if len(content) > PLACE - _HEAD.size:
+        part = {**part, "rates": {}, "asked": []}
+        content = zlib.compress(json.dumps(part, separators=(",", ":")).encode(), 6)
+    if len(content) > PLACE - _HEAD.size:
+        raise ValueError(f"{len(content)} bytes are too many")
+    numbers = [_HEAD.unpack(sheet[at : at + _HEAD.size])[0] for at in _places()]
+    if sheet[: len(MAGIC)] != MAGIC:
+        numbers = [0, 0]
+        sheet[: len(MAGIC)] = MAGIC
+    begin = _places()[numbers[0] > numbers[1]]
+    sheet[begin : begin + _HEAD.size] = bytes(_HEAD.size)
+    sheet[begin + _HEAD.size : begin + _HEAD.size + len(content)] = content
+    head = _HEAD.pack(max(numbers) + 1, len(content), zlib.crc32(content))
+    sheet[begin : begin + _HEAD.size] = head
+
+
+def _places() -> tuple[int, int]:
+    return len(MAGIC), len(MAGIC) + PLACE
+
+
+def read(sheet: bytes) -> Part:
+    """Return the latest part on *sheet*. Raises ValueError if there is none."""
+    if len(sheet) != SIZE or sheet[: len(MAGIC)] != MAGIC:
+        raise ValueError("no counters")
+    found: list[tuple[int, bytes]] = []
+    for begin in _places():
+        number, length, digest = _HEAD.unpack(sheet[begin : begin + _HEAD.size])
+        content = sheet[begin + _HEAD.size : begin + _HEAD.size + length]
+        if number and length <= PLACE - _HEAD.size and zlib.crc32(content) == digest:
+            found.append((number, content))
+    if not found:
+        raise ValueError("no counters yet")
+    unpacking = zlib.decompressobj()
+    try:
+        text = unpacking.decompress(max(found)[1], _LARGEST)
+        if not unpacking.eof:
+            raise ValueError("too long")
+        return checked(json.loads(text, parse_constant=no_number))
+    except (zlib.error, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def no_number(text: str) -> None:
+    """Refuse what JSON does not know: NaN and infinities."""
+    raise ValueError(text)
+
+
+def checked(found: Any) -> Part:
+    """Return what was *found*, if it is what a process counts. Raises ValueError and others."""
+    rows, rates, asked, purges = found["rows"], found["rates"], found["asked"], found["purges"]
+    if len(rows) > 2 * MOST_ROWS or max(len(rates), len(purges)) > 2 * MOST_ROUTES:
+        raise ValueError("too many rows")
+    for row in rows:
+        _texts(row[:_LABELS], _SHORT, optional=(1, 2))
+        _numbers(row[_LABELS:], _SUMS)
+    for route, sums in rates.items():
+        _texts([route], _SHORT)
+        _numbers(sums, MEASURES * len(SPANS), least=-1.0)
+    for url, *counts, outcome, forward, detail in asked:
+        _texts([url], _LONG)
+        _texts([outcome, forward, detail], _SHORT, optional=(1, 2))
+        _numbers(counts, 2)
+    _texts(purges, _SHORT)
+    _numbers(list(purges.values()), len(purges))
+    _numbers(found["validations"], 3)
+    _numbers(found["store"], HELD)
+    _numbers([found["since"], found["at"], found["errors"]], 3)
+    names = "since", "at", "rows", "rates", "asked", "validations", "purges", "errors", "store"
+    return {name: found[name] for name in names}
+
+
+def _texts(values: Iterable[Any], most: int, optional: tuple[int, ...] = ()) -> None:
+    for place, value in enumerate(values):
+        if value is None and place in optional:
+            continue
+        if type(value) is not str or len(value) > most:
+            raise ValueError("no label")
+
+
+def _numbers(values: list[Any], count: int, least: float = 0.0) -> None:
+    if type(values) is not list or len(values) != count:
+        raise ValueError("not so many numbers")
+    for value in values:
+        if type(value) not in (int, float) or not isfinite(value) or not least <= value < 1e18:
+            raise ValueError("no number")
