@@ -249,6 +249,20 @@ def djangos_cookie(request: HttpRequest) -> HttpResponse:
     return HttpResponse(request.COOKIES.get("who", "nobody"))
 
 
+WITH_COOKIES: dict[str, Any] = {
+    "MIDDLEWARE": [
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+    ],
+    "SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies",
+}
+
+
+@app(partial(in_django, **WITH_COOKIES), login="sessionid=old", **RELEASED)
+def djangos_old_session(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("page")  # it removes a session that has ended
+
+
 @app(partial(in_django, MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"]))
 def form(request: HttpRequest) -> HttpResponse:
     return HttpResponse(f"<input value={get_token(request)}><h1>page</h1>")

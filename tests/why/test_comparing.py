@@ -69,6 +69,11 @@ def test_status_fields_and_content_are_compared_in_this_order() -> None:
     ):
         assert template.difference(other) == difference
     assert template.difference(answer(b"x"), content=False) is None
+    other = answer(b"page", Link="<a>; 3", Vary="Cookie", Cache_Control="private", Set_Cookie="a=b")
+    assert template.difference(other) is None
+    setting = Template([answer(b"page", Set_Cookie="a=b")])
+    assert setting.difference(answer(b"page", Set_Cookie="a=c")) == "set-cookie: a=b → a=c"
+    assert setting.difference(answer(b"page")) is None
 
 
 def test_codings_are_decoded() -> None:

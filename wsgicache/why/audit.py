@@ -26,6 +26,7 @@ _MEANINGS = {
     "waste": "the page does not depend on it",
 }
 _MOST_SHOWN = 5
+_LONGEST = 60
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Audit:
             yield f"{one.severity}: {one.url}: {one.input}"
             yield f"  {_MEANINGS[one.severity]}"
             if one.severity != "waste":
-                before, after = (repr(value) if value else "none" for value in one.values)
+                before, after = map(_quoted, one.values)
                 yield f"  from {before} to {after}: {one.evidence}"
             else:
                 yield f"  {one.evidence}"
@@ -107,6 +108,12 @@ def audit(
                 seen.add(link)
                 queue.append(link)
     return done
+
+
+def _quoted(value: str) -> str:
+    if not value:
+        return "none"
+    return repr(value if len(value) <= _LONGEST else value[:_LONGEST] + "…")
 
 
 _LINK = re.compile(rb"""(?:href|src)\s*=\s*["']?([^"'\s>#]+)""", re.IGNORECASE)

@@ -15,7 +15,15 @@ __all__ = ["Pattern", "Template", "decoded"]
 
 _WORD = re.compile(rb"[0-9A-Za-z_\x80-\xff]+|\s+|[^0-9A-Za-z_\x80-\xff\s]")
 _LETTERS = re.compile(rb"[0-9A-Za-z\x80-\xff]")
-_BY_ITSELF = frozenset({"date", "age", "cache-status", "server-timing", "content-length"})
+_NOT_THE_PAGE = frozenset(
+    {
+        # They differ by themselves, or follow from the content.
+        *("date", "age", "cache-status", "server-timing", "content-length"),
+        # They speak to caches.
+        *("vary", "cache-control", "expires", "pragma"),
+    }
+)
+"""Fields that are not compared."""
 _BEFORE, _AFTER = 8, 24
 """Bytes that are shown beside a difference."""
 _MOST_ALIGNED = 20_000
@@ -207,7 +215,7 @@ class Template:
     def __init__(self, answers: Sequence[Recorded]) -> None:
         first, *others = answers
         self._status = first.status
-        self._names = set(_BY_ITSELF)
+        self._names = set(_NOT_THE_PAGE)
         """Fields that are there by chance."""
         self._fields = {name: Pattern(value) for name, value in self._compared(first.fields)}
         self._content = Pattern(decoded(first))
@@ -248,6 +256,9 @@ class Template:
             return f"status: {self._status} → {other.status}"
         theirs = dict(self._compared(other.fields))
         names = self._fields.keys() | theirs.keys() if content else self._fields.keys() & theirs
+        if not ("set-cookie" in self._fields and "set-cookie" in theirs):
+            # An app sets, renews or removes a cookie by what the client has.
+            names = names - {"set-cookie"}
         for name in sorted(names):
             pattern, its = self._fields.get(name), theirs.get(name)
             if pattern is None or its is None or pattern.difference(its) is not None:
