@@ -112,6 +112,15 @@ def test_an_app_that_fails_is_asked_as_a_browser_does() -> None:
     assert done.inconclusive == [(URL, "the application answers 503 Status")]
 
 
+def test_an_app_that_needs_what_the_cache_makes_of_requests_is_asked_behind_it() -> None:
+    def page(environ: dict[str, str]) -> Any:
+        hello = {"en": "Hello", "de": "Hallo"}[environ["HTTP_ACCEPT_LANGUAGE"]]
+        return f"{hello} {environ.get('HTTP_X_DEVICE')}", 200, FRESH
+
+    done = found(plain(page), policy=Policy(languages=["en", "de"]))
+    assert [f"{one.severity} {one.input}" for one in done.findings] == ["wrong header X-Device"]
+
+
 @pytest.mark.parametrize(
     ("said", "options", "evidence", "cure"),
     [

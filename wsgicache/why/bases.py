@@ -51,6 +51,13 @@ class Base:
             return None
         return self.template.difference(answer, content=not is_head)
 
+    def severity(self, one: Input, outcome: Outcome) -> str | None:
+        """Return how bad it is that *one* input changes the page, if it is."""
+        if outcome.outcome == "hit":
+            return "leak" if one.is_identity else "wrong"
+        told_apart = self.outcome.outcome == "stored" and outcome.forward == "vary-miss"
+        return "downstream" if told_apart and not self.names(one.key) else None
+
     def value(self, one: Input) -> str:
         """Return the value that the input *one* has here, or an empty text."""
         kind, _, name = one.name.partition(" ")

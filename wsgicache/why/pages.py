@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
@@ -35,7 +35,13 @@ from wsgicache.why.trying import (
 )
 from wsgicache.why.watching import Reads, WatchedEnviron
 
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
 __all__ = ["Finding", "Page"]
+
+Watching = Callable[["WSGIEnvironment"], "WSGIEnvironment"]
+"""What makes of an environ the one that the app gets."""
 
 _CONTROLS = 3
 """How often the same is asked, to learn what differs by itself."""
@@ -79,11 +85,11 @@ class Page:
         self._url = url
         self._clock = StandingClock(cache.clock.now(), cache.clock.wall())
         self._reads = Reads()
-        self._app = Recorder(
-            cache.app,
-            cache.policy.max_content,
-            lambda environ: WatchedEnviron(environ, self._reads),
-        )
+        self._watching: Watching = lambda environ: WatchedEnviron(environ, self._reads)
+        self._app = Recorder(cache.app, cache.policy.max_content, self._watching)
+        self._is_behind = False
+        """Whether the app is asked as the cache asks it, since it needs what that makes of
+        requests."""
         self._cookies = dict(pairs(login))
         early = cache._routes.matching(Asked(url).environ()).early
         self._offered = {one.key: one.offered for one in early.negotiated}
@@ -97,20 +103,25 @@ class Page:
 
     def _ask(self, asked: Asked) -> Recorded:
         """Ask the app itself, and note the cookies that it sets."""
-        answer = self._app.asked(asked)
+        behind = self._through(asked, watching=self._watching)[1] if self._is_behind else None
+        answer = behind or self._app.asked(asked)
         for name, value in answer.fields:
             if name.lower() == "set-cookie":
                 self._cookies.setdefault(cookie_name(value.partition(";")[0]), "")
         return answer
 
     def _through(
-        self, asked: Asked, shelf: Shelf | None = None, more: tuple[Route, ...] = ()
+        self,
+        asked: Asked,
+        shelf: Shelf | None = None,
+        more: tuple[Route, ...] = (),
+        watching: Watching = lambda environ: environ,
     ) -> tuple[Outcome, Recorded | None]:
         """Send a request through the cache, with *more* routes.
 
         Return what that did, and what the app answered.
         """
-        recorder = Recorder(self._cache.app, self._cache.policy.max_content)
+        recorder = Recorder(self._cache.app, self._cache.policy.max_content, watching)
         routes = (*more, *self._cache._routes.all)
         outcome = Trial(asked, recorder, self._policy, routes, self._clock).walk(shelf)
         return outcome, recorder.recorded
@@ -130,9 +141,14 @@ class Page:
         return list(found.values())
 
     def _base(self, asked: Asked) -> Base | None:
-        """Ask as *asked* does; if the app fails then, as a browser does. None if it fails again."""
+        """Ask as *asked* does; if the app fails then, as a browser does, then behind the cache.
+
+        Return None if it fails again.
+        """
         fields = [line for line in _BROWSER if not asked.value(line[0])]
-        for one in (asked, replace(asked, fields=[*asked.fields, *fields])):
+        browsers = replace(asked, fields=[*asked.fields, *fields])
+        for one, is_behind in ((asked, False), (browsers, False), (browsers, True)):
+            self._is_behind = is_behind
             answers = [self._ask(one)]
             while len(answers) < _CONTROLS and not fails(answers[-1]):
                 answers.append(self._ask(one))
@@ -217,7 +233,7 @@ class Page:
             if one.key == "QUERY_STRING":  # equivalent URLs, once it is known that they are
                 severity = "wrong" if base.outcome.outcome == "stored" else None
             else:
-                severity = _severity(one, base, self._served(base, asked))
+                severity = base.severity(one, self._served(base, asked))
             if severity is None or not self._is_seen(base, asked):
                 continue
             if (difference := self._confirmed(base, asked)) is not None:
@@ -296,11 +312,3 @@ class Page:
         # A library is named only where no line of the app is known.
         read_at = tuple(own or places or ())
         return Finding(self._url, one.name, severity, values, evidence, read_at, line)
-
-
-def _severity(one: Input, base: Base, outcome: Outcome) -> str | None:
-    """Return how bad it is that *one* input changes the page, if it is."""
-    if outcome.outcome == "hit":
-        return "leak" if one.is_identity else "wrong"
-    told_apart = base.outcome.outcome == "stored" and outcome.forward == "vary-miss"
-    return "downstream" if told_apart and not base.names(one.key) else None
