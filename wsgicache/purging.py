@@ -176,7 +176,8 @@ class Purging:
                 urls.append(url)
                 total += found
         try:
-            for other in equivalent_keys(self.store, keys):
+            # A prefix is that of equivalent URLs, too.
+            for other in () if kind == "prefix" else equivalent_keys(self.store, keys):
                 self.store.update(other, counting)
                 total += found
         except Exception as error:

@@ -101,7 +101,7 @@ class FaultyGame(Game):
 def memory(clock: FakeClock) -> Made:
     """A memory that fails on command."""
     store = Faulty()
-    everything = frozenset({"get", "update", "content"})
+    everything = frozenset({"get", "update", "content", "searches", "note_search"})
 
     def breaks(how: str | None) -> None:
         store.failing = everything if how == "all" else everything & {how}

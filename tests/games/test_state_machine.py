@@ -38,6 +38,9 @@ from tests.scene import Environ, Exchange, Field, Reply, Scene
 from wsgicache import Policy
 
 TARGETS = ("/a", "/b")
+SEARCHED = "/b"
+"""The path whose query does not count because its answers say so."""
+EQUIVALENT = ("", "?ref=1", "?&ref", "?%72ef=2&ref=1", "")
 
 
 class OriginDown(Exception):
@@ -194,6 +197,7 @@ class World:
             "age": how.age or None,
             "set_cookie": f"sid={answer.serial}" if how.set_cookie else None,
             "location": "http://example.org/x" if how.status == 301 else None,
+            "no_vary_search": 'params=("ref")' if path == SEARCHED else None,
         }
         return Reply(answer.status, answer.content, **fields)
 
@@ -242,11 +246,15 @@ class World:
         """The same request, now and then with what scripts of others add, which counts for nothing:
         the model does not know of it."""
         if self.steps % 3:
-            return [target, *lines]
+            return [self.equivalent(target), *lines]
         cookies = [value for name, value in lines if name == "cookie"]
         cookies.insert(self.steps % 2, f"_ga=GA1.1.{self.steps}")
         others = [line for line in lines if line[0] != "cookie"]
         return [f"{target}?utm_id={self.steps}", *others, ("cookie", "; ".join(cookies))]
+
+    def equivalent(self, target: str) -> str:
+        """A URL with the same answers."""
+        return target + EQUIVALENT[self.steps % 5] if target == SEARCHED else target
 
     def check(
         self,
@@ -387,7 +395,8 @@ class World:
 
     def post(self, target: str, status: int, location: str | None) -> None:
         self.unsafe = (status, location)
-        got = self.scene.post(target)
+        self.steps += 1
+        got = self.scene.post(self.equivalent(target))
         assert got.code == status
         assert got.fwd == "method"
         if status < 400:

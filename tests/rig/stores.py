@@ -48,6 +48,12 @@ class Faulty:
         if not self._asked("update"):
             self.store.update(key, change)
 
+    def searches(self, *, now: bool = False) -> Any:
+        return () if now and self._asked("searches") else self.store.searches(now=now)
+
+    def note_search(self, key: Any, value: str, began: float) -> Any:
+        return not self._asked("note_search") and self.store.note_search(key, value, began)
+
 
 class Leasing(MemoryStore):
     """A memory with leases, as if several processes saw it."""

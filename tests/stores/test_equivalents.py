@@ -9,7 +9,7 @@ from cachelib import SimpleCache
 
 from tests.conftest import MakeScene
 from tests.rig.gates import Crowd, Gate, Waiters
-from tests.scene import Environ, FakeClock, Reply, Scene, environ_for, named_fields
+from tests.scene import Environ, FakeClock, Reply, Scene, environ_for, exchange, named_fields
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 from wsgicache.stores import StoreError
 from wsgicache.stores.cachelib import CachelibStore
@@ -68,8 +68,10 @@ def test_a_raw_target_does_not_tell_them_apart(scene: Scene, raw: str) -> None:
     for url in (FIRST, OTHER):
         got = scene.get(url, environ={raw: url})
     assert got.hit
-    # Another spelling of the path does: the app may read it.
+    # Another spelling of the path does: the app may read it. So does one that does not fit.
     assert not scene.get(OTHER, environ={raw: OTHER.replace("list", "l%2569st")}).hit
+    scene.get(FIRST, environ={raw: FIRST})
+    assert not scene.get(OTHER, environ={raw: FIRST}).hit
 
 
 @pytest.mark.parametrize("url", [FIRST, OTHER, THIRD])
@@ -118,6 +120,16 @@ def test_the_first_response_that_says_so_is_not_kept_in_a_shared_store(
     assert other.get("/first?b&a").detail == "new-search"
     assert other.get("/first?b&a").stored
     assert other.get("/first?a&b").hit
+
+
+def test_a_fill_goes_where_it_was_looked_up_in_a_shared_store(sharing: list[Scene]) -> None:
+    """Leases, generations and moments are those of a key."""
+    one, _ = sharing
+    one.app(200, "", cache_control="max-age=60")
+    assert one.get("/silent").stored
+    one.app(echo)
+    assert one.get(FIRST).detail == "new-search"
+    assert one.get(FIRST).stored
 
 
 def test_a_purge_during_the_first_request_is_heeded(scene: Scene) -> None:
@@ -217,6 +229,25 @@ def test_all_who_ask_for_the_same_at_once_ask_the_app_once() -> None:
         gates[-1].open()
         assert all(one.code == 200 for one in crowd.answers())
     assert [gate.came for gate in gates] == [1, 1]
+
+
+def test_those_after_the_first_wait_for_each_other(cache: SimpleCache, clock: FakeClock) -> None:
+    gate = Gate(opens_at=1)
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        gate()
+        start_response("200 OK", [*named_fields(SAYS), ("Content-Length", "0")])
+        return [b""]
+
+    policy = Policy(collapse_timeout=3600)
+    caching = CacheMiddleware(app, store=shared(cache, clock), policy=policy, clock=clock)
+    assert exchange(caching, environ_for(target=OTHER)).detail == "new-search"
+    gate, waiters = Gate(), Waiters(caching)
+    crowd = Crowd(caching, [environ_for(target=OTHER)] * 9)
+    waiters.until(8)
+    gate.open()
+    assert [one.code for one in crowd.answers()] == [200] * 9
+    assert gate.came == 1
 
 
 @pytest.mark.parametrize("which", ["memory", "shared"])
