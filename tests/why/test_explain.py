@@ -193,3 +193,29 @@ def test_each_response_of_a_shared_store_is_described() -> None:
         exchange(cache, environ_for(target="/page", headers=[("X", value)]))
     stored = explain(cache, URL, {"X": "a"}).stored
     assert [one["status"] for one in stored] == ["200 OK"] * 4
+
+
+def test_an_equivalent_url_is_named() -> None:
+    said = {"/list": 'params=("utm")', "/other": "key-order"}
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        value = said[environ["PATH_INFO"]]
+        start_response("200 OK", [FRESH, ("No-Vary-Search", value)])
+        return [b"page"]
+
+    site, cache = "http://example.org", CacheMiddleware(app)
+    first = explain(cache, f"{site}/list?utm=1&b=2", then_url=f"{site}/list?b=2&utm=3")
+    assert first.outcome == "stored"
+    assert first.then is not None
+    assert first.then.outcome == "hit"
+    for target in ("/list?utm=1&b=2", "/other?b=&a="):
+        exchange(cache, environ_for(target=target))
+    for target, filed in (("/list?b=2&utm=7", "/list?b=2"), ("/other?b&a", "/other?a=&b=")):
+        told = explain(cache, site + target, ask=False)
+        assert (told.outcome, told.equivalent) == ("hit", True)
+        assert f"  filed under {site}{filed}, which is the same by No-Vary-Search" in told.lines()
+    assert not explain(cache, f"{site}/list?b=2").equivalent
+    store = CachelibStore(SimpleCache())
+    assert tokens(explain(CacheMiddleware(app, store=store), f"{site}/list?b")) == [
+        ("new-search", "response")
+    ]

@@ -65,6 +65,16 @@ class Equivalents:
         self._latest: str | None = None
         """What the last response at any path has said."""
 
+    def over(self, store: Store) -> Equivalents:
+        """Return the same for another *store*."""
+        other = Equivalents(store, store, self._policy, self._report)
+        other._said, other._latest = dict(self._said), self._latest
+        return other
+
+    def said_at(self, key: Key) -> str:
+        """Return what the last response at the path of *key* has said, as far as is known."""
+        return self._said.get(key[:3], "")
+
     # ── Looking up ─────────────────────────────────────────────────────────────────────────────
 
     def found(self, request: Request, entry: CacheEntry | None) -> CacheEntry | None:

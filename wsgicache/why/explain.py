@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,6 +53,8 @@ class Explanation:
     """The same for a second request, after this one."""
     differing: tuple[str, ...] = ()
     """Of a second request: the selecting fields in which it differs from the first."""
+    equivalent: bool = False
+    """Whether *key* is that of an equivalent URL, by No-Vary-Search."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the explanation as JSON has it."""
@@ -67,6 +70,7 @@ class Explanation:
             "status": self.status,
             "again": self.again,
             "differing": list(self.differing),
+            "equivalent": self.equivalent,
             "then": None if self.then is None else self.then.as_json(),
         }
 
@@ -75,7 +79,8 @@ class Explanation:
         yield f"{self.url}: {_SENTENCES[self.outcome]}"
         if self.key is not None:
             scheme, host, path, query = self.key
-            yield f"  filed under {scheme}://{host}{path}{'?' + query if query else ''}"
+            same = ", which is the same by No-Vary-Search" if self.equivalent else ""
+            yield f"  filed under {scheme}://{host}{path}{'?' + query if query else ''}{same}"
         for field, value in self.selecting.items():
             yield f"  selected by {field}: {'(absent)' if value is None else value}"
         for variant in self.stored:
@@ -173,7 +178,7 @@ class _Walk:
         ask: bool,
     ) -> None:
         self.asked = asked
-        self.key = _key(cache, asked)
+        self.key, self.is_equivalent = _key(cache, asked, shelf)
         self._cache = cache
         self._shelf = shelf
         self._stored = tuple(_described(one, clock.now()) for one in self._found())
@@ -231,6 +236,7 @@ class _Walk:
             self.outcome.status,
             None if again is None else again.forward or "hit",
             differing=differing,
+            equivalent=self.is_equivalent,
         )
 
     def _again(self) -> Outcome | None:
@@ -280,15 +286,24 @@ def _is_off(cache: CacheMiddleware) -> bool:
     return not cache.enabled or (cache._off_file is not None and cache._off_file.is_there())
 
 
-def _key(cache: CacheMiddleware, asked: Asked) -> Key | None:
-    """Return what *cache* files responses to a request under, or None if it passes by."""
+def _key(cache: CacheMiddleware, asked: Asked, shelf: Shelf) -> tuple[Key | None, bool]:
+    """Return what *cache* files responses under, and whether that is an equivalent URL.
+
+    The key is None if the request passes by.
+    """
     if asked.method not in _METHODS:
-        return None
+        return None, False
     try:
         request = cache._read(asked.environ(), asked.method, cache.policy)
     except Exception:  # the walk says that it cannot be read
-        return None
-    return request.key if isinstance(request, Request) else None
+        return None, False
+    if not isinstance(request, Request):
+        return None, False
+    equivalents = cache._keeper.equivalents
+    shelf.likely = equivalents.said_at(request.key)
+    with suppress(Exception):  # the walk says that the store fails
+        equivalents.over(shelf).found(request, shelf.get(request.key))
+    return request.key, request.target is not None
 
 
 def _field_name(key: str) -> str:

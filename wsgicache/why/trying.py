@@ -22,6 +22,7 @@ from wsgicache.rules.keys import Key
 from wsgicache.rules.model import CacheEntry, FieldLines, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.storing import is_endless
+from wsgicache.stores import Searching, SharedStore
 from wsgicache.why.asked import Asked
 
 if TYPE_CHECKING:
@@ -148,11 +149,15 @@ class Shelf:
         self._behind = behind
         self.entries: dict[Key, CacheEntry | None] = {}
         """What was written."""
+        self.likely = ""
+        """What a response to the request probably says in No-Vary-Search."""
+        self._searches: tuple[str, ...] = ()
 
     def copy(self) -> Shelf:
         """Return a shelf with the same on it."""
         other = Shelf(self._behind)
         other.entries |= self.entries
+        other.likely, other._searches = self.likely, self._searches
         return other
 
     def get(self, key: Key) -> CacheEntry | None:
@@ -170,6 +175,18 @@ class Shelf:
     def update(self, key: Key, change: Change) -> None:
         """Write down what *change* makes of the entry under *key*."""
         self.entries[key] = change(self.get(key))
+
+    def searches(self, *, now: bool = False) -> tuple[str, ...]:
+        """Return what responses say in No-Vary-Search, the likely one last."""
+        behind = self._behind.searches() if isinstance(self._behind, Searching) else ()
+        known = dict.fromkeys([*behind, *self._searches])
+        return tuple(sorted(known, key=lambda value: value == self.likely))
+
+    def note_search(self, key: Key, value: str, began: float) -> bool:
+        """Note *value*; return whether a fill that says so may be kept."""
+        new = value not in self.searches()
+        self._searches = (*self._searches, value) if new else self._searches
+        return not (new and isinstance(self._behind, SharedStore))
 
 
 class Outcome(NamedTuple):
