@@ -189,6 +189,10 @@ class CacheMiddleware(Operated):
         """
         stored = decision.stored
         if stored is None:
+            if request.target is None and self._searches():  # only-if-cached (§5.2.1.7)
+                _, decision = self._keeper.equivalents.decided(request, None, now)
+                if decision.stored is not None and not decision.background:
+                    return self._serve(request, decision, now, start_response)
             status, fields = "504 Gateway Timeout", refused_fields(self.policy)
             tell_of_reuse(self._counting, request, None, status, fields, now, reuse, trip)
             start_response(status, fields)

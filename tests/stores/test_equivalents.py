@@ -62,6 +62,16 @@ def test_a_response_answers_equivalent_urls(scene: Scene) -> None:
     assert scene.get("/list?utm=9").hit  # what /list has
 
 
+def test_only_if_cached(scene: Scene) -> None:
+    scene.app(200, "page", no_vary_search="key-order", cache_control=LONG)
+    scene.get("/list?b&a")
+    for url, code in (("/list?a=&b", 200), ("/list?b&c", 504), ("/list?", 504)):
+        assert scene.get(url, cache_control="only-if-cached").code == code
+    scene.after(11)
+    assert scene.get("/list?a=&b", cache_control="only-if-cached").code == 504
+    assert len(scene.calls) == 1
+
+
 @pytest.mark.parametrize("raw", ["RAW_URI", "REQUEST_URI"])
 def test_a_raw_target_does_not_tell_them_apart(scene: Scene, raw: str) -> None:
     scene.app(echo)
