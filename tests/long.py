@@ -25,6 +25,7 @@ from tests.attacks import test_keys as keys
 from tests.attacks import test_resources as resources
 from tests.bodies import FRESH, STREAM
 from tests.controls.test_served import serve_and_ask
+from tests.foreign.set_ups import ROWS as SET_UP_ROWS
 from tests.foreign.suites import ROWS as FOREIGN_ROWS
 from tests.games import long_games
 from tests.games.faulty_games import ROWS as FAULT_ROWS
@@ -194,6 +195,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **STALLED_ROWS,
     **FOREIGN_ROWS,
     **AUDIT_ROWS,
+    **SET_UP_ROWS,
 }
 
 

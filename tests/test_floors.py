@@ -86,7 +86,8 @@ FLOORS = """
     why.causes why.cures why.following why.inputs
     why.bases why.remedies why.sitemap why.views
     why.pages why.setup
-    why.capacity why.declared why.wrapping
+    why.capacity why.routing why.wrapping
+    why.declared
     why.frameworks
     why.audit why.doctor why.explain
     demo cli.companions cli.loading cli.terminal
@@ -319,6 +320,7 @@ ROOMS = {
     "why.views": "why/test_doctor.py",
     "why.watching": "why/test_audit.py",
     "why.wrapping": "why/test_doctor.py",
+    "why.routing": "why/test_doctor.py",
     "why.setup": "why/test_doctor.py",
     "why.trying": "why/test_explain.py",
 }

@@ -282,6 +282,39 @@ def mixed_in() -> Any:
     return in_django(view)
 
 
+def method_decorated(decorator: Any, *controls: Any) -> Any:
+    """A class-based page of Django, by `method_decorator`."""
+    from django.utils.decorators import method_decorator
+    from django.views import View
+
+    kind: Any = type("Account", (View,), {"get": item})
+    for control in controls:
+        kind = control(kind)
+    view = method_decorator(decorator, name="dispatch")(kind).as_view()
+    view.__name__ = "account"
+    return in_django(view)
+
+
+def by_method_decorator() -> Any:
+    django_handler()
+    from django.contrib.auth.decorators import login_required as required
+
+    return method_decorated(required, EVERYBODY)
+
+
+def by_method_decorator_of_csrf() -> Any:
+    from django.views.decorators.csrf import ensure_csrf_cookie
+
+    return method_decorated([ensure_csrf_cookie], SERVER)
+
+
+def twice(*routes: Route) -> flask.Flask:
+    """A page with a lifetime at two rules."""
+    app = viewed(MINUTE, make=partial(in_flask, routes=routes))
+    app.add_url_rule("/viewed2", "viewed2", app.view_functions["viewed"])
+    return app
+
+
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 LOCALE = "django.middleware.locale.LocaleMiddleware"
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
@@ -504,13 +537,24 @@ ROWS: list[Row] = [
         ),
     ),
     ("vouched-login", lambda: django_login(EVERYBODY), lambda: django_login(never_cache)),
+    (
+        "cancelled",
+        lambda: twice(Route("/viewed*", never_cache)),
+        lambda: twice(Route("/viewed", never_cache)),
+    ),
+    ("vouched-login", by_method_decorator, lambda: in_django()),
+    ("vouched-form", by_method_decorator_of_csrf, lambda: in_django()),
     ("vouched-login", mixed_in, lambda: django_login(MINUTE)),
     (
         "vouched-form",
         lambda: csrf("ensure_csrf_cookie", SERVER),
         lambda: csrf("ensure_csrf_cookie", MINUTE),
     ),
-    ("vouched-form", lambda: csrf("csrf_protect", SERVER), lambda: csrf("csrf_exempt", SERVER)),
+    (
+        "vouched-form",
+        lambda: csrf("ensure_csrf_cookie", EVERYBODY),
+        lambda: csrf("csrf_protect", SERVER),  # it may show no token
+    ),
     ("no-lifetimes", silent, speaking),
     ("no-lifetimes", silent, in_bottle),
     (
@@ -550,6 +594,13 @@ ROWS: list[Row] = [
         lambda: viewed(EVERYBODY, make=with_login),
     ),
     ("login-vary", lambda: viewed(SERVER, make=with_login), lambda: viewed(SERVER)),
+    (
+        "login-vary",
+        lambda: viewed(SERVER, make=with_login),
+        lambda: viewed(
+            SERVER, make=partial(with_login, routes=[Route("/viewed", SERVER, cookies=())])
+        ),
+    ),
     (
         "static-no-cache",
         with_files,
@@ -652,6 +703,19 @@ def test_another_store_is_looked_at_instead(monkeypatch: pytest.MonkeyPatch) -> 
     assert ids(app, store=MemoryStore()) == ["memory-workers"]
 
 
+def test_a_store_that_stands_in_while_debugging_says_nothing_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+    app = flask.Flask("a", static_folder=None)
+    app.debug = True
+    easy_setup(app, store=stored(LMDB).wsgi_app.store)
+    assert ids(app) == []
+    assert ids(app, store=MemoryStore()) == ["memory-workers"]
+    app.debug = False
+    assert ids(app) == ["memory-workers"]
+
+
 def test_every_kind_is_planted_somewhere() -> None:
     assert {row[0] for row in ROWS} | {"memory-workers", "lost-updates"} == KINDS.keys()
 
@@ -670,6 +734,11 @@ def test_what_may_answer_any_path_leaves_routes_to_an_explanation() -> None:
         done = doctor(app)
         assert done.findings == ()
         assert any("may answer any path" in left.what for left in done.left)
+
+
+def test_a_page_that_may_show_a_token_is_left_to_an_explanation() -> None:
+    whether = "whether tests.why.test_doctor.item, which has @csrf_protect, shows the token of"
+    assert any(whether in left.what for left in doctor(csrf("csrf_protect", SERVER)).left)
 
 
 def test_a_check_that_fails_says_so_and_stops_no_other() -> None:

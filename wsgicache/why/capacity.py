@@ -134,7 +134,7 @@ def _of_uwsgi() -> tuple[str, int] | None:
 
 def _workers(setup: Setup) -> Iterator[Finding]:
     store, told = setup.store, workers()
-    if told is None or told[1] < 2:
+    if told is None or told[1] < 2 or setup.store_is_for_debugging:
         return
     what = f"{told[0]} says {told[1]} workers"
     if keeps_in_process(store):
@@ -149,7 +149,7 @@ def _workers(setup: Setup) -> Iterator[Finding]:
 
 
 def _budgets(setup: Setup) -> Iterator[Finding]:
-    if setup.store is None:
+    if setup.store is None or setup.store_is_for_debugging:
         return
     most = setup.policy.max_content
     whose, room = _room_of(setup.store)

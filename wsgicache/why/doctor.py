@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from wsgicache.rules.checks import must_be
 from wsgicache.stores import Store
 from wsgicache.why.capacity import CAPACITY, keeps_in_process, workers
-from wsgicache.why.declared import DECLARED
+from wsgicache.why.declared import DECLARED, may_show_tokens
 from wsgicache.why.frameworks import FRAMEWORKS
+from wsgicache.why.routing import ROUTING
 from wsgicache.why.setup import Finding, Setup
 from wsgicache.why.wrapping import WRAPPING
 
@@ -24,6 +25,7 @@ _CHECKS: tuple[Callable[[Setup], Iterator[Finding]], ...] = (
     *WRAPPING,
     *CAPACITY,
     *DECLARED,
+    *ROUTING,
     *FRAMEWORKS,
 )
 
@@ -88,10 +90,14 @@ def doctor(app: object, *, store: Store | None = None) -> Diagnosis:
 
 
 def _left(setup: Setup) -> Iterable[Left]:
-    if keeps_in_process(setup.store) and workers() is None:
+    if setup.store_is_for_debugging:
+        yield Left("which store serves without app.debug", "wsgicache doctor, without debugging")
+    elif keeps_in_process(setup.store) and workers() is None:
         yield Left("how many workers the server has", "the log says it at the first request")
     if (setup.routes or setup.policy.exempt) and setup.pages.unknown:
         what = f"whether each route matches a page, since {setup.pages.unknown} may answer any path"
         yield Left(what, "wsgicache explain")
+    for page in may_show_tokens(setup):
+        yield Left(f"whether {page} shows the token of a form", "wsgicache explain")
     yield Left("whether pages differ by what the cache does not know", "wsgicache audit")
     yield Left("why a page is not stored", "wsgicache explain")

@@ -12,8 +12,9 @@ from typing import Any
 
 from wsgicache.controls.control import Control
 from wsgicache.rules.credentials import EVERYBODY
-from wsgicache.why.declared import route_at, vouchers
+from wsgicache.why.declared import vouchers
 from wsgicache.why.layers import is_a, name_of
+from wsgicache.why.routing import route_at
 from wsgicache.why.setup import Finding, Setup, found
 from wsgicache.why.sitemap import WHITENOISE, sends_files_for
 
@@ -110,6 +111,8 @@ def _vary_of_flask_login(setup: Setup) -> Iterator[Finding]:
     for flask in filter(_varies, setup.flasks):
         for page, controls in setup.viewed:
             given = vouchers(setup, page, controls)
+            if any(route.cookies is not None for route in route_at(setup, page.glob)):
+                continue
             if given and not any(given.values()) and page.view in flask.view_functions.values():
                 written = next(iter(given))
                 yield found(
@@ -152,7 +155,7 @@ def _static_of_flask(setup: Setup) -> Iterator[Finding]:
             yield found(
                 "static-no-cache",
                 f"Flask says no-cache of its static files, {path}",
-                f"routes=[StaticVersions({os.path.basename(folder)!r}, "
+                f"routes=[StaticVersions({_here(folder)!r}, "
                 f"prefix={path[:-1]!r}).route], and its url() in templates",
             )
         blind = [route for route in at if route.cookies is not None or _is_for_everybody(route)]
@@ -162,6 +165,12 @@ def _static_of_flask(setup: Setup) -> Iterator[Finding]:
                 f"Flask-Login says Vary: Cookie of static files, {path}, too",
                 f"Route({path!r}, cookies=())",
             )
+
+
+def _here(folder: str) -> str:
+    """Return the path of *folder*, from the present one if it is in that."""
+    path = os.path.relpath(folder)
+    return folder if path.startswith("..") else path
 
 
 def _is_for_everybody(route: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
@@ -99,8 +99,9 @@ def is_a(one: object, module: str, name: str) -> bool:
     return any(k.__name__ == name and k.__module__ == module for k in type(one).__mro__)
 
 
-def name_of(one: Callable[..., object] | object) -> str:
-    """Return the name of a function or class, or of the class of *one*."""
+def name_of(one: object) -> str:
+    """Return the name of a function or class, or of the class of *one*, or of a view of a class."""
+    one = getattr(one, "view_class", None) or getattr(one, "cls", None) or one
     named = one if hasattr(one, "__qualname__") else type(one)
     module = getattr(named, "__module__", "") or ""
     name: str = getattr(named, "__qualname__", "")

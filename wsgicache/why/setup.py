@@ -81,7 +81,7 @@ KINDS: dict[str, Kind] = {
     "route-shadowed": Kind("wrong", "of routes that match, the first that says something counts"),
     "cancelled": Kind("wrong", "a prohibition counts, whoever says it, so the lifetime never does"),
     "vouched-login": Kind("wrong", "a hit asks nobody who they are: strangers get the page, too"),
-    "vouched-form": Kind("waste", "the form's token sets a cookie, so the page is never stored"),
+    "vouched-form": Kind("waste", "each answer sets the token's cookie, so it is never stored"),
     "no-lifetimes": Kind("advice", "the cache stores only pages that have a lifetime"),
     # Cookies, sessions, static files.
     "session-hidden": Kind("wrong", "on a GET, every visitor looks logged out to the application"),
@@ -143,6 +143,13 @@ class Setup:
         if self.given is not None:
             return self.given
         return None if self.cache is None else self.cache.store
+
+    @property
+    def store_is_for_debugging(self) -> bool:
+        """Whether `easy_setup` put a store of its own in place of the given one."""
+        return self.given is None and any(
+            flask.debug and flask.extensions.get("wsgicache") is self.cache for flask in self.flasks
+        )
 
     @cached_property
     def policy(self) -> Policy:

@@ -87,9 +87,16 @@ def decorators_of(view: object) -> set[str]:
         if isinstance(part, FunctionType):
             module = part.__globals__.get("__name__", "")
             found.add(f"{module}:{part.__code__.co_qualname.partition('.')[0]}")
-        for inside in _enclosed(part).values():
+        enclosed = _enclosed(part)
+        for inside in enclosed.values():
             if (middleware := _enclosed(inside).get("middleware")) is not None:
                 found.add(_full_name(type(middleware)))
+        given = enclosed.get("decorators")  # of Django's method_decorator
+        for one in given if isinstance(given, list | tuple) else [given]:
+            if isinstance(one, FunctionType):
+                found.add(f"{one.__module__}:{one.__code__.co_qualname.partition('.')[0]}")
+            if inspect.isclass(kind := _enclosed(one).get("middleware_class")):
+                found.add(_full_name(kind))
         kind = getattr(part, "view_class", None) or getattr(part, "cls", None)
         found.update(map(_full_name, kind.__mro__ if inspect.isclass(kind) else ()))
     return found
@@ -161,14 +168,16 @@ def _named(expression: ast.expr, names: dict[str, Any]) -> object:
 
 
 def mentioned(view: object) -> Iterator[str]:
-    """Yield the names and texts in the code of *view*, of what it wraps, and of their modules."""
+    """Yield the names and texts in the code of *view*, of what it wraps, and of what they name."""
     for part in parts_of(view):
         if isinstance(part, FunctionType):
             yield from _words(part.__code__)
             yield from part.__globals__
-            for other in part.__globals__.values():
-                if isinstance(other, FunctionType) and other.__globals__ is part.__globals__:
-                    yield from _words(other.__code__)
+            for other in list(part.__globals__.values()):
+                own = vars(other).values() if inspect.isclass(other) else (other,)
+                for function in own:
+                    if isinstance(function, FunctionType):
+                        yield from _words(function.__code__)
 
 
 def _words(code: CodeType) -> Iterator[str]:
