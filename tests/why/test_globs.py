@@ -38,6 +38,7 @@ def test_patterns_meet_where_a_path_matches_both() -> None:
         (r"^items?/$", "item*"),
         (r"^a\.b$", "a.b"),
         (r"^a\.*b$", "a*"),
+        (r"^ab{2}$", "a*"),
         (r"^\w+$", "*"),
         (r"^a$|^b$", "*"),
         (r"", "*"),

@@ -14,7 +14,7 @@ _REPEATED = "*+?{"
 
 def meets(one: str, other: str) -> bool:
     """Return whether some path matches both patterns."""
-    one, other = re.sub(r"\*+", "*", one), re.sub(r"\*+", "*", other)
+    other = re.sub(r"\*+", "*", other)
     # The places in *other* up to which it may match what *one* has matched so far.
     places = _with_empty({0}, other)
     for char in one:
