@@ -91,7 +91,7 @@ FLOORS = """
     why.frameworks
     why.audit why.doctor why.explain
     demo cli.companions cli.loading cli.terminal
-    cli.wrapped
+    cli.explained cli.wrapped
     cli.run cli.store cli.why
     cli
     __main__

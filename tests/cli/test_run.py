@@ -262,6 +262,18 @@ def logged_more_than(running: Running, lines: int) -> bool:
     return len(running.lines) > lines
 
 
+def test_the_first_page_that_is_not_stored_has_its_explanation(
+    start: Callable[..., Running],
+) -> None:
+    running = start("web:app")
+    for _ in range(2):
+        running.ask("GET", "/a?b=c", {"Cookie": "a=1"})
+    running.says(r"why: (http://\S+)\n")
+    (url,) = re.findall(r"why: http://[^/]+(\S+)\n", running.log)
+    answer = running.ask("GET", url, {"Cookie": "a=1"})
+    assert b"because of cookie" in answer.content
+
+
 def test_every_request_has_one_line(start: Callable[..., Running]) -> None:
     running = start("web:app")
     assert running.port

@@ -117,7 +117,7 @@ def post_invalidates(site: Site) -> None:
     fields = [("Cookie", form.cookie), ("X-CSRFToken", token)] if token else []
     posted = site.cached("/counter?post", *fields, method="POST", body=b"")
     assert posted.status == 200
-    assert posted.cache_status == "wsgicache; fwd=method"
+    assert posted.cache_status == "wsgicache; fwd=method; detail=invalidated"
     again = site.cached("/counter?post")
     assert again.body == b"post is 1"
     assert again.cache_status == MISS

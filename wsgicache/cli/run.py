@@ -22,6 +22,7 @@ from werkzeug.serving import LISTEN_QUEUE, WSGIRequestHandler, is_running_from_r
 
 from wsgicache import CacheMiddleware
 from wsgicache.cli.companions import companions
+from wsgicache.cli.explained import Once, explaining
 from wsgicache.cli.loading import Refusal, load
 from wsgicache.cli.terminal import TerminalSafe, visible
 from wsgicache.cli.wrapped import PROFILES, said_of
@@ -92,11 +93,11 @@ def run(
                 raise Refusal(f"--policy {policy}: {target} has a cache, and a policy, of its own")
             with_cache = f"with its own cache ({said_of(own)})"
         else:
-            app = CacheMiddleware(app, policy=PROFILES[policy or "safe"]())
+            app = own = CacheMiddleware(app, policy=PROFILES[policy or "safe"]())
         handler = logging.StreamHandler()
         handler.setFormatter(TerminalSafe())
         logging.basicConfig(handlers=[handler])  # if the app has not configured logging
-        logged = access_log(app)
+        logged = access_log(explaining(app, own))
         server = make_server(host, port, logged, threads, request_handler=Handler, fd=listener)
         address = f"[{host}]" if ":" in host else host
         click.echo(
@@ -128,7 +129,11 @@ def run(
 
 
 def access_log(app: WSGIApplication) -> WSGIApplication:
-    """Write a line to stderr for every response, after its last byte."""
+    """Write a line to stderr for every response, after its last byte.
+
+    The first with a reason not to store it is followed by the URL that explains it.
+    """
+    where = Once()
 
     def logged(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         began = time.perf_counter()
@@ -169,6 +174,8 @@ def access_log(app: WSGIApplication) -> WSGIApplication:
             colour = "green" if "; hit" in outcome else "red" if status[0] == "5" else "yellow"
             shown = click.style(visible(outcome) or "-", fg=colour)
             click.echo(f"{asked} {status} {size} B {spent:.1f} ms {shown}", err=True)
+            if why := where(environ, outcome):
+                click.echo(f"  {visible(why)}", err=True)
 
     return logged
 
