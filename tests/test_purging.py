@@ -97,6 +97,27 @@ def test_a_purge_that_finds_nothing_says_what_is_nearby(
     assert scene.cache.purge(purged).nearby == ()
 
 
+@pytest.mark.parametrize(
+    ("stored", "purged", "nearby"),
+    [
+        ("127.0.0.1:8000", "http://localhost/a", ["http://127.0.0.1:8000/a"]),
+        ("localhost:9999", "http://127.0.0.1:9999/a", ["http://localhost:9999/a"]),
+        ("localhost", "http://[::1]:5000/a", ["http://localhost/a"]),
+        ("example.org", "http://example.org:8000/a", ["http://example.org/a"]),
+        ("example.org:8000", "http://example.org/a", []),
+        ("127.0.0.1:8000", "http://example.org/a", []),
+    ],
+)
+def test_a_process_that_has_served_nobody_knows_the_names_of_its_machine(
+    scene: Scene, stored: str, purged: str, nearby: list[str]
+) -> None:
+    scene.app(200, "page", cache_control="max-age=60")
+    scene.get("/a", host=stored)
+    done = Purging(CachelibStore(SimpleCache()), scene.clock)
+    done.store = scene.cache.store
+    assert list(done.purge(purged).nearby) == nearby
+
+
 def test_a_purge_in_a_process_that_serves_nobody_says_so(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -666,7 +687,7 @@ def test_purge_is_off_by_default(scene: Scene) -> None:
 
 def test_purge_with_the_token(guarded: Scene) -> None:
     got = guarded.request("PURGE", "/", authorization=f"Bearer {TOKEN}")
-    assert (got.code, got.text) == (200, "purged 1 responses\n")
+    assert (got.code, got.text) == (200, "purged 1 response\n")
     assert got.header("Cache-Control") == "no-store"
     assert len(guarded.calls) == 1
     assert not guarded.get("/").hit
@@ -735,7 +756,7 @@ def test_what_purge_is_asked_for(
         wsgicache_purge=words,
         environ=environs[0],
     )
-    assert (got.status, got.text) == ("200 OK", f"purged {purged} responses\n")
+    assert (got.status, got.text) == ("200 OK", f"purged {purged} response{'s' * (purged > 1)}\n")
     assert got.headers == [
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Length", str(len(got.body))),

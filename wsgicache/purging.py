@@ -28,7 +28,9 @@ from wsgicache.stores.equivalents import equivalent_keys
 from wsgicache.stores.listing import keys_below
 from wsgicache.stores.memory import MemoryStore
 
-__all__ = ["Purged", "Purging", "answer_purge", "checked_token", "key_of", "nothing_found"]
+__all__ = [
+    "Purged", "Purging", "answer_purge", "checked_token", "counted", "key_of", "nothing_found",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -185,9 +187,9 @@ class Purging:
         self._purged(kind, soft)
         if failed:
             raise StoreError(f"not purged: {', '.join(failed)}")
-        return Purged(tuple(urls), total, soft, () if total else self._nearby(keys))
+        return Purged(tuple(urls), total, soft, () if total else self.nearby(keys))
 
-    def _nearby(self, keys: Iterable[Key]) -> tuple[str, ...]:
+    def nearby(self, keys: Iterable[Key]) -> tuple[str, ...]:
         """Return URLs similar to those of *keys* for which the store has responses."""
         near = dict.fromkeys(
             self._filed_under(one)
@@ -209,6 +211,11 @@ class Purging:
 
 def _told(error: Exception) -> str:
     return f"{'' if isinstance(error, StoreError) else f'{type(error).__name__}: '}{error}"
+
+
+def counted(responses: int) -> str:
+    """Return a number of *responses* in words."""
+    return "1 response" if responses == 1 else f"{responses} responses"
 
 
 def nothing_found(done: Purged) -> str:
@@ -290,4 +297,4 @@ def _purged(
     except Exception as error:
         report("purge", "a purge over HTTP failed")
         return "502 Bad Gateway", str(error)
-    return "200 OK", f"purged {done.responses} responses{nothing_found(done)}"
+    return "200 OK", f"purged {counted(done.responses or 0)}{nothing_found(done)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,40 @@ def test_an_equivalent_url_is_named() -> None:
     assert tokens(explain(CacheMiddleware(app, store=store), f"{site}/list?b")) == [
         ("new-search", "response")
     ]
+
+
+SHARING = """
+from wsgicache import CacheMiddleware, MemoryStore, store_from_url
+
+def inside(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html"), ("Cache-Control", "max-age=60")])
+    return [b"page"]
+
+app = CacheMiddleware(inside, store=store_from_url("lmdb://{folder}/cache"))
+alone = CacheMiddleware(inside, store=MemoryStore())
+"""
+
+
+def test_the_command_looks_into_the_store_that_processes_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sharing_site.py").write_text(SHARING.format(folder=tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sharing = import_module("sharing_site")
+    for app in (sharing.app, sharing.alone):
+        exchange(app, environ_for(target="/page", headers=[("Host", "127.0.0.1:8000")]))
+
+    def said(*asked: str) -> list[str]:
+        done = CliRunner().invoke(main, ["explain", *asked], catch_exceptions=False)
+        return done.stdout.splitlines()
+
+    there = "http://127.0.0.1:8000/page"
+    assert said("sharing_site:app", there)[0] == f"{there}: a hit, the cache answers"
+    assert said("sharing_site:app", "/page")[-1] == f"what is stored is for {there}"
+    assert exchange(sharing.app, environ_for(target="/page")).fwd == "uri-miss"
+    alone = said("sharing_site:alone", there)
+    assert "  stored: nothing" in alone
+    assert alone[-1].startswith("the store is the memory of each process, so")
+    empty = said("sharing_site:app", there, "--store", "memory://")
+    assert empty[-1] == "  the same request again: hit"

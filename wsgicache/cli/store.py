@@ -121,16 +121,15 @@ def each(urls: tuple[str, ...], purge: Callable[[str], Purged]) -> Purged:
 
 def sentence_of(done: Purged) -> str:
     """Return a sentence about a purge."""
-    from wsgicache.purging import nothing_found
+    from wsgicache.purging import counted, nothing_found
 
     verb = "made stale" if done.soft else "purged"
     if done.responses is None:
         if not done.what:
             return f"{verb} everything"
         return f"{verb} all that belongs to {', '.join(map(repr, done.what))}"
-    responses = "1 response" if done.responses == 1 else f"{done.responses} responses"
     urls = "1 URL" if len(done.what) == 1 else f"{len(done.what)} URLs"
-    return f"{verb} {responses} of {urls}{nothing_found(done)}"
+    return f"{verb} {counted(done.responses)} of {urls}{nothing_found(done)}"
 
 
 @click.command()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from wsgicache import CacheMiddleware
+    from wsgicache.stores import Store
 
 
 @click.command()
@@ -47,11 +48,21 @@ def explain(
     """Explain what the cache does with a request for URL, why, and what would make it a hit.
 
     The application is written MODULE:APP. If it is a cache, or has one around it, that one's policy
-    and routes count. The application is asked once; nothing is stored. URL may begin with a slash.
+    and routes count, and its store if processes share that. The application is asked once; nothing
+    is stored. URL may begin with a slash.
     """
+    from wsgicache import MemoryStore, store_from_url
+    from wsgicache.purging import Purging
     from wsgicache.why.explain import explain as explained
 
-    cache = loaded(target, address)
+    app = _imported(target)
+    own = own_cache(app)
+    forgets = address is None and own is not None and isinstance(own.store, MemoryStore)
+    if address is not None:
+        store = store_from_url(address)
+    else:
+        store = MemoryStore() if own is None or forgets else own.store
+    cache = _with_store(app, own, store)
     second = [_field(one) for one in then] or None
     with located(f"explaining {url}"):
         explanation = explained(
@@ -68,6 +79,11 @@ def explain(
         return
     for line in explanation.lines():
         say(line)
+    if explanation.key is not None and not explanation.stored:
+        for near in Purging(cache.store, cache.clock).nearby([explanation.key]):
+            say(f"what is stored is for {near}")
+    if forgets:
+        say(_IN_MEMORY)
 
 
 @click.command()
@@ -154,13 +170,23 @@ def _imported(target: str) -> WSGIApplication:
         return load(target)
 
 
-def loaded(target: str, address: str | None = None) -> CacheMiddleware:
-    """Return the cache that *target* is or has, with an empty store or the one at *address*."""
-    from wsgicache import CacheMiddleware, MemoryStore, store_from_url
+_IN_MEMORY = (
+    "the store is the memory of each process, so what servers hold is not seen here: ask one of "
+    "them, with Policy(explain_token=…)"
+)
+
+
+def loaded(target: str) -> CacheMiddleware:
+    """Return the cache that *target* is or has, with an empty store."""
+    from wsgicache import MemoryStore
 
     app = _imported(target)
-    store = MemoryStore() if address is None else store_from_url(address)
-    own = own_cache(app)
+    return _with_store(app, own_cache(app), MemoryStore())
+
+
+def _with_store(app: WSGIApplication, own: CacheMiddleware | None, store: Store) -> CacheMiddleware:
+    from wsgicache import CacheMiddleware
+
     if own is None:
         return CacheMiddleware(app, store=store)
     return CacheMiddleware(own.app, store=store, policy=own.policy, routes=own._routes.all)

@@ -116,15 +116,26 @@ def url_of(key: Key) -> str:
     return f"{key[0]}://{key[1]}{target_of(key)}"
 
 
+_PORT = re.compile(r":[0-9]+\Z")
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_USUAL_PORTS = ("", ":8000", ":5000", ":8080", ":3000")
+"""Where development servers listen, as keys have it."""
+
+
 def near_keys(key: Key, origin: tuple[str, str] | None) -> list[Key]:
     """Return the keys that someone who wrote *key* may have meant.
 
     They have a slash more or less at the end of the path, the other scheme, the host with or
-    without www, or the host and scheme of *origin*, if that is known.
+    without www, no port, or the host and scheme of *origin*, if that is known. Where the host is
+    this machine, they have each of its names, and the usual ports.
     """
     scheme, host, path, query = key
     schemes = (scheme, "https" if scheme == "http" else "http")
-    hosts = (host, host[4:] if host.startswith("www.") else f"www.{host}")
+    name = _PORT.sub("", host)
+    hosts = [host, host[4:] if host.startswith("www.") else f"www.{host}", name]
+    if name in _LOOPBACK:
+        ports = (host[len(name) :], *_USUAL_PORTS)
+        hosts += [one + port for port in ports for one in _LOOPBACK]
     paths = (path, (path[:-1] or "/") if path.endswith("/") else f"{path}/")
     origins = [(one, name) for name in hosts for one in schemes]
     if origin is not None:
