@@ -558,7 +558,8 @@ def test_a_post_empties_two_caches() -> None:
     inner = CacheMiddleware(app, policy=Policy(name="inner"))
     asker = Asker(CacheMiddleware(inner, policy=Policy(name="outer")))
     assert [asker.get().text for _ in range(2)] == ["0", "0"]
-    assert status(asker.post()) == "inner; fwd=method, outer; fwd=method"
+    done = "fwd=method; detail=invalidated"
+    assert status(asker.post()) == f"inner; {done}, outer; {done}"
     assert [asker.get().text for _ in range(2)] == ["2", "2"]
 
 

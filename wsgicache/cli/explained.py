@@ -25,7 +25,7 @@ _FIELDS = [
     ),
     ("X-Content-Type-Options", "nosniff"),
 ]
-_OF_THIS_PAGE = frozenset({"HOST", "REFERER", "CACHE_CONTROL", "PRAGMA", "RANGE", "IF_RANGE"})
+_OF_THIS_PAGE = frozenset({"HOST", "REFERER", "CACHE_CONTROL", "PRAGMA"})
 """Fields that are about the page here, and not about the URL that it explains."""
 _HTML = """<!doctype html>
 <html lang="en">
@@ -75,7 +75,7 @@ def _fields(environ: WSGIEnvironment) -> list[tuple[str, str]]:
     return [
         (name.replace("_", "-").title(), environ[f"HTTP_{name}"])
         for name in names
-        if name not in _OF_THIS_PAGE and not name.startswith("IF_")
+        if name not in _OF_THIS_PAGE
     ]
 
 
