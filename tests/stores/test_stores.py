@@ -13,7 +13,7 @@ from pymemcache.client.base import Client
 
 from tests.running import module
 from tests.scene import FakeClock
-from tests.stores.contract import KEY, Make, SharedContract, StoreContract, fill
+from tests.stores.contract import KEY, Make, SharedContract, StoreContract, fill, found
 from tests.stores.servers import Server
 from wsgicache import MemoryStore
 from wsgicache.rules.entries import emptied
@@ -33,6 +33,15 @@ class TestMemory(StoreContract):
     @pytest.fixture
     def make(self) -> Make:
         return MemoryStore
+
+    def test_a_page_that_it_cannot_hold_is_refused_and_nothing_goes(self, clock: FakeClock) -> None:
+        store = MemoryStore(100_000)
+        for number in range(10):
+            fill(store, clock, b"x" * 5_000, target=f"/{number}").commit()
+        held = store.bytes
+        fill(store, clock, bytes(100_000), target="/large").commit()
+        assert (len(store), store.bytes) == (10, held)
+        assert found(store, "/large") is None
 
 
 class TestSimpleCache(SharedContract):
