@@ -22,7 +22,7 @@ from tests.stores.contract import KEY, content_of, fill, found
 from wsgicache.rules.entries import emptied
 from wsgicache.stores import StoreError
 from wsgicache.stores.environments import environment_at
-from wsgicache.stores.lmdb import LMDBStore
+from wsgicache.stores.lmdb import LMDBStore, _Node
 
 MIB = 1 << 20
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
@@ -332,6 +332,75 @@ def test_nothing_is_removed_that_another_process_uses(
     assert found(store) is None
     os.close(reading)
     os.close(writing)
+
+
+# ── the state, which says what was purged ──────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many names each look at the file asks for."""
+    counts: list[int] = []
+    read = _Node.read
+
+    def noted(node: _Node, names: Any) -> Any:
+        counts.append(len(names))
+        return read(node, names)
+
+    monkeypatch.setattr(_Node, "read", noted)
+    return counts
+
+
+@pytest.mark.parametrize("groups", [["* a"], []], ids=repr)
+def test_a_hit_does_not_read_the_state_until_something_is_purged(
+    open_one: Callable[..., LMDBStore], clock: FakeClock, looks: list[int], groups: list[str]
+) -> None:
+    store, other = open_one(), open_one()
+    fill(store, clock, cache_tag="a").commit()
+    fill(store, clock, target="/beside").commit()
+    for _ in "12":
+        assert store.get(KEY) is not None
+    looks.clear()
+    assert store.get(KEY) is not None
+    assert looks == [1]
+    other.bump(groups, clock.now())
+    looks.clear()
+    assert found(store) is None
+    assert looks[0] == 2
+
+
+def test_a_purge_between_the_note_and_the_state_is_seen_by_the_next_hit(
+    open_one: Callable[..., LMDBStore], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread has read the state, others purge, then it goes on."""
+    store, other = open_one(), open_one()
+    fill(store, clock).commit()
+    store.get(KEY)
+    clock.advance(1)
+    look = _Node.look
+
+    def late(node: _Node, names: Any) -> Any:
+        monkeypatch.setattr(_Node, "look", look)
+        told = look(node, names)
+        other.bump([], clock.now())
+        return told
+
+    monkeypatch.setattr(_Node, "look", late)
+    assert found(store) is not None
+    assert found(store) is None
+
+
+def test_purges_that_another_file_shows_are_seen_after_a_second(
+    open_one: Callable[..., LMDBStore], clock: FakeClock, folder: Path
+) -> None:
+    store = open_one()
+    fill(store, clock).commit()
+    for _ in "12":
+        assert store.get(KEY) is not None
+    (folder / "stamps-1").unlink()
+    open_one().bump([], clock.now())
+    clock.advance(1)
+    assert found(store) is None
 
 
 # ── what goes wrong ────────────────────────────────────────────────────────────────────────────

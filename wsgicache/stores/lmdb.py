@@ -84,6 +84,7 @@ class LMDBStore(PackedStore):
         self.landings = self.stamps
         """What wakes those who wait for a lease."""
         self._telling = Telling(self.stamps)
+        self._nodes[node.name].stamps = self.stamps
         self._leases.is_lost = lambda token: has_ended(token.rpartition(" ")[2])
 
     def update(self, key: Key, change: Change) -> None:
@@ -149,8 +150,7 @@ class _Node:
         def copied(opened: Opened) -> list[bytes | None]:
             # Copied at once: while a reader is there, no page is used again.
             with opened.env.begin() as txn:
-                found = [held(txn, opened, name) for name in wanted]
-            return [value_of(record, opened, now) for record in found]
+                return [value_of(held(txn, opened, name), opened, now) for name in wanted]
 
         return self._ask(copied)
 

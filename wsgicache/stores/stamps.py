@@ -4,6 +4,9 @@ A reader of an entry first notes the word of its key, and the *purges word*. It 
 as long as both words stay the same. A writer changes the data first, then the words, and then
 returns.
 
+A reader of the state of an LMDBStore, which says what was purged, does the same with the purges
+word alone.
+
 A word is 64 random bits. So nobody has to count, and no value comes twice. Words are copied as
 aligned 8 bytes of a memoryview, without a lock. That is enough, on x86-64 and on ARM64:
 
@@ -37,6 +40,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from mmap import mmap
+from typing import NamedTuple
 from zlib import crc32
 
 from wsgicache.reporting import log
@@ -95,6 +99,11 @@ def _hashed(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass"))
 
 
+class _Noted(NamedTuple):
+    words: memoryview[int]
+    purges: int
+
+
 class Stamps:
     """The words in the folder *path*; without it, those of this process and its children.
 
@@ -150,6 +159,19 @@ class Stamps:
         purges, word = words[PURGES], words[place]
         _in_order()
         return words, purges, word
+
+    def noted_purges(self) -> object:
+        """Return a note of all purges so far, before all else is read; None without the words."""
+        try:
+            words, purges, _ = self.noted(PURGES)
+        except StoreError:
+            return None
+        return _Noted(words, purges)
+
+    def none_since(self, noted: object) -> bool:
+        """Return whether there was no purge since that note."""
+        words = self.words
+        return type(noted) is _Noted and noted.words is words and words[PURGES] == noted.purges
 
     def still(self, words: memoryview[int], purges: int) -> bool:
         """Return whether the words are the same and nothing was purged, after all else was read."""

@@ -24,7 +24,7 @@ from wsgicache.stores import StoreError
 from wsgicache.stores.searches import MOST_SEARCHES
 from wsgicache.stores.shared.applications import LONGEST_NAME, Application
 from wsgicache.stores.shared.names import Name, Names
-from wsgicache.stores.shared.nodes import LONGEST, UNREAD, Node, Times
+from wsgicache.stores.shared.nodes import LONGEST, UNREAD, Node, PurgeStamps, State, Times
 from wsgicache.stores.shared.records import seal, unseal
 
 __all__ = ["Generations", "State"]
@@ -33,25 +33,10 @@ _RENEWED = 24 * 3600.0
 """Seconds after which a record in use is written again, so that it never expires."""
 _ATTEMPTS = 32
 _MOST_KNOWN = 10_000
+_SHOWN = 1.0
+"""Seconds for which stamps stand for the state; their file may be another one after that."""
 _HIGHEST = 10**15
 """An upper bound for all numbers: the wall clock in milliseconds is far below."""
-
-
-class State(NamedTuple):
-    """A small record: the state of a node, or of one group.
-
-    It has the number of the node's generation (0 in that of a group), how far purges go, the
-    generation before which no late fill is kept, the time of writing, the life of the server, the
-    application, and what responses say in No-Vary-Search.
-    """
-
-    number: int
-    purged: Generation
-    fills: int
-    written: float
-    life: str = ""
-    application: str = ""
-    searches: tuple[str, ...] = ()
 
 
 class _Last(NamedTuple):
@@ -94,6 +79,10 @@ class Generations:
         self._odd = odd
         self._application = application
         self._read_at = float("-inf")
+        self.stamps: PurgeStamps | None = None
+        """What shows purges by all processes, if the node has that."""
+        self._noted: object = None
+        """What the stamps said before the state was last read."""
         self._groups: dict[str, Generation] = {}
         self._lock = threading.Lock()
         forks.renew(self)
@@ -105,13 +94,24 @@ class Generations:
 
         The state is read in the same trip if it is due, or with *along*; only then is the version.
         """
-        now, known = self._times.now(), self.state
-        if known is not None and not along and now - self._read_at < self.seconds:
+        now, known, stamps = self._times.now(), self.state, self.stamps
+        if known is not None and not along and self._is_current(now - self._read_at):
             value = self.node.read((name,))[0]
             if self.node.connects == self._connects:
                 return value, UNREAD, known
+        noted = None if stamps is None else stamps.noted_purges()
         (value, version), (record, _) = self.node.look((name, self.name))
-        return value, version, self._learned(record, known, now)
+        state = self._learned(record, known, now)
+        self._noted = noted
+        return value, version, state
+
+    def _is_current(self, age: float) -> bool:
+        """Return whether a state that was read *age* seconds ago counts as the current one."""
+        stamps = self.stamps
+        return age < self.seconds or (
+            # PERF: to look at a word saves 2.5 of 6.3 µs in LMDB.
+            stamps is not None and age < _SHOWN and stamps.none_since(self._noted)
+        )
 
     def look(self, name: str, beside: str) -> tuple[bytes | None, object, bytes | None, State]:
         """Return the value and version of *name*, the value *beside* it, and the current state."""

@@ -1,13 +1,17 @@
-"""The nodes of a shared store, which keep bytes, and the time that they share."""
+"""The nodes of a shared store, which keep bytes; their state; and the time that they share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wsgicache.clock import Clock
+from wsgicache.rules.groups import Generation
 
-__all__ = ["LONGEST", "UNREAD", "Found", "Node", "Times", "settle_in_steps", "take_back"]
+__all__ = [
+    "LONGEST", "UNREAD", "Found", "Node", "PurgeStamps", "State", "Times", "settle_in_steps",
+    "take_back",
+]  # fmt: skip
 
 LONGEST = 30 * 24 * 3600
 """Most seconds that anything is kept. memcached would take more for a date, and eviction in
@@ -94,6 +98,33 @@ class Node(Protocol):
 
     def stats(self) -> dict[str, object]:
         """Return the figures of the node."""
+
+
+class State(NamedTuple):
+    """A small record: the state of a node, or of one group.
+
+    It has the number of the node's generation (0 in that of a group), how far purges go, the
+    generation before which no late fill is kept, the time of writing, the life of the server, the
+    application, and what responses say in No-Vary-Search.
+    """
+
+    number: int
+    purged: Generation
+    fills: int
+    written: float
+    life: str = ""
+    application: str = ""
+    searches: tuple[str, ...] = ()
+
+
+class PurgeStamps(Protocol):
+    """What each purge by any process changes: after it was made, and before it returns."""
+
+    def noted_purges(self) -> object:
+        """Return a note of all purges so far, to be made before the state is read."""
+
+    def none_since(self, noted: object) -> bool:
+        """Return whether there was no purge since that note."""
 
 
 def settle_in_steps(
