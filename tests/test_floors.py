@@ -93,6 +93,7 @@ FLOORS = """
     demo cli.companions cli.loading cli.terminal
     cli.explained cli.wrapped
     cli.run cli.store cli.why
+    cli.stats
     cli
     __main__
 """
@@ -300,6 +301,7 @@ ROOMS = {
     "cli": "cli/test_run.py",
     "cli.companions": "cli/test_run.py",
     "cli.loading": "cli/test_run.py",
+    "cli.stats": "cli/test_store.py",
     "cli.terminal": "cli/test_store.py",
     "cli.why": "why/test_explain.py",
     "cli.wrapped": "cli/test_run.py",

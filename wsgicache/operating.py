@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from wsgicache.clock import SYSTEM_CLOCK
 from wsgicache.observe.counting import Counting
-from wsgicache.observe.files import Files
+from wsgicache.observe.files import Files, parts_in
 from wsgicache.observe.stats import Holding, Stats
 from wsgicache.observe.summing import summed
 from wsgicache.origin.background import described
@@ -16,7 +17,7 @@ from wsgicache.reporting import Reporter
 from wsgicache.rules.checks import must_be
 from wsgicache.stores import Store
 
-__all__ = ["BESIDE", "Operated", "files_of", "holding_of"]
+__all__ = ["BESIDE", "Operated", "counted", "files_of", "holding_of"]
 
 BESIDE = "counters"
 """The folder of the counters within that of a store."""
@@ -55,6 +56,17 @@ def files_of(
     return files
 
 
+def counted(store: Store | None, folder: str | None) -> Stats | None:
+    """Return what processes have counted in *folder*, by default beside *store*, or None."""
+    beside = getattr(store, "folder", None)
+    folder = folder or (beside and os.path.join(beside, BESIDE))
+    if not folder or not os.path.isdir(folder):
+        return None
+    report = Reporter(SYSTEM_CLOCK)
+    parts, alive = parts_in(folder, report)
+    return summed(parts, Holding() if store is None else holding_of(store), alive)
+
+
 class Operated:
     """A cache as its operators see it."""
 
@@ -70,9 +82,13 @@ class Operated:
         Where processes have one directory for their counters, that is the sum of all, and of those
         that have ended.
         """
-        parts, alive = ([], 0) if self._files is None else self._files.others()
         holding = holding_of(self.store)
-        return summed([self._counting.part(exact=True), *parts], holding, 1 + alive)
+        if self._files is None:
+            return summed([self._counting.part(exact=True)], holding, 1)
+        # What is said here stays so, even if this process is killed: a counter never goes back.
+        ours = self._files.write(wait=True)
+        parts, alive = self._files.others()
+        return summed([ours, *parts], holding, 1 + alive)
 
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
         """Purge all responses for the absolute *url*, with *both_schemes* for http and https.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,38 @@ def test_what_cannot_be_purged(options: list[str], code: int, said: str) -> None
     assert said in done.output
     assert "geheim" not in done.output
     assert "Traceback" not in done.output
+
+
+def test_stats_of_counters(tmp_path: Path) -> None:
+    """The same names as in Python, and sentences, whoever asks for it."""
+    fields = [("Cache-Control", "max-age=60")]
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", list(fields))
+        return [b"page"]
+
+    cache = CacheMiddleware(app, counters=tmp_path)
+    for target in ("/items/1", "/items/1", f"/items/{HOSTILE}"):
+        exchange(cache, environ_for(target=target))
+    cache.purge_all()
+    told = json.loads(json.dumps(cache.stats().as_json()))
+    done = run("stats", "--counters", str(tmp_path), "--json")
+    assert done.exit_code == 0
+    found = json.loads(done.output)
+    assert found.keys() == told.keys()
+    for name in found.keys() - {"rates", "routes"}:  # time has passed since
+        assert found[name] == told[name], name
+    done = run("stats", WSGICACHE_COUNTERS=str(tmp_path))
+    assert done.output.startswith("3 requests, 33.3% hits; the application took 0.0 s, hits saved")
+    assert "  /items: 3 requests, 33% hits, 0 ms of the application, most often for uri-miss" in (
+        done.output
+    )
+    assert "  http://example.org/items/1: 1 times, uri-miss, stored" in done.output
+    assert "  purges (all): 1" in done.output
+    assert done.output.isascii(), "nothing hostile"
+    assert done.output.replace("\n", "").isprintable()
+    assert run("stats").exit_code == 2
+    assert run("stats", "--counters", str(tmp_path / "none")).exit_code == 1
 
 
 @pytest.mark.network

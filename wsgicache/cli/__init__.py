@@ -14,7 +14,7 @@ COMMANDS = {
     "explain": "wsgicache.cli.why",
     "run": "wsgicache.cli.run",
     "purge": "wsgicache.cli.store",
-    "stats": "wsgicache.cli.store",
+    "stats": "wsgicache.cli.stats",
     "inspect": "wsgicache.cli.store",
 }
 """The module of each command, imported when the command is used or listed in the help."""

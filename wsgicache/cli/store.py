@@ -1,4 +1,4 @@
-"""The commands that inspect a store and purge it: ``wsgicache purge|stats|inspect``."""
+"""The commands that inspect a store and purge it: ``wsgicache purge|inspect``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wsgicache.clock import SYSTEM_CLOCK
 from wsgicache.rules.checks import must_be
 from wsgicache.rules.model import IMPLIED, NEVER, StoredResponse
 
-__all__ = ["inspect", "purge", "stats"]
+__all__ = ["inspect", "opened", "purge", "secret_option"]
 
 if TYPE_CHECKING:
     from wsgicache.purging import Purged
@@ -130,21 +130,6 @@ def sentence_of(done: Purged) -> str:
         return f"{verb} all that belongs to {', '.join(map(repr, done.what))}"
     urls = "1 URL" if len(done.what) == 1 else f"{len(done.what)} URLs"
     return f"{verb} {counted(done.responses)} of {urls}{nothing_found(done)}"
-
-
-@click.command()
-@store_option
-@secret_option
-def stats(address: str, secret_file: Path | None) -> None:
-    """Show what a store's servers say of themselves. Exits with 1 if one does not answer."""
-    with opened(address, secret_file) as store:
-        nodes: dict[str, dict[str, object]] = getattr(store, "stats", dict)()
-    for name, figures in nodes.items():
-        say(name)
-        for figure, value in figures.items():
-            say(f"  {figure}: {value}")
-    if any("error" in figures for figures in nodes.values()):
-        raise SystemExit(1)
 
 
 @click.command()

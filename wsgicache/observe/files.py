@@ -99,15 +99,19 @@ class Files:
         elif time.monotonic() - self._written > _LATE:
             self.write()
 
-    def write(self) -> None:
-        """Write what was counted, if that is anything new."""
-        if not self._lock.acquire(blocking=False):
-            return
+    def write(self, wait: bool = False) -> Part:
+        """Write what was counted, if that is anything new, and return it.
+
+        If another thread writes, this *wait*s for it, or leaves it to that.
+        """
+        if not self._lock.acquire(blocking=wait):
+            return self._last
+        part = self._last
         try:
             self._written = time.monotonic()
             part = self._part()
             if {**part, "at": 0} == {**self._last, "at": 0}:
-                return
+                return part
             if self._sheet is None:
                 self._open()
             assert self._sheet is not None
@@ -117,6 +121,7 @@ class Files:
             self._report("counters", f"{self.folder}: the counters could not be written")
         finally:
             self._lock.release()
+        return part
 
     def _open(self) -> None:
         """Make the file, once what others left is taken over. Raises OSError."""

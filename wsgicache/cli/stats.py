@@ -1,0 +1,129 @@
+"""The command that shows how a cache is doing: ``wsgicache stats``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wsgicache.cli.store import opened, secret_option
+from wsgicache.cli.terminal import say
+
+__all__ = ["stats"]
+
+if TYPE_CHECKING:
+    from wsgicache.observe.stats import Requests, Stats
+
+_MOST = 10
+"""Routes and URLs that are shown, the most frequent ones."""
+
+
+@click.command()
+@click.option(
+    "--store",
+    "address",
+    metavar="URL",
+    envvar="WSGICACHE_STORE",
+    help="lmdb:///directory, memcached://host:port/namespace …; also in WSGICACHE_STORE.",
+)
+@secret_option
+@click.option(
+    "--counters",
+    "folder",
+    metavar="DIR",
+    envvar="WSGICACHE_COUNTERS",
+    help="The folder in which the processes count, if that is not beside an lmdb:// store; also in "
+    "WSGICACHE_COUNTERS.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def stats(address: str | None, secret_file: Path | None, folder: str | None, as_json: bool) -> None:
+    """Show how a cache is doing: what all its processes have counted, and what its store says.
+
+    Exits with 1 if a server of the store does not answer, or if nothing was counted.
+    """
+    from wsgicache.operating import counted
+
+    if address is None and folder is None:
+        raise click.UsageError("--store or --counters is needed")
+    nodes: dict[str, dict[str, object]] = {}
+    if address is None:
+        found = counted(None, folder)
+    else:
+        with opened(address, secret_file) as store:
+            found = counted(store, folder)
+            nodes = getattr(store, "stats", dict)()
+    if as_json:
+        say(json.dumps({} if found is None else found.as_json()))
+    else:
+        for line in () if found is None else sentences(found):
+            say(line)
+        for name, figures in nodes.items():
+            say(name)
+            for figure, value in figures.items():
+                say(f"  {figure}: {value}")
+    failed = any("error" in figures for figures in nodes.values())
+    if failed or (found is None and address is None):
+        raise SystemExit(1)
+
+
+def sentences(stats: Stats) -> Iterator[str]:
+    """Yield what *stats* say, line by line."""
+    yield (
+        f"{stats.count} requests, {stats.hit_ratio:.1%} hits; the application took "
+        f"{stats.spent_seconds:.1f} s, hits saved it {stats.saved_seconds:.1f} s"
+    )
+    for rate in stats.rates:
+        yield (
+            f"  in the last {rate.seconds} s: {rate.requests:.1f} requests/s, "
+            f"{rate.hit_ratio:.0%} hits, saved {60 * rate.saved_seconds:.1f} s a minute"
+        )
+    yield (
+        f"  content: {stats.stored_bytes} bytes by the cache, "
+        f"{stats.application_bytes} bytes by the application"
+    )
+    yield (
+        f"  {stats.stale} stale, {stats.collapsed} collapsed, {stats.validations} background "
+        f"validations ({stats.validation_failures} failed), {stats.store_errors} store errors"
+    )
+    for kind, count in stats.purges.items():
+        yield f"  purges ({kind}): {count}"
+    held = stats.store
+    sizes = {"entries": held.entries, "bytes": held.bytes, "of": held.budget}
+    sizes |= {"widest": held.widest, "evicted": held.evictions}
+    yield f"  {stats.processes} processes now; the store: " + (
+        ", ".join(f"{name} {size}" for name, size in sizes.items() if size is not None)
+        or "does not say what it holds"
+    )
+    yield "by route:"
+    routes: dict[str, list[Requests]] = {}
+    for row in stats.requests:
+        routes.setdefault(row.route, []).append(row)
+    often = sorted(routes.items(), key=lambda one: -sum(row.count for row in one[1]))
+    for route, rows in often[:_MOST]:
+        yield f"  {route}: {_of_route(rows)}"
+    if stats.asked:
+        yield "the application is asked most often for:"
+    for asked in stats.asked[:_MOST]:
+        why = asked.detail or asked.outcome
+        yield f"  {asked.url}: {asked.count} times, {asked.forward}, {why}"
+
+
+def _of_route(rows: list[Requests]) -> str:
+    """Return what the *rows* of one route come to."""
+    count, hits = sum(row.count for row in rows), 0
+    against: Requests | None = None
+    for row in rows:
+        if row.outcome == "hit":
+            hits += row.count
+        elif against is None or row.count > against.count:
+            against = row
+    asked = count - hits
+    spent = sum(row.spent_seconds for row in rows)
+    said = f"{count} requests, {hits / count:.0%} hits"
+    if against is not None:
+        why = against.detail or against.forward
+        said += f", {1000 * spent / asked:.0f} ms of the application, most often for {why}"
+    return said
