@@ -78,7 +78,7 @@ FLOORS = """
     origin.forward
     operating
     middleware
-    flask
+    flask prometheus
     wsgicache
     why.asked why.globs why.layers
     why.trying

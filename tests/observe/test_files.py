@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.observe.counted import app, play
-from tests.running import eventually
+from tests.running import eventually, fork
 from tests.scene import environ_for, exchange
 from wsgicache import CacheMiddleware
 from wsgicache.observe import files, sheets
@@ -56,7 +56,7 @@ def names(folder: Path) -> list[str]:
 def in_a_process(do: Any) -> int:
     """Do something in a process of its own, which then waits to be killed; its number."""
     done, ends = os.pipe(), os.pipe()
-    child = os.fork()
+    child = fork()
     if not child:
         try:
             os.close(ends[1])
