@@ -20,7 +20,7 @@ _REQUESTS = ("outcome", "forward", "detail", "status", "route")
 
 
 class Collector(AnyCollector):
-    """What *cache* counts, as Prometheus collects it: what `Operated.stats` returns.
+    """What *cache* counts, as Prometheus collects it: what ``cache.stats()`` returns.
 
     Where several processes count together, each of them gives the sum, so it does not matter which
     one is asked. ``prometheus_client``'s own way for several processes is not needed.
