@@ -105,6 +105,21 @@ class Answer:
         )
 
     @property
+    def nominated(self) -> tuple[str, ...]:
+        """The fields that select: not Cookie where the author says so to this cache alone."""
+        if self.targeted is None or ("everybody", None) not in self.targeted:
+            return self.vary
+        return tuple(name for name in self.vary if name != "cookie")
+
+    @property
+    def from_now(self) -> int | None:
+        """The seconds of max-age that count from when a client gets it, if they do."""
+        if self.targeted is None or ("anew", None) not in self.targeted:
+            return None
+        ages = [argument for name, argument in self.directives if name == "max-age"]
+        return int(ages[0] or 0) if len(ages) == 1 else None
+
+    @property
     def ruling(self) -> Directives:
         """The directives that count: RFC 9213 §2.2."""
         return self.directives if self.targeted is None else self.targeted
@@ -260,7 +275,7 @@ def matches(record: Record, said: Answer, ask: Ask, rules: Rules) -> bool:
     """
     if "*" in said.vary:
         return False
-    nominated = {*said.vary, "x-forwarded-host"}
+    nominated = {*said.nominated, "x-forwarded-host"}
     return any(
         all(
             ask.fields.get(name) == original.fields.get(name)
@@ -385,7 +400,7 @@ class Model:
         for record in self.of(target):
             record.certain = False
         if answer is not None:
-            self.nominated.setdefault(target, set()).update(answer.vary)
+            self.nominated.setdefault(target, set()).update(answer.nominated)
 
     def same_key(self, one: Ask, other: Ask) -> bool:
         """Whether two requests agree in all that was ever nominated: a cache may put more into its
@@ -504,7 +519,7 @@ class Model:
         if not {name for name, _ in ask.directives} <= {"no-cache", "max-age"}:
             return None
         of = self.of(ask.target)
-        if len({said.vary for record in of for said in record.said.values()}) > 1:
+        if len({said.nominated for record in of for said in record.said.values()}) > 1:
             return None  # the choice among them is not ours to make
         for record in reversed(of):
             if not record.certain or not self.same_key(record.ask, ask):

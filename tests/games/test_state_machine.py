@@ -9,6 +9,7 @@ the page public.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,12 +31,14 @@ from tests.games.model import (
     Model,
     Record,
     Rules,
+    current_age,
+    freshness_lifetime,
     may_reuse,
     weak,
 )
 from tests.games.strategies import OFFERS, chosen, directives, styled
 from tests.scene import Environ, Exchange, Field, Reply, Scene
-from wsgicache import Policy
+from wsgicache import Policy, cached, current
 
 TARGETS = ("/a", "/b")
 SEARCHED = "/b"
@@ -69,6 +72,21 @@ class Behaviour:
     personal: bool = True
     style: int = 0
     made: tuple[str, ...] = ()  # the codings that the app knows
+    cached: tuple[int, int, bool] | None = (
+        None  # what its decorator says: client, server, everybody
+    )
+
+    @property
+    def words(self) -> tuple[Directives, Directives | None]:
+        """What it says to all caches, and to this one alone."""
+        if self.cached is None or self.status != 200:
+            return self.said, self.targeted
+        client, server, everybody = self.cached
+        here: Directives = (("max-age", str(server)),)
+        here += (("everybody", None),) if everybody else ()
+        if client:
+            return (("max-age", str(client)),), (*here, ("anew", None))
+        return (("no-cache", None),), here
 
 
 often_none = st.sampled_from([None, None, None])
@@ -101,6 +119,8 @@ behaviours = st.builds(
     personal=st.booleans(),
     style=st.integers(0, 4),
     made=st.sampled_from([(), ("gzip",), ("br", "gzip")]),
+    cached=often_none
+    | st.tuples(st.sampled_from([0, 4, 60]), st.sampled_from([5, 30]), st.booleans()),
 )
 
 wishes = st.sampled_from(
@@ -167,12 +187,11 @@ class World:
         answer = Answer(
             self.serial,
             how.status,
-            how.said,
-            how.targeted,
+            *how.words,
             how.vary,
             tag,
             modified,
-            None if how.expires is None else now + how.expires,
+            None if how.expires is None or how.cached else now + how.expires,
             None if how.date is None else now + how.date,
             how.age,
             how.set_cookie,
@@ -184,10 +203,15 @@ class World:
         if how.status == 200 and unmodified(answer, *conditions):
             answer = replace(answer, status=304, content=b"")
         self.note(seen, answer)
+        said, targeted = how.words
+        if how.cached is not None and how.status == 200:
+            client, server, everybody = how.cached
+            current().say(cached(client=client, server=server, everybody=everybody))
+            said, targeted = (), None
         fields: dict[str, Any] = {
             "x_serial": answer.serial,
-            "cache_control": styled(how.said, how.style) if how.said else None,
-            "wsgicache_cache_control": targeted_text(how.targeted),
+            "cache_control": styled(said, how.style) if said else None,
+            "wsgicache_cache_control": targeted_text(targeted),
             "vary": ", ".join(how.vary) or None,
             "content_encoding": coding if answer.status != 304 and coding != "identity" else None,
             "etag": answer.etag,
@@ -199,7 +223,8 @@ class World:
             "location": "http://example.org/x" if how.status == 301 else None,
             "no_vary_search": 'params=("ref")' if path == SEARCHED else None,
         }
-        return Reply(answer.status, answer.content, **fields)
+        pieces = [answer.content[:7], answer.content[7:]]
+        return Reply(answer.status, pieces if self.serial % 2 else answer.content, **fields)
 
     def times(self) -> dict[str, Any]:
         now = self.scene.clock.now()
@@ -285,8 +310,8 @@ class World:
         if serial in fresh and fresh[serial].status != 304:  # what the app said just now
             answer = fresh[serial]
             assert got.code in (answer.status, 206)
-            if ask.method == "GET" and got.code != 206:
-                assert got.body == answer.content
+            if ask.method == "GET":
+                assert got.body == (answer.content[:4] if got.code == 206 else answer.content)
             return
         found = [
             (record, record.said.get(serial) or record.answer.updated_by(fresh[serial]))
@@ -310,8 +335,18 @@ class World:
         if record.answer.etag is None and got.header("ETag"):
             record.generated = got.header("ETag")
             self.tags.append(record.generated or "")
+        assert any(self.keeps_right(got, said, now) for _, said in found), (got, found)
         if ask.method == "GET":
             self.check_taint(ask, record, answer, validated=serial in fresh)
+
+    def keeps_right(self, got: Exchange, said: Answer, now: float) -> bool:
+        """Whether a client keeps the response for as long as its author said, from now on."""
+        if said.from_now is None or got.code == 416:
+            return True
+        found = re.search("max-age=([0-9]+)", got.header("Cache-Control") or "")
+        assert found is not None, got
+        fresh = freshness_lifetime(said, self.rules) > current_age(said, now)
+        return int(found[1]) - (got.age or 0 if fresh else 0) == said.from_now
 
     def check_taint(self, ask: Ask, record: Record, said: Answer, validated: bool) -> None:
         """A name is seen by its bearer only, or the app called the page shared.
@@ -553,7 +588,8 @@ class Machine(RuleBasedStateMachine):
 
 
 POLICIES: dict[str, tuple[Callable[[], Policy], Rules]] = {
-    "safe": (partial(Policy, ignore_query=["utm_*"]), SAFE),
+    # Some contents are longer than that, and some are not.
+    "safe": (partial(Policy, ignore_query=["utm_*"], whole_for_range=17), SAFE),
     "rfc": (partial(Policy.rfc, ignore_query=["utm_*"], ignore_cookies=["_ga"]), RFC),
 }
 
