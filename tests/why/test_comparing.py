@@ -20,6 +20,12 @@ from wsgicache.why.trying import Recorded
         (["<i>a-b</i><p>x", "<i>c</i><p>x"], "<i>d-e-f</i><p>x", "<i>a-b</i><p>y"),
         (["<p>x</p>" + "<i>" * n + "<p>y</p>" for n in (0, 2, 1)], "<p>x</p><p>y</p>", "<p>y</p>"),
         (["a\n1\nb\n2\nc", "a\n3\nb\nc", "a\nb\n4 5\nc"], "a\n7 7\nb\nc", "a\n1\nd\n2\nc"),
+        (["t 1 - 2 u", "t 3 - 4 u"], "t 5 6 u", "s 1 - 2 u"),
+        (
+            ["go 1 q r s t u v x end", "go 2 2 q r s t u v end"],
+            "go 9 9 q r s t u v end",
+            "go q end",
+        ),
         (["1 the end", "2 2 the end"], "3-3-3 the end", "1 the end."),
         (["begin 1", "begin 2 2"], "begin 3 3 3", "begun 1"),
     ],

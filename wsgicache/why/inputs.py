@@ -219,7 +219,8 @@ def field_inputs(reads: Reads, offered: Mapping[str, tuple[str, ...]]) -> Iterat
     identity |= {name for name in by_key.values() if _SAYS_WHO.search(name)}
     for key, name in by_key.items():
         if key not in _NOT_INPUTS:
-            values = (*offered.get(key, ()), *_VALUES.get(name, _FLAGS))
+            usual = ("1",) if name in CREDENTIAL_FIELDS else _FLAGS
+            values = (*offered.get(key, ()), *_VALUES.get(name, usual))
             values = _with_words(values, reads, key)
             yield Input(f"header {name}", key, values, name in identity, key)
     key = "HTTP_FORWARDED"

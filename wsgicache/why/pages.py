@@ -47,6 +47,7 @@ _CONTROLS = 3
 """How often the same is asked, to learn what differs by itself."""
 _TURNS = 8
 """How often both are asked in turns, before a difference counts."""
+_FEW_VALUES = 2
 _CLIENT = (("REMOTE_ADDR", "127.0.0.1"), ("REMOTE_PORT", "50000"))
 _BROWSER = [
     ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
@@ -191,7 +192,10 @@ class Page:
                     many.append(one)
             seen.update((one.name, one.is_identity) for one in many)
             suspects: dict[Input, None] = {}
-            for group in groups(many):
+            # Those with few values together, so that these are tried once.
+            few = [one for one in many if len(one.values) <= _FEW_VALUES]
+            more = [one for one in many if len(one.values) > _FEW_VALUES]
+            for group in [*groups(few), *groups(more)]:
                 if not suspects.keys() >= set(group) and self._counts(base, group):
                     suspects.update(dict.fromkeys(group))
             again = again or bool(suspects)
