@@ -164,8 +164,8 @@ def _in_place(mine: Words, other: Words) -> Words | None:
     if len(mine) != len(other):
         return None
     both = [a if a == b else None for a, b in zip(mine, other, strict=True)]
-    least = len(both) // 2 if len(both) > _FEW else 0
-    return both if sum(word is not None for word in both) >= least else None
+    kept, all_words = (sum(not _is_a_sign(word) for word in words) for words in (both, mine))
+    return both if len(both) <= _FEW or 2 * kept >= all_words else None
 
 
 def _aligned(mine: Words, other: Words) -> Iterator[bytes | None]:
