@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import subprocess
@@ -793,9 +794,10 @@ RECIPES = ("flask_site:app", "django_site:application", "myapp:application", "wo
 # ── the command ──────────────────────────────────────────────────────────────────────────────────
 
 SITE = """
-import flask, wsgicache
+import wsgicache
+from flask import Flask, Response, jsonify, render_template, send_file
 print("hello")
-app = flask.Flask(__name__, static_folder=None)
+app = Flask(__name__, static_folder=None)
 
 @wsgicache.cache_for(minutes=1)
 @app.get("/news")
@@ -829,7 +831,7 @@ def test_the_command_says_what_where_and_how(site: str) -> None:
     code, out, _ = run(f"{site}:app")
     assert code == 1
     assert f"wrong: decorator-above: @wsgicache.cache_for(minutes=1) of {site}.news is" in out
-    assert "registers it (line 6)" in out
+    assert "registers it (line 7)" in out
     assert "  write: move @wsgicache.cache_for(minutes=1) below that decorator" in out
     assert "2 findings\n" in out
     assert "not known: why a page is not stored: wsgicache explain" in out
@@ -843,6 +845,25 @@ def test_json_stands_alone(site: str) -> None:
     assert [finding["id"] for finding in said["findings"]] == KINDS_OF_SITE
     assert set(said["findings"][0]) == {"id", "severity", "what", "why", "line"}
     assert said == doctor(sys.modules[site].make()).as_json()
+
+
+@pytest.mark.parametrize(
+    ("line", "kinds"),
+    [
+        ("return 'page'", ["no-lifetimes"]),
+        ("return Response('page', headers={'Cache-Control': 'max-age=60'})", []),
+        ("response.cache_control.max_age = 60", []),
+        ("return send_file('page', max_age=60)", []),
+        ("wsgicache.current().say(minute)", []),
+        ("return helped()", []),
+    ],
+)
+def test_a_view_may_give_a_lifetime_by_itself(line: str, kinds: list[str], site: str) -> None:
+    text = SITE.replace("@wsgicache.cache_for(minutes=1)\n", "")
+    helper = "def helped():\n    return {'Expires': 'tomorrow'}\n" if "helped" in line else ""
+    Path(f"{site}.py").write_text(text.replace('raise AssertionError("asked")', line) + helper)
+    module = importlib.import_module(site)
+    assert ids(CacheMiddleware(module.app)) == kinds
 
 
 def test_the_exit_code_is_1_where_something_is_wrong(

@@ -35,9 +35,10 @@ _TOKENS = {
 }
 """What always sets the cookie of a form token, by where it comes from."""
 _MAY_SHOW_TOKENS = {"django.middleware.csrf:CsrfViewMiddleware": "@csrf_protect"}
-_SPEAKING = re.compile(r"cach|max[-_]age|expires", re.IGNORECASE)
+_SPEAKING = re.compile(r"cach|max[-_]age|expires|^current$", re.IGNORECASE)
 """Words of code that may give a page a lifetime by itself."""
 _OURS = {"wsgicache", *wsgicache.__all__} - {"current"}
+"""Names of this package that give no lifetime where they only stand."""
 
 
 # ── decorators ─────────────────────────────────────────────────────────────────────────────────

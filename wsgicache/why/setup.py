@@ -82,7 +82,7 @@ KINDS: dict[str, Kind] = {
     "cancelled": Kind("wrong", "a prohibition counts, whoever says it, so the lifetime never does"),
     "vouched-login": Kind("wrong", "a hit asks nobody who they are: strangers get the page, too"),
     "vouched-form": Kind("waste", "each answer sets the token's cookie, so it is never stored"),
-    "no-lifetimes": Kind("advice", "the cache stores only pages that have a lifetime"),
+    "no-lifetimes": Kind("advice", "the cache answers by itself only pages that have a lifetime"),
     # Cookies, sessions, static files.
     "session-hidden": Kind("wrong", "on a GET, every visitor looks logged out to the application"),
     "session-each-request": Kind(

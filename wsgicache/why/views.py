@@ -19,6 +19,7 @@ _MAKERS: tuple[object, ...] = (cache_control, cache_for, cache_groups, cached, v
 _SAYING = ("saying", "saying_async")
 _METHODS = ("dispatch", "dispatch_request", "get")
 """The methods of a view class by which a GET comes."""
+_FRAMEWORKS = ("bottle", "django", "flask", "werkzeug", "wsgicache")
 _MOST = 200
 
 
@@ -172,8 +173,10 @@ def mentioned(view: object) -> Iterator[str]:
     for part in parts_of(view):
         if isinstance(part, FunctionType):
             yield from _words(part.__code__)
-            yield from part.__globals__
+            yield from (name for name in part.__globals__ if not name.startswith("__"))
             for other in list(part.__globals__.values()):
+                if str(getattr(other, "__module__", "")).partition(".")[0] in _FRAMEWORKS:
+                    continue  # what gives a lifetime there says so in its name
                 own = vars(other).values() if inspect.isclass(other) else (other,)
                 for function in own:
                     if isinstance(function, FunctionType):
