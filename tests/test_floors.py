@@ -90,6 +90,10 @@ FLOORS = """
     why.declared
     why.frameworks
     why.audit why.doctor why.explain
+    testing.clocks
+    testing.sites
+    testing.asserts
+    testing
     demo cli.companions cli.loading cli.terminal
     cli.explained cli.wrapped
     cli.run cli.store cli.why
@@ -509,6 +513,7 @@ def tracked() -> list[Path]:
 TOP = {
     *"wsgicache tests benchmarks docs setup.cfg pyproject.toml README.rst CHANGES.rst".split(),
     "LICENSE",
+    "pytest_wsgicache.py",
     "MANIFEST.in",
 }
 

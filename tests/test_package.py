@@ -44,10 +44,11 @@ def wheel(built: Path) -> Path:
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0].partition("-")[0] for name in names} == {"wsgicache"}
+    plugin = "pytest_wsgicache.py"
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {"wsgicache", plugin}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "wsgicache").rglob("*.py")}
     packed = {name for name in names if ".dist-info/" not in name}
-    assert packed == modules | {"wsgicache/py.typed"}
+    assert packed == modules | {"wsgicache/py.typed", plugin}
     assert any(name.endswith("/LICENSE") for name in names)
 
 

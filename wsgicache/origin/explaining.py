@@ -14,7 +14,7 @@ from wsgicache.rules.keys import target_key, url_of
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request, read
 
-__all__ = ["EXPLAIN", "answer_itself", "reader"]
+__all__ = ["EXPLAIN", "answer_itself", "reader", "request_fields"]
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -58,7 +58,9 @@ def answer_itself(
     try:
         key = target_key(environ)
         url = "http://localhost/" if key is None else url_of(key)
-        found = explain(url, _fields(environ), method=environ["REQUEST_METHOD"], given=environ)
+        found = explain(
+            url, request_fields(environ), method=environ["REQUEST_METHOD"], given=environ
+        )
         content = json.dumps(found.as_json()).encode()
     except Exception:
         report("explain", "a request could not be explained")
@@ -73,7 +75,7 @@ def answer_itself(
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]
 
 
-def _fields(environ: WSGIEnvironment) -> list[tuple[str, str]]:
+def request_fields(environ: WSGIEnvironment) -> list[tuple[str, str]]:
     """Return the fields of the request in *environ* without the token."""
     keys = [key for key in environ if key.startswith("HTTP_") and key != _FIELD]
     lines = [(key[5:].replace("_", "-").title(), environ[key]) for key in keys]

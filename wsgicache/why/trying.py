@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     from wsgicache.stores import Store
 
-__all__ = ["Outcome", "Recorded", "Recorder", "Shelf", "StandingClock", "Trial", "standing"]
+__all__ = [
+    "Outcome", "Recorded", "Recorder", "Shelf", "StandingClock", "Trial", "outcome_of", "standing",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -276,7 +278,7 @@ class Trial:
             if getattr(self.app, "raised", None) is None:
                 raise
             return Outcome("refused", "uri-miss", "raised", status)
-        outcome = _outcome(said, status)
+        outcome = outcome_of(said, status)
         if outcome.outcome == "stored" and shelf.entries == before:
             # That was said before the body was known.
             detail = "too-large" if size > policy.max_content else "content-length"
@@ -284,7 +286,7 @@ class Trial:
         return outcome
 
 
-def _outcome(cache_status: str, status: str) -> Outcome:
+def outcome_of(cache_status: str, status: str) -> Outcome:
     """Return what *cache_status*, a field of RFC 9211, says of the last cache."""
     members: Any = http_sf.parse(cache_status.encode("latin-1"), tltype="list")
     said: dict[str, object] = members[-1][1]
