@@ -188,9 +188,9 @@ def redirect_by_device() -> Any:
     return flask.redirect("/m" if mobile else "/d", 301)
 
 
-@app(in_flask, "wrong cookie theme", **RELEASED)
+@app(in_flask, "wrong cookie skin", **RELEASED)
 def theme() -> Any:
-    return f"<body class={flask.request.cookies.get('theme', 'light')}>"  # read
+    return f"<body class={flask.request.cookies.get('skin', 'light')}>"  # read
 
 
 @app(in_flask, "leak cookie seen_by", login="seen_by=alice", **RELEASED)
@@ -244,9 +244,9 @@ def address_in_a_field() -> Any:
 # ── Django ─────────────────────────────────────────────────────────────────────────────────────
 
 
-@app(in_django, "wrong header X-Device")
+@app(in_django, "wrong header X-Shelf")
 def by_headers(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(request.headers.get("x-device", "desktop"))  # read
+    return HttpResponse(request.headers.get("x-shelf", "first"))  # read
 
 
 @app(in_django, "wrong header DPR")
@@ -332,9 +332,9 @@ def redirect_by_language() -> Any:
     raise bottle.HTTPResponse("", 301, Location="/de" if german else "/en")
 
 
-@app(in_bottle, "wrong cookie currency", **RELEASED)
+@app(in_bottle, "wrong cookie money", **RELEASED)
 def currency() -> Any:
-    return f"9.99 {bottle.request.cookies.currency or 'EUR'}"  # read
+    return f"9.99 {bottle.request.cookies.money or 'EUR'}"  # read
 
 
 @app(in_bottle, "downstream header Origin")
@@ -356,9 +356,24 @@ def api_key(req: falcon.Request, resp: falcon.Response) -> None:
     resp.text = f"for {req.headers.get('X-API-KEY', 'everybody')}"  # read
 
 
-@app(in_falcon, "wrong cookie region", **RELEASED)
+@app(in_falcon, "wrong cookie zone", **RELEASED)
 def region(req: falcon.Request, resp: falcon.Response) -> None:
-    resp.text = (req.get_cookie_values("region") or ["world"])[0]  # read
+    resp.text = (req.get_cookie_values("zone") or ["world"])[0]  # read
+
+
+@app(in_falcon, "wrong cookie zone", **RELEASED)
+def of_all_cookies(req: falcon.Request, resp: falcon.Response) -> None:
+    resp.text = req.cookies.get("zone", "world")  # read
+
+
+@app(in_falcon, "wrong header X-Shelf")
+def of_all_headers(req: falcon.Request, resp: falcon.Response) -> None:
+    resp.text = req.headers.get("X-SHELF", "first")  # read
+
+
+@app(in_falcon, "wrong header X-Shelf")
+def of_all_in_lower_case(req: falcon.Request, resp: falcon.Response) -> None:
+    resp.text = req.headers_lower.get("x-shelf", "first")  # read
 
 
 @app(in_falcon, "wrong header Accept")

@@ -21,7 +21,7 @@ Page = tuple[int, list[Line], bytes]
 Site = Callable[[dict[str, Page]], Any]
 
 overriding = ExitStack()
-"""The settings of Django sites, which end with the test."""
+"""What ends with the test: the settings of Django sites, connections."""
 urlpatterns: list[Any] = []
 """Django's, for the site that was made last."""
 

@@ -85,4 +85,4 @@ def test_pages_that_are_released_although_they_show_a_name_are_found() -> None:
     assert (finding.url, finding.severity, finding.input) == (
         f"{ORIGIN}/", "leak", "cookie session"
     )  # fmt: skip
-    assert finding.read_at == ("tests/why/tutorials.py:54",)
+    assert finding.read_at == ("tests/why/tutorials.py:55",)

@@ -39,6 +39,7 @@ def flasks_blog() -> tuple[Any, str]:
     app.secret_key = "dev"
     app.jinja_loader = jinja2.DictLoader(BLOG_PAGES)
     database = sqlite3.connect(":memory:", check_same_thread=False)
+    sites.overriding.callback(database.close)
     database.row_factory = sqlite3.Row
     database.executescript(
         """CREATE TABLE user (id INTEGER PRIMARY KEY, name TEXT UNIQUE, password TEXT);

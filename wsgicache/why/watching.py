@@ -136,8 +136,6 @@ def _texts(code: CodeType) -> tuple[str, ...]:
     """Return the short texts that *code* mentions, but not those of the functions within it."""
     found: list[str] = []
     queue: list[object] = [*code.co_consts]
-    if code.co_consts and code.co_flags & 0x4000000:
-        queue = queue[1:]
     while queue:
         one = queue.pop(0)
         if isinstance(one, tuple | frozenset):
