@@ -259,6 +259,13 @@ def layout(request: HttpRequest) -> HttpResponse:
     return HttpResponse("list" if request.COOKIES.get("layout2") == "rows" else "grid")  # read
 
 
+@app(in_django, "wrong cookie layout2", **RELEASED)
+def replaced_cookies(request: HttpRequest) -> HttpResponse:
+    request.COOKIES = {**request.COOKIES, "more": "1"}  # read
+    both = request.COOKIES["more"] + request.COOKIES.get("layout2", "grid")  # read
+    return HttpResponse(both)
+
+
 @app(in_django, "wrong header Viewport-Width")
 def all_headers(request: HttpRequest) -> HttpResponse:
     fields = dict(request.headers)  # read

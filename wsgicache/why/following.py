@@ -152,10 +152,11 @@ class _Copy:
         if request is None:
             return self._original
         kept = getattr(request, "__dict__", {})
-        if hasattr(type(kept.get(self._name)), _MARK):
-            return kept[self._name]
-        with self._reads.following():
-            found = self._original.__get__(request, owner)
+        if self._name in kept:
+            found = kept[self._name]
+        else:
+            with self._reads.following():
+                found = self._original.__get__(request, owner)
         if hasattr(type(found), _MARK):
             return found
         watched = _watched(found, self._reads, self._of_cookies)
