@@ -13,6 +13,7 @@ from tests.scene import Environ, FakeClock, Reply, Scene, environ_for, exchange,
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 from wsgicache.stores import StoreError
 from wsgicache.stores.cachelib import CachelibStore
+from wsgicache.stores.caches import CacheNode
 from wsgicache.stores.searches import MOST_SEARCHES
 
 SAYS: dict[str, Any] = {
@@ -300,6 +301,21 @@ def test_a_store_that_fails(scene: Scene) -> None:
     with pytest.raises(StoreError, match=r"equivalent URLs \(down\)"):
         scene.cache.purge(SITE)
     assert scene.post("/").code == 200
+
+
+def test_a_node_out_of_reach_is_known_from_before(
+    sharing: list[Scene], cache: SimpleCache, clock: FakeClock, monkeypatch: Any
+) -> None:
+    known, fresh = sharing[0].cache.store, shared(cache, clock)
+
+    def out_of_reach(node: Any, names: Any) -> Any:
+        raise StoreError("down")
+
+    monkeypatch.setattr(CacheNode, "read", out_of_reach)
+    monkeypatch.setattr(CacheNode, "look", out_of_reach)
+    assert known.searches(now=True) == (SAYS["no_vary_search"],)  # type: ignore[attr-defined]
+    with pytest.raises(StoreError, match="not reached: down"):
+        fresh.searches(now=True)
 
 
 def test_too_many_values_do_not_count(scene: Scene, sharing: list[Scene]) -> None:

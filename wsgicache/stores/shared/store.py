@@ -172,10 +172,10 @@ class PackedStore:
     def searches(self, *, now: bool = False) -> tuple[str, ...]:
         """Return the values of No-Vary-Search that responses on any node have.
 
-        Raises StoreError that names the nodes which cannot be reached *now*.
+        Raises StoreError that names the nodes which cannot be reached *now*, and never were.
         """
         if now:
-            self._everywhere(Generations.current)
+            self._everywhere(_known_by_now)
         found = [node.state.searches for node in self._nodes.values() if node.state is not None]
         return tuple(dict.fromkeys(chain.from_iterable(found)))
 
@@ -253,6 +253,18 @@ class PackedStore:
             except StoreError as error:
                 answers[name] = {"error": str(error)}
         return answers
+
+
+def _known_by_now(generations: Generations) -> None:
+    """Read the state of a node, or leave what it was before the node went out of reach.
+
+    What is purged on that node raises anyway. Purges on others go on.
+    """
+    try:
+        generations.current()
+    except StoreError:
+        if generations.state is None:
+            raise
 
 
 class _Odd:
