@@ -29,7 +29,7 @@ nitpicky = True
 OTHER_PACKAGES = r"(collections|datetime|os|ssl|cachelib|_typeshed)\..*|WSGI\w+|Flask"
 NOT_API = (
     r"(wsgicache\.rules|rules|stores)\..*"
-    r"|Lines|Key|PackedStore|Job|Runner|Response|Store|wall|now|check_folder"
+    r"|Lines|Key|PackedStore|Job|Observer|Runner|Response|Store|wall|now|check_folder"
 )
 nitpick_ignore_regex = [("py:.*", OTHER_PACKAGES), ("py:.*", NOT_API)]
 default_role = "py:obj"

@@ -44,6 +44,7 @@ FLOORS = """
     clock
     arguments reporting observe observe.frequent observe.rows observe.windows
     observe.stats
+    observe.watching
     observe.counting
     observe.summing
     observe.sheets

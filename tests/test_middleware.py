@@ -604,6 +604,16 @@ def test_x_cache_is_there_for_those_who_want_it(make_scene: MakeScene) -> None:
     assert scene.post("/").header("X-Cache") == "MISS"
 
 
+def test_server_timing_comes_after_that_of_the_app_which_is_not_stored(
+    make_scene: MakeScene,
+) -> None:
+    scene = make_scene(Policy(server_timing=True))
+    scene.app(200, "body", server_timing="db;dur=5", **FRESH)
+    told = [scene.get("/").lines("Server-Timing") for _ in range(2)]
+    assert told == [["db;dur=5", 'cache;desc="uri-miss"'], ['cache;desc="hit"']]
+    assert scene.post("/").lines("Server-Timing")[-1] == 'cache;desc="method"'
+
+
 def test_no_date_is_made_up(scene: Scene) -> None:
     filled(scene)
     assert scene.get("/").header("Date") is None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from wsgicache.clock import Clock
+    from wsgicache.observe.watching import Observer
     from wsgicache.origin.background import Runner
     from wsgicache.stores import Store
 
@@ -31,6 +32,7 @@ def easy_setup(
     routes: Iterable[Route] = (),
     purge_token: str | None = None,
     counters: str | os.PathLike[str] | None = None,
+    observer: Observer | None = None,
 ) -> CacheMiddleware:
     """Put a cache in front of the Flask *app*, and return it.
 
@@ -58,6 +60,7 @@ def easy_setup(
         routes=routes,
         purge_token=purge_token,
         counters=counters,
+        observer=observer,
     )
     app.wsgi_app = cache  # type: ignore[method-assign]
     app.extensions["wsgicache"] = cache

@@ -17,6 +17,7 @@ from wsgicache.controls.routes import Route
 from wsgicache.frameworks import with_their_names
 from wsgicache.keeper import Keeper
 from wsgicache.observe.counting import Counting
+from wsgicache.observe.watching import Observer, Watching
 from wsgicache.operating import Operated, files_of, holding_of
 from wsgicache.origin.background import Background, Runner, to_nobody
 from wsgicache.origin.bypass import Bypass
@@ -55,7 +56,8 @@ class CacheMiddleware(Operated):
     (default: the safe `Policy()`), *routes* those for single places. *clock* gives the time.
     *runner* runs the `Job` of a background validation (default: a few threads). A client that knows
     the *purge_token*, if there is one, may use PURGE. *counters* is a folder in which all processes
-    count together (default: beside an ``lmdb://`` store). Raises TypeError or ValueError.
+    count together (default: beside an ``lmdb://`` store). *observer* gets an `Observation` of each
+    request, before it is answered. Raises TypeError or ValueError.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class CacheMiddleware(Operated):
         routes: Iterable[Route] = (),
         purge_token: str | None = None,
         counters: str | os.PathLike[str] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         check_parts(app, store, policy, clock, runner)
         self.app = app
@@ -81,21 +84,15 @@ class CacheMiddleware(Operated):
         self._purge_token = checked_token(purge_token)
         self._counting = Counting(self.clock, partial(holding_of, self.store))
         self._report = Reporter(self.clock, self._counting.failed)
+        self._counting.watching = Watching(observer, self._report)
         self._files = files_of(counters, self.store, self._counting, self._report)
         self._routes = Routes(routes, self.policy)
         judge = Judge(self.policy, self._routes, self.clock, self._report)
         self._keeper = Keeper(self.store, self.policy, self._report, judge)
         self._entries = self._keeper.entries
         self._searches = self._keeper.equivalents.searches
-        self._origin = Origin(
-            app,
-            self._keeper,
-            self._routes,
-            self.policy,
-            self.clock,
-            self._report,
-            self._counting,
-        )
+        common = self._routes, self.policy, self.clock, self._report, self._counting
+        self._origin = Origin(app, self._keeper, *common)
         self._bypass = partial(Bypass, self._origin)
         self._turns = Turns(self._origin)
         self._flights = self._turns.flights
@@ -211,7 +208,7 @@ class CacheMiddleware(Operated):
         body: Iterable[bytes] = []
         if request.method == "GET" and fields is stored.fields:
             if ranges is None and stored.at_once is not None:
-                body, is_plain = [stored.at_once], reuse is None
+                body, is_plain = [stored.at_once], True
             elif (pieces := self._keeper.content(stored)) is None:
                 # Evicted since the look-up: a miss.
                 decision = forwarded(request, URI_MISS)
@@ -225,17 +222,17 @@ class CacheMiddleware(Operated):
                     status, fields, pieces = conditional.ranged(stored, pieces, ranges)
                 body = leaving(pieces, request.environ)
         age = now - stored.generated_at
-        seconds, lines, uses = stored.aged
+        (seconds, lines, uses), has_counter = stored.aged, reuse is None
         if not seconds <= age < seconds + 1 or reuse is not None:
             seconds = max(0, int(age))
             said = None if reuse is None else reuse.cache_status
             lines = reused_lines(stored, seconds, said, self.policy)
-            if reuse is None:
+            if has_counter := reuse is None and not self._counting.is_watched():
                 uses = self._counting.uses(request, stored, seconds)
                 stored.aged = seconds, lines, uses
-        if is_plain:
+        if has_counter and is_plain:
             next(uses)
-        elif reuse is None and not body:
+        elif has_counter and not body:
             self._counting.without_content(request, stored, status)
         else:
             tell_of_reuse(self._counting, request, stored, status, fields, now, reuse, trip)

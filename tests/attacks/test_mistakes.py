@@ -42,6 +42,7 @@ MISTAKES: list[tuple[str, dict[str, Any]]] = [
     ("strip", {"strip": ("",)}),
     ("cache_status", {"cache_status": "yes"}),
     ("x_cache", {"x_cache": 0}),
+    ("server_timing", {"server_timing": "yes"}),
 ]
 
 

@@ -17,6 +17,7 @@ from wsgicache.clock import Clock
 from wsgicache.observe.frequent import Frequent
 from wsgicache.observe.rows import CLASSES, OTHER, Labels, Row, Uses, path_head
 from wsgicache.observe.stats import Holding, Told
+from wsgicache.observe.watching import DEBUG, Watching, log
 from wsgicache.observe.windows import Windows
 from wsgicache.rules.keys import Key, url_of
 from wsgicache.rules.model import NEVER, StoredResponse
@@ -48,6 +49,8 @@ class Counting:
     def __init__(self, clock: Clock, holding: Callable[[], Holding] = Holding) -> None:
         self._clock = clock
         self._holding = holding
+        self.watching: Watching | None = None
+        """Who wants to know of each request."""
         self.noticed: Callable[[], object] | None = None
         """What is called once a second while requests come."""
         self._rows: dict[Labels, Row] = {}
@@ -75,6 +78,11 @@ class Counting:
         self._held: tuple[float, list[int]] = (NEVER, [])
 
     # ── counting ───────────────────────────────────────────────────────────────────────────────
+
+    def is_watched(self) -> bool:
+        """Return whether somebody wants to know of each request, so that none only counts."""
+        watching = self.watching
+        return watching is not None and (watching.is_always_on or log.isEnabledFor(DEBUG))
 
     def uses(self, request: Request, stored: StoredResponse, age: int) -> Iterator[int]:
         """Return the counter for plain hits of *stored*, which is *age* whole seconds old."""
@@ -123,6 +131,9 @@ class Counting:
                 self._asked.add(key, (outcome, forward, detail))
         if at - self._ticked >= 1:
             self._tick(at)
+        watching = self.watching
+        if watching is not None and (watching.is_always_on or log.isEnabledFor(DEBUG)):
+            watching.tell(told, of[4])
 
     def answered(self, forward: str, detail: str, status: str, environ: Mapping[str, Any]) -> None:
         """Count a request of an operator, which the cache has answered itself."""

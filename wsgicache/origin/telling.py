@@ -94,10 +94,7 @@ def tell_of_reuse(
     reuse: Reuse | None,
     trip: Trip | None,
 ) -> None:
-    """Count a request that the cache answers with *status* and *fields*, from *stored* or a 504.
-
-    A response that has a counter of its own counts answers without content itself.
-    """
+    """Count a request that the cache answers with *status* and *fields*, from *stored* or a 504."""
     if stored is None:
         told = Told("refused", None, "only-if-cached", status, now, request.environ)
     else:

@@ -40,7 +40,15 @@ def reused_lines(
         lines.append(("Cache-Status", f"{stored.cache_status}; {cache_status}"))
     if policy.x_cache:
         lines.append(("X-Cache", "HIT"))
+    if policy.server_timing:
+        lines.append(_timing(cache_status or "hit"))
     return lines
+
+
+def _timing(cache_status: str) -> tuple[str, str]:
+    """Return the line of Server-Timing for how a request was answered, beside those of the app."""
+    how = cache_status.partition(";")[0].removeprefix("fwd=")
+    return "Server-Timing", f'cache;desc="{how}"'
 
 
 def _said_anew(stored: StoredResponse, age: int) -> FieldLines:
@@ -84,6 +92,8 @@ def relayed_fields(response: Response, cache_status: str, policy: Policy) -> Fie
     more = [("Cache-Status", f"{name}; {cache_status}")] if policy.cache_status else []
     if policy.x_cache:
         more.append(("X-Cache", "MISS"))
+    if policy.server_timing:
+        more.append(_timing(cache_status))
     return [*fields, *more]
 
 

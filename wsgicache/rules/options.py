@@ -149,6 +149,7 @@ class PolicyOptions(TypedDict, total=False):
     strip: _Fields
     cache_status: _Flag
     x_cache: _Flag
+    server_timing: _Flag
 
 
 CHECKS: dict[str, Check] = {

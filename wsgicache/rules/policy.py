@@ -203,6 +203,9 @@ class Policy:
     """Whether responses say what the cache did (RFC 9211)."""
     x_cache: bool = False
     """Whether responses say ``X-Cache: HIT`` or ``MISS``."""
+    server_timing: bool = False
+    """Whether responses say ``Server-Timing: cache;desc="hit"``, or why the application was asked
+    in place of ``hit``. Browsers show it, and scripts can read it."""
     names: FieldNames = field(init=False, repr=False, compare=False)
     """The response field names from those options that name any."""
     field_credentials: frozenset[str] = field(init=False, repr=False, compare=False)

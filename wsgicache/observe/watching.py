@@ -1,0 +1,91 @@
+"""Tell of single requests: an observer of the operator, and the log at DEBUG."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from logging import DEBUG
+from typing import Any
+
+from wsgicache.observe.stats import Told
+from wsgicache.rules.checks import must_be
+from wsgicache.rules.keys import target_key, url_of
+
+__all__ = ["DEBUG", "Observation", "Observer", "Watching", "log"]
+
+log = logging.getLogger("wsgicache.requests")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one request came to, known with the head of its answer."""
+
+    outcome: str
+    """``hit``, ``validated``, ``stored``, ``refused`` or ``bypass``."""
+    forward: str | None
+    """Why the application was asked, in the words of Cache-Status. None for a hit."""
+    detail: str | None
+    """Why the response was not stored, or the request passed by."""
+    status: int
+    """The status that the client gets."""
+    route: str
+    """The pattern of the framework, else the first segment of the path."""
+    url: str
+    """The URL, or the path where the request makes no clear URL."""
+    seconds: float
+    """The seconds that the application took until then."""
+    bytes: int
+    """The bytes of content, if they are known by then."""
+    age: float | None
+    """The age of what the cache sends. None if the application answers; *ttl*, too."""
+    ttl: float | None
+    """The seconds that it stays fresh; below zero it is stale."""
+
+
+Observer = Callable[[Observation], object]
+
+
+class Watching:
+    """Tells *observer*, if there is one, and the log of each request. *report* logs its errors.
+
+    Raises TypeError for an observer that cannot be called.
+    """
+
+    def __init__(self, observer: Any, report: Callable[[str, str], None]) -> None:
+        if observer is not None and not callable(observer):
+            kind = "a callable that takes an Observation"
+            raise TypeError(must_be("observer", kind, observer))
+        self._observer: Observer | None = observer
+        self.is_always_on = observer is not None
+        """Whether somebody wants to know of each request, whatever the level of the log is."""
+        self._report = report
+
+    def tell(self, told: Told, route: str) -> None:
+        """Tell of a request to this *route*."""
+        try:
+            seen = Observation(
+                told.outcome,
+                told.forward,
+                told.detail,
+                int(told.status[:3]),
+                route,
+                _url_of(told),
+                told.spent,
+                told.stored_bytes + told.app_bytes,
+                told.age,
+                told.ttl,
+            )
+            if log.isEnabledFor(DEBUG):
+                fields = {f"cache_{name}": value for name, value in asdict(seen).items()}
+                why = seen.detail or seen.forward or "from the cache"
+                log.debug("%s %r: %s", seen.outcome, seen.url, why, extra=fields)
+            if self._observer is not None:
+                self._observer(seen)
+        except Exception:
+            self._report("observer", "the observer of a request raised")
+
+
+def _url_of(told: Told) -> str:
+    key = told.key or target_key(dict(told.environ))
+    return str(told.environ.get("PATH_INFO", "")) if key is None else url_of(key)
