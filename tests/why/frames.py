@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import bottle
 import falcon
 import flask
+from django.core import signing
 from django.urls import path
 
 from tests.why import sites
@@ -66,6 +67,31 @@ def in_falcon(view: View) -> Any:
     return app
 
 
+def django_login(**said: str) -> str:
+    """The Cookie field of somebody whose signed session says so, once there are settings."""
+    kind = "django.contrib.sessions.backends.signed_cookies"
+    signed = signing.dumps(said, key="for tests", salt=kind)
+    return f"sessionid={signed}"
+
+
+def without_vary(frame: Frame) -> Frame:
+    """The same, but nothing of it says Vary."""
+
+    def framed(view: View) -> Any:
+        app = frame(view)
+
+        def wrapped(environ: Any, start_response: Any) -> Iterable[bytes]:
+            def start(status: str, fields: list[tuple[str, str]], exc_info: Any = None) -> Any:
+                return start_response(status, [line for line in fields if line[0] != "Vary"])
+
+            found: Iterable[bytes] = app(environ, start)
+            return found
+
+        return wrapped
+
+    return framed
+
+
 def in_django(view: View, **options: Any) -> Any:
     sites.urlpatterns[:] = [path("p", view)]
     return sites.django_handler(**options)
@@ -93,12 +119,13 @@ class Row(NamedTuple):
     view: View
     frame: Frame
     options: dict[str, Any]
-    login: str
+    login: str | Callable[[], str]
     found: str
 
     def audited(self) -> Audit:
         cache = CacheMiddleware(fresh(self.frame(self.view)), **self.options)
-        return audit(cache, [URL], login=self.login)
+        login = self.login if isinstance(self.login, str) else self.login()
+        return audit(cache, [URL], login=login)
 
     def marked(self) -> set[int]:
         """The lines of the view that read, which are marked so."""
@@ -109,7 +136,9 @@ class Row(NamedTuple):
 ROWS: list[Row] = []
 
 
-def app(frame: Frame, found: str = "", login: str = "", **options: Any) -> Callable[[View], View]:
+def app(
+    frame: Frame, found: str = "", login: str | Callable[[], str] = "", **options: Any
+) -> Callable[[View], View]:
     """Put an application with this view into the table."""
 
     def add(view: View) -> View:

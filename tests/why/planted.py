@@ -14,6 +14,7 @@ from typing import Any
 import bottle
 import falcon
 import flask
+import werkzeug
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.middleware.csrf import get_token
 from django.template import RequestContext, Template
@@ -21,11 +22,13 @@ from django.template import RequestContext, Template
 from tests.why.frames import (
     RELEASED,
     app,
+    django_login,
     in_bottle,
     in_django,
     in_falcon,
     in_flask,
     plain,
+    without_vary,
 )
 from wsgicache import Policy
 
@@ -65,6 +68,12 @@ def kept_only_with_it(environ: dict[str, str]) -> Any:
 @app(plain, "leak environ REMOTE_ADDR")
 def address(environ: dict[str, str]) -> Any:
     return f"<p>{environ['REMOTE_ADDR']}</p>"  # read
+
+
+@app(plain, "leak environ REMOTE_ADDR")
+def werkzeugs_address(environ: dict[str, str]) -> Any:
+    request = werkzeug.Request(environ)
+    return f"<p>{request.remote_addr}</p>"  # read
 
 
 @app(plain, "wrong header Prefer")
@@ -254,9 +263,25 @@ def by_meta(request: HttpRequest) -> HttpResponse:
     return HttpResponse("large" if request.META.get("HTTP_DPR") == "2" else "small")  # read
 
 
-@app(in_django, "wrong cookie layout2", **RELEASED)
+SESSIONS: dict[str, Any] = {
+    "MIDDLEWARE": ["django.contrib.sessions.middleware.SessionMiddleware"],
+    "SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies",
+}
+
+
+@app(partial(in_django, **SESSIONS), "wrong cookie layout2", **RELEASED)
 def layout(request: HttpRequest) -> HttpResponse:
     return HttpResponse("list" if request.COOKIES.get("layout2") == "rows" else "grid")  # read
+
+
+@app(
+    without_vary(partial(in_django, **SESSIONS)),
+    "leak cookie sessionid",
+    login=partial(django_login, name="Alice"),
+    **RELEASED,
+)
+def djangos_session(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"Hello {request.session.get('name', 'you')}")  # read
 
 
 @app(in_django, "wrong cookie layout2", **RELEASED)
@@ -365,12 +390,13 @@ def api_key(req: falcon.Request, resp: falcon.Response) -> None:
 
 @app(in_falcon, "wrong cookie zone", **RELEASED)
 def region(req: falcon.Request, resp: falcon.Response) -> None:
-    resp.text = (req.get_cookie_values("zone") or ["world"])[0]  # read
+    name = "".join(("zo", "ne"))  # so that no text of the code is the name
+    resp.text = (req.get_cookie_values(name) or ["world"])[0]  # read
 
 
 @app(in_falcon, "wrong cookie zone", **RELEASED)
 def of_all_cookies(req: falcon.Request, resp: falcon.Response) -> None:
-    resp.text = req.cookies.get("zone", "world")  # read
+    resp.text = req.cookies.get("".join(("zo", "ne")), "world")  # read
 
 
 @app(in_falcon, "wrong header X-Shelf")

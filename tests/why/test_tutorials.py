@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.why import tutorials
+from tests.why.frames import without_vary
 from wsgicache import CacheMiddleware, Policy, Route, cache_for, cached
 from wsgicache.why.audit import Audit, audit
 
@@ -67,16 +68,7 @@ def test_nothing_is_found_that_is_not_explained(
 def test_pages_that_are_released_although_they_show_a_name_are_found() -> None:
     def careless() -> tuple[Any, str]:
         app, login = tutorials.flasks_blog()
-        inner = app.wsgi_app
-
-        def without_vary(environ: Any, start_response: Any) -> Any:
-            def start(status: str, fields: list[tuple[str, str]], exc_info: Any = None) -> Any:
-                return start_response(status, [line for line in fields if line[0] != "Vary"])
-
-            return inner(environ, start)
-
-        app.wsgi_app = without_vary
-        return app, login
+        return without_vary(lambda view: app)(str), login
 
     route = Route("/", cached(server=60), override=True)
     kept = crawled(tutorials.flasks_blog, "/", routes=[route])
