@@ -49,7 +49,7 @@ def language(environ: dict[str, str]) -> Any:
 
 @app(plain, "wrong header X-Plan")
 def a_value_that_only_the_code_names(environ: dict[str, str]) -> Any:
-    return "all of it" if environ.get("HTTP_X_PLAN") == "gold" else "page"  # read
+    return "all of it" if environ.get("HTTP_X_PLAN") in ("gold", "silver") else "page"  # read
 
 
 @app(plain, "wrong query page")
@@ -80,6 +80,12 @@ def werkzeugs_address(environ: dict[str, str]) -> Any:
 def a_copy(environ: dict[str, str]) -> Any:
     own = dict(environ)  # read
     return own.get("HTTP_PREFER", "page")
+
+
+@app(plain, "wrong header Width")
+def joined(environ: dict[str, str]) -> Any:
+    own = environ | {"more": "1"}  # read
+    return own.get("HTTP_WIDTH", "1200")
 
 
 @app(plain, "wrong header DNT")
