@@ -165,7 +165,7 @@ class Purging:
 
         def counting(entry: CacheEntry | None) -> CacheEntry | None:
             nonlocal found
-            found = 0 if entry is None else len(entry.responses)
+            found = 0 if entry is None else len(entry.responses) + entry.left_out
             return done(entry)
 
         for key in keys:

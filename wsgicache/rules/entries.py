@@ -185,7 +185,8 @@ class Emptying:
         done = self._change(entry)
         if done is not None:
             self.emptied_at = max(self.emptied_at, done.emptied_at)
-        self.found = self.found or (entry is not None and bool(entry.responses))
+        if entry is not None and (entry.responses or entry.left_out):
+            self.found = True
         return done
 
 

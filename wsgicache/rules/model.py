@@ -252,6 +252,11 @@ class CacheEntry:
         self.seen: dict[Values, Decision] = _NOTHING_SEEN
         """PERF: decisions by values as they were presented, so that most need no normalising."""
 
+    @property
+    def left_out(self) -> int:
+        """How many responses are stored, but by a clock so far ahead that they do not count."""
+        return 0
+
 
 EMPTY = CacheEntry({})
 
@@ -259,12 +264,18 @@ EMPTY = CacheEntry({})
 class LeasedEntry(CacheEntry):
     """An entry about to change in a store that has leases (`SharedStore.lease`)."""
 
-    __slots__ = ("leases",)
+    __slots__ = ("_left_out", "leases")
 
     def __init__(self, entry: CacheEntry, leases: Container[str]) -> None:
         super().__init__(entry.responses, entry.emptied_at, entry.salt)
+        self._left_out = entry.left_out
         self.leases = leases
         """The leases on its key that no purge has taken away."""
+
+    @property
+    def left_out(self) -> int:
+        """How many responses the entry itself has left out."""
+        return self._left_out
 
 
 @dataclass(slots=True)

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from cachelib import SimpleCache
 
-from tests.scene import EPOCH, FakeClock
+from tests.scene import EPOCH, FakeClock, environ_for, exchange
 from tests.stores.contract import KEY, content_of, fill, found
+from wsgicache import CacheMiddleware
 from wsgicache.rules.entries import emptied, softened_all
 from wsgicache.rules.model import CacheEntry
 from wsgicache.stores import StoreError
@@ -319,6 +320,35 @@ def test_a_soft_purge_by_a_clock_that_is_ahead_is_one_of_now(
         got = found(store)
         assert got is not None
         assert got.freshness_lifetime <= clock.now() - got.generated_at
+
+
+@pytest.mark.parametrize(("late", "lines"), [(-90, 0), (0, 0), (4, 0), (90, 1)])
+def test_a_host_whose_clock_is_late_says_so_once_and_counts_what_it_purges(
+    cache: SimpleCache,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    late: float,
+    lines: int,
+) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Cache-Control", "max-age=600")])
+        return [b"page"]
+
+    ahead, here = (
+        CacheMiddleware(app, store=CachelibStore(cache, clock=one), clock=one)
+        for one in (FakeClock(clock.now() + late), clock)
+    )
+    for target in ("/", "/other"):
+        exchange(ahead, environ_for(target=target))
+    for target in ("/", "/other"):
+        assert (here.explain(f"http://example.org{target}").outcome == "hit") is not bool(lines)
+    assert here.purge("http://example.org/").responses == 1
+    told = [record.getMessage() for record in caplog.records if "clock" in record.getMessage()]
+    assert len(told) == lines
+    assert not told or "has a clock 90 s ahead of this one" in told[0]
+    assert exchange(ahead, environ_for()).fwd == "uri-miss"
+    posted = exchange(here, environ_for("POST", "/other"))
+    assert posted.detail == "invalidated"
 
 
 @pytest.mark.parametrize("ahead", [0.3, 30, 86_400], ids=lambda ahead: f"{ahead} s")

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from wsgicache.rules.entries import softened
 from wsgicache.rules.groups import reviewed, without_unborn
@@ -18,14 +18,24 @@ from wsgicache.stores.shared.generations import Generations, State
 from wsgicache.stores.shared.memo import LARGEST, MOST, Memo
 from wsgicache.stores.shared.names import Name, Names
 from wsgicache.stores.shared.nodes import UNREAD, Found, Times
-from wsgicache.stores.shared.records import unpack
+from wsgicache.stores.shared.records import LateEntry, unpack
 
-__all__ = ["Judge", "Reading"]
+__all__ = ["Judge", "Odd", "Reading"]
 
 Judge = Callable[[Key, CacheEntry], CacheEntry]
 
 
 _MOST_THERE = 4096
+
+
+class Odd(Protocol):
+    """What notes what is odd in a store."""
+
+    def __call__(self, kind: str) -> None:
+        """Note a record of this *kind* that is not ours."""
+
+    def note_clock(self, ahead: float) -> None:
+        """Note that a clock of another machine is *ahead* by so many seconds."""
 
 
 class _Seen(NamedTuple):
@@ -36,11 +46,9 @@ class _Seen(NamedTuple):
 
 
 class Reading:
-    """The way out of one store; *odd* is called for a value that is no record of ours."""
+    """The way out of one store; *odd* notes what is no record of ours, and other clocks."""
 
-    def __init__(
-        self, names: Names, times: Times, secret: bytes, odd: Callable[[str], None]
-    ) -> None:
+    def __init__(self, names: Names, times: Times, secret: bytes, odd: Odd) -> None:
         self._names = names
         self._times = times
         self._secret = secret
@@ -139,6 +147,7 @@ class Reading:
         if found is None:
             self._odd(kind)
             return None
+        late = found if isinstance(found, LateEntry) else None
         if found.responses and max(one.born for one in found.responses.values()) > state.number:
             # Another process has begun a generation, or the node has lost that one.
             state = generations.current()
@@ -152,7 +161,11 @@ class Reading:
                 entry = CacheEntry(here, found.emptied_at, salt)
                 here = judge(key, entry).responses
             found = CacheEntry({**aside, **here}, found.emptied_at, salt)
-        return reviewed(found, key, state.purged, generations.of)
+        left = reviewed(found, key, state.purged, generations.of)
+        if late is None:
+            return left
+        self._odd.note_clock(late.ahead)
+        return LateEntry(left, late.left_out, late.ahead)
 
     def _whole(
         self, key: Key, generations: Generations, salt: bytes, selector: Selector, apart: Apart

@@ -29,7 +29,7 @@ from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.stores.shared.apart import NUMBERS as _NUMBER
 from wsgicache.stores.shared.apart import Apart, kept_of, kind_in, number_of, read_row, row_of
 
-__all__ = ["AHEAD", "MAGIC", "echo_of", "pack", "seal", "unpack", "unseal"]
+__all__ = ["AHEAD", "MAGIC", "LateEntry", "echo_of", "pack", "seal", "unpack", "unseal"]
 
 MAGIC = b"wsgicache 3\n"
 _DIGEST = 20
@@ -172,13 +172,32 @@ def pack(entry: CacheEntry, echo: bytes, skew: float, secret: bytes = b"") -> by
     return seal(echo, head, contents, secret)
 
 
+class LateEntry(CacheEntry):
+    """What is left of *entry* where this clock is late.
+
+    *left_out* responses are by a clock that is *ahead* by so many seconds.
+    """
+
+    __slots__ = ("_left_out", "ahead")
+
+    def __init__(self, entry: CacheEntry, left_out: int, ahead: float) -> None:
+        super().__init__(entry.responses, entry.emptied_at, entry.salt)
+        self._left_out = left_out
+        self.ahead = ahead
+
+    @property
+    def left_out(self) -> int:
+        """How many responses there are by another clock."""
+        return self._left_out
+
+
 def unpack(
     record: object, echo: bytes, skew: float, now: float, salt: bytes, secret: bytes = b""
 ) -> CacheEntry | None:
     """Return the entry in *record*, by a clock that says *now*, or None if it is not of *echo*.
 
-    A response from the future (by more than `AHEAD` seconds) is left out; one from less far ahead
-    counts as of now.
+    A response from the future (by more than `AHEAD` seconds) is left out, which the entry says; one
+    from less far ahead counts as of now.
     """
     opened = unseal(record, echo, secret)
     if opened is None or not isinstance(record, bytes):
@@ -188,6 +207,7 @@ def unpack(
         emptied_at = NEVER if head["emptied_at"] is None else number_of(head["emptied_at"]) - skew
         rows = [read_row(row, skew, now) for row in head.get("apart", ())]
         responses: dict[Any, StoredResponse] = dict(rows)
+        late: list[float] = []
         for said in head["responses"]:
             selector = said.pop("selector")
             generated_at = number_of(said.pop("generated_at")) - skew
@@ -202,11 +222,14 @@ def unpack(
                 stored = softened(stored, min(number_of(softened_at) - skew, now))
             if generated_at <= now + AHEAD:
                 responses[selector] = stored
+            else:
+                late.append(generated_at - now)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         return None
     if offset != len(record):
         return None
-    return CacheEntry(responses, emptied_at, salt)
+    entry = CacheEntry(responses, emptied_at, salt)
+    return LateEntry(entry, len(late), max(late)) if late else entry
 
 
 def _stored(

@@ -278,6 +278,15 @@ class _Odd:
         self.count += 1
         self._report(kind, f"a record of the kind '{kind}' is not ours: it counts as missing")
 
+    def note_clock(self, ahead: float) -> None:
+        """Log once that a clock of another machine is *ahead* by so many seconds."""
+        self._report.once(
+            "clock",
+            f"a machine that shares the store has a clock {ahead:.0f} s ahead of this one: what it "
+            "stores does not count here, and the machines replace each other's responses. Have all "
+            "of them follow one time service (NTP)",
+        )
+
 
 def _digested(secret: str | bytes) -> bytes:
     """Return a key for BLAKE2b made of *secret*; empty if that is empty."""
