@@ -217,6 +217,13 @@ def sometimes_permanent(app: flask.Flask) -> flask.Flask:
     return app
 
 
+def unreadable(app: flask.Flask) -> flask.Flask:
+    """With functions before each request that have no source."""
+    app.before_request(partial(item, 1))
+    app.before_request(FunctionType(compile("None", "nowhere", "exec"), {}))
+    return app
+
+
 def with_sessions(**settings: Any) -> flask.Flask:
     """A site of Flask with Flask-Session."""
     from cachelib import SimpleCache
@@ -584,6 +591,7 @@ ROWS: list[Row] = [
         lambda: permanent(in_flask()),
         lambda: sometimes_permanent(in_flask()),
     ),
+    ("session-permanent", lambda: permanent(in_flask()), lambda: unreadable(in_flask())),
     (
         "remember-refresh",
         lambda: with_login({"REMEMBER_COOKIE_REFRESH_EACH_REQUEST": True}),
@@ -671,6 +679,7 @@ WORKERS: list[tuple[dict[str, str], str, str, int]] = [
     ({}, "gunicorn.conf.py", "workers = int(os.environ.get('N', '5'))", 5),
     ({"N": "2"}, "gunicorn.conf.py", "workers = int(os.environ.get('N', '5'))", 2),
     ({}, "gunicorn.conf.py", "workers = chosen()", 0),
+    ({}, "gunicorn.conf.py", "workers = 4 // (2 - 2)", 0),
     ({}, "gunicorn.conf.py", "workers = ", 0),
     ({"UWSGI_PROCESSES": "2"}, "", "", 2),
     ({}, "uwsgi.ini", "[uwsgi]\nmodule = site\nprocesses = 4", 4),

@@ -97,7 +97,7 @@ def _number(node: ast.expr | None) -> int | None:
     if not isinstance(node, ast.Call):
         return None
     called = ast.unparse(node.func).rpartition(".")[2]
-    if called == "cpu_count" and not node.args:
+    if called == "cpu_count":
         return os.cpu_count()
     if called == "int" and len(node.args) == 1:
         return _number(node.args[0])
