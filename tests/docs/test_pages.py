@@ -159,7 +159,7 @@ def test_the_walk_says_what_each_rule_answers() -> None:
 
 def test_the_limits_are_those_of_the_policy() -> None:
     said = re.findall(r"``Policy\((\w+)=…\)``, (\d+)( MiB)?", page("explanation/security"))
-    assert len(said) == 4
+    assert len(said) == 5
     for option, number, mebi in said:
         assert getattr(Policy(), option) == int(number) * (1 << 20 if mebi else 1), option
     (read,) = re.findall(r"a field that the cache reads +(\d+) KiB", page("explanation/security"))
