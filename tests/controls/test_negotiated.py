@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import MakeScene
 from tests.controls.declaring import with_routes
+from tests.games.test_codings import BROWSERS
 from tests.rules.messages import rows
 from tests.scene import Environ, Reply, Scene, environ_for, exchange
 from wsgicache import CacheMiddleware, Header, Policy, Route
@@ -86,6 +87,27 @@ def test_who_has_the_same_outcome_has_the_same_page(
     assert scene.get("/", **fields).text == page
     got = scene.get("/", **others)
     assert (got.hit, got.text) == (True, page)
+
+
+@pytest.mark.parametrize("offered", [["br", "gzip"], ["gzip"], []], ids=str)
+def test_all_browsers_have_as_many_pages_as_codings_are_offered(
+    make_scene: MakeScene, offered: list[str]
+) -> None:
+    """And one without a coding. The app makes each of them once."""
+    scene = make_scene(Policy(encodings=offered))
+
+    def coded(environ: Environ) -> Reply:
+        coding = environ.get("HTTP_ACCEPT_ENCODING")
+        return Reply(200, coding or "-", content_encoding=coding, vary="Accept-Encoding", **FRESH)
+
+    scene.app(coded)
+    values = [*BROWSERS, "zstd, gzip;q=0.1, *;q=0"]
+    pages = {scene.get("/", accept_encoding=value).text for value in values * 2}
+    assert pages == {*offered, "-"}
+    entry = scene.cache.store.get(("http", "example.org", "/", ""))
+    assert entry is not None
+    assert (len(entry.responses), scene.count) == (len(pages), len(pages))
+    assert len(values) == 13
 
 
 def test_another_outcome_is_another_page(make_scene: MakeScene) -> None:
