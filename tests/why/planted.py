@@ -165,6 +165,18 @@ def token(environ: dict[str, str]) -> Any:
     return "page", 200, {"X-Plan": environ.get("HTTP_X_AUTH_TOKEN", "free")}  # read
 
 
+@app(plain, "leak header X-Partner-Key")
+def partner(environ: dict[str, str]) -> Any:
+    return "7" if environ.get("HTTP_X_PARTNER_KEY") == "s3cret" else "0"  # read
+
+
+@app(plain, "leak cookie member", login="member=alice", **RELEASED)
+def parsed_login(environ: dict[str, str]) -> Any:
+    name = "".join(("mem", "ber="))
+    rest = environ.get("HTTP_COOKIE", "").partition(name)[2]  # read
+    return rest.partition(";")[0] or "you"
+
+
 @app(plain, "wrong header Accept-Encoding")
 def coding(environ: dict[str, str]) -> Any:
     if "gzip" not in environ.get("HTTP_ACCEPT_ENCODING", ""):  # read
@@ -206,6 +218,16 @@ def redirect_by_device() -> Any:
 @app(in_flask, "wrong cookie skin", **RELEASED)
 def theme() -> Any:
     return f"<body class={flask.request.cookies.get('skin', 'light')}>"  # read
+
+
+@app(in_flask, "leak cookie token", **RELEASED)
+def by_token() -> Any:
+    return f"Hello {flask.request.cookies.get('token', 'you')}"  # read
+
+
+@app(in_flask, "wrong cookie theme", login="theme=blue", **RELEASED)
+def own_theme() -> Any:
+    return f"<body class={flask.request.cookies.get('theme', 'light')}>"  # read
 
 
 @app(in_flask, "leak cookie seen_by", login="seen_by=alice", **RELEASED)

@@ -198,14 +198,6 @@ class WatchedEnviron(dict[str, Any]):
         self._reads.note_copy()
         return super().values()
 
-    def __or__(self, other: Any) -> Any:
-        self._reads.note_copy()
-        return super().__or__(other)
-
-    def __ror__(self, other: Any) -> Any:
-        self._reads.note_copy()
-        return super().__ror__(other)
-
     def copy(self) -> WatchedEnviron:
         """Return a copy, which is watched, too."""
         return WatchedEnviron(dict(super().items()), self._reads)
