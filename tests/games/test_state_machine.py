@@ -41,8 +41,6 @@ from tests.scene import Environ, Exchange, Field, Reply, Scene
 from wsgicache import Policy, cached, current
 
 TARGETS = ("/a", "/b")
-SEARCHED = "/b"
-"""The path whose query does not count because its answers say so."""
 EQUIVALENT = ("", "?ref=1", "?&ref", "?%72ef=2&ref=1", "")
 
 
@@ -141,6 +139,9 @@ wishes = st.sampled_from(
 class World:
     """The app, the cache, the model, and what every exchange must satisfy."""
 
+    searched: str | None = "/b"
+    """The path whose query does not count because its answers say so."""
+
     def __init__(self, policy: Policy, rules: Rules, lint: bool = True) -> None:
         self.scene = Scene(policy, lint=lint)
         self.scene.app(self.answer)
@@ -221,7 +222,7 @@ class World:
             "age": how.age or None,
             "set_cookie": f"sid={answer.serial}" if how.set_cookie else None,
             "location": "http://example.org/x" if how.status == 301 else None,
-            "no_vary_search": 'params=("ref")' if path == SEARCHED else None,
+            "no_vary_search": 'params=("ref")' if path == self.searched else None,
         }
         pieces = [answer.content[:7], answer.content[7:]]
         return Reply(answer.status, pieces if self.serial % 2 else answer.content, **fields)
@@ -279,7 +280,7 @@ class World:
 
     def equivalent(self, target: str) -> str:
         """A URL with the same answers."""
-        return target + EQUIVALENT[self.steps % 5] if target == SEARCHED else target
+        return target + EQUIVALENT[self.steps % 5] if target == self.searched else target
 
     def check(
         self,

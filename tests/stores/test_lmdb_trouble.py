@@ -140,7 +140,7 @@ def test_files_that_cannot_be_written(
         os.setuid(NOBODY)
         caplog.clear()
         assert site.hits("/a", "/b", "/b") == 0
-        assert 0 < len(lines(caplog)) <= 2
+        assert 0 < len(lines(caplog)) <= 3
 
     in_child(do)
 
@@ -249,6 +249,8 @@ def test_a_second_interpreter_of_the_process(tmp_path: Path) -> None:
                 environ = {{}}
                 setup_testing_defaults(environ)
                 print(*CacheMiddleware(app, store=store)(environ, lambda *head: None))
+            import atexit
+            atexit._run_exitfuncs()  # as mod_wsgi does before it ends an interpreter
         '''
         failed = run(create(), code)
         assert failed is None, failed

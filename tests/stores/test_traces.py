@@ -31,6 +31,7 @@ class Trace(FaultyGame):
 
     def __init__(self, make: Make, policy: str, seed: int) -> None:
         super().__init__(lambda clock: (make(clock), lambda how: None), policy, seed)
+        self.world.searched = None  # what processes share learns that only from a second response
         self.seen: list[object] = []
         send = self.world.scene.send
 

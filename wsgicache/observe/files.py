@@ -12,6 +12,7 @@ import atexit
 import errno
 import json
 import os
+import sys
 import threading
 import time
 import weakref
@@ -85,6 +86,7 @@ class Files:
         self._name = f"{_BEGIN}{os.getpid()}-{uuid4().hex}{_END}"
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self.ended = threading.Event()
         self._written = float("-inf")
 
     def tick(self) -> None:
@@ -145,7 +147,9 @@ class Files:
         return parts_in(self.folder, self._report, self._name)
 
     def __del__(self) -> None:
-        with suppress(Exception):  # at the end of the interpreter there may be less than is needed
+        if sys.is_finalizing():  # all was written at exit, and little works from now on
+            return
+        with suppress(Exception):
             self.write()
             self.begin_in_child()
 
@@ -154,9 +158,13 @@ _all: weakref.WeakSet[Files] = weakref.WeakSet()
 
 
 def _at_exit() -> None:
+    """Write for the last time, and end the threads, which would outlive a second interpreter."""
     for files in list(_all):
-        if files._thread is not None:
+        if (thread := files._thread) is not None:
+            files.ended.set()
             files.write()
+            if thread.is_alive():
+                thread.join(_EVERY)
 
 
 atexit.register(_at_exit)
@@ -166,8 +174,10 @@ def _work(ref: weakref.ref[Files]) -> None:
     """Write twice a second, as long as the cache exists."""
     while (files := ref()) is not None:
         files.write()
+        ended = files.ended
         del files
-        time.sleep(_EVERY)
+        if ended.wait(_EVERY):
+            return
 
 
 def parts_in(folder: str, report: Report, but: str = "") -> tuple[list[Part], int]:
