@@ -194,6 +194,25 @@ def test_seconds_and_bytes() -> None:
     assert (stats.stored_bytes, stats.application_bytes) == (34, 10)
 
 
+def test_seconds_and_bytes_of_what_comes_in_pieces() -> None:
+    """The app's seconds count, and not those of the client."""
+    clock = FakeClock()
+
+    def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        clock.advance(1)
+        start_response("200 OK", [("Cache-Control", "max-age=600")])
+        for _ in range(3):
+            yield b"piece"
+            clock.advance(2)
+
+    cache = CacheMiddleware(app, clock=clock)
+    exchange(cache, environ_for(), each=lambda chunk: clock.advance(10))
+    exchange(cache, environ_for())
+    assert sums(cache) == {"stored": (7, 0, 0, 15, 0), "hit": (0, 7, 15, 0, 0)}
+    exchange(cache, environ_for("HEAD", "/other"))
+    assert sums(cache)["stored"] == (7 + 1, 0, 0, 15, 0), "its body may never end, and is closed"
+
+
 def test_stale_answers_and_background_validations() -> None:
     jobs: list[Any] = []
     clock, status = FakeClock(), "200 OK"

@@ -28,6 +28,10 @@ class Filling:
 
     _held = 0
     """Bytes that it has collected."""
+    _spent = 0.0
+    """Seconds that the app took after the head."""
+    _length = 0
+    """Bytes of the content, once that is complete."""
     _tee: ReferenceType[Tee]
 
     def __init__(self, origin: Origin, trip: Trip, response: Response) -> None:
@@ -38,7 +42,7 @@ class Filling:
         self._response = response
         self._kept = False
         self._now = origin.clock.now
-        self.moved_at = self._now()
+        self.moved_at = self._asked_at = self._now()
         self.begun = self.in_app = False
         flight = trip.streams(self)
         if flight is not None and flight.landed is not None:
@@ -53,7 +57,10 @@ class Filling:
 
     def keep(self, content: bytes) -> None:
         """Keep the *content*, which is complete."""
-        trip = self._trip
+        trip, self._length = self._trip, len(content)
+        if self.in_app:  # it has just ended
+            self._spent += self._now() - self._asked_at
+        trip.fill = trip.fill._replace(seconds=trip.fill.seconds + self._spent)
         self._kept = self._origin.keeper.keep(trip.request, self._response, content, trip.fill)
 
     def drop(self) -> None:
@@ -63,6 +70,10 @@ class Filling:
     def end(self, too_large: bool) -> None:
         """Land the flight, which ends as the body did."""
         self._give_back()
+        trip, told = self._trip, self._trip.told
+        if told is not None and not trip.background:
+            size = self._length if trip.sends_content and not told.app_bytes else 0
+            self._origin.counting.add_to(told, self._spent, size)
         if too_large:
             self._trip.land("refused", TOO_LARGE)
         elif not self._kept:
@@ -72,11 +83,12 @@ class Filling:
 
     def ask(self) -> None:
         """Note that the app is asked for the next chunk."""
-        self.in_app = True
+        self.in_app, self._asked_at = True, self._now()
 
     def move(self) -> None:
         """Note that a chunk goes on to the client."""
         self.moved_at, self.begun, self.in_app = self._now(), True, False
+        self._spent += self.moved_at - self._asked_at
 
     def take(self, size: int) -> bool:
         """Return whether *size* bytes more have room in memory; if so, they are collected."""

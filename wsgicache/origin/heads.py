@@ -35,7 +35,7 @@ def answer_head(
     raises.
     """
     told: list[Told] = []
-    trip.count = told.append
+    trip.count, trip.sends_content = told.append, False
     head: Head | None = None
 
     def start(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:

@@ -108,6 +108,8 @@ class Trip:
         "kind",
         "looked_up_at",
         "request",
+        "sends_content",
+        "told",
         "uncollected",
         "wanted",
     )
@@ -124,6 +126,10 @@ class Trip:
         self.decision = decision
         self.count = count
         """What counts the request; None once it was counted."""
+        self.told: Told | None = None
+        """What was counted, if more may follow."""
+        self.sends_content = True
+        """Whether the client gets the content of the answer."""
         self.looked_up_at = NEVER
         """The time of the last look-up, on this cache's clock; after a wait, when that ended."""
         self.fill: Fill = ANY_TIME
@@ -197,6 +203,7 @@ class Trip:
         count, self.count = self.count, None
         if count is not None:
             if told.detail is None:
+                self.told = told
                 self.fill = Fill(*self.fill[:5], told.route, told.spent)
             count(told)
 
