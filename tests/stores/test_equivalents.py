@@ -15,6 +15,7 @@ from wsgicache.stores import StoreError
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.caches import CacheNode
 from wsgicache.stores.searches import MOST_SEARCHES
+from wsgicache.stores.tiered import TieredStore
 
 SAYS: dict[str, Any] = {
     "cache_control": "max-age=60",
@@ -301,6 +302,22 @@ def test_a_store_that_fails(scene: Scene) -> None:
     with pytest.raises(StoreError, match=r"equivalent URLs \(down\)"):
         scene.cache.purge(SITE)
     assert scene.post("/").code == 200
+
+
+def test_a_near_store_outlives_what_the_shared_one_has_lost(
+    cache: SimpleCache, clock: FakeClock
+) -> None:
+    store = TieredStore(MemoryStore(), shared(cache, clock), clock=clock)
+    scene = Scene(store=store, clock=clock)
+    scene.app(echo)
+    for _ in range(3):
+        got = scene.get(FIRST)
+    assert got.hit
+    scene.get(OTHER)
+    cache.clear()
+    assert scene.get(OTHER).hit
+    scene.post(THIRD)
+    assert not scene.get(OTHER).hit
 
 
 def test_a_node_out_of_reach_is_known_from_before(

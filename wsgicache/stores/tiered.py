@@ -34,6 +34,7 @@ from wsgicache.stores.stamps import PURGES, Stamps, Telling, of_cookies, of_grou
 
 __all__ = ["TieredStore"]
 
+_MOST_SEARCHES = 64
 _SHARED = "a store that processes share, such as a MemcachedStore"
 
 
@@ -118,6 +119,7 @@ class TieredStore:
         self.landings: object = getattr(shared, "landings", None)
         """What wakes those who wait for a lease, if the shared store has that."""
         self._marks: dict[int, _Mark] = {}
+        self._searches: dict[str, None] = {}
 
     @property
     def max_bytes(self) -> int:
@@ -261,8 +263,17 @@ class TieredStore:
         self._telling.end_mark(self.shared.end_mark, cookies)
 
     def searches(self, *, now: bool = False) -> tuple[str, ...]:
-        """Return the values of No-Vary-Search that responses in the shared store have."""
-        return self.shared.searches(now=now) if isinstance(self.shared, Searching) else ()
+        """Return the values of No-Vary-Search that responses in the shared store have.
+
+        *now* it also returns those that they had: the near store outlives what the other loses.
+        """
+        if not isinstance(self.shared, Searching):
+            return ()
+        found = self.shared.searches(now=now)
+        if not self._searches.keys() >= set(found):
+            known = [*self._searches, *found]
+            self._searches = dict.fromkeys(known[-_MOST_SEARCHES:])
+        return tuple(self._searches) if now else found
 
     def note_search(self, key: Key, value: str, began: float) -> bool:
         """Note *value* in the shared store; return whether a fill that *began* then is kept."""
