@@ -33,7 +33,7 @@ from wsgicache.reporting import Reporter
 from wsgicache.rules import conditional
 from wsgicache.rules.answering import refused_fields, reused_lines, with_own
 from wsgicache.rules.collapsing import collapsing
-from wsgicache.rules.model import URI_MISS, CacheEntry, Decision
+from wsgicache.rules.model import UNAGED, URI_MISS, CacheEntry, Decision
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request, as_get, is_safe, read
 from wsgicache.rules.reuse import UNMARKED, decide, forwarded, goes_as_get
@@ -97,9 +97,8 @@ class CacheMiddleware(Operated):
         self._turns = Turns(self._origin)
         self._flights = self._turns.flights
         self._background = Background(self._validate, runner, self.clock, self._report, self.policy)
-        self._purging = Purging(
-            self.store, self.clock, self._routes.key, self._origin.forget, self._counting
-        )
+        after = self._origin.forget, self._counting
+        self._purging = Purging(self.store, self.clock, self._routes.key, *after)
         self._read = reader(self._routes, self.policy)
 
     # ── 1 hall, 2 look up, 3 decide ────────────────────────────────────────────────────────────
@@ -222,22 +221,25 @@ class CacheMiddleware(Operated):
                     status, fields, pieces = conditional.ranged(stored, pieces, ranges)
                 body = leaving(pieces, request.environ)
         age = now - stored.generated_at
-        (seconds, lines, uses), has_counter = stored.aged, reuse is None
+        seconds, lines, uses = stored.aged
         if not seconds <= age < seconds + 1 or reuse is not None:
             seconds = max(0, int(age))
             said = None if reuse is None else reuse.cache_status
             lines = reused_lines(stored, seconds, said, self.policy)
-            if has_counter := reuse is None and not self._counting.is_watched():
+            if reuse is None and not self._counting.is_watched():
                 uses = self._counting.uses(request, stored, seconds)
                 stored.aged = seconds, lines, uses
-        if has_counter and is_plain:
+            else:
+                uses, is_plain = UNAGED[2], False
+        if is_plain:
             next(uses)
-        elif has_counter and not body:
+        elif uses is not UNAGED[2] and not body:
             self._counting.without_content(request, stored, status)
         else:
             tell_of_reuse(self._counting, request, stored, status, fields, now, reuse, trip)
-        more = reuse and reuse.more
-        start_response(status, with_own(fields + lines, more) if more else fields + lines)
+            if reuse is not None and reuse.more:
+                fields, lines = with_own(fields + lines, reuse.more), []
+        start_response(status, fields + lines)
         return body
 
     # ── 5 forward ──────────────────────────────────────────────────────────────────────────────
