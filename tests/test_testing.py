@@ -110,6 +110,16 @@ def test_a_miss_is_explained_as_it_was(site: CachedApp) -> None:
     assert "the application is asked (uri-miss: nothing is stored for this URL)" in message
 
 
+def test_what_was_stale_is_explained_as_it_was(site: CachedApp) -> None:
+    client, clock = site.client(), site.clock
+    assert isinstance(clock, CacheClock)
+    client.get("/bread")
+    clock.advance(minutes=2)
+    message = said(assert_hit, client.get("/bread"))
+    assert "stored: 200 OK, 120 s old, lifetime 60 s" in message
+    assert "the application is asked (stale: " in message
+
+
 def test_a_refusal_is_explained_with_its_cure(site: CachedApp) -> None:
     response = site.client().get("/number")
     assert_not_stored(response)
@@ -196,6 +206,20 @@ def test_the_other_order_is_tried_too(site: CachedApp) -> None:
         assert ann.data != nobody.data
         message = said(assert_differs_for, ann, nobody)
     assert "from an empty cache, both users got 200 OK 'of None'" in message
+
+
+def test_a_page_that_comes_to_the_other_only_if_stored_first() -> None:
+    app = Flask("first")
+
+    @app.get("/")
+    def page() -> Any:
+        name = request.cookies.get("name")
+        vary = {"Vary": "Cookie"} if name else {}
+        return f"of {name}", {"Cache-Control": "public, max-age=60", **vary}
+
+    with CachedApp(app) as site:
+        message = said(assert_differs_for, *two(site, "/", ("Ann", "")))
+    assert "a after b, from an empty cache, both users got 200 OK 'of None'" in message
 
 
 def test_two_users_must_get_the_same_url(site: CachedApp) -> None:
