@@ -95,10 +95,13 @@ FLOORS = """
     testing.sites
     testing.asserts
     testing
+    warming.sitemaps
+    warming
     demo cli.companions cli.loading cli.terminal
     cli.explained cli.wrapped
     cli.run cli.store cli.why
     cli.stats
+    cli.warm
     cli
     __main__
 """
@@ -112,7 +115,7 @@ PLACES = {
 }
 USED = {
     ("stores", f"stores.{name}") for name in "urls cachelib lmdb memcached memory tiered".split()
-} | {("operating", "middleware"), ("operating", "why.explain")}
+} | {("operating", "middleware"), ("operating", "why.explain"), ("operating", "warming")}
 """Who imports whom only when used, or for its types, and may so look up."""
 
 PURE = set(
@@ -308,6 +311,7 @@ ROOMS = {
     "cli.loading": "cli/test_run.py",
     "cli.stats": "cli/test_store.py",
     "cli.terminal": "cli/test_store.py",
+    "cli.warm": "warming/test_warming.py",
     "cli.why": "why/test_explain.py",
     "cli.wrapped": "cli/test_run.py",
     "why.asked": "why/test_explain.py",

@@ -140,4 +140,5 @@ def test_the_cache_shows_its_interface_and_nothing_else() -> None:
         "refresh",
         "stats",
         "store",
+        "warm",
     ]

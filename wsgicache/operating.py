@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from wsgicache.arguments import flags
 from wsgicache.clock import SYSTEM_CLOCK
 from wsgicache.observe.counting import Counting
 from wsgicache.observe.files import Files, parts_in
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
     from wsgicache.middleware import CacheMiddleware
+    from wsgicache.warming import Warming
     from wsgicache.why.explain import Explanation, Lines
 
 
@@ -90,12 +92,19 @@ class Operated:
         parts, alive = self._files.others()
         return summed([ours, *parts], holding, 1 + alive)
 
-    def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
+    def purge(
+        self, url: str, *, soft: bool = False, both_schemes: bool = False, refill: bool = False
+    ) -> Purged:
         """Purge all responses for the absolute *url*, with *both_schemes* for http and https.
 
-        With *soft* they become stale: they may still stand in, or be served during validation.
+        With *soft* they become stale: they may still stand in, or be served during validation. With
+        *refill* the app is asked for the page at once, as by a visitor without cookies.
         """
-        return self._purging.purge(url, soft=soft, both_schemes=both_schemes)
+        flags("purge", refill=refill)
+        done = self._purging.purge(url, soft=soft, both_schemes=both_schemes)
+        if refill:
+            self.warm(done.what)
+        return done
 
     def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
         """Purge all responses in any of *groups* (RFC 9875), of all origins or of one *origin*."""
@@ -115,6 +124,15 @@ class Operated:
         A `Job` has all three; *mount* is where the app is mounted. Raises ValueError or TypeError.
         """
         self._validate(described(url, fields or {}, mount))
+
+    def warm(self, urls: Iterable[str], **options: Any) -> Warming:
+        """Ask the app for *urls*, and store what may be stored, like `wsgicache.warming.warm`.
+
+        The options are *variants*, *jobs* and *progress*.
+        """
+        from wsgicache.warming import warm
+
+        return warm(cast("CacheMiddleware", self), urls, **options)
 
     def explain(self, url: str, headers: Lines = (), **options: Any) -> Explanation:
         """Explain a request for *url*, and store nothing, like `wsgicache.why.explain.explain`."""

@@ -16,6 +16,7 @@ COMMANDS = {
     "purge": "wsgicache.cli.store",
     "stats": "wsgicache.cli.stats",
     "inspect": "wsgicache.cli.store",
+    "warm": "wsgicache.cli.warm",
 }
 """The module of each command, imported when the command is used or listed in the help."""
 

@@ -15,7 +15,7 @@ from wsgicache.cli.loading import Refusal, load, located
 from wsgicache.cli.terminal import say, visible
 from wsgicache.why.layers import own_cache
 
-__all__ = ["audit", "doctor", "explain"]
+__all__ = ["audit", "doctor", "explain", "field", "imported", "loaded", "with_store"]
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -55,20 +55,20 @@ def explain(
     from wsgicache.purging import Purging
     from wsgicache.why.explain import explain as explained
 
-    app = _imported(target)
+    app = imported(target)
     own = own_cache(app)
     forgets = address is None and own is not None and isinstance(own.store, MemoryStore)
     if address is not None:
         store = store_from_url(address)
     else:
         store = MemoryStore() if own is None or forgets else own.store
-    cache = _with_store(app, own, store)
-    second = [_field(one) for one in then] or None
+    cache = with_store(app, own, store)
+    second = [field(one) for one in then] or None
     with located(f"explaining {url}"):
         explanation = explained(
             cache,
             _absolute(url),
-            [_field(one) for one in fields],
+            [field(one) for one in fields],
             method=method.upper(),
             then=second,
             then_url=None if then_url is None else _absolute(then_url),
@@ -150,7 +150,7 @@ def doctor(target: str, address: str | None, strict: bool, as_json: bool) -> Non
     from wsgicache import store_from_url
     from wsgicache.why.doctor import doctor as diagnosed
 
-    app = _imported(target)
+    app = imported(target)
     with located("looking at the set-up"):
         done = diagnosed(app, store=None if address is None else store_from_url(address))
     if as_json:
@@ -162,7 +162,7 @@ def doctor(target: str, address: str | None, strict: bool, as_json: bool) -> Non
         raise SystemExit(1)
 
 
-def _imported(target: str) -> WSGIApplication:
+def imported(target: str) -> WSGIApplication:
     """Return the application *target*, which may lie in the current folder."""
     sys.path.insert(0, os.getcwd())
     logging.getLogger("wsgicache").addHandler(logging.NullHandler())
@@ -180,11 +180,12 @@ def loaded(target: str) -> CacheMiddleware:
     """Return the cache that *target* is or has, with an empty store."""
     from wsgicache import MemoryStore
 
-    app = _imported(target)
-    return _with_store(app, own_cache(app), MemoryStore())
+    app = imported(target)
+    return with_store(app, own_cache(app), MemoryStore())
 
 
-def _with_store(app: WSGIApplication, own: CacheMiddleware | None, store: Store) -> CacheMiddleware:
+def with_store(app: WSGIApplication, own: CacheMiddleware | None, store: Store) -> CacheMiddleware:
+    """Return a cache around *app* with *store*, and with the policy and routes of its *own*."""
     from wsgicache import CacheMiddleware
 
     if own is None:
@@ -196,8 +197,10 @@ def _absolute(url: str) -> str:
     return f"http://localhost{url}" if url.startswith("/") else url
 
 
-def _field(text: str) -> tuple[str, str]:
+def field(text: str, option: str = "-H") -> tuple[str, str]:
+    """Return the name and the value of a field that *option* gives. Raises Refusal."""
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise Refusal(f"-H must be 'NAME: VALUE', such as 'Cookie: theme=dark', got {text!r}")
+        kind = "'NAME: VALUE', such as 'Cookie: theme=dark'"
+        raise Refusal(f"{option} must be {kind}, got {text!r}")
     return name.strip(), value.strip()
