@@ -49,6 +49,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "wsgicache").rglob("*.py")}
     packed = {name for name in names if ".dist-info/" not in name}
     assert packed == modules | {"wsgicache/py.typed", plugin}
+    (points,) = (name for name in names if name.endswith("/entry_points.txt"))
+    said = zipfile.ZipFile(wheel).read(points).decode()
+    assert "[pytest11]\npytest_wsgicache = pytest_wsgicache\n" in said
     assert any(name.endswith("/LICENSE") for name in names)
 
 

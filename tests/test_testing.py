@@ -399,6 +399,89 @@ def test_the_plugin_alone_imports_nothing_of_the_package() -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+DJANGO = """
+import django
+import pytest
+from django.conf import settings
+
+CONTRIB = "django.contrib."
+MIDDLEWARE = [
+    CONTRIB + "sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    CONTRIB + "auth.middleware.AuthenticationMiddleware",
+]
+PAGES = {"a.html": "hello {{ name }}"}
+LOADERS = [("django.template.loaders.locmem.Loader", PAGES)]
+BACKEND = "django.template.backends.django.DjangoTemplates"
+settings.configure(
+    ALLOWED_HOSTS=["testserver"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    INSTALLED_APPS=[CONTRIB + name for name in ("auth", "contenttypes", "sessions")],
+    MIDDLEWARE=MIDDLEWARE,
+    ROOT_URLCONF=__name__,
+    SECRET_KEY="for tests",
+    TEMPLATES=[{"BACKEND": BACKEND, "OPTIONS": {"loaders": LOADERS}}],
+)
+django.setup()
+
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.test.utils import setup_test_environment
+from django.urls import path
+
+setup_test_environment()
+
+def me(request):
+    return HttpResponse(str(request.user))
+
+def page(request):
+    return render(request, "a.html", {"name": "Ann"})
+
+def raising(request):
+    raise KeyError("no")
+
+def form(request):
+    return HttpResponse(request.POST["name"])
+
+urlpatterns = [path("me", me), path("page", page), path("raising", raising), path("form", form)]
+
+@pytest.fixture
+def app():
+    return get_wsgi_application()
+
+def test_users(cached_client, make_cached_client, assert_differs_for, assert_not_stored):
+    call_command("migrate", verbosity=0)
+    from django.contrib.auth.models import User
+
+    cached_client.force_login(User.objects.create_user("ann"))
+    ann, other = cached_client.get("/me"), make_cached_client().get("/me")
+    assert (ann.content, other.content) == (b"ann", b"AnonymousUser")
+    assert_not_stored(ann)
+    assert_differs_for(ann, other)
+
+def test_templates_and_exceptions(cached_client):
+    response = cached_client.get("/page")
+    assert response.content == b"hello Ann"
+    assert response.context["name"] == "Ann"
+    assert response.resolver_match.func is page
+    with pytest.raises(KeyError):
+        cached_client.get("/raising")
+
+def test_forms(cached_client, make_cached_client):
+    assert cached_client.post("/form", {"name": "Ann"}).content == b"Ann"
+    strict = make_cached_client(enforce_csrf_checks=True)
+    assert strict.post("/form", {"name": "Ann"}).status_code == 403
+"""
+
+
+def test_djangos_client_does_what_it_does_without_a_cache(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(DJANGO)
+    done = pytester.runpytest_subprocess("-p", "pytest_wsgicache", "-p", "no:cacheprovider")
+    done.assert_outcomes(passed=3)
+
+
 def test_the_suites_of_the_documentation_pass(tmp_path: Path) -> None:
     settings = tmp_path / "pytest.ini"
     settings.write_text("[pytest]\nfilterwarnings = error\n")
