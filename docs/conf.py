@@ -28,7 +28,7 @@ exclude_patterns = ["_build"]
 nitpicky = True
 OTHER_PACKAGES = r"(collections|datetime|os|ssl|cachelib|_typeshed)\..*|WSGI\w+|Flask"
 NOT_API = (
-    r"(wsgicache\.rules|rules|stores)\..*"
+    r"(wsgicache\.rules|rules|stores|wsgicache\.stores\.stamps|wsgicache\.testing\.asserts)\..*"
     r"|Lines|Key|PackedStore|Job|Observer|Runner|Response|Store|wall|now|check_folder"
 )
 nitpick_ignore_regex = [("py:.*", OTHER_PACKAGES), ("py:.*", NOT_API)]
