@@ -44,7 +44,7 @@ FLOORS = """
     clock
     arguments reporting observe observe.frequent observe.rows observe.windows
     observe.stats
-    observe.watching
+    observe.table observe.watching
     observe.counting
     observe.summing
     observe.sheets
@@ -100,7 +100,7 @@ FLOORS = """
     demo cli.companions cli.loading cli.terminal
     cli.explained cli.wrapped
     cli.run cli.store cli.why
-    cli.stats
+    cli.stats cli.top
     cli.warm
     cli
     __main__

@@ -17,6 +17,7 @@ COMMANDS = {
     "stats": "wsgicache.cli.stats",
     "inspect": "wsgicache.cli.store",
     "warm": "wsgicache.cli.warm",
+    "top": "wsgicache.cli.top",
 }
 """The module of each command, imported when the command is used or listed in the help."""
 

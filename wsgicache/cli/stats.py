@@ -11,11 +11,12 @@ import click
 
 from wsgicache.cli.store import opened, secret_option
 from wsgicache.cli.terminal import say
+from wsgicache.observe.table import routes
 
 __all__ = ["stats"]
 
 if TYPE_CHECKING:
-    from wsgicache.observe.stats import Requests, Stats
+    from wsgicache.observe.stats import Stats
 
 _MOST = 10
 """Routes and URLs that are shown, the most frequent ones."""
@@ -98,32 +99,15 @@ def sentences(stats: Stats) -> Iterator[str]:
         or "does not say what it holds"
     )
     yield "by route:"
-    routes: dict[str, list[Requests]] = {}
-    for row in stats.requests:
-        routes.setdefault(row.route, []).append(row)
-    often = sorted(routes.items(), key=lambda one: -sum(row.count for row in one[1]))
-    for route, rows in often[:_MOST]:
-        yield f"  {route}: {_of_route(rows)}"
+    for row in routes(stats)[:_MOST]:
+        said = f"{row.count} requests, {row.hit_ratio:.0%} hits"
+        if row.call_seconds is not None:
+            said += f", {1000 * row.call_seconds:.0f} ms of the application"
+        if row.against is not None:
+            said += f", most often for {row.against}"
+        yield f"  {row.route}: {said}"
     if stats.asked:
         yield "the application is asked most often for:"
     for asked in stats.asked[:_MOST]:
         why = asked.detail or asked.outcome
         yield f"  {asked.url}: {asked.count} times, {asked.forward}, {why}"
-
-
-def _of_route(rows: list[Requests]) -> str:
-    """Return what the *rows* of one route come to."""
-    count, hits = sum(row.count for row in rows), 0
-    against: Requests | None = None
-    for row in rows:
-        if row.outcome == "hit":
-            hits += row.count
-        elif against is None or row.count > against.count:
-            against = row
-    asked = count - hits
-    spent = sum(row.spent_seconds for row in rows)
-    said = f"{count} requests, {hits / count:.0%} hits"
-    if against is not None:
-        why = against.detail or against.forward
-        said += f", {1000 * spent / asked:.0f} ms of the application, most often for {why}"
-    return said

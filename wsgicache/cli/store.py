@@ -174,8 +174,11 @@ def described(stored: StoredResponse, now: float) -> Iterator[str]:
 
 
 @contextmanager
-def opened(address: str, secret_file: Path | None) -> Iterator[Store]:
-    """Open the store at *address*; an error meanwhile becomes one line and exit code 1."""
+def opened(address: str, secret_file: Path | None, name: str = "--store") -> Iterator[Store]:
+    """Open the store at *address*; an error meanwhile becomes one line and exit code 1.
+
+    *name* is that of the option or argument with the address.
+    """
     from wsgicache.stores import StoreError, store_from_url
 
     options: dict[str, Any] = {}
@@ -188,11 +191,13 @@ def opened(address: str, secret_file: Path | None) -> Iterator[Store]:
         parts = urlsplit(address)
         folder = unquote(parts.path)
         if parts.scheme in ("file", "lmdb") and not parts.netloc and not os.path.isdir(folder):
-            raise ValueError(must_be("--store", "a directory that exists", folder))
+            raise ValueError(must_be(name, "a directory that exists", folder))
         if address.partition(":")[0] == "memory":
             kind = "a store that processes share, which the memory of one is not"
-            raise ValueError(must_be("--store", kind, address))
+            raise ValueError(must_be(name, kind, address))
         yield store_from_url(address, **options)
+    except (click.ClickException, BrokenPipeError):
+        raise  # these are for click
     except (ValueError, TypeError, StoreError) as error:
         raise click.ClickException(visible(str(error))) from None
     except Exception as error:  # any error of a client library
