@@ -115,7 +115,12 @@ PLACES = {
 }
 USED = {
     ("stores", f"stores.{name}") for name in "urls cachelib lmdb memcached memory tiered".split()
-} | {("operating", "middleware"), ("operating", "why.explain"), ("operating", "warming")}
+} | {
+    ("operating", "middleware"),
+    ("operating", "why.explain"),
+    ("operating", "warming"),
+    ("flask", "cli"),
+}
 """Who imports whom only when used, or for its types, and may so look up."""
 
 PURE = set(

@@ -2,8 +2,8 @@
 
 app = CacheMiddleware(app)
 
-The API is what this module and `wsgicache.stores` list in ``__all__``. The lists of other modules
-are for the package itself, and may change with any release.
+The API is what this module, `wsgicache.stores` and `wsgicache.flask` list in ``__all__``. The lists
+of other modules are for the package itself, and may change with any release.
 """
 
 from wsgicache.clock import Clock, SystemClock

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
-__all__ = ["main"]
+__all__ = ["commands_of", "main"]
+
+if TYPE_CHECKING:
+    import os
+    from wsgiref.types import WSGIApplication
 
 COMMANDS = {
     "audit": "wsgicache.cli.why",
@@ -41,3 +47,42 @@ class Commands(click.Group):
 @click.version_option(package_name="wsgicache")
 def main() -> None:
     """A shared HTTP cache (RFC 9111) as WSGI middleware."""
+
+
+class CommandsOf(Commands):
+    """The commands for one application, which need not name it: all but ``run``."""
+
+    app: WSGIApplication
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command called *cmd_name*, about the application, or None."""
+        command = None if cmd_name == "run" else super().get_command(ctx, cmd_name)
+        if command is None or command.callback is None:
+            return None
+        params = [one for one in command.params if one.name != "target"]
+        if params == command.params:
+            return command
+        callback = partial(command.callback, target=self.app)
+        summary = (command.help or "").partition("\n\n")[0]
+        return click.Command(cmd_name, callback=callback, params=params, help=summary)
+
+
+def commands_of(
+    app: WSGIApplication, address: str | None, folder: str | os.PathLike[str] | None
+) -> click.Group:
+    """Return the group ``wsgicache`` of the commands for *app*.
+
+    By default they look into the store at *address*, and into the *folder* of its counters.
+    """
+    store = {} if address is None else {"address": address}
+    place = folder or address
+    defaults = {
+        "stats": {**store, "folder": folder},
+        "top": {} if place is None else {"place": place},
+        "purge": store,
+        "inspect": store,
+    }
+    summary = "Look into the cache of this application, and purge it."
+    group = CommandsOf("wsgicache", help=summary, context_settings={"default_map": defaults})
+    group.app = app
+    return group

@@ -19,6 +19,8 @@ from wsgicache.why.layers import own_cache
 __all__ = ["warm"]
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
     from wsgicache import CacheMiddleware
     from wsgicache.warming import Warmed
 
@@ -46,7 +48,7 @@ _IN_MEMORY = (
 @click.option("--store", "address", metavar="URL", help="Fill this store.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def warm(
-    target: str,
+    target: str | WSGIApplication,
     paths: tuple[str, ...],
     sitemaps: tuple[str, ...],
     urls: TextIO | None,
@@ -104,7 +106,7 @@ def _listed(cache: CacheMiddleware, source: str, origin: str) -> list[str]:
             raise Refusal(visible(f"{source}: {error}")) from None
 
 
-def _cache(target: str, address: str | None) -> CacheMiddleware:
+def _cache(target: str | WSGIApplication, address: str | None) -> CacheMiddleware:
     """Return the cache to fill: of the application *target*, and with the store at *address*."""
     from wsgicache import MemoryStore, StoreError, store_from_url
 

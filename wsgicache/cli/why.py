@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--no-ask", is_flag=True, help="Do not ask the application.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def explain(
-    target: str,
+    target: str | WSGIApplication,
     url: str,
     fields: tuple[str, ...],
     method: str,
@@ -95,7 +95,7 @@ def explain(
 @click.option("--strict", is_flag=True, help="Exit with 1 on any finding.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def audit(
-    target: str,
+    target: str | WSGIApplication,
     paths: tuple[str, ...],
     urls: TextIO | None,
     crawl: bool,
@@ -119,7 +119,7 @@ def audit(
         if show:
             click.echo(f"auditing {visible(url)}", err=True)
 
-    with located("the audit"), redirect_stdout(sys.stderr):  # see `_imported`
+    with located("the audit"), redirect_stdout(sys.stderr):  # see `imported`
         done = audited(
             cache,
             [_absolute(one) for one in asked if one] or [_absolute("/")],
@@ -141,7 +141,7 @@ def audit(
 @click.option("--store", "address", metavar="URL", help="Look at this store instead.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on any finding.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(target: str, address: str | None, strict: bool, as_json: bool) -> None:
+def doctor(target: str | WSGIApplication, address: str | None, strict: bool, as_json: bool) -> None:
     """Find what is wrong with the set-up of the cache, without any traffic.
 
     The application is written MODULE:APP. It is loaded and not asked for anything. Exits with 1
@@ -162,8 +162,10 @@ def doctor(target: str, address: str | None, strict: bool, as_json: bool) -> Non
         raise SystemExit(1)
 
 
-def imported(target: str) -> WSGIApplication:
-    """Return the application *target*, which may lie in the current folder."""
+def imported(target: str | WSGIApplication) -> WSGIApplication:
+    """Return the application *target*, or that of this name, maybe in the current folder."""
+    if not isinstance(target, str):
+        return target
     sys.path.insert(0, os.getcwd())
     logging.getLogger("wsgicache").addHandler(logging.NullHandler())
     with redirect_stdout(sys.stderr):  # nothing that it prints may stand beside JSON
@@ -176,7 +178,7 @@ _IN_MEMORY = (
 )
 
 
-def loaded(target: str) -> CacheMiddleware:
+def loaded(target: str | WSGIApplication) -> CacheMiddleware:
     """Return the cache that *target* is or has, with an empty store."""
     from wsgicache import MemoryStore
 
