@@ -1190,6 +1190,7 @@ def test_logs_keep_the_query_to_themselves(scene: Scene, caplog: pytest.LogCaptu
         scene.settle()
     assert caplog.records
     assert SECRET not in caplog.text
+    assert SECRET not in str([vars(record) for record in caplog.records])
 
 
 # ── conservatism: more caution never widens sharing ──────────────────────────────────────────────

@@ -77,9 +77,10 @@ class Watching:
                 told.ttl,
             )
             if log.isEnabledFor(DEBUG):
+                path = seen.url.partition("?")[0]  # a query may have a token
                 fields = {f"cache_{name}": value for name, value in asdict(seen).items()}
                 why = seen.detail or seen.forward or "from the cache"
-                log.debug("%s %r: %s", seen.outcome, seen.url, why, extra=fields)
+                log.debug("%s %r: %s", seen.outcome, path, why, extra={**fields, "cache_url": path})
             if self._observer is not None:
                 self._observer(seen)
         except Exception:
