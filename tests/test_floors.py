@@ -26,7 +26,7 @@ FLOORS = """
         rules.ranges rules.special
     rules.credentials rules.other_caches rules.names rules.selecting
     rules.keys
-    rules.model rules.searching
+    rules.model rules.near rules.searching
     rules.response
     rules.said
     rules.preferences
@@ -273,6 +273,7 @@ def test_what_is_imported_when_used(module: str, other: str) -> None:
 # ── each module has its room among the tests ─────────────────────────────────────────────────────
 
 ROOMS = {
+    "rules.near": "test_purging.py",
     "rules.options": "rules/test_policy.py",
     "rules.special": "rules/test_request.py",
     "observe": "observe/test_counting.py",

@@ -55,9 +55,9 @@ class CacheMiddleware(Operated):
     *store* keeps the pages (default: a new `MemoryStore`). *policy* holds the operator's choices
     (default: the safe `Policy()`), *routes* those for single places. *clock* gives the time.
     *runner* runs the `Job` of a background validation (default: a few threads). A client that knows
-    the *purge_token*, if there is one, may use PURGE. *counters* is a folder in which all processes
-    count together (default: beside an ``lmdb://`` store). *observer* gets an `Observation` of each
-    request, before it is answered. Raises TypeError or ValueError.
+    the *purge_token* may use PURGE. *counters* is a folder in which all processes count together
+    (default: beside an ``lmdb://`` store). *observer* gets an `Observation` of each request, before
+    it is answered. Raises TypeError or ValueError.
     """
 
     def __init__(
@@ -121,10 +121,10 @@ class CacheMiddleware(Operated):
             request = "request"
         if isinstance(request, str):
             if request == EXPLAIN:
-                report, counting = self._report, self._counting
-                return answer_itself(self.explain, report, counting, environ, start_response)
-            why, whole = f"fwd=bypass; detail={request}", request == "bypass"
-            return self._bypass(environ, start_response, why, whole=whole).ask()
+                to = self._report, self._counting, environ, start_response
+                return answer_itself(self.explain, *to)
+            why = f"fwd=bypass; detail={request}"
+            return self._bypass(environ, start_response, why, whole=request == "bypass").ask()
         now = self.clock.now()
         try:
             entry = self._entries.get(request.key)
@@ -281,15 +281,14 @@ class CacheMiddleware(Operated):
         self, environ: WSGIEnvironment, method: str, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Forward an uncacheable method; a success invalidates what it changed (§4, §4.4)."""
+        bypass, safe = partial(self._bypass, environ, start_response), is_safe(method)
         if self._routes.are_early and self._routes.matching(environ).early.exempt:
-            exempt, unsafe = "fwd=bypass; detail=exempt", not is_safe(method)
-            return self._bypass(environ, start_response, exempt, unsafe=unsafe).ask()
-        if is_safe(method):
-            return self._bypass(environ, start_response, "fwd=method").ask()
+            return bypass("fwd=bypass; detail=exempt", unsafe=not safe).ask()
+        if safe:
+            return bypass("fwd=method").ask()
         if method == "PURGE" and self._purge_token is not None:
-            return answer_purge(
-                self._purging, self._purge_token, self._report, environ, start_response
-            )
+            how = self._purging, self._purge_token, self._report
+            return answer_purge(*how, environ, start_response)
         if method == "POST" and self.policy.store_post:
             try:
                 request = read(environ, method, self.policy)
@@ -300,7 +299,7 @@ class CacheMiddleware(Operated):
                 entry = self._keeper.entry(request)
                 trip = self._trip(request, Decision("method"), entry, self.clock.now())
                 return self._forward(trip, start_response)
-        return self._bypass(environ, start_response, "fwd=method", unsafe=True).ask()
+        return bypass("fwd=method", unsafe=True).ask()
 
     # ── background validation (RFC 5861 §3) ────────────────────────────────────────────────────
 

@@ -20,8 +20,9 @@ from wsgicache.reporting import warn_of_lost_updates, warn_of_no_requests, warn_
 from wsgicache.rules import entries
 from wsgicache.rules.checks import must_be, secret, text
 from wsgicache.rules.groups import group_name, name_of, origin_of
-from wsgicache.rules.keys import Key, key_of_url, near_keys, target_key, url_of
+from wsgicache.rules.keys import Key, key_of_url, target_key, url_of
 from wsgicache.rules.model import CacheEntry
+from wsgicache.rules.near import near_keys
 from wsgicache.rules.request import Request
 from wsgicache.stores import Grouping, Listing, Store, StoreError
 from wsgicache.stores.equivalents import equivalent_keys

@@ -11,6 +11,7 @@ module             question                                    sections
 ``ranges``         which bytes?                                9110 §14
 ``names``          which fields stay here?                     9111 §3.1; 9110 §7.6.1; 9213
 ``keys``           which URI, which variant?                   9111 §2, §4.1, §4.4; 9110 §7.1
+``near``           which URL may be meant instead?            design of this package
 ``model``          the nouns at rest                           design of this package
 ``response``       what does the app say?                      9110 §5; PEP 3333
 ``said``           what did others say of the response?        9111 §5.2; 9213

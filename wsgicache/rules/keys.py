@@ -18,7 +18,6 @@ from wsgicache.rules.negotiating import canonical_codings
 __all__ = [
     "HOSTS", "Key", "Kind", "Selector", "Values", "canonical_host", "digested", "host_of_server",
     "key_of_url",
-    "near_keys",
     "same_origin_key", "selecting_value", "target_key", "told_target", "url_of",
 ]  # fmt: skip
 
@@ -114,34 +113,6 @@ def key_of_url(url: str) -> Key | None:
 def url_of(key: Key) -> str:
     """Return an absolute URL whose key is *key*."""
     return f"{key[0]}://{key[1]}{target_of(key)}"
-
-
-_PORT = re.compile(r":[0-9]+\Z")
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_USUAL_PORTS = ("", ":8000", ":5000", ":8080", ":3000")
-"""Where development servers listen, as keys have it."""
-
-
-def near_keys(key: Key, origin: tuple[str, str] | None) -> list[Key]:
-    """Return the keys that someone who wrote *key* may have meant.
-
-    They have a slash more or less at the end of the path, the other scheme, the host with or
-    without www, no port, or the host and scheme of *origin*, if that is known. Where the host is
-    this machine, they have each of its names, and the usual ports.
-    """
-    scheme, host, path, query = key
-    schemes = (scheme, "https" if scheme == "http" else "http")
-    name = _PORT.sub("", host)
-    hosts = [host, host[4:] if host.startswith("www.") else f"www.{host}", name]
-    if name in _LOOPBACK:
-        ports = (host[len(name) :], *_USUAL_PORTS)
-        hosts += [one + port for port in ports for one in _LOOPBACK]
-    paths = (path, (path[:-1] or "/") if path.endswith("/") else f"{path}/")
-    origins = [(one, name) for name in hosts for one in schemes]
-    if origin is not None:
-        origins += [(one, origin[1]) for one in schemes]
-    near = [(*one, there, query) for one in origins for there in paths]
-    return [one for one in dict.fromkeys(near) if one != key]
 
 
 _AS_IT_IS = "/:@!$&'()*+,;=~-._"
