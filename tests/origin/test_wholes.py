@@ -365,6 +365,22 @@ def test_what_the_app_writes_is_in_its_place(when: str) -> None:
     assert (again.code, again.body, again.hit) == (206, b"3456", True)
 
 
+def test_what_the_app_writes_late_goes_to_no_client_that_gets_a_304() -> None:
+    def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        write = start_response("200 OK", [("ETag", '"a"'), ("Cache-Control", LIFE)])
+
+        def body() -> Iterator[bytes]:
+            write(DIGITS[:4])
+            yield DIGITS[4:]
+
+        return body()
+
+    cache = CacheMiddleware(app)
+    got = exchange(cache, environ_for(headers=[("If-None-Match", '"a"')]))
+    assert (got.code, got.body) == (304, b"")
+    assert exchange(cache, environ_for()).body == DIGITS
+
+
 def test_controls_said_while_the_body_is_made_count() -> None:
     def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [("Content-Length", "10"), ("Cache-Control", LIFE)])

@@ -153,7 +153,7 @@ class Forward(Exchange):
 
     def following(self) -> Write:
         """Return what takes the bytes of write() after the head: more than what was kept whole."""
-        write = super().following()
+        write = super().following() if self.instead is None else nowhere
         if self.tee is not None:
             return self.tee.writing(write)
         if self.kept_at_once:
