@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hmac import compare_digest
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, urlsplit
 
 from wsgicache.arguments import flags
 from wsgicache.clock import Clock
@@ -105,17 +106,17 @@ class Purging:
         With *soft* they become stale: they may still stand in, or be served during validation.
         Raises ValueError for anything but an http(s) URL, and what the store raises.
         """
-        return self.purge_key(key_of(url), soft=soft, both_schemes=both_schemes)
+        return self.purge_keys(keys_of(url), soft=soft, both_schemes=both_schemes)
 
-    def purge_key(self, key: Key, *, soft: bool = False, both_schemes: bool = False) -> Purged:
-        """Purge like `purge`, but the responses to requests for *key*."""
+    def purge_keys(
+        self, keys: Sequence[Key], *, soft: bool = False, both_schemes: bool = False
+    ) -> Purged:
+        """Purge like `purge`, but the responses to requests for *keys*."""
         flags("purge", soft=soft, both_schemes=both_schemes)
-        keys = [self._filed_under(key)]
         if both_schemes:
-            scheme, host, path, query = key
-            twin = "https" if scheme == "http" else "http"
-            keys.append(self._filed_under((twin, host, path, query)))
-        return self._purge("url", keys, soft)
+            twins = {"http": "https", "https": "http"}
+            keys = [*keys, *((twins[key[0]], *key[1:]) for key in keys)]
+        return self._purge("url", list(dict.fromkeys(map(self._filed_under, keys))), soft)
 
     def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
         """Purge all responses that belong to any of *groups* (RFC 9875; Cache-Tag, Surrogate-Key).
@@ -242,6 +243,20 @@ def key_of(url: str) -> Key:
     return key
 
 
+def keys_of(url: str) -> list[Key]:
+    r"""Return the keys of the requests that clients make for an absolute *url*. Raises ValueError.
+
+    Some encode all that RFC 3986 has in no query. Browsers send ``[]{}|^\``` as they are written,
+    but encode ``'`` (WHATWG URL, special-query percent-encode set).
+    """
+    key = key_of(url)
+    query = quote(urlsplit(url).query, safe=_UNENCODED)
+    return list(dict.fromkeys((key, (*key[:3], query))))
+
+
+_UNENCODED = "!$%&()*+,-./:;=?@[\\]^_`{|}~"
+
+
 # ── Over HTTP ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -294,7 +309,7 @@ def _purged(
         return "400 Bad Request", "this target is never cached"
     words = {word.strip(" \t") for word in environ.get("HTTP_WSGICACHE_PURGE", "").split(",")}
     try:
-        done = purging.purge_key(key, soft="soft" in words, both_schemes="both-schemes" in words)
+        done = purging.purge_keys([key], soft="soft" in words, both_schemes="both-schemes" in words)
     except Exception as error:
         report("purge", "a purge over HTTP failed")
         return "502 Bad Gateway", str(error)
