@@ -74,6 +74,25 @@ def test_a_reload_of_the_page_asks_for_no_reload(cache: CacheMiddleware) -> None
     assert (head.body, int(head.header("Content-Length") or 0) > 500) == (b"", True)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://other.example/fresh",
+        "http://example.org:81/fresh",
+        "https://example.org/fresh",
+        "http://example.org.other.example/",
+        "http://example.org@other.example/",
+        "http://example.org:80@other.example/",
+        "http:/example.org/fresh",
+        "page",
+    ],
+)
+def test_it_asks_the_app_by_no_other_host(app: Pages, cache: CacheMiddleware, url: str) -> None:
+    got = shown(cache, f"url={url}")
+    assert (got.code, "the URL must be one of http://example.org" in got.text) == (400, True)
+    assert app.asked == []
+
+
 def test_the_rest_is_the_applications(app: Pages, cache: CacheMiddleware) -> None:
     assert shown(cache, "url=/raises").code == 200  # it says that the application raises
     assert exchange(explaining(cache, cache), environ_for(target="/fresh")).text == "page"

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote
 
 from wsgicache import CacheMiddleware
 from wsgicache.cli.terminal import visible
+from wsgicache.rules.checks import must_be
 
 __all__ = ["PATH", "Once", "explaining"]
 
@@ -57,9 +58,13 @@ def explaining(app: WSGIApplication, cache: CacheMiddleware) -> WSGIApplication:
 
 def _page(cache: CacheMiddleware, environ: WSGIEnvironment) -> tuple[str, bytes]:
     asked = parse_qs(environ.get("QUERY_STRING", "")).get("url", ["/"])[0]
-    url = f"{environ['wsgi.url_scheme']}://{_host(environ)}{asked}" if asked[:1] == "/" else asked
+    origin = f"{environ['wsgi.url_scheme']}://{_host(environ)}"
+    url = f"{origin}{asked}" if asked[:1] == "/" else asked
     status = "200 OK"
     try:
+        # By another host an app may answer what it refuses to the site that asks (DNS rebinding).
+        if not f"{url}/".startswith(f"{origin}/"):
+            raise ValueError(must_be("the URL", f"one of {origin}, such as '/page'", url))
         text = "\n".join(map(visible, cache.explain(url, _fields(environ)).lines()))
     except ValueError as error:  # the URL is none
         status, text = "400 Bad Request", visible(str(error))
