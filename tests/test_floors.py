@@ -103,6 +103,11 @@ FLOORS = """
     cli.stats cli.top
     cli.warm
     cli
+    django.options
+    django.door
+    django.saving
+    django.checks
+    django.apps django
     __main__
 """
 """From the bottom up, one to a line (a deeper line goes on): a module knows those on lower floors.

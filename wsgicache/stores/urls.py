@@ -12,7 +12,7 @@ from wsgicache.stores import Store
 from wsgicache.stores.folders import check_folder, users_folder
 from wsgicache.stores.net.addresses import SERVERS, checked_timeout, names_a_server, shown
 
-__all__ = ["opened"]
+__all__ = ["check_url", "opened"]
 
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SIZE = re.compile(r"([0-9]{1,15})(|KiB|MiB|GiB)")
@@ -50,6 +50,17 @@ _PACKED = {"namespace", "generation_seconds", "limit"}
 
 def opened(url: str, options: dict[str, Any]) -> Store:
     """Return the store that *url* names. Raises ValueError or TypeError for a wrong one."""
+    make, parts, said = _understood(url)
+    return make(parts, {**said, **options})
+
+
+def check_url(url: object) -> None:
+    """Raise ValueError or TypeError unless *url* has the form of one; open nothing."""
+    _understood(url)
+
+
+def _understood(url: object) -> tuple[Make, SplitResult, dict[str, Any]]:
+    """Return what makes the store, the parts of its *url*, and the options there."""
     if not isinstance(url, str):
         raise TypeError(f"the URL of a store must be a str, got {type(url).__name__}")
     try:
@@ -58,14 +69,15 @@ def opened(url: str, options: dict[str, Any]) -> Store:
     except (ValueError, KeyError):
         raise _wrong(url, _KNOWN) from None
     _check(url, parts)
+    options: dict[str, Any] = {}
     for name, text in _said(url, parts).items():
         if name not in known:
             raise _wrong(url, f"one with the options {', '.join(sorted(known))}, not {name!r}")
         try:
-            options = {name: OPTIONS[name](text), **options}
+            options[name] = OPTIONS[name](text)
         except ValueError:
             raise _wrong(url, f"one whose {name} is a number, not {text!r}") from None
-    return make(parts, options)
+    return make, parts, options
 
 
 def _check(url: str, parts: SplitResult) -> None:
