@@ -22,7 +22,7 @@ from wsgicache.operating import Operated, files_of, holding_of
 from wsgicache.origin.background import Background, Runner, to_nobody
 from wsgicache.origin.bypass import Bypass
 from wsgicache.origin.exchange import Origin
-from wsgicache.origin.explaining import EXPLAIN, answer_itself, reader
+from wsgicache.origin.explaining import EXPLAIN, describe, reader
 from wsgicache.origin.forward import Forward
 from wsgicache.origin.heads import answer_head
 from wsgicache.origin.telling import tell_of_reuse
@@ -121,8 +121,7 @@ class CacheMiddleware(Operated):
             request = "request"
         if isinstance(request, str):
             if request == EXPLAIN:
-                to = self._report, self._counting, environ, start_response
-                return answer_itself(self.explain, *to)
+                return describe(self.explain, self._report, self._counting, environ, start_response)
             why = f"fwd=bypass; detail={request}"
             return self._bypass(environ, start_response, why, whole=request == "bypass").ask()
         now = self.clock.now()

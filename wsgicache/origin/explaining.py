@@ -14,7 +14,7 @@ from wsgicache.rules.keys import target_key, url_of
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request, read
 
-__all__ = ["EXPLAIN", "answer_itself", "reader", "request_fields"]
+__all__ = ["EXPLAIN", "describe", "reader", "request_fields"]
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -46,7 +46,7 @@ def reader(routes: Routes, policy: Policy) -> Read:
     return comparing
 
 
-def answer_itself(
+def describe(
     explain: Callable[..., Any],
     report: Reporter,
     counting: Counting,
@@ -63,7 +63,7 @@ def answer_itself(
         )
         content = json.dumps(found.as_json()).encode()
     except Exception:
-        report("explain", "a request could not be explained")
+        report("explain", "a request could not be describe")
         status, content = "500 Internal Server Error", b'{"error": "the log has the reason"}'
     fields = [
         ("Content-Type", "application/json"),
