@@ -63,7 +63,7 @@ def describe(
         )
         content = json.dumps(found.as_json()).encode()
     except Exception:
-        report("explain", "a request could not be describe")
+        report("explain", "a request could not be explained")
         status, content = "500 Internal Server Error", b'{"error": "the log has the reason"}'
     fields = [
         ("Content-Type", "application/json"),
