@@ -197,6 +197,18 @@ def test_redis_hangs_and_goes_on(own_redis: Server, make_scene: Callable[..., Sc
     eventually(lambda: scene.get("/").hit, "the store has not healed")
 
 
+@pytest.mark.network
+def test_redis_serves_more_threads_than_redis_py_has_connections_for(own_redis: Server) -> None:
+    """A pool of redis-py has 100 by default, and refuses the next thread."""
+    from wsgicache.stores.net.redis import client as limited
+
+    with limited("redis", f"redis://{own_redis.address}/0", 5) as client:
+        busy = [client.connection_pool.get_connection() for _ in range(120)]
+        assert client.ping()
+        for connection in busy:
+            client.connection_pool.release(connection)
+
+
 def test_redis_byte_by_byte() -> None:
     """Each byte comes in time; the answer does not."""
     dripped: list[int] = []

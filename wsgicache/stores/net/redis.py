@@ -82,6 +82,9 @@ def _counted(kind: type[Any]) -> type[Any]:
     return Counted
 
 
+_CONNECTIONS = 2**31
+"""More connections than a process has threads: none of them finds the pool empty."""
+
 _KINDS = {
     "redis": _in_time(_Named),
     "rediss": _Secured,
@@ -99,5 +102,6 @@ def client(scheme: str, url: str, timeout: float) -> Any:
         "socket_connect_timeout": timeout,
         "retry": Retry(NoBackoff(), 0),
         "connection_class": _counted(_KINDS[scheme]),
+        "max_connections": _CONNECTIONS,
     }
     return Redis.from_url(url, **options)
