@@ -59,9 +59,15 @@ def split(scene: Scene, name: str, value: Callable[[int], str], count: int = 18)
             "cookies",
             "Cookie",
             "sid=secret{}; theme=dark",
-            "cookie tells them apart (detail=vary-cookie), with values such as 'sid theme', 'sid "
-            "theme', 'sid theme', 'sid theme'. If there are fewer pages than that, write "
-            "Policy.django(), Policy.flask() or Policy(only_cookies=[…])",
+            "cookie tells them apart (detail=vary-cookie), by the cookies 'sid'. If there are "
+            "fewer pages than that, write Policy.django(), Policy.flask() or "
+            "Policy(only_cookies=[…])",
+        ),
+        (
+            "several cookies that differ",
+            "Cookie",
+            "b=secret{0}; a=secret{0}; theme=dark",
+            "by the cookies 'a b'. If",
         ),
         (
             "languages",
@@ -101,4 +107,4 @@ def test_digests_tell_the_field_and_the_value_at_hand(
 def test_an_absent_field_is_none(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     split(scene, "Cookie", "a={}".format, 16)
     scene.get("/a b?q=secret")
-    assert "such as none, 'a', 'a', 'a'." in lines(caplog)[0]
+    assert "by the cookies 'a'." in lines(caplog)[0]

@@ -104,6 +104,27 @@ def test_what_always_selects_may_differ(key: str, value: str, field: str) -> Non
     assert found.field == field
 
 
+@pytest.mark.parametrize(
+    ("presented", "field", "value"),
+    rows(
+        ("§2 a forwarded host", {"x_forwarded_host": "a"}, "x-forwarded-host", "a"),
+        ("§2 Forwarded", {"forwarded": "for=b;host=a"}, "forwarded", "for=b;host=a"),
+        (
+            "§2 of the cookies that for the language",
+            {"cookie": "sid=secret; django_language=de"},
+            "cookie",
+            "django_language=de",
+        ),
+    ),
+)
+def test_what_selects_without_vary_has_one_value(presented: Fields, field: str, value: str) -> None:
+    """Those of others are not known."""
+    entry = entry_of(None, asked(), asked(x_forwarded_host="b"))
+    found = difference(asked(**presented), entry, SAFE)
+    assert found is not None
+    assert found[:3] == (field, 2, (value,))
+
+
 def test_a_text_of_the_author_may_differ() -> None:
     request = asked()
     request.forwarded = ("vary_by", "phone")

@@ -108,12 +108,13 @@ def advise_on_variants(report: Reporter, request: Request, differs: Difference) 
     url = url_of((scheme, host, path, ""))
     field, path = differs.field, _path(request)
     cure = _CURES.get(field, _CLASSES).format(path=path, field=field.title())
-    shown = ", ".join(map(_shown_cookies if field == "cookie" else _shown, differs.values))
+    such = f"with values such as {', '.join(map(_shown, differs.values))}"
+    if field == "cookie":
+        such = f"by the cookies {_differing_cookies(differs.values)}"
     report.once(
         f"variants of {url}",
         f"{url} has {differs.variants} stored responses. {field} tells them apart "
-        f"(detail=vary-{field}), with values such as {shown}. If there are fewer pages than "
-        f"that, write {cure}",
+        f"(detail=vary-{field}), {such}. If there are fewer pages than that, write {cure}",
     )
 
 
@@ -123,8 +124,21 @@ def _shown(value: str | None) -> str:
     return ascii(value if len(value) <= _SHOWN else f"{value[:_SHOWN]}...")
 
 
-def _shown_cookies(value: str | None) -> str:
+def _differing_cookies(fields: tuple[str | None, ...]) -> str:
+    """Return the names of the cookies that are not the same in all *fields*.
+
+    Where only their order differs, all are named.
+    """
+    pairs = [set(_pairs(field)) for field in fields]
+    same = set.intersection(*pairs) if len(pairs) > 1 else set()
+    return _shown_cookies(";".join(set.union(*pairs) - same) or fields[0])
+
+
+def _pairs(field: str | None) -> list[str]:
+    return [pair.strip(" \t") for pair in (field or "").split(";")]
+
+
+def _shown_cookies(field: str | None) -> str:
     """Return the names of the cookies alone: their values may be secrets."""
-    pairs = "" if value is None else value
-    names = sorted({pair.partition("=")[0].strip(" \t") for pair in pairs.split(";")} - {""})
+    names = sorted({pair.partition("=")[0].strip(" \t") for pair in _pairs(field)} - {""})
     return _shown(" ".join(names)) if names else "none"

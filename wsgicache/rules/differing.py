@@ -52,9 +52,10 @@ def difference(request: Request, entry: CacheEntry, policy: Policy) -> Differenc
         key, values = _compared(request, entry, policy)
     if key is None:
         return None
-    own = request.environ.get(key)
+    name, own = _name(key), request.environ.get(key)
+    if key == _FORWARDED:
+        name, own = _forwarded(request)
     others = dict.fromkeys(value for value in values if value != own)
-    name = _forwarded(request) if key == _FORWARDED else _name(key)
     return Difference(name, len(entry.responses), (own, *others)[:_SOME], sure)
 
 
@@ -78,10 +79,12 @@ def _compared(
         if not keys and coding is not None:
             keys = [CODINGS]
         for key in keys:
-            value = selector[_FIRST + named.index(key)] if key in named else None
+            values = found.setdefault(key, [])
             if coding is not None and key == CODINGS:
-                value = ", ".join(offer for offer, _ in stored.offers)
-            found.setdefault(key, []).append(value if isinstance(value, str) else None)
+                values.append(", ".join(offer for offer, _ in stored.offers))
+            elif key in named:
+                value = selector[_FIRST + named.index(key)]
+                values.append(value if isinstance(value, str) else None)
         best = min(best, (len(keys), keys[0] if keys else None), key=lambda one: one[0])
     return best[1], found.get(best[1], [])
 
@@ -99,14 +102,19 @@ def _name(key: str) -> str:
     return key.removeprefix("HTTP_").lower().replace("_", "-")
 
 
-def _forwarded(request: Request) -> str:
-    """Return the first field that selects in any case; the text of a vary_by has its own name."""
-    said, *_ = request.forwarded or (_FORWARDED,)
+def _forwarded(request: Request) -> tuple[str, str | None]:
+    """Return the first field that selects in any case, and its value.
+
+    The text of a vary_by has its own name, and no value here: it may be a secret.
+    """
+    said, *values = request.forwarded or (_FORWARDED,)
     if said == "vary_by":
-        return "vary-by"
+        return "vary-by", None
     if "=" in said:
-        return "cookie"  # one that chooses the language
-    return _name(said) if said.startswith("HTTP_") else _FORWARDED
+        return "cookie", said  # one that chooses the language
+    if said.startswith("HTTP_"):
+        return _name(said), values[0]
+    return _FORWARDED, request.environ.get("HTTP_FORWARDED")
 
 
 _WISHES = ("no-cache", "max-age", "min-fresh")
