@@ -138,6 +138,31 @@ def test_each_cure_does_what_it_promises(app: App, fields: list[Line]) -> None:
         assert exchange(cache, stranger).hit or not cure.for_others
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ([], "no lifetime"),
+        (
+            [("Expires", "Tue, 14 Nov 2023 23:13:20 -0000")],
+            "Expires: Tue, 14 Nov 2023 23:13:20 -0000 (no HTTP date, which ends in GMT)",
+        ),
+        (
+            [("Cache-Control", "public"), ("Expires", "0")],
+            "Cache-Control: public; Expires: 0 (no HTTP date, which ends in GMT)",
+        ),
+        (
+            [("Expires", "Tue, 14 Nov 2023 21:13:20 GMT")],
+            "Expires: Tue, 14 Nov 2023 21:13:20 GMT",
+        ),
+        ([("Cache-Control", "max-age=0"), ("Expires", "0")], "Cache-Control: max-age=0"),
+    ],
+)
+def test_the_field_that_gives_no_lifetime_is_named(fields: list[Line], said: str) -> None:
+    cache = CacheMiddleware(App(*fields), clock=FakeClock())
+    (reason,) = cache.explain(URL).reasons
+    assert (reason.token, reason.said) == ("freshness", said)
+
+
 def test_a_prohibition_has_no_cure() -> None:
     app = App(("Cache-Control", "no-store"), ("Set-Cookie", "a=b"))
     assert explain(CacheMiddleware(app), URL).cures == ()

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from wsgicache.controls.decorators import cache_control
 from wsgicache.rules.bounds import LONGEST
 from wsgicache.rules.cookies import USUAL_SETTERS, cookie_name
+from wsgicache.rules.dates import parse_date
 from wsgicache.rules.fields import parse_cache_control, written
 from wsgicache.rules.storing import is_endless
 from wsgicache.why.trying import Recorded, Trial
@@ -19,6 +20,9 @@ __all__ = [
     "exempt", "forbidding_fields", "lifetime", "max_collecting", "max_content", "status", "stream",
     "too_long", "words",
 ]  # fmt: skip
+
+_LIFETIMES = {"max-age", "s-maxage"}
+"""The directives before which Expires does not count (§5.3)."""
 
 Removals = Callable[[Trial], Iterable["Removal"]]
 
@@ -116,9 +120,18 @@ def lifetime(trial: Trial) -> Iterator[Removal]:
     answer = _answer(trial)
     control = cache_control(max_age=60, status=int(answer.status[:3]))
     changed = _answered(trial, replace(answer, said=(*answer.said, control)))
-    field = answer.value("Cache-Control")
-    said = f"Cache-Control: {field}" if field else "no lifetime"
-    yield Removal("response", said, changed)
+    yield Removal("response", _said_of_lifetime(answer, trial.clock.wall()), changed)
+
+
+def _said_of_lifetime(answer: Recorded, wall: float) -> str:
+    """Return the fields of *answer* that might give a lifetime (§4.2.1), as they are."""
+    control, expires = answer.value("Cache-Control"), answer.value("Expires")
+    said = [] if control is None else [f"Cache-Control: {control}"]
+    if expires is not None and not _LIFETIMES & parse_cache_control(control or "").keys():
+        # RFC 9110 §5.6.7: "+0000" and "-0000" are those of electronic mail.
+        wrong = " (no HTTP date, which ends in GMT)" if parse_date(expires, wall) is None else ""
+        said.append(f"Expires: {expires}{wrong}")
+    return "; ".join(said) or "no lifetime"
 
 
 def words(*names: str) -> Callable[[Trial], Iterator[Removal]]:
