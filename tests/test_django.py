@@ -183,6 +183,8 @@ def test_the_cache_is_one_and_follows_the_settings(project: Path) -> None:
         "from wsgicache import CacheMiddleware\n"
         "assert get_wsgi_application() is application and cache.store is application.store\n"
         "assert isinstance(cache, CacheMiddleware)\n"
+        "from django.core.servers.basehttp import get_internal_wsgi_application as for_runserver\n"
+        "assert for_runserver() is application\n"
         "print(cache.policy.name, cache.policy.only_cookies[:1], cache.policy.debug)"
     )
     done = run(project, script)
@@ -237,6 +239,36 @@ def test_a_change_purges_what_shows_the_object(project: Path) -> None:
     expected = [f"{[(name, False)] * 2} False" for name in named]
     expected += [f"{[('pear', True)] * 2} True", ""]
     assert run(project, script).stdout.splitlines() == expected
+
+
+def manage(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    script = "from django.core.management import execute_from_command_line as run; run()"
+    line = [sys.executable, "-W", "error", "-c", script, "wsgicache", *arguments]
+    line.append("--settings=mysite.settings")
+    return subprocess.run(line, cwd=project, env=environment(), capture_output=True, text=True)
+
+
+def test_commands_know_the_application_and_the_store(project: Path) -> None:
+    with_settings(project, f"WSGICACHE = {{'STORE': 'lmdb://{project}/store'}}")
+    (project / "store").mkdir()
+    run(project, f"{SETUP}{TABLES}\nask('/fruit/1')")
+    found = manage(project, "inspect", "--url", "http://shop.example/fruit/1")
+    assert (found.returncode, "200 OK: " in found.stdout) == (0, True), found.stderr
+    done = manage(project, "explain", "http://shop.example/fruit/1", "--no-ask")
+    assert "/fruit/1: a hit, the cache answers" in done.stdout
+    done = manage(project, "purge", "--group", "fruit-1")
+    assert done.stdout == "purged all that belongs to 'fruit-1'\n"
+    refused = manage(project, "purge")
+    assert refused.returncode == 2
+    assert "one of --url, --group, --prefix and --all is needed" in refused.stderr
+
+
+def test_a_command_ends_only_itself_when_it_is_called(project: Path) -> None:
+    script = (
+        f"{SETUP}\nfrom django.core.management import call_command\n"
+        "call_command('wsgicache', 'warm', '--help')\nprint('after')"
+    )
+    assert run(project, script).stdout.endswith("\nafter\n")
 
 
 def test_a_save_stays_where_the_purge_fails(project: Path) -> None:

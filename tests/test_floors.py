@@ -107,7 +107,8 @@ FLOORS = """
     django.door
     django.saving
     django.checks
-    django.apps django
+    django.apps django django.management django.management.commands
+        django.management.commands.wsgicache
     __main__
 """
 """From the bottom up, one to a line (a deeper line goes on): a module knows those on lower floors.

@@ -52,7 +52,7 @@ def main() -> None:
 class CommandsOf(Commands):
     """The commands for one application, which need not name it: all but ``run``."""
 
-    app: WSGIApplication
+    app: WSGIApplication | str
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command called *cmd_name*, about the application, or None."""
@@ -68,9 +68,9 @@ class CommandsOf(Commands):
 
 
 def commands_of(
-    app: WSGIApplication, address: str | None, folder: str | os.PathLike[str] | None
+    app: WSGIApplication | str, address: str | None, folder: str | os.PathLike[str] | None
 ) -> click.Group:
-    """Return the group ``wsgicache`` of the commands for *app*.
+    """Return the group ``wsgicache`` of the commands for *app*, or for MODULE:APP.
 
     By default they look into the store at *address*, and into the *folder* of its counters.
     """
