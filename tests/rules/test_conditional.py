@@ -351,9 +351,11 @@ def test_several_ranges_of_what_names_one_itself() -> None:
     assert "Content-Range" not in dict(lines)
 
 
-def test_a_416_says_what_caches_need_and_no_more() -> None:
+def test_a_416_says_what_caches_and_other_origins_need_and_no_more() -> None:
     """RFC 9110 §15.5.17."""
     said = {"Cache-Control", "Content-Type", "Date", "Vary"}
+    said |= {"Access-Control-Allow-Origin", "Access-Control-Expose-Headers"}
+    said |= {"Cross-Origin-Resource-Policy"}
     stored = kept(b"1", 200, *[(name, "x") for name in sorted(said | {"ETag", "X-Other"})])
     lines = partial_fields(stored, [])
     assert names(lines) == said | {"Content-Range", "Content-Length"}

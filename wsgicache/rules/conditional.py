@@ -145,8 +145,7 @@ def cut(stored: StoredResponse, content: bytes, first: int, last: int) -> bytes:
 def partial_fields(stored: StoredResponse, ranges: Ranges) -> FieldLines:
     """Return the fields of a 206 with one range, or a 416 (RFC 9110 §15.3.7, §15.5.17)."""
     if not ranges:
-        kept = ("date", "cache-control", "content-type", "vary")
-        fields = [line for line in stored.fields if line[0].lower() in kept]
+        fields = [line for line in stored.fields if line[0].lower().startswith(_WITH_416)]
         return [*fields, ("Content-Range", f"bytes */{stored.length}"), ("Content-Length", "0")]
     ((first, last),) = ranges
     length = stored.length if stored.span is None else stored.span[2] or "*"
@@ -155,6 +154,11 @@ def partial_fields(stored: StoredResponse, ranges: Ranges) -> FieldLines:
         ("Content-Range", f"bytes {first}-{last}/{length}"),
         ("Content-Length", str(last - first + 1)),
     ]
+
+
+_WITH_416 = ("date", "cache-control", "content-type", "vary", "access-control-", "cross-origin-")
+"""How the fields begin that stay in a 416: those for caches, and those without which a browser
+shows it to no script of another origin (Fetch, CORS protocol)."""
 
 
 def multipart(
