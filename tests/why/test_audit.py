@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from tests.why import composed, looking_alike, planted
 from tests.why.frames import ROWS, URL, Row, in_flask, plain
-from wsgicache import CacheMiddleware, Policy, Route, vary
+from wsgicache import CacheMiddleware, Policy, Route, cache_for, vary
 from wsgicache.cli import main
 from wsgicache.why.audit import Audit, audit
 
@@ -137,7 +137,7 @@ def test_an_app_that_needs_what_the_cache_makes_of_requests_is_asked_behind_it()
             "",
             {"policy": Policy(languages=["nl", "de"])},
             "the policy with languages= names",
-            "remove languages= from the policy",
+            "Route('/p', languages=[]) for this page alone; or remove languages= from the policy",
         ),
     ],
 )
@@ -157,6 +157,20 @@ def test_a_decorator_that_wastes_copies_is_named() -> None:
     assert "a decorator names X-Device in Vary" in finding.evidence
 
 
+def test_a_decorator_is_not_blamed_for_what_the_policy_names() -> None:
+    view = cache_for(minutes=5)(lambda: "page")
+    policy = Policy(languages=["nl", "de"])
+    (finding,) = found(in_flask(view), policy=policy).findings
+    assert "the policy with languages= names" in finding.evidence
+    route = eval(finding.cure.partition(" for this")[0], {"Route": Route})
+    assert found(in_flask(view), policy=policy, routes=[route]).findings == []
+
+
+def test_pages_that_are_not_stored_are_counted() -> None:
+    done = found(plain(lambda environ: ("page", 200, {})))
+    assert list(done.lines()) == ["1 page without findings; 1 of them not stored, so not judged"]
+
+
 def test_what_is_offered_is_tried() -> None:
     def page(environ: dict[str, str]) -> Any:
         return environ.get("HTTP_ACCEPT_LANGUAGE", "").removeprefix("nl") + "page", 200, FRESH
@@ -174,7 +188,7 @@ def test_links_are_followed_within_the_site() -> None:
 
     done = audit(CacheMiddleware(app), ["http://example.org/"], crawl=True)
     assert asked == {"/", "/b", "/c"}
-    assert done.clean == 3
+    assert (done.clean, done.unstored) == (3, 0)
     assert audit(CacheMiddleware(app), ["http://example.org/"], crawl=True, most=2).clean == 2
 
 
@@ -199,7 +213,7 @@ def test_the_command_prints_findings_and_json(
     assert bad.exit_code == 1
     assert "wrong: http://localhost/p: header X-Device" in bad.stdout
     assert "from none to 'phone': content at byte 0: 'none' → 'phone'" in bad.stdout
-    assert "1 page without findings" in bad.stdout
+    assert bad.stdout.splitlines()[-1] == "1 page without findings"
     data = json.loads(
         CliRunner().invoke(main, ["audit", "audited_site:app", "/p", "--json"]).stdout
     )

@@ -38,6 +38,8 @@ class Audit:
     """URLs that could not be judged, and why."""
     clean: int = 0
     """URLs without findings."""
+    unstored: int = 0
+    """How many of these the cache does not store, so that they can have none."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the audit as JSON has it."""
@@ -45,6 +47,7 @@ class Audit:
             "findings": [finding._asdict() for finding in self.findings],
             "inconclusive": [{"url": url, "why": why} for url, why in self.inconclusive],
             "clean": self.clean,
+            "unstored": self.unstored,
         }
 
     def lines(self) -> Iterator[str]:
@@ -69,7 +72,8 @@ class Audit:
                 yield f"  also: {len(others) - _MOST_SHOWN} more"
         for url, why in self.inconclusive:
             yield f"inconclusive: {url}: {why}"
-        yield f"{self.clean} {'page' if self.clean == 1 else 'pages'} without findings"
+        stored = f"; {self.unstored} of them not stored, so not judged" if self.unstored else ""
+        yield f"{self.clean} {'page' if self.clean == 1 else 'pages'} without findings{stored}"
 
     def is_bad(self, strict: bool = False) -> bool:
         """Whether there is a leak or a wrong page; with *strict*, whether there is anything."""
@@ -103,6 +107,7 @@ def audit(
             done.inconclusive.append((url, page.why_not))
         elif not found:
             done.clean += 1
+            done.unstored += not page.is_stored
         for link in (link for one in page.answers if crawl for link in _links(url, one)):
             if link not in seen and len(seen) < most:
                 seen.add(link)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsgicache.controls.routes import Route
@@ -99,6 +100,8 @@ class Page:
         self._asked = [Asked(url, changes=_CLIENT)]
         if login:
             self._asked.append(Asked(url, [("Cookie", login)], changes=_CLIENT))
+        self.is_stored = False
+        """Whether the cache stores any of these answers."""
         self.why_not = ""
         """Why nothing can be said of it, or of its content, if so."""
 
@@ -157,6 +160,7 @@ class Page:
                 self.answers.append(answers[0])
                 shelf = Shelf()
                 outcome = self._through(one, shelf)[0]
+                self.is_stored = self.is_stored or outcome.outcome == "stored"
                 return Base(one, Template(answers), answers[0], shelf, outcome)
         raised = answers[0].raised
         self.why_not = (
@@ -246,12 +250,8 @@ class Page:
                 return self._finding(one, severity, values, difference, line)
         is_named = one.noted == one.key and base.names(one.key)
         if is_named and same and base.outcome.outcome == "stored":
-            said, line = waste(
-                one,
-                base.answer,
-                self._cache._routes.all,
-                lambda answer, routes: self._names(answer, base.asked, routes, one.key),
-            )
+            names = partial(self._names, base.asked, one.key)
+            said, line = waste(self._url, one, base.answer, self._cache._routes.all, names)
             return self._finding(one, "waste", one.values, said, line)
         return None
 
@@ -300,7 +300,7 @@ class Page:
                 return f"; or hide it from the app: {written(route)}, which was tried"
         return ""
 
-    def _names(self, answer: Recorded, asked: Asked, routes: tuple[Route, ...], key: str) -> bool:
+    def _names(self, asked: Asked, key: str, answer: Recorded, routes: tuple[Route, ...]) -> bool:
         """Whether Vary names the field under *key* in what is stored of *answer*."""
         shelf = Shelf()
         Trial(asked, answer, self._policy, routes, self._clock).walk(shelf)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
+from wsgicache.controls.decorators import cache_control
 from wsgicache.controls.routes import Route
 from wsgicache.rules.fields import environ_key
 from wsgicache.why.inputs import Input
@@ -61,20 +62,24 @@ def written(route: Route) -> str:
     return f"Route({route.path!r}, fields={list(route.fields or ())!r})"
 
 
-def waste(one: Input, answer: Recorded, routes: tuple[Route, ...], names: Names) -> tuple[str, str]:
-    """Return what it costs that Vary names *one* field that changes nothing, and the cure."""
+def waste(
+    url: str, one: Input, answer: Recorded, routes: tuple[Route, ...], names: Names
+) -> tuple[str, str]:
+    """Return what it costs that Vary names *one* field that does not change *url*, and the cure."""
     name = one.name.partition(" ")[2]
-    who, line, copies = _who_names(one, answer, routes, names)
+    who, line, copies = _who_names(url, one, answer, routes, names)
     return f"{who} names {name} in Vary, so {copies}", line
 
 
 def _who_names(
-    one: Input, answer: Recorded, routes: tuple[Route, ...], names: Names
+    url: str, one: Input, answer: Recorded, routes: tuple[Route, ...], names: Names
 ) -> tuple[str, str, str]:
     """Return who names *one* field in Vary, the cure, and how many copies there are therefore."""
     name = one.name.partition(" ")[2]
     each = "each of its values gets a copy of its own"
-    silent = replace(answer.without("Vary"), said=())
+    # A page that says nothing is not stored, and has no Vary then.
+    lasting = cache_control(public=True, max_age=60, status="any")
+    silent = replace(answer.without("Vary"), said=(lasting,))
     if not names(silent, routes):
         said = replace(answer.without("Vary"), said=answer.said)
         if names(said, routes):
@@ -93,4 +98,8 @@ def _who_names(
             return f"{where} with fields=", f"remove {name} from fields= of {where}", each
         return where, f"remove {name} from vary(…) in {where}", each
     option = _OPTIONS.get(one.key, "selecting")
-    return f"the policy with {option}=", f"remove {option}= from the policy", each
+    line = f"remove {option}= from the policy"
+    if option != "selecting":
+        path = unquote(urlsplit(url).path)
+        line = f"Route({path!r}, {option}=[]) for this page alone; or {line}"
+    return f"the policy with {option}=", line, each
