@@ -14,7 +14,15 @@ import wsgicache
 from tests.running import ROOT
 from tests.scene import environ_for, exchange
 from tests.why.sites import SITES, Line, Page, Site, django_handler, urlpatterns
-from wsgicache import CacheMiddleware, MemoryStore, Policy, Route, cache_for, json_never_stale
+from wsgicache import (
+    CacheMiddleware,
+    Control,
+    MemoryStore,
+    Policy,
+    Route,
+    cache_for,
+    json_never_stale,
+)
 from wsgicache.rules import storing
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.why.causes import CAUSES, FORWARDS
@@ -181,11 +189,48 @@ def test_the_first_cure_makes_it_a_hit(
     assert len({one.what for one in explained.cures}) == len(explained.cures)
 
 
+def test_a_decorator_comes_before_routes_so_the_cure_stands_in_its_place() -> None:
+    def site(control: Control) -> CacheMiddleware:
+        app = Flask(__name__)
+        app.get("/p")(control(lambda: ("page", {"Vary": "Cookie"})))
+        return CacheMiddleware(app)
+
+    key: Line = ("Authorization", "Basic YTpi")
+    for then, written in (
+        ({}, "cached(server=300)"),
+        ({"then": [SESSION]}, "cached(server=300, everybody=True)"),
+    ):
+        explained = site(cache_for(minutes=5)).explain("/p", [] if then else [key], **then)
+        cure = (explained.then or explained).cures[0]
+        assert cure.what == f"{written} in place of cache_for(minutes=5)"
+        cured = site(eval(written, vars(wsgicache)))
+        assert not exchange(cured, environ_for(target="/p", headers=[] if then else [key])).hit
+        assert exchange(cured, environ_for(target="/p", headers=[SESSION] if then else [key])).hit
+
+
+def test_everybody_means_those_with_a_session_where_other_cookies_are_hidden() -> None:
+    app = SITES[0]({"/p": page(("Vary", "Cookie"))})
+    cures = CacheMiddleware(app, policy=Policy.django()).explain("/p").cures
+    assert {cure.what: cure.for_others for cure in cures} == {
+        "Route('/p', cache_for(minutes=5))": False,
+        "Route('/p', cached(server=300))": False,
+        "Route('/p', cached(server=300, everybody=True))": True,
+    }
+
+
 UNCURED: list[tuple[str, Page, list[Line], dict[str, Any], str]] = [
     ("no-store", page(("Cache-Control", "no-store, max-age=9")), [], {}, "refused"),
     ("private", page(("Cache-Control", "private, max-age=9")), [], {}, "refused"),
     ("request-no-store", page(FRESH), [("Cache-Control", "no-store")], {}, "refused"),
     ("vary", page(FRESH, ("Vary", "*")), [], {}, "refused"),
+    ("set-cookie", page(FRESH, ("Set-Cookie", "session=; Max-Age=0")), [SESSION], {}, "refused"),
+    (
+        "set-cookie",
+        page(FRESH, ("Set-Cookie", "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/")),
+        [],
+        {},
+        "refused",
+    ),
     ("status", page(FRESH, status=415), [], {}, "refused"),
     ("freshness", page(status=500), [], {}, "refused"),
     ("stream", page(FRESH, kind=("Content-Type", "text/event-stream")), [], {}, "refused"),
@@ -235,13 +280,15 @@ class Broken(MemoryStore):
     """A store that fails."""
 
     def get(self, key: Any) -> Any:
-        raise OSError
+        raise OSError("no disk")
 
 
 def test_trouble_is_named() -> None:
     app = SITES[0]({"/p": page(FRESH)})
     url = "http://example.org/p"
-    assert first(CacheMiddleware(app, store=Broken()).explain(url)) == "store-error"
+    broken = CacheMiddleware(app, store=Broken()).explain(url)
+    assert first(broken) == "store-error"
+    assert "    said by the store: OSError: no disk" in list(broken.lines())
     cache = CacheMiddleware(app)
     cache.enabled = False
     assert first(cache.explain(url)) == "off"

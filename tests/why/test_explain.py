@@ -207,9 +207,26 @@ def test_the_command_prints_sentences_and_json(
     data = json.loads(CliRunner().invoke(main, [*asked, "--json"]).stdout)
     assert [reason["token"] for reason in data["reasons"]] == ["freshness", "cookie"]
     assert data["url"] == "http://localhost/page"
-    wrong = CliRunner().invoke(main, [*asked[:3], "-H", "Cookie"])
-    assert wrong.exit_code == 2
-    assert "-H must be" in wrong.stderr
+    for arguments, text in (
+        ([*asked[:3], "-H", "Cookie"], "-H must be"),
+        ([*asked[:2], "page"], "URL must be a path such as '/page', or begin with http"),
+    ):
+        wrong = CliRunner().invoke(main, arguments)
+        assert wrong.exit_code == 2
+        assert text in wrong.stderr
+
+
+def test_what_the_response_said_is_quoted_as_a_whole() -> None:
+    both: Line = ("Cache-Control", "no-store, private")
+    app = App(both, ("Set-Cookie", " a=b"), ("Location", "/login"), status="302 Found")
+    explained = CacheMiddleware(app).explain("/page")
+    assert explained.url == "http://localhost/page"
+    said = {reason.token: reason.said for reason in explained.reasons}
+    assert said["no-store"] == said["private"] == "Cache-Control: no-store, private"
+    assert said["set-cookie"] == "Set-Cookie: a=b"
+    assert "  it answers 302 Found, to /login" in list(explained.lines())
+    with pytest.raises(ValueError, match="URL must be a path"):
+        CacheMiddleware(app).explain("page")
 
 
 def test_each_response_of_a_shared_store_is_described() -> None:

@@ -196,7 +196,12 @@ def with_store(app: WSGIApplication, own: CacheMiddleware | None, store: Store) 
 
 
 def _absolute(url: str) -> str:
-    return f"http://localhost{url}" if url.startswith("/") else url
+    from wsgicache.why.asked import absolute
+
+    try:
+        return absolute(url)
+    except ValueError as error:
+        raise Refusal(str(error)) from None
 
 
 def field(text: str, option: str = "-H") -> tuple[str, str]:

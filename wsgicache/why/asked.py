@@ -7,13 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wsgicache.origin.background import described
+from wsgicache.rules.checks import must_be
+from wsgicache.rules.cookies import cookie_name
 from wsgicache.rules.fields import environ_key
 from wsgicache.rules.model import FieldLines
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-__all__ = ["Asked"]
+__all__ = ["SESSION_COOKIES", "Asked", "absolute", "cookie_names"]
+
+SESSION_COOKIES = frozenset(
+    "session sessionid remember_token messages beaker.session.id PHPSESSID".split()
+)
+"""Cookies by which applications know a visitor."""
 
 _OF_CONTENT = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 """Fields that an environ has under other names (PEP 3333)."""
@@ -21,6 +28,23 @@ _OF_CONTENT = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH
 
 def _is_field(key: str) -> bool:
     return key.startswith("HTTP_") or key in _OF_CONTENT.values()
+
+
+def cookie_names(value: str) -> list[str]:
+    """Return the names of the cookies in *value*, a Cookie field."""
+    return [name for one in value.split(";") if (name := cookie_name(one))]
+
+
+def absolute(url: str) -> str:
+    """Return *url* if it is absolute; for a path, the URL of it on ``localhost``.
+
+    Raises ValueError for anything else.
+    """
+    whole = f"http://localhost{url}" if url.startswith("/") else url
+    if not whole.startswith(("http://", "https://")):
+        kind = "a path such as '/page', or begin with http:// or https://"
+        raise ValueError(must_be("URL", kind, url))
+    return whole
 
 
 @dataclass(frozen=True)

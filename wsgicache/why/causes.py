@@ -13,6 +13,7 @@ from wsgicache.why.removals import (
     Removal,
     answered_without,
     as_get,
+    as_given,
     asked_without,
     cookies_set,
     credentials,
@@ -23,6 +24,7 @@ from wsgicache.why.removals import (
     max_content,
     status,
     stream,
+    taken_away,
     too_long,
     words,
 )
@@ -41,7 +43,7 @@ class Reason(NamedTuple):
     said: str
     """The words that caused it."""
     by: str
-    """Who said them: request, response, decorator, route N, default or policy."""
+    """Who said them: request, response, decorator, route N, default, policy or store."""
     no_cure: str = ""
     """Why nothing can be done about it, if so."""
 
@@ -271,6 +273,7 @@ def reasons(trial: Trial, detail: str | None) -> list[Reason]:
     What would remain if all others were cured comes first: a lifetime that is missing.
     """
     found: list[Reason] = []
+    given = trial
     while detail is not None and all(detail != reason.token for reason in found):
         cause = cause_of(detail)
         left: Trial | None = None
@@ -283,7 +286,7 @@ def reasons(trial: Trial, detail: str | None) -> list[Reason]:
                 break
         else:
             causing, left = _one_by_one(trial, detail, cause)
-        found += [_reason(detail, trial, one.said, one.by) for one in causing] or [
+        found += [_reason(detail, trial, as_given(one.said, given), one.by) for one in causing] or [
             _reason(detail, trial, "", "policy" if detail == "off" else "response")
         ]
         if left is None:
@@ -298,6 +301,8 @@ def _reason(token: str, trial: Trial, said: str, by: str) -> Reason:
     no_cure = "" if by == "default" else cause.no_cure
     if token == "freshness" and isinstance(trial.app, Recorded) and trial.app.status[:1] == "5":
         no_cure = "it is an error of the server: every request asks again"
+    if token in ("set-cookie", "hidden-cookie"):
+        no_cure = taken_away(trial)
     return Reason(token, cause.section, said, by, no_cure)
 
 

@@ -14,15 +14,11 @@ from wsgicache.controls.routes import Route
 from wsgicache.rules.cookies import ANALYTICS_COOKIES, FORM_COOKIES, USUAL_SETTERS, cookie_name
 from wsgicache.rules.keys import key_of_url
 from wsgicache.rules.queries import TRACKING_PARAMETERS
-from wsgicache.why.asked import Asked
+from wsgicache.why.asked import SESSION_COOKIES, Asked, cookie_names
 from wsgicache.why.trying import Recorded, Trial
 
-__all__ = ["Change", "changes_for", "cookie_names", "has_form_token"]
+__all__ = ["Change", "changes_for", "has_form_token"]
 
-SESSION_COOKIES = frozenset(
-    "session sessionid remember_token messages beaker.session.id PHPSESSID".split()
-)
-"""Cookies by which applications know a visitor."""
 _FORM_TOKEN = re.compile(rb"csrfmiddlewaretoken|csrf_token|csrf-token|authenticity_token")
 _SAME = "if the page is the same for everybody"
 
@@ -43,11 +39,7 @@ _ON_ROUTES = "CacheMiddleware(routes=[…]); or the control, as a decorator, on 
 _IN_ROUTES = "CacheMiddleware(routes=[…])"
 _IN_POLICY = "CacheMiddleware(policy=…)"
 _IN_APP = "the application"
-
-
-def cookie_names(value: str) -> list[str]:
-    """Return the names of the cookies in *value*, a Cookie field."""
-    return [name for one in value.split(";") if (name := cookie_name(one))]
+_ON_VIEW = "the view"
 
 
 def has_form_token(trial: Trial) -> bool:
@@ -113,7 +105,7 @@ def _cookie(trial: Trial) -> Iterator[Change]:
 
 
 def _authorization(trial: Trial) -> Iterator[Change]:
-    yield _said(trial, cached(server=300), _SAME)
+    yield _said(trial, cached(server=300), f"{_SAME}, and the view need not check who asks")
 
 
 def _set_cookie(trial: Trial) -> Iterator[Change]:
@@ -244,10 +236,26 @@ def _parameters(url: str) -> list[str]:
 
 
 def _said(trial: Trial, control: Control, provided: str = "", written: str = "") -> Change:
-    """Have a route say *control*, after the response's own words, or else before them."""
+    """Have a route say *control*, or one that overrides, or else the view."""
     written = written or repr(control)
     bolder = _route(trial, f"{written}, override=True", control, provided, override=True)
+    bolder = bolder._replace(bolder=_in_place(trial, written, control, provided))
     return _route(trial, written, control, provided)._replace(bolder=bolder)
+
+
+def _in_place(trial: Trial, written: str, control: Control, provided: str) -> Change | None:
+    """Have the view say *control* in place of what it says about lifetimes, if it does."""
+    spoken = [one for one in _answer(trial).said if one._said.speaks and not one.forbids()]
+    if not spoken or not control._said.speaks:
+        return None
+
+    def apply(changed: Trial) -> Trial:
+        answer = _answer(changed)
+        kept = tuple(one for one in answer.said if one not in spoken)
+        return replace(changed, app=replace(answer, said=(*kept, control)))
+
+    before = " and ".join(map(repr, spoken))
+    return Change(f"{written} in place of {before}", _ON_VIEW, apply, provided)
 
 
 def _route(

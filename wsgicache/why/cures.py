@@ -11,8 +11,8 @@ from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
-from wsgicache.why.asked import Asked
-from wsgicache.why.changes import Change, changes_for, cookie_names, has_form_token
+from wsgicache.why.asked import SESSION_COOKIES, Asked, cookie_names
+from wsgicache.why.changes import Change, changes_for, has_form_token
 from wsgicache.why.trying import Shelf, Trial
 
 __all__ = ["Cure", "cures"]
@@ -75,9 +75,10 @@ def cures(trial: Trial, tokens: Iterable[str], first: Asked | None = None) -> li
 
 
 def _plain_first(change: Change) -> Iterator[Change]:
-    yield change
-    if change.bolder is not None:
-        yield change.bolder
+    bolder: Change | None = change
+    while bolder is not None:
+        yield bolder
+        bolder = bolder.bolder
 
 
 def _tried(trial: Trial, changes: list[Change], first: Asked | None) -> Cure | None:
@@ -106,6 +107,7 @@ def _tried(trial: Trial, changes: list[Change], first: Asked | None) -> Cure | N
 
 
 def _other_cookies(trial: Trial) -> str:
-    """Return the cookies of another visitor: of the same names, or a session."""
-    names = cookie_names(trial.asked.value("Cookie")) or ["session"]
+    """Return the cookies of another visitor: those of this one, and of a session."""
+    seen = [name for name in trial.policy.only_cookies or () if name in SESSION_COOKIES]
+    names = dict.fromkeys([*cookie_names(trial.asked.value("Cookie")), *seen]) or ["session"]
     return "; ".join(f"{name}=another" for name in names)

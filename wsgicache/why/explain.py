@@ -11,10 +11,10 @@ from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.request import Request
-from wsgicache.why.asked import Asked
+from wsgicache.why.asked import Asked, absolute
 from wsgicache.why.causes import FORWARDS, Reason, cause_of, reasons
 from wsgicache.why.cures import Cure, cures
-from wsgicache.why.trying import Outcome, Recorded, Recorder, Shelf, StandingClock, Trial
+from wsgicache.why.trying import Outcome, Recorded, Recorder, Shelf, StandingClock, Trial, summary
 
 __all__ = ["Explanation", "Lines", "explain"]
 
@@ -46,6 +46,8 @@ class Explanation:
     """What responses are filed under; None if the request passes by."""
     status: str
     """The status line that the client gets; empty where the app was not asked."""
+    location: str = ""
+    """Where the app's answer, a redirect, leads to."""
     again: str | None = None
     """What comes of the same request once more: ``hit``, or why the app is asked again. None where
     the app was not asked, or nothing is stored."""
@@ -68,6 +70,7 @@ class Explanation:
             "stored": list(self.stored),
             "key": None if self.key is None else list(self.key),
             "status": self.status,
+            "location": self.location,
             "again": self.again,
             "differing": list(self.differing),
             "equivalent": self.equivalent,
@@ -94,7 +97,8 @@ class Explanation:
             yield f"  the application would be asked: {FORWARDS[self.forward or 'uri-miss']}"
         elif self.forward is not None:
             yield f"  the application is asked ({self.forward}: {FORWARDS[self.forward]})"
-            yield f"  it answers {self.status}" if self.status else "  explain did not ask it"
+            where = f", to {self.location}" if self.location else ""
+            yield (f"  it answers {self.status}{where}" if self.status else "  it was not asked")
         if self.again is not None:
             more = "" if self.again == "hit" else f" ({FORWARDS[self.again]})"
             yield f"  the same request again: {self.again}{more}"
@@ -109,9 +113,8 @@ class Explanation:
             yield f"  cure: {cure.what}{', ' if cure.provided else ''}{cure.provided}"
             whom = "visitors without cookies" if cure.for_strangers else "this visitor"
             whom = "everybody" if cure.for_others else whom
-            result = (
-                f"then it is a hit for {whom}" if cure.outcome == "hit" else "nobody tried that"
-            )
+            tried = cure.outcome == "hit"
+            result = f"then it is a hit for {whom}" if tried else "nobody tried that"
             yield f"    in {cure.where}: {result}"
         if self.then is not None:
             yield "then"
@@ -141,14 +144,15 @@ def explain(
     ask: bool = True,
     given: Mapping[str, Any] | None = None,
 ) -> Explanation:
-    """Explain what *cache* does with a request for the absolute *url* with *headers*.
+    """Explain what *cache* does with a request for *url*, or a path of localhost, with *headers*.
 
     The app is asked as the request itself would ask it: once, rarely twice, and only for GET and
     HEAD; its body is read up to the policy's ``max_content``. Nothing is written into the store.
     With *then* or *then_url* a second request follows, which the answer to the first may serve.
     With *ask* false the app is not asked. *given* is the environ in which the request has come to
-    a server. Raises ValueError for a URL that is not absolute.
+    a server. Raises ValueError for another kind of URL.
     """
+    url = absolute(url)
     asked = Asked(url, _lines(headers), method, given=given)
     clock = StandingClock(cache.clock.now(), cache.clock.wall())
     shelf = Shelf(cache.store)
@@ -157,7 +161,7 @@ def explain(
     explanation = first.explained()
     if then is None and then_url is None:
         return explanation
-    second = Asked(then_url or url, _lines(headers if then is None else then), method)
+    second = Asked(absolute(then_url or url), _lines(headers if then is None else then), method)
     other = _Walk(cache, second, shelf, clock, may_ask)
     return replace(explanation, then=other.explained(after=first))
 
@@ -181,24 +185,27 @@ class _Walk:
         self.key, self.is_equivalent = _key(cache, asked, shelf)
         self._cache = cache
         self._shelf = shelf
-        self._stored = tuple(_described(one, clock.now()) for one in self._found())
+        self._trouble = ""
+        self._stored = tuple(summary(one, clock.now()) for one in self._found())
         recorder = Recorder(cache.app if ask else _NOBODY, cache.policy.max_content)
         trial = Trial(asked, recorder, cache.policy, cache._routes.all, clock)
         outcome = trial.walk(shelf)
-        if _is_off(cache):
+        if not cache.enabled or (cache._off_file is not None and cache._off_file.is_there()):
             outcome = outcome._replace(outcome="bypass", forward="bypass", detail="off")
         elif not ask and outcome.outcome not in ("hit", "bypass"):
             outcome = outcome._replace(outcome="unknown", detail=None)
         if not ask and outcome.outcome != "hit":
             outcome = outcome._replace(status="")
         self.outcome = outcome
+        self.location = (recorder.recorded and recorder.recorded.value("Location")) or ""
         answer = recorder.recorded or Recorded("200 OK", [("Cache-Control", "max-age=60")])
         self.replayed = replace(trial, app=answer)
 
     def _found(self) -> list[StoredResponse]:
         try:
             entry = None if self.key is None else self._shelf.get(self.key)
-        except Exception:  # the walk says that the store fails
+        except Exception as error:  # the walk says that the store fails
+            self._trouble = f"{type(error).__name__}: {error}"
             return []
         found = {} if entry is None else entry.responses
         # A shared store holds some of them as a whole only for who asks by name.
@@ -216,6 +223,8 @@ class _Walk:
         why: list[Reason] = []
         if detail is not None and outcome not in ("hit", "unknown"):
             why = reasons(self.replayed, detail)
+            if self._trouble and detail == "store-error":
+                why = [reason._replace(said=self._trouble, by="store") for reason in why]
             if outcome in ("stored", "validated"):  # then it says why the app was asked
                 why = [reason for reason in why if reason.token == detail]
         selecting = self.selecting()
@@ -234,6 +243,7 @@ class _Walk:
             self._stored,
             self.key,
             self.outcome.status,
+            self.location,
             None if again is None else again.forward or "hit",
             differing=differing,
             equivalent=self.is_equivalent,
@@ -282,10 +292,6 @@ _NOBODY = Recorded("200 OK", [])
 """The app that stands in for one that is not to be asked."""
 
 
-def _is_off(cache: CacheMiddleware) -> bool:
-    return not cache.enabled or (cache._off_file is not None and cache._off_file.is_there())
-
-
 def _key(cache: CacheMiddleware, asked: Asked, shelf: Shelf) -> tuple[Key | None, bool]:
     """Return what *cache* files responses under, and whether that is an equivalent URL.
 
@@ -308,12 +314,3 @@ def _key(cache: CacheMiddleware, asked: Asked, shelf: Shelf) -> tuple[Key | None
 
 def _field_name(key: str) -> str:
     return key.removeprefix("HTTP_").replace("_", "-").title()
-
-
-def _described(stored: StoredResponse, now: float) -> dict[str, Any]:
-    return {
-        "status": stored.status,
-        "age": int(now - stored.generated_at),
-        "lifetime": int(stored.freshness_lifetime),
-        "length": stored.length,
-    }

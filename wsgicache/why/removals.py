@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import replace
@@ -16,9 +17,9 @@ from wsgicache.rules.storing import is_endless
 from wsgicache.why.trying import Recorded, Trial
 
 __all__ = [
-    "Removal", "answered_without", "as_get", "asked_without", "cookies_set", "credentials",
-    "exempt", "forbidding_fields", "lifetime", "max_collecting", "max_content", "status", "stream",
-    "too_long", "words",
+    "Removal", "answered_without", "as_get", "as_given", "asked_without", "cookies_set",
+    "credentials", "exempt", "forbidding_fields", "lifetime", "max_collecting", "max_content",
+    "status", "stream", "taken_away", "too_long", "words",
 ]  # fmt: skip
 
 _LIFETIMES = {"max-age", "s-maxage"}
@@ -95,6 +96,22 @@ def cookies_set(trial: Trial) -> Iterator[Removal]:
         yield removal._replace(said=removal.said + "".join(known))
 
 
+_GONE = re.compile(r";\s*(?:max-age=(?:0+|-\d+)\s*(?:;|$)|expires=[^;]*\b1970\b)", re.IGNORECASE)
+"""What takes a cookie away."""
+
+
+def taken_away(trial: Trial) -> str:
+    """Return why nothing can be done about cookies that are all taken away; else an empty text."""
+    lines = [value for name, value in _answer(trial).fields if name.lower() == "set-cookie"]
+    if not all(map(_GONE.search, lines)):
+        return ""
+    names = dict.fromkeys(cookie_name(line.partition(";")[0]) for line in lines)
+    return (
+        f"it takes the cookie {', '.join(names)} away, so the next request is without it. "
+        "That happens to a cookie that was made up for this question, too: give a real one"
+    )
+
+
 def forbidding_fields(trial: Trial) -> Iterator[Removal]:
     """Take each field for other caches away."""
     return answered_without(*trial.policy.forbidding_fields)(trial)
@@ -163,6 +180,14 @@ def words(*names: str) -> Callable[[Trial], Iterator[Removal]]:
                 yield Removal("response", f"{field}: {value}", changed)
 
     return removals
+
+
+def as_given(said: str, given: Trial) -> str:
+    """Return what the response *said* in a field as *given*, before any of it was taken away."""
+    field, colon, _ = said.partition(": ")
+    fields = (*given.policy.targets, "Cache-Control")
+    value = given.app.value(field) if colon and isinstance(given.app, Recorded) else None
+    return said if value is None or field not in fields else f"{field}: {value}"
 
 
 # ── what the policy says ───────────────────────────────────────────────────────────────────────

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Outcome", "Recorded", "Recorder", "Shelf", "StandingClock", "Trial", "outcome_of", "standing",
+    "summary",
 ]  # fmt: skip
 
 
@@ -59,7 +60,7 @@ class Recorded:
 
     def value(self, name: str) -> str | None:
         """Return the value of the field *name*, its lines joined, or None."""
-        lines = [value for one, value in self.fields if one.lower() == name.lower()]
+        lines = [value.strip() for one, value in self.fields if one.lower() == name.lower()]
         return ", ".join(lines) if lines else None
 
     def without(self, *names: str) -> Recorded:
@@ -303,3 +304,13 @@ def outcome_of(cache_status: str, status: str) -> Outcome:
     if "stored" in said:
         return Outcome("stored", forward, detail, status)
     return Outcome("refused", forward, detail, status)
+
+
+def summary(stored: StoredResponse, now: float) -> dict[str, Any]:
+    """Return what an explanation says of a *stored* response."""
+    return {
+        "status": stored.status,
+        "age": int(now - stored.generated_at),
+        "lifetime": int(stored.freshness_lifetime),
+        "length": stored.length,
+    }
