@@ -241,6 +241,22 @@ def test_a_change_purges_what_shows_the_object(project: Path) -> None:
     assert run(project, script).stdout.splitlines() == expected
 
 
+def test_a_path_is_purged_for_each_site(project: Path) -> None:
+    more = "ALLOWED_HOSTS = ['*']\nINSTALLED_APPS += ['django.contrib.sites']\n"
+    with_settings(project, f"WSGICACHE = {{}}\n{more}")
+    script = (
+        f"{SETUP}\nfrom django.contrib.sites.models import Site\n"
+        "with connection.schema_editor() as editor: editor.create_model(Site)\n"
+        "Site.objects.create(domain='one.example')\n"
+        f"{TABLES}\n"
+        "for host in ('zero.example', 'one.example', 'two.example'): ask('/fruit/1', host)\n"
+        "Fruit.objects.get().save()\n"
+        "print([ask('/fruit/1', f'{one}.example')[1] for one in ('zero', 'one', 'two')])\n"
+    )
+    # The first host is that of the first request.
+    assert run(project, script).stdout == "[False, False, True]\n"
+
+
 def manage(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     script = "from django.core.management import execute_from_command_line as run; run()"
     line = [sys.executable, "-W", "error", "-c", script, "wsgicache", *arguments]
