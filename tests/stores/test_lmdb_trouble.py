@@ -158,6 +158,21 @@ def test_a_page_of_the_file_that_is_broken(site: Site, caplog: pytest.LogCapture
     assert "a record of the kind" in str(lines(caplog))
 
 
+@pytest.mark.parametrize("left", [0, 8192, 100_000])
+def test_a_file_that_has_lost_its_end(site: Site, left: int) -> None:
+    """As a copy that was cut off has: to read behind its end would end the process."""
+    site.ask("/a?200000")
+    forget(site.folder)
+    os.truncate(site.folder / "data.mdb", left)
+
+    def do() -> None:
+        again = Site(site.folder)
+        assert again.hits("/a?200000") == 0
+        assert again.hits("/a?200000") == 1
+
+    in_child(do)
+
+
 def test_a_file_that_is_too_small(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     site = Site(tmp_path / "cache", "max_bytes=4MiB&near=0")
     site.ask("/a")

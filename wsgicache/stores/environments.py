@@ -33,6 +33,10 @@ MAX_BYTES = 1 << 30
 PLACES = 1 << 20
 """Bytes of the file of used flags: one byte for each number."""
 _READERS = 1024
+_OTHER_BOUND = (
+    "%s keeps the max_bytes=%d of another process, not the %d given here: "
+    "give all processes the same"
+)
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
 
@@ -167,13 +171,7 @@ def _opened(path: str, max_bytes: int | None) -> Opened:
         if alone:
             _note(path, "max-bytes", str(bound))
         elif max_bytes not in (None, bound):
-            log.warning(
-                "%s keeps the max_bytes=%d of another process, not the %d given here: "
-                "give all processes the same",
-                path,
-                bound,
-                max_bytes,
-            )
+            log.warning(_OTHER_BOUND, path, bound, max_bytes)
         try:
             env = _environment(path, bound)
         except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError):
@@ -193,7 +191,7 @@ def _opened(path: str, max_bytes: int | None) -> Opened:
 def _environment(path: str, max_bytes: int) -> lmdb.Environment:
     # LMDB only says how large this file is: see `allocated`.
     os.close(allocated(os.path.join(path, "lock.mdb"), 64 * (_READERS + 1)))
-    return lmdb.open(
+    env = lmdb.open(
         path,
         map_size=max_bytes,
         max_dbs=3,
@@ -202,6 +200,12 @@ def _environment(path: str, max_bytes: int) -> lmdb.Environment:
         sync=False,
         metasync=False,
     )
+    whole = (env.info()["last_pgno"] + 1) * env.stat()["psize"]
+    if os.path.getsize(os.path.join(path, "data.mdb")) < whole:
+        env.close()
+        # To read a mapped page behind the end of a file ends the process (SIGBUS).
+        raise lmdb.CorruptedError("data.mdb has lost its end")
+    return env
 
 
 def _begin_anew(path: str) -> None:
@@ -245,11 +249,7 @@ def _noted(path: str, name: str) -> str:
 
 def _start() -> str:
     """Return what identifies this start of the machine, or nothing if the system does not."""
-    try:
-        with open(_BOOT, encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
+    return _noted("", _BOOT).strip()
 
 
 try:
