@@ -44,6 +44,8 @@ class Reporter:
         self._reported: dict[str, float] = {}
         self._said: set[str] = set()
         self._told: set[tuple[Key, str]] = set()
+        self.is_quiet = False
+        """Whether it logs failures only: the cache tries what would be."""
 
     def __call__(self, kind: str, message: str) -> None:
         """Log *message*, with the current exception if any, but each *kind* once a minute."""
@@ -60,6 +62,8 @@ class Reporter:
 
         The number of messages has a limit, since clients can make up as many URLs as they like.
         """
+        if self.is_quiet:
+            return
         if about not in self._said and len(self._said) < _MOST_ONCE and len(about) <= _LONGEST:
             self._said.add(about)
             log.warning(message)
@@ -72,6 +76,8 @@ class Reporter:
         url = (*key[:3], "")
         about = url, reason
         if about in self._told or len(self._told) >= _MOST_TOLD or not log.isEnabledFor(_INFO):
+            return
+        if self.is_quiet:
             return
         if len(key[2]) <= _LONGEST:
             self._told.add(about)

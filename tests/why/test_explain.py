@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,14 @@ def test_what_the_response_said_is_quoted_as_a_whole() -> None:
     assert "  it answers 302 Found, to /login" in list(explained.lines())
     with pytest.raises(ValueError, match="URL must be a path"):
         CacheMiddleware(app).explain("page")
+
+
+def test_an_explanation_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """What it tries is no request."""
+    caplog.set_level(logging.DEBUG)
+    explanation = CacheMiddleware(App()).explain(URL, [("Cookie", "a=1")])
+    assert explanation.reasons
+    assert caplog.messages == []
 
 
 def test_each_response_of_a_shared_store_is_described() -> None:

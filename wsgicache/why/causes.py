@@ -286,9 +286,9 @@ def reasons(trial: Trial, detail: str | None) -> list[Reason]:
                 break
         else:
             causing, left = _one_by_one(trial, detail, cause)
-        found += [_reason(detail, trial, as_given(one.said, given), one.by) for one in causing] or [
-            _reason(detail, trial, "", "policy" if detail == "off" else "response")
-        ]
+        said = [(as_given(one.said, trial, given), one.by) for one in causing]
+        said = said or [("", "policy" if detail == "off" else "response")]
+        found += [_reason(detail, trial, *one) for one in said]
         if left is None:
             break
         trial, outcome = left, left.walk()

