@@ -95,6 +95,7 @@ FLOORS = """
     testing.sites
     testing.asserts
     testing
+    pytest_plugin
     warming.sitemaps
     warming
     demo cli.companions cli.loading cli.terminal
@@ -530,7 +531,6 @@ def tracked() -> list[Path]:
 TOP = {
     *"wsgicache tests benchmarks docs setup.cfg pyproject.toml README.rst CHANGES.rst".split(),
     "LICENSE",
-    "pytest_wsgicache.py",
     "MANIFEST.in",
 }
 

@@ -44,14 +44,13 @@ def wheel(built: Path) -> Path:
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    plugin = "pytest_wsgicache.py"
-    assert {name.split("/")[0].partition("-")[0] for name in names} == {"wsgicache", plugin}
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {"wsgicache"}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "wsgicache").rglob("*.py")}
     packed = {name for name in names if ".dist-info/" not in name}
-    assert packed == modules | {"wsgicache/py.typed", plugin}
+    assert packed == modules | {"wsgicache/py.typed"}
     (points,) = (name for name in names if name.endswith("/entry_points.txt"))
     said = zipfile.ZipFile(wheel).read(points).decode()
-    assert "[pytest11]\npytest_wsgicache = pytest_wsgicache\n" in said
+    assert "[pytest11]\nwsgicache.pytest_plugin = wsgicache.pytest_plugin\n" in said
     assert any(name.endswith("/LICENSE") for name in names)
 
 

@@ -27,7 +27,7 @@ _OF_STORES = frozenset({"store", "lease", "groups", "collection"})
 _MOST_ONCE = 100
 """Most subjects of which a warning is logged once; of others none is."""
 _MOST_TOLD = 1000
-"""Most URLs with a reason of which something is told; of others nothing is."""
+"""Most URLs with a reason of which the log says something; of others it says nothing."""
 _LONGEST = 1024
 """Most characters of the name of such a subject."""
 

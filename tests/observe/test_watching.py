@@ -1,4 +1,4 @@
-"""Who wants to know of each request is told of each, and nothing that they do changes an answer."""
+"""An observer gets each request, and nothing that it does changes an answer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The pytest plugin of wsgicache. It imports wsgicache only when a fixture is used.
-
-It stands beside the package, since an import from within would load the package.
-"""
+"""The pytest plugin of wsgicache: what its fixtures need is imported when one is used."""
 
 from __future__ import annotations
 
@@ -9,6 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+__all__ = [
+    "assert_differs_for", "assert_hit", "assert_not_stored", "assert_purged", "assert_same_for",
+    "assert_stored", "audit", "cache_clock", "cached_client", "make_cached_client",
+    "pytest_addoption",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from wsgicache.testing import CacheClock, CachedApp
