@@ -19,13 +19,14 @@ FRESH = ("Cache-Control", "max-age=3600")
 PAGE = b"x" * 2048
 
 # The most steps that a request may take. Every CPython has its own bytecode: a column for each.
+# Some are those of asserts as pytest writes them anew, since the package has a plugin.
 VERSIONS = ((3, 11), (3, 12), (3, 13))
 MOST = {
     "a hit": (420, 405, 395),
     "HEAD": (400, 385, 375),
     "a 304": (480, 460, 450),
-    "what is never stored": (1860, 1755, 1720),
-    "a miss": (4105, 3840, 3820),
+    "what is never stored": (1870, 1765, 1730),
+    "a miss": (4120, 3855, 3835),
 }
 
 
