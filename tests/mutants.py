@@ -253,8 +253,8 @@ def start(module: str, tree: ast.Module, tests: Sequence[str]) -> int:
         sys.meta_path.insert(0, finder)
         import pytest
 
-        options = "-x -q -p no:cacheprovider --no-header".split()
-        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # see `LOADED`
+        # pytest would write the asserts of the package anew, and so load it past the finder.
+        options = "-x -q -p no:cacheprovider --no-header --assert=plain".split()
         code = int(pytest.main([*options, *tests]))
     finally:
         os._exit(code)
