@@ -38,7 +38,9 @@ class Site:
         self.folder = folder
         self.asked = 0
         self.store: Any = store_from_url(f"lmdb://{folder}?{options}", clock=FakeClock())
-        self.cache = CacheMiddleware(self.app, store=self.store, clock=FakeClock())
+        counters = folder.with_name("counters")  # whose thread leaves the folder of the store alone
+        clock = FakeClock()
+        self.cache = CacheMiddleware(self.app, store=self.store, clock=clock, counters=counters)
 
     def app(self, environ: Any, start_response: Any) -> list[bytes]:
         self.asked += 1
@@ -151,7 +153,8 @@ def test_files_that_cannot_be_written(
         os.setuid(NOBODY)
         caplog.clear()
         assert site.hits("/a", "/b", "/b") == 0
-        assert 0 < len(lines(caplog)) <= 3
+        # Counters, also of other tests, have a line of their own.
+        assert 0 < len([line for line in lines(caplog) if "counters" not in line]) <= 2
 
     in_child(do)
 
