@@ -216,7 +216,7 @@ def _begin_anew_with_clients(app: Flask, cache: CacheMiddleware, options: dict[s
             now = {"policy": cache.policy, "clock": cache.clock, "routes": cache._routes.all}
             new = CacheMiddleware(cache.app, **{**options, **now, "store": None, "counters": None})
             new.enabled = cache.enabled
-            cache.__dict__ = vars(new)  # views and other layers know this cache
+            vars(cache).update(vars(new))  # views and other layers know this cache
         return make(*args, **kwargs)
 
     vars(app)["test_client"] = test_client

@@ -115,11 +115,10 @@ class CachedApp:
 
     def _renew(self, own: CacheMiddleware) -> None:
         """Have the cache *own* begin anew: whoever knows it, to purge it, knows the new one."""
-        before = vars(own)
+        before = dict(vars(own))
         new = like(own, MemoryStore(), self.clock)
-        vars(new).update((name, one) for name, one in before.items() if name not in vars(new))
-        self._undo.callback(setattr, own, "__dict__", before)
-        own.__dict__ = vars(new)
+        self._undo.callback(vars(own).update, before)
+        vars(own).update(vars(new))
 
     def __enter__(self) -> CachedApp:
         return self
