@@ -91,6 +91,10 @@ FLOORS = """
     why.declared
     why.frameworks
     why.audit why.doctor why.explain
+    dashboard.assets dashboard.charts dashboard.forms dashboard.markup
+    dashboard.sections
+    dashboard.overview
+    dashboard
     testing.clocks
     testing.sites
     testing.asserts
@@ -327,6 +331,10 @@ ROOMS = {
     "cli.warm": "warming/test_warming.py",
     "cli.why": "why/test_explain.py",
     "cli.wrapped": "cli/test_run.py",
+    "dashboard": "dashboard/test_dashboard.py",
+    "dashboard.assets": "dashboard/test_dashboard.py",
+    "dashboard.charts": "dashboard/test_overview.py",
+    "dashboard.sections": "dashboard/test_dashboard.py",
     "why.asked": "why/test_explain.py",
     "why.bases": "why/test_audit.py",
     "why.capacity": "why/test_doctor.py",
@@ -351,7 +359,7 @@ ROOMS = {
 """Where what a module does is tested in the room of a neighbour."""
 
 
-WITH_ROOMS = ("rules", "observe", "origin", "controls", "stores", "cli", "why")
+WITH_ROOMS = ("rules", "observe", "origin", "controls", "stores", "cli", "why", "dashboard")
 
 
 @pytest.mark.parametrize(

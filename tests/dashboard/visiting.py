@@ -1,0 +1,51 @@
+"""A visitor of the page without a browser: keeps the cookie, fills in the forms."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.scene import Exchange, environ_for, exchange
+
+SAME_ORIGIN = [("Origin", "http://example.org"), ("Sec-Fetch-Site", "same-origin")]
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+
+
+class Visitor:
+    """Somebody at the page of *app*, which is mounted at *mount*."""
+
+    def __init__(self, app: Any, mount: str = "") -> None:
+        self.app = app
+        self.mount = mount
+        self.cookie = ""
+        self.token = ""
+
+    def ask(self, target: str, method: str = "GET", **options: Any) -> Exchange:
+        """One request for what is below the page."""
+        changes = options.pop("changes", {})
+        headers = [*options.pop("headers", ())]
+        if self.cookie:
+            headers.append(("Cookie", self.cookie))
+        environ = environ_for(method, target, headers, changes=changes, **options)
+        environ["SCRIPT_NAME"] = changes.get("SCRIPT_NAME", self.mount)
+        got = exchange(self.app, environ)
+        if set_cookie := got.header("Set-Cookie"):
+            self.cookie = set_cookie.partition(";")[0]
+        if found := re.search(r'name="token" value="([^"]*)"', got.text):
+            self.token = found[1]
+        return got
+
+    def send(
+        self, target: str, headers: Any = SAME_ORIGIN, token: str | None = None, **form: str
+    ) -> Exchange:
+        """One form."""
+        fields = {"token": self.token if token is None else token, **form}
+        body = urlencode(fields).encode()
+        return self.ask(target, "POST", headers=[FORM, *headers], body=body)
+
+
+def text_of(html: str) -> str:
+    """What a reader of a page reads."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())

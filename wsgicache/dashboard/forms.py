@@ -1,0 +1,140 @@
+"""Who may send a form: somebody who saw it on this page, from this page (CSRF).
+
+A form has a token that only this page can make, bound to a cookie that browsers send with requests
+of this site alone. A browser also says where a request comes from: Sec-Fetch-Site, Origin, Referer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+from hmac import compare_digest
+from http.cookies import CookieError, SimpleCookie
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from markupsafe import Markup
+
+from wsgicache.rules.keys import canonical_host
+
+__all__ = ["COOKIE", "MOST_BYTES", "TOKEN", "Forms", "Session", "form_in", "refusal"]
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+COOKIE = "wsgicache-dashboard"
+TOKEN = "token"
+"""The name of the field of a form that has its token."""
+MOST_BYTES = 64 * 1024
+"""Most bytes of a form."""
+_MOST_FIELDS = 100
+_SESSION = re.compile(r"[0-9a-f]{32}")
+_FORM = "application/x-www-form-urlencoded"
+
+
+class Forms:
+    """Makes and checks tokens with a *secret*; without one, with one of this process."""
+
+    def __init__(self, secret: bytes = b"") -> None:
+        self._secret = blake2b(secret or token_hex(32).encode(), digest_size=32).digest()
+
+    def session(self, environ: WSGIEnvironment) -> Session:
+        """Return the session of a request, perhaps a new one."""
+        try:
+            cookies = SimpleCookie(environ.get("HTTP_COOKIE", ""))
+            given = cookies[COOKIE].value if COOKIE in cookies else ""
+        except CookieError:
+            given = ""
+        is_known = _SESSION.fullmatch(given) is not None
+        name = given if is_known else token_hex(16)
+        return Session(name, not is_known, self.signed("form", name))
+
+    def signed(self, kind: str, text: str) -> str:
+        """Return the signature of a *text* of that *kind*."""
+        person = kind.encode()[:16]
+        given = text.encode("utf-8", "surrogatepass")
+        return blake2b(given, key=self._secret, person=person, digest_size=20).hexdigest()
+
+    def is_signed(self, kind: str, text: str, signature: str) -> bool:
+        """Return whether *signature* is that of *text*."""
+        given = signature.encode("utf-8", "surrogatepass")
+        return compare_digest(self.signed(kind, text).encode(), given)
+
+
+class Session:
+    """A browser that has the page open."""
+
+    def __init__(self, name: str, is_new: bool, token: str) -> None:
+        self.name = name
+        self.is_new = is_new
+        self.token = token
+
+    @property
+    def hidden(self) -> Markup:
+        """Return the field that each form has."""
+        return Markup('<input type="hidden" name="{}" value="{}">').format(TOKEN, self.token)
+
+    def cookie(self, environ: WSGIEnvironment) -> str:
+        """Return the value of Set-Cookie. Its path is that of the page (RFC 6265 §5.1)."""
+        # Any wider, requests for other pages of the site would have a cookie, too.
+        secure = "; Secure" if environ["wsgi.url_scheme"] == "https" else ""
+        return f"{COOKIE}={self.name}; HttpOnly; SameSite=Strict{secure}"
+
+
+def form_in(environ: WSGIEnvironment) -> dict[str, str] | str:
+    """Return the fields of a form that was sent, or the status of the answer to anything else."""
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != _FORM:
+        return "415 Unsupported Media Type"
+    length = environ.get("CONTENT_LENGTH") or ""
+    if not (length.isascii() and length.isdecimal()):
+        return "411 Length Required"
+    if len(length) > 9 or int(length) > MOST_BYTES:
+        return "413 Content Too Large"
+    content: bytes = environ["wsgi.input"].read(int(length))
+    try:
+        pairs = parse_qsl(
+            content.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        return "400 Bad Request"
+    return dict(pairs)
+
+
+def refusal(environ: WSGIEnvironment, form: Mapping[str, str], session: Session) -> str | None:
+    """Return why a form must not be heeded, or None if it may."""
+    site = environ.get("HTTP_SEC_FETCH_SITE")
+    if site is not None and site != "same-origin":
+        return "It was sent from another site."
+    if not _is_own_origin(environ, is_known=site is not None):
+        return "It was sent from another site, or the browser does not say from where."
+    given = form.get(TOKEN, "").encode("utf-8", "surrogatepass")
+    if session.is_new or not compare_digest(given, session.token.encode()):
+        return (
+            "Its token is not of this page: the page is older than the server, another process "
+            "made it, or the browser sends no cookies. Send it again."
+        )
+    return None
+
+
+def _is_own_origin(environ: Mapping[str, Any], *, is_known: bool) -> bool:
+    """Return whether Origin, or else Referer, names the origin of this page.
+
+    If the browser has said that, so that it *is_known*, neither has to: some proxies hide the host.
+    """
+    given = environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER")
+    if is_known and given != "null":
+        return True
+    try:
+        parts = urlsplit(given or "")
+    except ValueError:
+        return False
+    # A proxy may speak TLS with the browser, and not say so. What came without TLS is not taken for
+    # what came with it.
+    own = environ["wsgi.url_scheme"]
+    if parts.scheme not in ("http", "https") or (own, parts.scheme) == ("https", "http"):
+        return False
+    host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+    there = canonical_host(parts.scheme, parts.netloc)
+    return there is not None and there == canonical_host(parts.scheme, host)
