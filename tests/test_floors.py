@@ -102,7 +102,7 @@ FLOORS = """
     pytest_plugin
     warming.sitemaps
     warming
-    demo cli.companions cli.loading cli.terminal
+    demo cli.companions cli.folding cli.loading cli.terminal
     cli.explained cli.wrapped
     cli.run cli.store cli.why
     cli.stats cli.top

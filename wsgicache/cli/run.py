@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +24,7 @@ from werkzeug.serving import LISTEN_QUEUE, WSGIRequestHandler, is_running_from_r
 from wsgicache import CacheMiddleware
 from wsgicache.cli.companions import companions
 from wsgicache.cli.explained import Once, explaining
+from wsgicache.cli.folding import Folding
 from wsgicache.cli.loading import Refusal, load
 from wsgicache.cli.terminal import TerminalSafe, visible
 from wsgicache.cli.wrapped import PROFILES, said_of
@@ -129,11 +131,12 @@ def run(
 
 
 def access_log(app: WSGIApplication) -> WSGIApplication:
-    """Write a line to stderr for every response, after its last byte.
+    """Write a line to stderr for every response, after its last byte; those that repeat are folded.
 
     The first with a reason not to store it is followed by the URL that explains it.
     """
     where = Once()
+    write = Folding(partial(click.echo, err=True))
 
     def logged(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         began = time.perf_counter()
@@ -173,7 +176,7 @@ def access_log(app: WSGIApplication) -> WSGIApplication:
             asked = visible(f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']}")
             colour = "green" if "; hit" in outcome else "red" if status[0] == "5" else "yellow"
             shown = click.style(visible(outcome) or "-", fg=colour)
-            click.echo(f"{asked} {status} {size} B {spent:.1f} ms {shown}", err=True)
+            write(f"{asked} {status} {size} B {spent:.1f} ms {shown}", asked, status, outcome)
             if why := where(environ, outcome):
                 click.echo(f"  {visible(why)}", err=True)
 
