@@ -153,6 +153,8 @@ IMAGE_ETAG = f'"{generate_etag(IMAGE)}"'
 USER_PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>wsgicache: a page per user</title>
 <link rel="icon" href="data:,">
 <p>This page is for <strong>NAME</strong>.</p>
@@ -165,23 +167,41 @@ PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>wsgicache: a demo</title>
 <link rel="icon" href="data:,">
 <style>
+  html { scroll-padding-bottom: 42vh }
   body { font: 1rem/1.5 system-ui, sans-serif; max-width: 58rem; margin: auto; padding: 1rem }
   h1, h2 { line-height: 1.2 }
-  section { border-top: 1px solid #ccc; margin-top: 1.5rem }
+  section { border-top: 1px solid #8888; margin-top: 1.5rem }
   table { border-collapse: collapse; width: 100% }
-  th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #ddd }
+  th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #8884 }
   td, code, output { font-family: ui-monospace, monospace; font-size: .9rem }
-  .hit { color: #176b2c } .forward { color: #8a4b00 }
-  button, input, select { font: inherit }
+  td:nth-child(-2n + 3), code, output { overflow-wrap: anywhere }
+  .hit { color: #176b2c } .forward { color: #8a4b00 } .own { color: #5b3fa0 }
+  button, input, select { font: inherit; max-width: 100% }
+  #came { background: Canvas; bottom: 0; max-height: 40vh; overflow-y: auto; position: sticky }
+  #came h2 { margin: .25rem 0 }
+  @media (prefers-color-scheme: dark) {
+    .hit { color: #7ddb93 } .forward { color: #ffb86b } .own { color: #c3b1ff }
+  }
+  @media (max-width: 40rem) {
+    thead { display: none }
+    tr { border-bottom: 1px solid #8884; display: flex; flex-wrap: wrap; gap: 0 .75rem }
+    td { border: 0; padding: 0 }
+    td:empty { display: none }
+    td:nth-child(3) { flex-basis: 100% }
+    td:nth-child(n + 4)::before { content: attr(data-name) " " }
+  }
 </style>
 
 <h1>A cache, watched</h1>
 <p>Every button sends a request. The table below shows what came back, newest first:
 <code>hit</code> came from the cache, <code>fwd=…</code> came from the app, and says why.
-A status of 304 is a short answer: your browser's own copy is still good.</p>
+A status of 304 is a short answer: your browser's own copy is still good. A copy that the browser
+shows without asking has the Cache-Status of the day it came, so the table says
+<code>own copy</code> instead.</p>
 
 <section>
 <h2>The stale dropdown</h2>
@@ -213,23 +233,29 @@ as it was for the rest of its minute.</p>
 — it says <code>private</code> and is never stored.</p>
 <p>Forgotten <code>public</code>: <button id="cookie">Set a cookie</button>
 <button data-uri="/news" data-cache="reload">Fetch /news past your browser's cache</button>
+<button data-uri="/news">Fetch /news</button>
 — it says only <code>max-age=60</code>. For a request with any cookie, even one that another
 app on this host has set, it could be personal: <code>detail=cookie</code>. To allow it, the
 app says <code>public</code> or <code>s-maxage</code>, as the pages above do, or the operator says
 which cookies do not matter: <code>Policy(ignore_cookies=("theme",))</code>.</p>
 </section>
 
-<section>
+<section id="came">
 <h2>What came back</h2>
 <p>Requests that reached the app: <output id="counter">none yet</output></p>
 <table>
   <thead><tr><th>Request<th>Status<th>Cache-Status<th>Age<th>Bytes<th>ms</thead>
-  <tbody id="log"></tbody>
+  <tbody id="log" aria-live="polite"></tbody>
 </table>
 </section>
 
 <script>
 const element = id => document.getElementById(id);
+// The list of the page ends after 250 requests; an observer goes on.
+const timings = new Map();
+const note = entries => entries.forEach(entry => timings.set(entry.name, entry));
+const observer = new PerformanceObserver(list => note(list.getEntries()));
+observer.observe({ type: "resource" });
 
 async function ask(uri, options = {}) {
   const began = performance.now();
@@ -238,16 +264,24 @@ async function ask(uri, options = {}) {
   const spent = Math.round(performance.now() - began);
   const counts = await (await fetch("/counter")).json();
   // fetch() hides a 304 behind the browser's own copy; its transfer size, by definition 300, tells.
-  const timing = performance.getEntriesByName(response.url).at(-1);
+  // A copy for which the browser asked nobody transfers nothing. deliveryType is "cache" in both.
+  note(observer.takeRecords());
+  const timing = timings.get(response.url);
   const validated = timing?.transferSize == 300 && timing.encodedBodySize > 0;
+  const own = timing?.transferSize === 0 && timing.encodedBodySize > 0;
   const field = Object.entries(options.headers || {}).map(pair => pair.join(": ")).join();
-  const status = response.headers.get("Cache-Status") || "none: no cache in front";
+  const said = response.headers.get("Cache-Status") || "none: no cache in front";
+  const status = own ? "own copy: the browser has asked nobody" : said;
   const row = element("log").insertRow(0);
-  row.className = status.includes("; hit") ? "hit" : "forward";
-  for (const text of [`${options.method || "GET"} ${uri} ${field}`,
-                      validated ? 304 : response.status, status,
-                      response.headers.get("Age") ?? "", content.size, spent])
-    row.insertCell().textContent = text;
+  row.className = own ? "own" : said.includes("; hit") ? "hit" : "forward";
+  const cells = { Request: `${options.method || "GET"} ${uri} ${field}`,
+                  Status: validated ? 304 : response.status, "Cache-Status": status,
+                  Age: own ? "" : response.headers.get("Age") ?? "",
+                  Bytes: own || validated ? 0 : content.size, ms: spent };
+  for (const [name, text] of Object.entries(cells)) {
+    const cell = row.insertCell();
+    [cell.dataset.name, cell.textContent] = [name, text];
+  }
   element("counter").textContent = Object.entries(counts)
     .filter(([name]) => name != "GET /counter").map(pair => pair.join("\u00a0×")).join(", ");
   return content;

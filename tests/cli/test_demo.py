@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.running import Answer, Running, binary, eventually
+from tests.chromium import SIZES, chromium, overflow, show_at, trouble
+from tests.running import DEADLINE, Answer, Running, eventually
 from wsgicache import demo
 
 pytestmark = pytest.mark.network
 
 FOREIGN = {"Cookie": "another-app=1; theme=dark"}
 HIT = r"wsgicache; hit; ttl=\d+"
+BACKGROUND = """document.body.style.background = "Canvas";
+return getComputedStyle(document.body).backgroundColor"""
+NEWEST = """const rows = document.querySelectorAll("#log tr");
+return rows.length == 2 && rows[0].getBoundingClientRect().toJSON()"""
 STORED = "wsgicache; fwd=uri-miss; stored"
 
 
@@ -142,21 +149,11 @@ def test_other_requests(running: Running, method: str, target: str, status: int)
         assert "GET" in answer["Allow"]
 
 
-BROWSER_OPTIONS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
---disable-background-networking --disable-component-update --disable-sync""".split()
-
-
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
     """Chromium, with an empty profile."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary("chromium")
-    for option in (*BROWSER_OPTIONS, f"--user-data-dir={tmp_path}"):
-        options.add_argument(option)
-    service = webdriver.ChromeService(binary("chromedriver"))
-    browser = webdriver.Chrome(options, service)
-    yield browser
-    browser.quit()
+    with chromium(tmp_path) as browser:
+        yield browser
 
 
 def test_a_browser_with_foreign_cookies_sees_it(
@@ -168,29 +165,57 @@ def test_a_browser_with_foreign_cookies_sees_it(
     asked = 0
 
     def answered(presses: str, *, rows: int = 1) -> list[str]:
-        """Press a button; the newest row's request, status and Cache-Status."""
+        """Press a button; the cells of the newest row."""
         nonlocal asked
         asked += rows
         if presses:
             buttons = browser.find_elements("tag name", "button")
-            next(button for button in buttons if button.text == presses).click()
+            button = next(button for button in buttons if button.text == presses)
+            browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+            button.click()
         table = browser.find_element("id", "log")
         eventually(lambda: len(table.find_elements("tag name", "tr")) == asked, table.text)
-        return [cell.text for cell in table.find_elements("tag name", "td")[:3]]
+        return [cell.text for cell in table.find_elements("tag name", "td")]
 
-    assert answered("") == ["GET /items", "200", STORED]
-    for status in ("200", "304"):
+    row = answered("")
+    assert row[:3] == ["GET /items", "200", STORED]
+    length = row[4]
+    # What comes after the browser's list of requests is full is told, too.
+    browser.execute_script("performance.setResourceTimingBufferSize(0)")
+    for status, size in (("200", length), ("304", "0")):
         row = answered("Fetch the list")
-        assert row[:2] == ["GET /items", status]
+        assert (*row[:2], row[4]) == ("GET /items", status, size)
         assert re.fullmatch(HIT, row[2])
     browser.find_element("name", "name").send_keys("pear")
-    assert answered("Save, then fetch", rows=2) == ["GET /items", "200", STORED]
+    assert answered("Save, then fetch", rows=2)[:3] == ["GET /items", "200", STORED]
     options = browser.find_element("id", "items").find_elements("tag name", "option")
     assert [option.text for option in options] == ["apple", "banana", "cherry", "pear"]
     row = answered("Fetch /news past your browser's cache")
     assert row[2].endswith("; detail=cookie")
+    row = answered("Fetch /news")
+    assert row[1:5] == ["200", "own copy: the browser has asked nobody", "", "0"]
+    assert "GET /news ×1" in browser.find_element("id", "counter").text.replace("\u00a0", " ")
     assert "GET /items ×2" in browser.find_element("id", "counter").text.replace("\u00a0", " ")
-    assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
+    assert trouble(browser) == []
+
+
+def test_it_fits_and_the_log_is_in_view(running: Running, browser: webdriver.Chrome) -> None:
+    """On a desk and on a telephone, in light and dark."""
+    front = f"http://127.0.0.1:{running.port}"
+    colours = set()
+    for width, scheme in product(SIZES, ("light", "dark")):
+        show_at(browser, width, scheme)
+        for path in ("/user", "/"):
+            browser.get(front + path)
+            assert overflow(browser) == 0
+            colours.add((scheme, browser.execute_script(BACKGROUND)))
+        browser.execute_script("ask('/nothing' + 'x'.repeat(99))")
+        newest = WebDriverWait(browser, DEADLINE).until(
+            lambda driver: driver.execute_script(NEWEST)
+        )
+        assert 0 < newest["y"] <= SIZES[width] - newest["height"]
+        assert overflow(browser) == 0
+    assert len(colours) == 2
 
 
 def test_the_page_speaks_of_all_that_is_there() -> None:

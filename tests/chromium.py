@@ -1,0 +1,53 @@
+"""Chromium for tests, by selenium: with a profile of its own, and at any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selenium import webdriver
+
+from tests.running import binary
+
+SIZES = {1280: 800, 390: 844}
+"""The sizes of a window: a desk, and a telephone."""
+OPTIONS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
+--disable-background-networking --disable-component-update --disable-sync""".split()
+
+
+@contextmanager
+def chromium(folder: Path, *more: str) -> Iterator[webdriver.Chrome]:
+    """Headless Chromium with *more* options, whose profile is in *folder*."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary("chromium")
+    for option in (*OPTIONS, f"--user-data-dir={folder}", *more):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options, webdriver.ChromeService(binary("chromedriver")))
+    try:
+        yield browser
+    finally:
+        browser.quit()
+
+
+def show_at(browser: webdriver.Chrome, width: int, scheme: str = "light") -> None:
+    """Give the window a width of `SIZES`, and a colour scheme."""
+    size = {"width": width, "height": SIZES[width], "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+
+
+def overflow(browser: webdriver.Chrome) -> int:
+    """How many pixels the page, or a part of it, scrolls sideways."""
+    script = """return Math.max(...Array.from(document.querySelectorAll("*"),
+      e => getComputedStyle(e).overflowX == "visible" && e != document.documentElement
+        ? 0 : e.scrollWidth - e.clientWidth))"""
+    wider: int = browser.execute_script(script)
+    return wider
+
+
+def trouble(browser: webdriver.Chrome) -> list[str]:
+    """What the console says of errors."""
+    return [line["message"] for line in browser.get_log("browser") if line["level"] == "SEVERE"]
