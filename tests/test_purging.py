@@ -21,8 +21,7 @@ from tests.conftest import MakeScene
 from tests.controls.declaring import view
 from tests.rules.messages import answer
 from tests.scene import FakeClock, Reply, Scene, environ_for, exchange
-from wsgicache import CacheMiddleware, MemoryStore, Policy, cache_groups
-from wsgicache import purging as purge_module
+from wsgicache import CacheMiddleware, MemoryStore, Policy, cache_groups, operating
 from wsgicache.controls.routes import Route
 from wsgicache.purging import Purged, Purging
 from wsgicache.rules.groups import groups_of, invalidated_groups, names_of
@@ -896,9 +895,9 @@ def test_what_is_wrong_is_said(purge: Callable[[Purging], object], said: str) ->
 
 
 def test_a_token_has_sixteen_characters() -> None:
-    assert purge_module.checked_token("0123456789abcdef") == "0123456789abcdef"
+    assert operating.checked_token("0123456789abcdef") == "0123456789abcdef"
     with pytest.raises(ValueError, match="16 or more"):
-        purge_module.checked_token("0123456789abcde")
+        operating.checked_token("0123456789abcde")
 
 
 def test_purge_works_while_the_cache_is_off(guarded: Scene) -> None:
@@ -922,8 +921,8 @@ def test_a_token_that_is_none(token: str) -> None:
 
 
 def test_the_token_is_compared_in_constant_time() -> None:
-    assert "compare_digest(" in inspect.getsource(purge_module._purged)
-    assert "== token" not in inspect.getsource(purge_module)
+    assert "compare_digest(" in inspect.getsource(operating._purged)
+    assert "== token" not in inspect.getsource(operating)
 
 
 # ── at once, and from many threads ───────────────────────────────────────────────────────────────

@@ -18,7 +18,7 @@ from wsgicache.frameworks import with_their_names
 from wsgicache.keeper import Keeper
 from wsgicache.observe.counting import Counting
 from wsgicache.observe.watching import Observer, Watching
-from wsgicache.operating import Operated, files_of, holding_of
+from wsgicache.operating import Operated, answer_purge, checked_token, files_of, holding_of
 from wsgicache.origin.background import Background, Runner, to_nobody
 from wsgicache.origin.bypass import Bypass
 from wsgicache.origin.exchange import Origin
@@ -28,7 +28,7 @@ from wsgicache.origin.heads import answer_head
 from wsgicache.origin.telling import tell_of_reuse
 from wsgicache.origin.trip import Reuse, Trip
 from wsgicache.origin.turns import Turns
-from wsgicache.purging import Purging, answer_purge, checked_token
+from wsgicache.purging import Purging
 from wsgicache.reporting import Reporter
 from wsgicache.rules import conditional
 from wsgicache.rules.answering import refused_fields, reused_lines, with_own
@@ -286,8 +286,7 @@ class CacheMiddleware(Operated):
         if safe:
             return bypass("fwd=method").ask()
         if method == "PURGE" and self._purge_token is not None:
-            how = self._purging, self._purge_token, self._report
-            return answer_purge(*how, environ, start_response)
+            return answer_purge(self, self._purge_token, environ, start_response)
         if method == "POST" and self.policy.store_post:
             try:
                 request = read(environ, method, self.policy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, cast
 
 from wsgicache.arguments import flags
@@ -13,18 +14,22 @@ from wsgicache.observe.files import Files, parts_in
 from wsgicache.observe.stats import Holding, Stats
 from wsgicache.observe.summing import summed
 from wsgicache.origin.background import described
-from wsgicache.purging import Purged, Purging
+from wsgicache.purging import Purged, Purging, nothing_found
+from wsgicache.purging import counted as counted_responses
 from wsgicache.reporting import Reporter
-from wsgicache.rules.checks import must_be
+from wsgicache.rules.checks import must_be, secret
+from wsgicache.rules.keys import target_key
 from wsgicache.stores import Store
 
-__all__ = ["BESIDE", "Operated", "counted", "files_of", "holding_of"]
+__all__ = [
+    "BESIDE", "Operated", "answer_purge", "checked_token", "counted", "files_of", "holding_of",
+]  # fmt: skip
 
 BESIDE = "counters"
 """The folder of the counters within that of a store."""
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
     from wsgicache.middleware import CacheMiddleware
     from wsgicache.warming import Warming
@@ -76,6 +81,7 @@ class Operated:
     _purging: Purging
     _counting: Counting
     _files: Files | None
+    _report: Reporter
     _validate: Callable[[WSGIEnvironment], None]
 
     def stats(self) -> Stats:
@@ -106,13 +112,31 @@ class Operated:
             self.warm(done.what)
         return done
 
-    def purge_groups(self, *groups: str, origin: str | None = None, soft: bool = False) -> Purged:
-        """Purge all responses in any of *groups* (RFC 9875), of all origins or of one *origin*."""
-        return self._purging.purge_groups(*groups, origin=origin, soft=soft)
+    def purge_groups(
+        self, *groups: str, origin: str | None = None, soft: bool = False, refill: bool = False
+    ) -> Purged:
+        """Purge all responses in any of *groups* (RFC 9875), of all origins or of one *origin*.
 
-    def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:
-        """Purge all stored URLs that begin with *url*, if the store can list what it holds."""
-        return self._purging.purge_prefix(url, soft=soft)
+        With *refill* the app is asked for these pages at once: those of *origin*, by default that
+        of the first request. Raises StoreError where the store cannot list what it holds.
+        """
+        flags("purge_groups", refill=refill)
+        urls = self._purging.urls_in(groups, origin) if refill else []
+        done = self._purging.purge_groups(*groups, origin=origin, soft=soft)
+        if urls:
+            self.warm(urls)
+        return done
+
+    def purge_prefix(self, url: str, *, soft: bool = False, refill: bool = False) -> Purged:
+        """Purge all stored URLs that begin with *url*, if the store can list what it holds.
+
+        For *refill* see `purge`.
+        """
+        flags("purge_prefix", refill=refill)
+        done = self._purging.purge_prefix(url, soft=soft)
+        if refill:
+            self.warm(done.what)
+        return done
 
     def purge_all(self, *, soft: bool = False) -> Purged:
         """Purge everything. For *soft* see `purge`."""
@@ -139,3 +163,60 @@ class Operated:
         from wsgicache.why.explain import explain
 
         return explain(cast("CacheMiddleware", self), url, headers, **options)
+
+
+# ── Over HTTP ──────────────────────────────────────────────────────────────────────────────────
+
+
+def checked_token(token: object) -> str | None:
+    """Return *token*, if it may protect PURGE.
+
+    Raises TypeError or ValueError, whose messages do not repeat it.
+    """
+    return None if token is None else secret("purge_token", token)
+
+
+def answer_purge(
+    cache: Operated, token: str, environ: WSGIEnvironment, start_response: StartResponse
+) -> list[bytes]:
+    """Answer a PURGE request: purge its target URI if it has the *token*.
+
+    The token is in ``Authorization: Bearer …`` and nowhere else. ``Wsgicache-Purge: soft`` makes
+    the responses stale, ``both-schemes`` purges the URI with the other scheme, too, and ``refill``
+    asks the app for the page at once.
+    """
+    status, text = _purged(cache, token, environ)
+    cache._counting.answered("method", "purge", status, environ)
+    content = f"{text}\n".encode("utf-8", "replace")
+    fields = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(content))),
+        ("Cache-Control", "no-store"),
+    ]
+    start_response(status, fields)
+    return [content]
+
+
+def _purged(cache: Operated, token: str, environ: WSGIEnvironment) -> tuple[str, str]:
+    """Return the status and the content of the answer to a PURGE."""
+    presented = str(environ.get("HTTP_AUTHORIZATION", ""))
+    scheme, _, given = presented.partition(" ")
+    given_bytes = given.strip(" ").encode("utf-8", "replace")
+    if not compare_digest(given_bytes, token.encode()) or scheme.lower() != "bearer":
+        return "403 Forbidden", "PURGE needs the token"
+    try:
+        key = target_key(environ)
+    except Exception:  # nothing is filed under an environ that cannot be read
+        key = None
+    if key is None:
+        return "400 Bad Request", "this target is never cached"
+    words = {word.strip(" \t") for word in environ.get("HTTP_WSGICACHE_PURGE", "").split(",")}
+    try:
+        how = {"soft": "soft" in words, "both_schemes": "both-schemes" in words}
+        done = cache._purging.purge_keys([key], **how)
+        again = cache.warm(done.what) if "refill" in words else None
+    except Exception as error:
+        cache._report("purge", "a purge over HTTP failed")
+        return "502 Bad Gateway", str(error)
+    text = f"purged {counted_responses(done.responses or 0)}{nothing_found(done)}"
+    return "200 OK", text if again is None else "\n".join([text, *again.lines()])

@@ -1,4 +1,4 @@
-"""Purge by URL, by group, by prefix, or everything: from the app, the command line, over HTTP.
+"""Purge by URL, by group, by prefix, or everything: from the app and from the command line.
 
 A purge is complete when the call returns, except in processes that read the generation of a shared
 store once a second, or have a near store. It raises if it could not reach something.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from hmac import compare_digest
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -19,9 +18,9 @@ from wsgicache.clock import Clock
 from wsgicache.observe.counting import Counting
 from wsgicache.reporting import warn_of_lost_updates, warn_of_no_requests, warn_of_processes
 from wsgicache.rules import entries
-from wsgicache.rules.checks import must_be, secret, text
+from wsgicache.rules.checks import must_be, text
 from wsgicache.rules.groups import group_name, name_of, origin_of
-from wsgicache.rules.keys import Key, key_of_url, target_key, url_of
+from wsgicache.rules.keys import Key, key_of_url, url_of
 from wsgicache.rules.model import CacheEntry
 from wsgicache.rules.near import near_keys
 from wsgicache.rules.request import Request
@@ -30,12 +29,10 @@ from wsgicache.stores.equivalents import equivalent_keys
 from wsgicache.stores.listing import keys_below
 from wsgicache.stores.memory import MemoryStore
 
-__all__ = [
-    "Purged", "Purging", "answer_purge", "checked_token", "counted", "key_of", "nothing_found",
-]  # fmt: skip
+__all__ = ["Purged", "Purging", "counted", "key_of", "nothing_found"]
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
+    from wsgiref.types import WSGIEnvironment
 
 _MOST_ASKED = 4
 """Most URLs of one purge for which similar ones are looked up."""
@@ -73,6 +70,8 @@ class Purging:
         """Returns the key under which responses to the request in an environ are filed."""
         self._and_then = purged
         """A call after each purge."""
+        self.told: Callable[[Purged], object] = lambda done: None
+        """What gets the result of each purge."""
         self.counting = counting
         self.origin: tuple[str, str] | None = None
         """Scheme and host of the first request for which this process asked the app, or None."""
@@ -92,13 +91,17 @@ class Purging:
         target = {"wsgi.url_scheme": scheme, "HTTP_HOST": host}
         return self._key_of({**target, "PATH_INFO": path, "QUERY_STRING": query}) or key
 
-    def _purged(self, kind: str, soft: bool) -> None:
+    def _count(self, kind: str, soft: bool) -> None:
         if self.counting is not None:
             self.counting.purged(f"soft-{kind}" if soft else kind)
         if self.origin is None and isinstance(self.store, MemoryStore) and not self._warned:
             self._warned = True
             warn_of_no_requests()
         self._and_then()
+
+    def _done(self, done: Purged) -> Purged:
+        self.told(done)
+        return done
 
     def purge(self, url: str, *, soft: bool = False, both_schemes: bool = False) -> Purged:
         """Purge all responses for the absolute *url*, with *both_schemes* for http and https.
@@ -134,13 +137,34 @@ class Purging:
         where = "*" if origin is None else origin_of(key_of(origin))
         names = tuple(map(group_name, groups))
         self._bump("groups", [name_of(where, name) for name in names], soft)
-        return Purged(names, None, soft)
+        return self._done(Purged(names, None, soft))
+
+    def urls_in(self, groups: Sequence[str], origin: str | None = None) -> list[str]:
+        """Return the stored URLs of *origin* that belong to any of *groups*.
+
+        By default the origin is that of the first request. Raises StoreError where the store cannot
+        list what it holds.
+        """
+        first = self.origin if origin is None else key_of(origin)[:2]
+        names, store = set(map(group_name, groups)), self._listing()
+        keys = [] if first is None else store.keys((*first, "", ""))
+        found = {key: store.get(key) for key in keys}
+        return [
+            url_of(key)
+            for key, entry in found.items()
+            if entry and not all(names.isdisjoint(one.groups) for one in entry.responses.values())
+        ]
+
+    def _listing(self) -> Listing:
+        if not isinstance(self.store, Listing):
+            raise StoreError(f"{type(self.store).__name__} cannot list what it holds")
+        return self.store
 
     def purge_all(self, *, soft: bool = False) -> Purged:
         """Purge everything. Raises StoreError if the store cannot, and what the store raises."""
         flags("purge_all", soft=soft)
         self._bump("all", [], soft)
-        return Purged((), None, soft)
+        return self._done(Purged((), None, soft))
 
     def purge_prefix(self, url: str, *, soft: bool = False) -> Purged:
         """Purge all stored URLs that begin with *url*, which has a scheme, host and path.
@@ -148,12 +172,10 @@ class Purging:
         Raises ValueError for anything else, StoreError where the store cannot list what it holds.
         """
         flags("purge_prefix", soft=soft)
-        prefix, store = key_of(url), self.store
+        prefix = key_of(url)
         if prefix[3]:
             raise ValueError(must_be("url of purge_prefix()", "one without a query", url))
-        if not isinstance(store, Listing):
-            raise StoreError(f"{type(store).__name__} cannot list what it holds")
-        return self._purge("prefix", keys_below(store, prefix), soft)
+        return self._purge("prefix", keys_below(self._listing(), prefix), soft)
 
     def _purge(self, kind: str, keys: Sequence[Key], soft: bool) -> Purged:
         now = self.clock.now()
@@ -186,10 +208,10 @@ class Purging:
                 total += found
         except Exception as error:
             failed = failed or [f"equivalent URLs ({_told(error)})"]
-        self._purged(kind, soft)
+        self._count(kind, soft)
         if failed:
             raise StoreError(f"not purged: {', '.join(failed)}")
-        return Purged(tuple(urls), total, soft, () if total else self.nearby(keys))
+        return self._done(Purged(tuple(urls), total, soft, () if total else self.nearby(keys)))
 
     def nearby(self, keys: Iterable[Key]) -> tuple[str, ...]:
         """Return URLs similar to those of *keys* for which the store has responses."""
@@ -208,7 +230,7 @@ class Purging:
         if not isinstance(self.store, Grouping):
             raise StoreError(f"{type(self.store).__name__} purges single URLs only")
         self.store.bump(groups, self.clock.now(), soft=soft)
-        self._purged(kind, soft)
+        self._count(kind, soft)
 
 
 def _told(error: Exception) -> str:
@@ -255,62 +277,3 @@ def keys_of(url: str) -> list[Key]:
 
 
 _UNENCODED = "!$%&()*+,-./:;=?@[\\]^_`{|}~"
-
-
-# ── Over HTTP ──────────────────────────────────────────────────────────────────────────────────
-
-
-def checked_token(token: object) -> str | None:
-    """Return *token*, if it may protect PURGE.
-
-    Raises TypeError or ValueError, whose messages do not repeat it.
-    """
-    return None if token is None else secret("purge_token", token)
-
-
-def answer_purge(
-    purging: Purging,
-    token: str,
-    report: Callable[[str, str], None],
-    environ: WSGIEnvironment,
-    start_response: StartResponse,
-) -> list[bytes]:
-    """Answer a PURGE request: purge its target URI if it has the *token*.
-
-    The token is in ``Authorization: Bearer …`` and nowhere else. ``Wsgicache-Purge: soft`` makes
-    the responses stale, and ``both-schemes`` purges the URI with the other scheme, too.
-    """
-    status, text = _purged(purging, token, report, environ)
-    if purging.counting is not None:
-        purging.counting.answered("method", "purge", status, environ)
-    content = f"{text}\n".encode("utf-8", "replace")
-    fields = [
-        ("Content-Type", "text/plain; charset=utf-8"),
-        ("Content-Length", str(len(content))),
-        ("Cache-Control", "no-store"),
-    ]
-    start_response(status, fields)
-    return [content]
-
-
-def _purged(
-    purging: Purging, token: str, report: Callable[[str, str], None], environ: WSGIEnvironment
-) -> tuple[str, str]:
-    presented = str(environ.get("HTTP_AUTHORIZATION", ""))
-    scheme, _, given = presented.partition(" ")
-    given_bytes = given.strip(" ").encode("utf-8", "replace")
-    if not compare_digest(given_bytes, token.encode()) or scheme.lower() != "bearer":
-        return "403 Forbidden", "PURGE needs the token"
-    try:
-        key = target_key(environ)
-    except Exception:  # nothing is filed under an environ that cannot be read
-        key = None
-    if key is None:
-        return "400 Bad Request", "this target is never cached"
-    words = {word.strip(" \t") for word in environ.get("HTTP_WSGICACHE_PURGE", "").split(",")}
-    try:
-        done = purging.purge_keys([key], soft="soft" in words, both_schemes="both-schemes" in words)
-    except Exception as error:
-        report("purge", "a purge over HTTP failed")
-        return "502 Bad Gateway", str(error)
-    return "200 OK", f"purged {counted(done.responses or 0)}{nothing_found(done)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,41 @@ def test_a_purge_refills(scene: Scene) -> None:
     wrong: Any = 1
     with pytest.raises(TypeError, match="refill"):
         scene.cache.purge(f"{URL}/p", refill=wrong)
+
+
+PURGES: dict[str, Callable[[Scene], object]] = {
+    "groups": lambda scene: scene.cache.purge_groups("größe", refill=True),
+    "groups of an origin": lambda s: s.cache.purge_groups("größe", origin=URL, refill=True),
+    "prefix": lambda scene: scene.cache.purge_prefix(f"{URL}/p", refill=True),
+    "PURGE": lambda scene: scene.request(
+        "PURGE", "/p/1", authorization=f"Bearer {TOKEN}", wsgicache_purge="refill"
+    ),
+}
+TOKEN = "0123456789abcdef"
+
+
+@pytest.mark.parametrize("purge", PURGES.values(), ids=PURGES)
+def test_other_purges_refill_what_was_there(purge: Callable[[Scene], object]) -> None:
+    scene = Scene()
+    cache = CacheMiddleware(scene.cache.app, clock=scene.clock, purge_token=TOKEN)
+    scene.cache = scene.front = cache
+    scene.app(200, "old", cache_control="max-age=60", cache_tag="gr%C3%B6%C3%9Fe")
+    scene.get("/p/1?a=b" if purge is PURGES["prefix"] else "/p/1")
+    scene.app(200, "other", cache_control="max-age=60")
+    scene.get("/q")
+    scene.app(200, "new", cache_control="max-age=60")
+    purge(scene)
+    answer = scene.get("/p/1?a=b" if purge is PURGES["prefix"] else "/p/1")
+    assert (answer.hit, answer.text) == (True, "new")
+    assert (scene.get("/q").hit, scene.get("/q").text) == (True, "other")
+
+
+def test_a_purge_over_http_says_what_came_of_the_refill() -> None:
+    scene = Scene()
+    scene.cache = scene.front = CacheMiddleware(scene.cache.app, purge_token=TOKEN)
+    scene.app(200, "page")
+    fields: Any = {"authorization": f"Bearer {TOKEN}", "wsgicache_purge": "refill"}
+    assert "1 not stored\n  freshness" in scene.request("PURGE", "/p", **fields).text
 
 
 def test_the_summary_says_each_reason_once() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from wsgicache.arguments import has_methods
 from wsgicache.controls.routes import Route
-from wsgicache.purging import checked_token
+from wsgicache.operating import checked_token
 from wsgicache.rules.checks import must_be, several, text
 from wsgicache.rules.policy import Policy
 from wsgicache.stores import Store, store_from_url
