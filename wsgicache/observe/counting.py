@@ -17,7 +17,7 @@ from wsgicache.clock import Clock
 from wsgicache.observe.frequent import Frequent
 from wsgicache.observe.rows import CLASSES, OTHER, Labels, Row, Uses, path_head
 from wsgicache.observe.stats import Holding, Told
-from wsgicache.observe.watching import DEBUG, Watching, log
+from wsgicache.observe.watching import Watching
 from wsgicache.observe.windows import Windows
 from wsgicache.rules.keys import Key, url_of
 from wsgicache.rules.model import NEVER, StoredResponse
@@ -82,7 +82,7 @@ class Counting:
     def is_watched(self) -> bool:
         """Return whether somebody wants to know of each request, so that none only counts."""
         watching = self.watching
-        return watching is not None and (watching.is_always_on or log.isEnabledFor(DEBUG))
+        return watching is not None and watching.is_on()
 
     def uses(self, request: Request, stored: StoredResponse, age: int) -> Iterator[int]:
         """Return the counter for plain hits of *stored*, which is *age* whole seconds old."""
@@ -132,7 +132,7 @@ class Counting:
         if at - self._ticked >= 1:
             self._tick(at)
         watching = self.watching
-        if watching is not None and (watching.is_always_on or log.isEnabledFor(DEBUG)):
+        if watching is not None and watching.is_on():
             watching.tell(told, of[4])
 
     def answered(self, forward: str, detail: str, status: str, environ: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from logging import DEBUG
 from typing import Any
 
@@ -49,7 +50,8 @@ Observer = Callable[[Observation], object]
 class Watching:
     """Tells *observer*, if there is one, and the log of each request. *report* logs its errors.
 
-    Raises TypeError for an observer that cannot be called.
+    An observer with a method ``is_wanted`` gets only requests for which that returns True. Raises
+    TypeError for an observer that cannot be called.
     """
 
     def __init__(self, observer: Any, report: Callable[[str, str], None]) -> None:
@@ -57,8 +59,11 @@ class Watching:
             kind = "a callable that takes an Observation"
             raise TypeError(must_be("observer", kind, observer))
         self._observer: Observer | None = observer
-        self.is_always_on = observer is not None
-        """Whether somebody wants to know of each request, whatever the level of the log is."""
+        self._is_wanted: Callable[[], bool] = getattr(observer, "is_wanted", _always)
+        self.is_on: Callable[[], bool] = partial(log.isEnabledFor, DEBUG)
+        """Returns whether somebody wants to know of the next request."""
+        if observer is not None:
+            self.is_on = lambda: self._is_wanted() or log.isEnabledFor(DEBUG)
         self._report = report
 
     def tell(self, told: Told, route: str) -> None:
@@ -81,10 +86,14 @@ class Watching:
                 fields = {f"cache_{name}": value for name, value in asdict(seen).items()}
                 why = seen.detail or seen.forward or "from the cache"
                 log.debug("%s %r: %s", seen.outcome, path, why, extra={**fields, "cache_url": path})
-            if self._observer is not None:
+            if self._observer is not None and self._is_wanted():
                 self._observer(seen)
         except Exception:
             self._report("observer", "the observer of a request raised")
+
+
+def _always() -> bool:
+    return True
 
 
 def _url_of(told: Told) -> str:
