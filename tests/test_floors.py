@@ -79,7 +79,11 @@ FLOORS = """
     origin.forward
     operating
     middleware
-    flask prometheus
+    prometheus
+    configuring flask.putting
+    flask.blueprints flask.signals flask.versions
+    flask.extension
+    flask
     wsgicache
     why.asked why.globs why.layers
     why.trying
@@ -130,7 +134,8 @@ USED = {
     ("operating", "middleware"),
     ("operating", "why.explain"),
     ("operating", "warming"),
-    ("flask", "cli"),
+    ("flask.extension", "cli"),
+    ("flask.putting", "flask.signals"),
 }
 """Who imports whom only when used, or for its types, and may so look up."""
 

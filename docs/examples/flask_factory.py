@@ -1,32 +1,51 @@
-from flask import Blueprint, Flask, jsonify, request, url_for
+from flask import Blueprint, Flask, jsonify, request, session, url_for
+from flask.typing import ResponseReturnValue
 
-from wsgicache import cache_for
-from wsgicache.flask import WSGICache
+from wsgicache import cached, never_cache
+from wsgicache.flask import WSGICache, for_blueprint
 
 pages = WSGICache()
-shop = Blueprint("shop", __name__)
 prices = {"apple": 2, "banana": 3}
+
+shop = Blueprint("shop", __name__)
+for_blueprint(shop, cached(client=0, server=60, everybody=True))
 
 
 @shop.get("/prices")
-@cache_for(minutes=1)
-def show():
+def show() -> ResponseReturnValue:
     return jsonify(prices)
 
 
 @shop.post("/prices/<name>")
-def change(name):
+def change(name: str) -> ResponseReturnValue:
     prices[name] = int(request.form["price"])
     pages.cache.purge(url_for(".show", _external=True))
     return jsonify(prices)
 
 
-def create_app():
+members = Blueprint("members", __name__)
+for_blueprint(members, never_cache)
+
+
+@members.post("/login")
+def log_in() -> ResponseReturnValue:
+    session["name"] = request.form["name"]
+    return "", 204
+
+
+@members.get("/account")
+def account() -> ResponseReturnValue:
+    return f"The account of {session['name']}."
+
+
+def create_app() -> Flask:
     app = Flask(__name__)
+    app.secret_key = "only for this example"
     app.config["WSGICACHE_POLICY"] = {"ignore_query": ["utm_*"], "sort_query": True}
     app.config.from_prefixed_env()
-    app.register_blueprint(shop)
     pages.init_app(app)
+    app.register_blueprint(shop)
+    app.register_blueprint(members)
     return app
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Any
 
 from wsgicache import arguments
@@ -184,13 +185,6 @@ class Route:
             raise ValueError(must_be("Route.status and Route.content_type", kind, given))
         if not controls and (override or not self.is_early):
             raise ValueError(must_be("Route.controls", "one or more, such as never_cache", ()))
-        self.is_everywhere = "*" in path and not path.strip("*/")
-        """Whether it applies to every path, so that it vouches for none."""
-        for control in self.controls if self.is_everywhere else ():
-            if control.vouches():
-                raise ValueError(
-                    must_be("each of Route.controls for every path", _NO_VOUCHER, control)
-                )
         self.forbids = (
             self.statuses is None
             and content_type is None
@@ -198,12 +192,35 @@ class Route:
         )
         """Whether it forbids storing, whatever the response is."""
         self._methods = _methods(method)
-        # A WSGI environ has the path's bytes as Latin-1 (PEP 3333).
-        self._path = Pattern(path.encode().decode("latin-1"))
         self._host = None if host is None else Pattern(_FINAL_DOT.sub("", host.lower()))
         self._with_port = host is not None and ":" in host.rpartition("]")[2]
         self._kind = None if content_type is None else Pattern(content_type.lower())
-        self._extension = extension_of(path) if content_type is None else None
+        self._bind()
+
+    def _bind(self) -> None:
+        """Find out what its path means. Raises ValueError."""
+        path = self.path
+        self.is_everywhere = "*" in path and not path.strip("*/")
+        """Whether it applies to every path, so that it vouches for none."""
+        for control in self.controls if self.is_everywhere else ():
+            if control.vouches():
+                raise ValueError(
+                    must_be("each of Route.controls for every path", _NO_VOUCHER, control)
+                )
+        # A WSGI environ has the path's bytes as Latin-1 (PEP 3333).
+        self._path = Pattern(path.encode().decode("latin-1"))
+        self._extension = extension_of(path) if self._kind is None else None
+
+    def below(self, prefix: str) -> Route:
+        """Return the same route for paths below *prefix*, which may be a pattern.
+
+        Raises ValueError where that is every path, and a control vouches for pages.
+        """
+        path = f"{prefix}/{self.path.removeprefix('/')}" if prefix else self.path
+        again = copy(self)
+        again.path = text("Route.path", path, _PATHS, _PATH)
+        again._bind()
+        return again
 
     def __repr__(self) -> str:
         return f"<Route {self.path!r} {', '.join(map(repr, self.controls))}>"

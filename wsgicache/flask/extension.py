@@ -1,0 +1,121 @@
+"""The cache as an extension of Flask, with configuration and commands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from wsgicache.configuring import FLASK, configured, naming, policy_of, store_of
+from wsgicache.controls.routes import Route
+from wsgicache.flask.putting import DEBUGGING, begin_anew, must_be_bare, put_around
+from wsgicache.flask.versions import put_versions
+from wsgicache.middleware import CacheMiddleware
+from wsgicache.rules.checks import flag, must_be
+from wsgicache.rules.policy import Policy
+
+__all__ = ["WSGICache"]
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
+
+    from wsgicache.clock import Clock
+    from wsgicache.observe.watching import Observer
+    from wsgicache.origin.background import Runner
+    from wsgicache.stores import Store
+
+
+TESTING = "wsgicache: TESTING is on, so each test client begins with an empty cache of its own"
+
+
+class WSGICache:
+    """The cache as an extension of Flask: ``WSGICache(app)``, or ``init_app(app)`` in a factory.
+
+    The options are those of `CacheMiddleware`. ``app.config`` may have each of them, too, such as
+    ``WSGICACHE_STORE``, and that one counts. There the store may be a URL, and the policy a dict of
+    options for ``Policy.flask()``, which is the default. With *static_versions* the URLs of static
+    files name their version, in ``url_for("static", …)`` and in ``static(…)`` of templates, and
+    browsers keep the files for ever. Under ``app.debug`` and ``TESTING`` the cache uses a new
+    `MemoryStore` in place of the store, and the log says so. Under ``TESTING`` it begins anew with
+    each ``app.test_client()``. Raises TypeError or ValueError.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        store: Store | None = None,
+        policy: Policy | None = None,
+        clock: Clock | None = None,
+        runner: Runner | None = None,
+        routes: Iterable[Route] = (),
+        purge_token: str | None = None,
+        counters: str | os.PathLike[str] | None = None,
+        observer: Observer | None = None,
+        static_versions: bool = False,
+    ) -> None:
+        self._app: Flask | None = None
+        self._options: dict[str, Any] = {
+            "store": store,
+            "policy": policy,
+            "clock": clock,
+            "runner": runner,
+            "routes": routes,
+            "purge_token": purge_token,
+            "counters": counters,
+            "observer": observer,
+            "static_versions": static_versions,
+        }
+        if app is not None:
+            self.init_app(app)
+            self._app = app
+
+    @property
+    def cache(self) -> CacheMiddleware:
+        """The `CacheMiddleware` around the application: the one given, or else the current one.
+
+        Raises RuntimeError if there is none.
+        """
+        app = self._app
+        if app is None:
+            from flask import current_app
+
+            app = current_app
+        cache: CacheMiddleware | None = app.extensions.get("wsgicache")
+        if cache is None:
+            raise RuntimeError(must_be("app", "one with a cache: call init_app(app)", app.name))
+        return cache
+
+    def init_app(self, app: Flask) -> None:
+        """Put the cache around *app*, and the command ``flask wsgicache`` into it."""
+        from wsgicache.cli import commands_of
+
+        must_be_bare(app)
+        options = {**self._options, **configured(app.config, FLASK, self._options)}
+        if app.debug or app.testing:
+            options |= {"store": None, "counters": None}
+            app.logger.info(DEBUGGING if app.debug else TESTING)
+        try:
+            options["store"] = store_of(options["store"])
+            options["policy"] = policy_of(options["policy"], Policy.flask, app.debug)
+            if flag("static_versions", options.pop("static_versions")):
+                options["routes"] = (*options["routes"], put_versions(app))
+            put_around(app, options)
+        except (TypeError, ValueError) as error:
+            raise type(error)(naming(str(error), app.config, FLASK)) from None
+        _begin_anew_with_clients(app)
+        address, folder = app.config.get(FLASK.key("store")), options["counters"]
+        app.cli.add_command(commands_of(app, address if isinstance(address, str) else None, folder))
+
+
+def _begin_anew_with_clients(app: Flask) -> None:
+    """Make the cache of *app* begin anew with each of its test clients, while it is tested."""
+    make = app.test_client
+
+    def test_client(*args: Any, **kwargs: Any) -> FlaskClient:
+        if app.testing:
+            begin_anew(app)
+        return make(*args, **kwargs)
+
+    vars(app)["test_client"] = test_client
