@@ -25,6 +25,7 @@ from tests.attacks import test_keys as keys
 from tests.attacks import test_resources as resources
 from tests.bodies import FRESH, STREAM
 from tests.controls.test_served import serve_and_ask
+from tests.foreign.projects import ROWS as PROJECT_ROWS
 from tests.foreign.set_ups import ROWS as SET_UP_ROWS
 from tests.foreign.suites import ROWS as FOREIGN_ROWS
 from tests.games import long_games
@@ -196,6 +197,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **FOREIGN_ROWS,
     **AUDIT_ROWS,
     **SET_UP_ROWS,
+    **PROJECT_ROWS,
 }
 
 

@@ -45,27 +45,44 @@ def attribute(cls: type, name: str) -> None:
 
 
 def argument(module: Any, name: str) -> None:
-    """The first argument of the function *name* is behind a cache."""
-    function: Callable[..., Any] = getattr(module, name)
+    """The first argument of the function *name*, or of a method, is behind a cache."""
+    first, _, last = name.partition(".")
+    owner, name = (getattr(module, first), last) if last else (module, first)
+    function: Callable[..., Any] = getattr(owner, name)
 
     @wraps(function)
-    def wrapped(app: Any, *args: Any, **named: Any) -> Any:
-        return function(behind(app), *args, **named)
+    def wrapped(*args: Any, **named: Any) -> Any:
+        before, app, rest = args[: bool(last)], args[bool(last)], args[1 + bool(last) :]
+        return function(*before, behind(app), *rest, **named)
 
-    setattr(module, name, wrapped)
+    setattr(owner, name, wrapped)
 
 
 def instances(cls: Any) -> None:
     """Instances of *cls* are applications, and stand each behind a cache of its own."""
     call = cls.__call__
+    held: dict[int, tuple[Any, CacheMiddleware]] = {}  # an instance may have slots
 
     def cached_call(self: Any, environ: Any, start_response: Any) -> Any:
-        held = vars(self)
-        if "behind" not in held:
-            held["behind"] = CacheMiddleware(partial(call, self), policy=POLICY)
-        return held["behind"](environ, start_response)
+        if id(self) not in held:
+            held[id(self)] = self, CacheMiddleware(partial(call, self), policy=POLICY)
+        return held[id(self)][1](environ, start_response)
 
     cls.__call__ = cached_call
+
+
+def extension(cls: Any) -> None:
+    """Instances of Flask have the cache as their extension from when they are made."""
+    from wsgicache.flask import WSGICache
+
+    make = cls.__init__
+
+    @wraps(make)
+    def made(self: Any, *args: Any, **named: Any) -> None:
+        make(self, *args, **named)
+        WSGICache(self, policy=Policy.flask(cache_status=False))
+
+    cls.__init__ = made
 
 
 def put(seam: str) -> None:
@@ -76,7 +93,9 @@ def put(seam: str) -> None:
     if how == "attribute":
         attribute(getattr(module, first), last)
     elif how == "argument":
-        argument(module, first)
+        argument(module, what)
+    elif how == "extension":
+        extension(getattr(module, first))
     else:
         instances(getattr(module, first))
 

@@ -84,6 +84,81 @@ SUITES = {
         ("attribute webtest.app TestApp.app",),
         ("PasteDeploy", "pyquery", "WSGIProxy2", "setuptools"),
     ),
+    "flask": Suite(
+        "Flask",
+        ("tests",),
+        # around each application, in its wsgi_app, and as its extension
+        ("instances flask Flask", "argument werkzeug.test run_wsgi_app", "extension flask Flask"),
+        ("pytest < 9", "asgiref", "greenlet", "python-dotenv"),
+        # A HEAD is asked as GET, and an app and its extension know each other. Policy.flask() shows
+        # an app only the cookies that its configuration names, not one that it makes up.
+        differing=frozenset(
+            {
+                *("test_explicit_head", "test_implicit_head", "test_app_freed_on_zero_refcount"),
+                "test_session_dynamic_cookie_name",
+            }
+        ),
+    ),
+    "bottle": Suite(
+        "bottle",
+        ("test",),
+        ("instances bottle Bottle", "argument wsgiref.validate validator"),
+        ("mako", "jinja2"),
+    ),
+    "werkzeug": Suite(
+        "Werkzeug",
+        ("tests",),
+        (
+            "argument werkzeug.test run_wsgi_app",
+            "instances werkzeug.wrappers Response",
+        ),
+        ("ephemeral-port-reserve", "watchdog", "cryptography", "pytest-xprocess"),
+    ),
+    "webob": Suite(
+        "WebOb",
+        ("tests",),
+        (
+            "argument webob.request BaseRequest.call_application",
+            "instances webob.response Response",
+        ),
+        ("legacy-cgi; python_version >= '3.13'",),
+        # A HEAD is asked as GET, and has no range (RFC 9110 §14.2); an entity tag has quotes
+        # (§8.8.3); the app does not see the conditions of the client.
+        differing=frozenset(
+            {
+                *("test_HTTPOk_head_of_proxied_head", "test_headers"),
+                "test_HEAD_conditional_response_range_not_satisfiable_response",
+                "test_conditional_response_if_none_match_true",
+                "test_call_application_raises_exc_info",
+                "test_call_application_returns_exc_info",
+            }
+        ),
+    ),
+    "pyramid": Suite(
+        "pyramid",
+        ("tests",),
+        ("instances pyramid.router Router", "attribute webtest.app TestApp.app"),
+        ("WebTest", "setuptools", "zope.component"),
+        # They send an empty tuple as the fields, where PEP 3333 has a list.
+        differing=frozenset(
+            {
+                "test_call_route_matches_and_has_factory",
+                "test_call_route_matches_doesnt_overwrite_subscriber_iface",
+                "test_call_view_registered_nonspecific_default_path",
+                "test_call_view_registered_nonspecific_nondefault_path_and_subpath",
+                "test_call_view_registered_specific_success",
+            }
+        ),
+    ),
+    "falcon": Suite(
+        "falcon",
+        ("tests",),
+        ("instances falcon App",),
+        (
+            *("pytest-asyncio", "aiofiles", "httpx", "orjson", "msgpack", "mujson", "ujson"),
+            *("pyyaml", "requests", "testtools", "websockets", "uvicorn", "jsonschema"),
+        ),
+    ),
 }
 
 
