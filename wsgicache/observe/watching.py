@@ -13,7 +13,7 @@ from wsgicache.observe.stats import Told
 from wsgicache.rules.checks import must_be
 from wsgicache.rules.keys import target_key, url_of
 
-__all__ = ["DEBUG", "Observation", "Observer", "Watching", "log"]
+__all__ = ["DEBUG", "Observation", "Observer", "Watcher", "Watching", "log", "url_told"]
 
 log = logging.getLogger("wsgicache.requests")
 
@@ -45,6 +45,8 @@ class Observation:
 
 
 Observer = Callable[[Observation], object]
+Watcher = Callable[[Told, str], object]
+"""What gets each request, and its route, within this package."""
 
 
 class Watching:
@@ -60,33 +62,52 @@ class Watching:
             raise TypeError(must_be("observer", kind, observer))
         self._observer: Observer | None = observer
         self._is_wanted: Callable[[], bool] = getattr(observer, "is_wanted", _always)
-        self.is_on: Callable[[], bool] = partial(log.isEnabledFor, DEBUG)
-        """Returns whether somebody wants to know of the next request."""
+        self._watchers: tuple[Watcher, ...] = ()
+        self._as_before: Callable[[], bool] = partial(log.isEnabledFor, DEBUG)
         if observer is not None:
-            self.is_on = lambda: self._is_wanted() or log.isEnabledFor(DEBUG)
+            self._as_before = lambda: self._is_wanted() or log.isEnabledFor(DEBUG)
+        self.is_on = self._as_before
+        """Returns whether somebody wants to know of the next request."""
         self._report = report
+
+    def add(self, watcher: Watcher) -> None:
+        """Tell *watcher* of each request, too."""
+        if watcher not in self._watchers:
+            self._watchers = (*self._watchers, watcher)
+        self.is_on = _always
+
+    def remove(self, watcher: Watcher) -> None:
+        """Tell *watcher* of no more requests."""
+        self._watchers = tuple(one for one in self._watchers if one != watcher)
+        self.is_on = _always if self._watchers else self._as_before
 
     def tell(self, told: Told, route: str) -> None:
         """Tell of a request to this *route*."""
         try:
+            for watcher in self._watchers:
+                watcher(told, route)
+            is_logged = log.isEnabledFor(DEBUG)
+            is_observed = self._observer is not None and self._is_wanted()
+            if not (is_logged or is_observed):
+                return
             seen = Observation(
                 told.outcome,
                 told.forward,
                 told.detail,
                 int(told.status[:3]),
                 route,
-                _url_of(told),
+                url_told(told),
                 told.spent,
                 told.stored_bytes + told.app_bytes,
                 told.age,
                 told.ttl,
             )
-            if log.isEnabledFor(DEBUG):
+            if is_logged:
                 path = seen.url.partition("?")[0]  # a query may have a token
                 fields = {f"cache_{name}": value for name, value in asdict(seen).items()}
                 why = seen.detail or seen.forward or "from the cache"
                 log.debug("%s %r: %s", seen.outcome, path, why, extra={**fields, "cache_url": path})
-            if self._observer is not None and self._is_wanted():
+            if is_observed and self._observer is not None:
                 self._observer(seen)
         except Exception:
             self._report("observer", "the observer of a request raised")
@@ -96,6 +117,7 @@ def _always() -> bool:
     return True
 
 
-def _url_of(told: Told) -> str:
+def url_told(told: Told) -> str:
+    """Return the URL of a request, or its path if the request makes no clear URL."""
     key = told.key or target_key(dict(told.environ))
     return str(told.environ.get("PATH_INFO", "")) if key is None else url_of(key)
