@@ -89,15 +89,15 @@ FLOORS = """
     why.trying
     why.changes why.comparing why.grouping why.removals why.watching
     why.causes why.cures why.following why.inputs
-    why.bases why.remedies why.sitemap why.views
+    why.bases why.brief why.remedies why.sitemap why.views
     why.pages why.setup
     why.capacity why.routing why.wrapping
     why.declared
     why.frameworks
     why.audit why.doctor why.explain
-    dashboard.assets dashboard.charts dashboard.forms dashboard.markup
+    dashboard.assets dashboard.charts dashboard.forms dashboard.markup dashboard.recent
     dashboard.sections
-    dashboard.overview
+    dashboard.overview dashboard.requests
     dashboard
     testing.clocks
     testing.sites
@@ -339,6 +339,7 @@ ROOMS = {
     "dashboard": "dashboard/test_dashboard.py",
     "dashboard.assets": "dashboard/test_dashboard.py",
     "dashboard.charts": "dashboard/test_overview.py",
+    "dashboard.recent": "dashboard/test_requests.py",
     "dashboard.sections": "dashboard/test_dashboard.py",
     "why.asked": "why/test_explain.py",
     "why.bases": "why/test_audit.py",
