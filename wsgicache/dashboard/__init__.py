@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from wsgicache.controls.control import KEY, Controls
 from wsgicache.controls.decorators import never_cache
-from wsgicache.dashboard import overview
+from wsgicache.dashboard import overview, requests
 from wsgicache.dashboard.assets import ASSETS, path_of
 from wsgicache.dashboard.forms import Forms, form_in, refusal
 from wsgicache.dashboard.markup import page
@@ -28,7 +28,10 @@ __all__ = ["Dashboard"]
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-SECTIONS = (Section("", "Overview", overview.answer),)
+SECTIONS = (
+    Section("", "Overview", overview.answer),
+    Section(requests.PATH, "Last requests", requests.answer),
+)
 """The sections, in the order of the navigation."""
 
 _BY_PATH = {section.path: section for section in SECTIONS}
@@ -154,7 +157,7 @@ class Dashboard:
             style=up + path_of("style.css"),
             script=up + path_of("script.js"),
             icon=up + path_of("icon.svg"),
-            refreshes=answer.refreshes,
+            refreshes=answer.seconds if answer.refreshes else 0,
         )
         content = shown.encode("utf-8", "replace")
         method = environ["REQUEST_METHOD"]

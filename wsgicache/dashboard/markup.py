@@ -164,13 +164,13 @@ def page(
     style: str,
     script: str,
     icon: str,
-    refreshes: bool = False,
+    refreshes: int = 0,
 ) -> Markup:
     """Return the page with this *title* and *body*.
 
     *sections* are paths and titles, and whether the page is that section. *style*, *script* and
-    *icon* are the paths of those. If the page *refreshes*, the script brings up to date what is
-    marked with ``data-refresh`` and has an id.
+    *icon* are the paths of those. If the page *refreshes*, after so many seconds, the script brings
+    up to date what is marked with ``data-refresh`` and has an id.
     """
     items = Markup("").join(
         Markup('<li><a href="{}"{}>{}</a></li>').format(
@@ -185,7 +185,7 @@ def page(
         style=style,
         script=script,
         icon=icon,
-        refreshes=Markup(" data-refreshes") if refreshes else "",
+        refreshes=Markup(' data-refreshes="{}"').format(refreshes) if refreshes else "",
     )
 
 

@@ -56,6 +56,8 @@ class Answer:
     """Where to go on, after a form: a path below the page."""
     refreshes: bool = False
     """Whether parts of the body are marked ``data-refresh``, each with an ``id``."""
+    seconds: int = 5
+    """After how many seconds they are brought up to date."""
     has_form: bool = False
     """Whether there is a form with ``method="post"`` in the body."""
     fields: tuple[tuple[str, str], ...] = field(default=())

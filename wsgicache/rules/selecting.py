@@ -9,7 +9,8 @@ from typing import Any
 from wsgicache.rules.fields import environ_key
 
 __all__ = [
-    "FORWARDED_FIELDS", "SELECTING_FIELDS", "cookies_named", "fragment_fields", "selecting_fields",
+    "FORWARDED_FIELDS", "FRAGMENT_FIELDS", "SELECTING_FIELDS", "cookies_named", "fragment_fields",
+    "selecting_fields",
 ]  # fmt: skip
 
 FORWARDED_FIELDS = (

@@ -3,7 +3,7 @@
 (() => {
   const body = document.body;
   if (!("refreshes" in body.dataset)) return;
-  const seconds = 5;
+  const seconds = Number(body.dataset.refreshes);
   const status = document.getElementById("refreshing");
   const button = document.createElement("button");
   let paused = false, asking = false, failures = 0;
@@ -17,7 +17,7 @@
   const draw = () => {
     button.textContent = paused ? "Resume" : "Pause";
     button.title = paused ? "Bring the page up to date again"
-      : `The page is brought up to date every ${seconds} seconds`;
+      : `The page is brought up to date every ${seconds > 1 ? `${seconds} seconds` : "second"}`;
   };
 
   // What a person has opened stays open, and nobody loses the place where the focus is.
@@ -66,9 +66,10 @@
   });
   document.addEventListener("visibilitychange", refresh);
   // After failures it asks less often, once a minute at the least.
+  const most = 60 / seconds - 1;
   let skipped = 0;
   setInterval(() => {
-    if (skipped < Math.min(failures, 11)) { skipped += 1; return; }
+    if (skipped < Math.min(failures, most)) { skipped += 1; return; }
     skipped = 0;
     refresh();
   }, seconds * 1000);
