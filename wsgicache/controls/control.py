@@ -15,6 +15,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, overload
@@ -137,14 +138,21 @@ class Control:
                 _say(self, args)
                 return await view(*args, **kwargs)
 
-            return saying_async
+            return _looking_like(view, saying_async)
 
         @wraps(view)
         def saying(*args: Any, **kwargs: Any) -> Any:
             _say(self, args)
             return view(*args, **kwargs)
 
-        return saying
+        return _looking_like(view, saying)
+
+
+def _looking_like(view: Callable[P, R], saying: Callable[P, R]) -> Callable[P, R]:
+    """Return *saying* with the signature of *view*: Pyramid asks what a view takes."""
+    with suppress(TypeError, ValueError):  # some callables have none
+        vars(saying)["__signature__"] = inspect.signature(view)
+    return saying
 
 
 def checked(subject: str, control: object) -> Control:
