@@ -24,6 +24,7 @@ _COPIES = (
     ("falcon.request", "Request", "headers", False),
     ("falcon.request", "Request", "headers_lower", False),
     ("falcon.request", "Request", "cookies", True),
+    ("webob.request", "BaseRequest", "cookies", True),
 )
 """Module, class and attribute of each copy, and whether it is one of cookies."""
 _MARK = "_is_watched_by_wsgicache"
@@ -31,6 +32,8 @@ _ASKED_BY_NAME = (("falcon.request", "Request", "get_cookie_values"),)
 """Methods that take the name of a cookie."""
 _EAGER = (("werkzeug.wrappers.request", "Request", "__init__"),)
 """Methods that read what perhaps is not needed."""
+_STRICT = (("webob.request", "BaseRequest", "__init__"),)
+"""Methods that take an environ, and refuse one that is watched."""
 _ATTRIBUTES = (("werkzeug.sansio.request", "Request", "remote_addr", "REMOTE_ADDR"),)
 """Attributes that they set, and the environ key of each."""
 
@@ -59,7 +62,8 @@ def followed(reads: Reads) -> Iterator[None]:
             if owner is not None and name in vars(owner):
                 copy = _Copy(vars(owner)[name], name, reads, of_cookies)
                 stack.enter_context(_instead(owner, name, copy))
-        for names, instead in ((_ASKED_BY_NAME, _asking), (_EAGER, _quiet)):
+        changed = ((_ASKED_BY_NAME, _asking), (_EAGER, _quiet), (_STRICT, _deceived))
+        for names, instead in changed:
             for module, kind, name in names:
                 owner = getattr(sys.modules.get(module), kind, None)
                 if owner is not None and name in vars(owner):
@@ -95,6 +99,16 @@ def _quiet(method: Callable[..., Any], reads: Reads) -> Callable[..., Any]:
     def run(self: object, *rest: Any, **options: Any) -> Any:
         with reads.following():
             return method(self, *rest, **options)
+
+    return run
+
+
+def _deceived(method: Callable[..., Any], reads: Reads) -> Callable[..., Any]:
+    def run(self: Any, environ: dict[str, Any], *rest: Any, **options: Any) -> None:
+        with reads.following():
+            plain = {**environ}
+        method(self, plain, *rest, **options)
+        self.__dict__["environ"] = environ
 
     return run
 
