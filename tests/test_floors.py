@@ -81,6 +81,7 @@ FLOORS = """
     middleware
     prometheus
     configuring flask.putting
+    bottle pyramid
     flask.blueprints flask.signals flask.versions
     flask.extension
     flask

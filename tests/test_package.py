@@ -92,12 +92,20 @@ def test_the_public_names_are_flat() -> None:
         assert isinstance(value, tuple) or value.__module__.startswith("wsgicache.")
 
 
-def test_the_import_is_lean() -> None:
-    """Stores and the command line come when they are used."""
-    line = [sys.executable, "-c", "import sys, wsgicache; print(*sys.modules)"]
+FRAMEWORKS = {"blinker", "bottle", "django", "falcon", "flask", "jinja2", "pyramid", "webob"}
+DOORS = ("flask", "bottle", "pyramid")
+"""The modules for frameworks that import none. That for Django needs its settings."""
+
+
+@pytest.mark.parametrize("names", ["", *(f", wsgicache.{name}" for name in DOORS)])
+def test_the_import_is_lean(names: str) -> None:
+    """Stores, frameworks and the command line come when they are used."""
+    line = [sys.executable, "-c", f"import sys, wsgicache{names}; print(*sys.modules)"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "wsgicache.middleware" in done.stdout.split()
-    assert set(done.stdout.split()).isdisjoint({"click", "pymemcache", "cachelib", "redis"})
+    assert {"click", "pymemcache", "cachelib", "redis", *FRAMEWORKS} & {
+        *done.stdout.split()
+    } == set()
 
 
 def test_stores_come_from_one_place_when_they_are_asked_for() -> None:

@@ -13,13 +13,15 @@ from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from wsgicache.rules.checks import flag, must_be
+from wsgicache.controls.control import Control, checked
+from wsgicache.rules.checks import flag, must_be, several
 from wsgicache.rules.options import CHECKS
 from wsgicache.rules.policy import Policy
 from wsgicache.stores import store_from_url
 
 __all__ = [
-    "DOTTED", "FLASK", "Form", "configured", "naming", "nearest", "policy_of", "store_of", "unfold",
+    "DOTTED", "FLASK", "Form", "configured", "controls_of", "naming", "nearest", "options_of",
+    "policy_of", "store_of", "unfold",
 ]  # fmt: skip
 
 _WORDS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
@@ -42,6 +44,10 @@ class Form(NamedTuple):
 
 FLASK = Form("app.config", "WSGICACHE_", "{} in WSGICACHE_POLICY")
 DOTTED = Form("the settings", "wsgicache.", "wsgicache.policy.{}")
+
+
+OPTIONS = ("store", "policy", "routes", "purge_token", "counters", "clock", "runner", "observer")
+"""The options of `CacheMiddleware`."""
 
 
 def configured(config: Mapping[str, Any], form: Form, names: Iterable[str]) -> dict[str, Any]:
@@ -102,6 +108,31 @@ def _read(name: str, value: object) -> object:
             continue
         return one
     return value
+
+
+def options_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of `CacheMiddleware` that *settings* have, in keys with dots.
+
+    The policy is `Policy()` with the options that are there. Raises TypeError or ValueError for a
+    wrong key, or for a wrong value of the store and the policy.
+    """
+    ours = unfold(settings, DOTTED)
+    options = configured(ours, DOTTED, OPTIONS)
+    try:
+        if "store" in options:
+            options["store"] = store_of(options["store"])
+        if "policy" in options:
+            options["policy"] = policy_of(options["policy"], Policy)
+    except (TypeError, ValueError) as error:
+        raise type(error)(naming(str(error), ours, DOTTED)) from None
+    return options
+
+
+def controls_of(subject: str, given: object) -> tuple[Control, ...]:
+    """Return *given*, a control or a list of them. Raises TypeError."""
+    if isinstance(given, Control):
+        return (given,)
+    return several(subject, given, checked, "[never_cache]")
 
 
 def store_of(given: Any) -> Any:
