@@ -1,18 +1,18 @@
-from flask import Flask, jsonify, request
+from flask import Flask, Response, jsonify, request
 
-from wsgicache import CacheMiddleware, cache_for, cached
+from wsgicache import cache_for, cached, easy_setup
 
 app = Flask(__name__)
-app.wsgi_app = CacheMiddleware(app.wsgi_app)
+easy_setup(app)
 
 
 @app.get("/me")
 @cache_for(minutes=1)
-def me():
+def me() -> Response:
     return jsonify(key=request.headers.get("X-API-Key"))
 
 
 @app.get("/prices")
 @cached(client=60, server=60)
-def prices():
+def prices() -> Response:
     return jsonify(apple=1, banana=2)

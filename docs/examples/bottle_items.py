@@ -9,19 +9,19 @@ fruit = ["apple", "banana"]
 
 @site.get("/items")
 @cache_for(minutes=1)
-def items():
+def items() -> dict[str, list[str]]:
     return {"items": fruit}
 
 
 @site.post("/items")
-def add():
+def add() -> dict[str, list[str]]:
     fruit.append(request.forms["name"])
     return {"items": fruit}
 
 
 @site.get("/now")
 @never_cache
-def now():
+def now() -> dict[str, int]:
     return {"items": len(fruit)}
 
 

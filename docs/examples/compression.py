@@ -1,14 +1,14 @@
 from flask import Flask
 from flask_compress import Compress
 
-from wsgicache import CacheMiddleware, cache_for
+from wsgicache import cache_for, easy_setup
 
 app = Flask(__name__)
 Compress(app)
-app.wsgi_app = CacheMiddleware(app.wsgi_app)
+easy_setup(app)
 
 
 @app.get("/")
 @cache_for(minutes=1)
-def page():
+def page() -> str:
     return "<p>Compressed once, sent many times.</p>" * 100

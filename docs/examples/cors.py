@@ -1,14 +1,14 @@
-from flask import Flask, jsonify
+from flask import Flask, Response, jsonify
 from flask_cors import CORS
 
-from wsgicache import CacheMiddleware, cache_for
+from wsgicache import cache_for, easy_setup
 
 app = Flask(__name__)
 CORS(app, origins=["https://shop.example", "https://blog.example"])
-app.wsgi_app = CacheMiddleware(app.wsgi_app)
+easy_setup(app)
 
 
 @app.get("/prices")
 @cache_for(minutes=1)
-def prices():
+def prices() -> Response:
     return jsonify(apple=1, banana=2)

@@ -1,7 +1,7 @@
 import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template import engines
 from django.urls import path
 
@@ -18,13 +18,13 @@ django.setup()
 
 
 @cache_control(public=True, max_age=60)
-def contact(request):
+def contact(request: HttpRequest) -> HttpResponse:
     form = engines["django"].from_string("<form>{% csrf_token %}</form>")
     return HttpResponse(form.render({}, request))
 
 
 @cache_control(public=True, max_age=60)
-def opening_hours(request):
+def opening_hours(request: HttpRequest) -> HttpResponse:
     return HttpResponse("9 to 5")
 
 

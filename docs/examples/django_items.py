@@ -1,7 +1,7 @@
 import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from django.http import JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
 from wsgicache import CacheMiddleware, cache_for, never_cache
@@ -17,14 +17,14 @@ fruit = ["apple", "banana"]
 
 
 @cache_for(minutes=1)
-def items(request):
+def items(request: HttpRequest) -> JsonResponse:
     if request.method == "POST":
         fruit.append(request.POST["name"])
     return JsonResponse({"items": fruit})
 
 
 @never_cache
-def now(request):
+def now(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"items": len(fruit)})
 
 

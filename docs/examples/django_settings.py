@@ -1,7 +1,7 @@
 import django
 from django.conf import settings
 from django.db import connection, models
-from django.http import JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
 from wsgicache import cache_for
@@ -24,7 +24,7 @@ class Fruit(models.Model):
     class Meta:
         app_label = "shop"
 
-    def get_absolute_url(self):
+    def get_absolute_url(self) -> str:
         return f"/fruit/{self.pk}"
 
 
@@ -32,18 +32,18 @@ purge_on_save(Fruit)
 
 
 @cache_for(minutes=1)
-def fruit(request, pk):
+def fruit(request: HttpRequest, pk: int) -> JsonResponse:
     return JsonResponse({"name": Fruit.objects.get(pk=pk).name})
 
 
-def rename(request, pk):
+def rename(request: HttpRequest, pk: int) -> JsonResponse:
     one = Fruit.objects.get(pk=pk)
     one.name = request.POST["name"]
     one.save()
     return JsonResponse({"renamed": pk})
 
 
-def rename_all(request):
+def rename_all(request: HttpRequest) -> JsonResponse:
     Fruit.objects.update(name=request.POST["name"])  # sends no signals
     cache.purge_prefix("http://localhost/fruit/")
     return JsonResponse({"renamed": "all"})

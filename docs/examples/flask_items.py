@@ -1,26 +1,26 @@
-from flask import Flask, jsonify, request
+from flask import Flask, Response, jsonify, request
 
-from wsgicache import CacheMiddleware, cache_for, never_cache
+from wsgicache import cache_for, easy_setup, never_cache
 
 app = Flask(__name__)
-app.wsgi_app = CacheMiddleware(app.wsgi_app)
+easy_setup(app)
 
 fruit = ["apple", "banana"]
 
 
 @app.get("/items")
 @cache_for(minutes=1)
-def items():
+def items() -> Response:
     return jsonify(fruit)
 
 
 @app.post("/items")
-def add():
+def add() -> tuple[Response, int]:
     fruit.append(request.form["name"])
     return jsonify(fruit), 201
 
 
 @app.get("/now")
 @never_cache
-def now():
+def now() -> Response:
     return jsonify(len(fruit))

@@ -1,9 +1,9 @@
 from flask import Flask, request
 
-from wsgicache import CacheMiddleware, cached, vary
+from wsgicache import cached, easy_setup, vary
 
 app = Flask(__name__)
-app.wsgi_app = CacheMiddleware(app.wsgi_app)
+easy_setup(app)
 
 GREETINGS = {"en": "Hello", "de": "Hallo"}
 
@@ -11,5 +11,5 @@ GREETINGS = {"en": "Hello", "de": "Hallo"}
 @app.get("/")
 @cached(client=60, server=60)
 @vary("Accept-Language")
-def greeting():
+def greeting() -> str:
     return GREETINGS[request.accept_languages.best_match(GREETINGS, "en")]

@@ -1,18 +1,18 @@
-from flask import Flask, jsonify
+from flask import Flask, Response, jsonify
 
-from wsgicache import CacheMiddleware, Policy, json_never_stale
+from wsgicache import Policy, easy_setup, json_never_stale
 
 app = Flask(__name__)
-app.wsgi_app = CacheMiddleware(app.wsgi_app, policy=Policy(default=json_never_stale))
+easy_setup(app, policy=Policy(default=json_never_stale))
 cities = ["Lima"]
 
 
 @app.get("/cities.json")
-def list_cities():
+def list_cities() -> Response:
     return jsonify(cities)
 
 
 @app.post("/cities/<name>")
-def add_city(name):
+def add_city(name: str) -> str:
     cities.append(name)
     return "added"

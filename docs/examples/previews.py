@@ -1,12 +1,14 @@
+from wsgiref.types import StartResponse, WSGIEnvironment
+
 from wsgicache import CacheMiddleware, Route, cached, current, never_cache
 
 
-def preview(environ):
-    return environ.get("HTTP_X_PREVIEW", "")
+def preview(environ: WSGIEnvironment) -> str:
+    return str(environ.get("HTTP_X_PREVIEW", ""))
 
 
 @cached(server=60)
-def article(environ, start_response):
+def article(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
     if preview(environ):
         current().say(never_cache)
     start_response("200 OK", [("Content-Type", "text/plain")])
