@@ -7,28 +7,29 @@ and stay for its whole lifetime.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
 
-from django.apps import apps
 from django.conf import settings
-from django.db.models.signals import m2m_changed, post_delete, post_save
+from django.conf.urls.i18n import is_language_prefix_patterns_used
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.db.transaction import on_commit
+from django.utils.translation import override
 
 from wsgicache.arguments import argument, flags
-from wsgicache.django.door import cache, given_options
-from wsgicache.django.options import hosts_of
+from wsgicache.django.door import cache
+from wsgicache.django.hosts import absolute
 from wsgicache.rules.checks import must_be, several, text
 
-__all__ = ["purge_on_save", "unknown_hosts"]
+__all__ = ["purge_on_save", "watched_paths"]
 
 Names = Iterable[str] | Callable[[Any], Iterable[str]]
 _FUNCTION = "purge_on_save"
 _LOG = logging.getLogger("wsgicache")
-_AT_HOME = ("localhost", "127.0.0.1", "[::1]")
-"""The hosts that Django serves under DEBUG without ALLOWED_HOSTS."""
+_BEFORE = "_wsgicache_before"
+"""The attribute of an object that is being changed: what showed it before, by watch."""
 _by_path: list[Any] = []
-"""The models whose paths are purged."""
 
 
 def purge_on_save(
@@ -37,14 +38,15 @@ def purge_on_save(
     """Purge after COMMIT when an object of *model* was saved or deleted, or its relations changed.
 
     *groups* are purged, and *urls*: paths, for all hosts of the site, or absolute URLs. Each may be
-    a function of the object. Without *urls* that is ``get_absolute_url()`` of the object, if it has
-    one. With *soft* they become stale. What fails is logged. Raises TypeError or ValueError.
+    a function of the object; what it returned before the change counts, too. Without *urls* that is
+    ``get_absolute_url()`` of the object, if it has one. With *soft* they become stale. What fails
+    is logged. Models that inherit from *model* count. Raises TypeError or ValueError.
     """
     flags(_FUNCTION, soft=soft)
     if not isinstance(model, type) or not hasattr(model, "_meta"):
         raise TypeError(must_be(argument(_FUNCTION, "model"), "a model, a class", model))
     if urls is None and hasattr(model, "get_absolute_url"):
-        urls = _own_url
+        urls = _own_urls
     if not groups and not urls:
         kind = "groups=… or urls=…, as the model has no get_absolute_url()"
         raise ValueError(must_be(f"the arguments of {_FUNCTION}()", kind, model))
@@ -53,22 +55,28 @@ def purge_on_save(
             _listed(name, given or ())
     if urls:
         _by_path.append(model)
-    watching = _Watching(model, groups, urls or (), soft)
-    post_save.connect(watching.changed, sender=model, weak=False)
-    post_delete.connect(watching.changed, sender=model, weak=False)
-    m2m_changed.connect(watching.related, weak=False)
+    # Signals of a proxy come from the model that has the table.
+    watch = _Watch(getattr(model._meta, "concrete_model", None) or model, groups, urls or (), soft)
+    pre_save.connect(watch.before_save, weak=False)
+    post_save.connect(watch.after_save, weak=False)
+    pre_delete.connect(watch.before_delete, weak=False)
+    post_delete.connect(watch.after_delete, weak=False)
+    m2m_changed.connect(watch.related, weak=False)
 
 
-def unknown_hosts() -> list[str]:
-    """Return the ALLOWED_HOSTS that name no single host, if a path has to be purged for them."""
-    options = getattr(settings, "WSGICACHE", None)
-    is_named = isinstance(options, Mapping) and "HOSTS" in options
-    if not _by_path or is_named or apps.is_installed("django.contrib.sites"):
-        return []
-    return [host for host in settings.ALLOWED_HOSTS if host[:1] in "*."]
+def watched_paths() -> list[Any]:
+    """Return the models whose paths are purged."""
+    return _by_path
 
 
-class _Watching:
+class _Shown(NamedTuple):
+    """Where an object is shown."""
+
+    groups: tuple[str, ...]
+    urls: tuple[str, ...]
+
+
+class _Watch:
     """What a change of an object of *model* purges."""
 
     def __init__(self, model: Any, groups: Names, urls: Names, soft: bool) -> None:
@@ -77,87 +85,133 @@ class _Watching:
         self._urls = urls
         self._soft = soft
 
-    def changed(self, instance: Any, using: str, raw: bool = False, **kwargs: Any) -> None:
-        """Purge after COMMIT what shows *instance*, which was saved or deleted."""
+    def before_save(
+        self, sender: Any, instance: Any, using: str, raw: bool = False, **kwargs: Any
+    ) -> None:
+        """Note where *instance* is shown as the database has it, if it is there."""
+        if raw or not issubclass(sender, self._model) or not self._depends():
+            return
+        if instance.pk is None or (instance._state.adding and instance._meta.pk.has_default()):
+            return
+        was = sender._base_manager.using(using).filter(pk=instance.pk).first()
+        self._note(instance, () if was is None else (was,))
+
+    def after_save(
+        self, sender: Any, instance: Any, using: str, raw: bool = False, **kwargs: Any
+    ) -> None:
+        """Purge after COMMIT what shows *instance*, which was saved."""
+        if not issubclass(sender, self._model):
+            return
         if raw:  # A fixture may be saved before the rows that it refers to.
-            _after_commit(using, self._schedule, instance, using)
+            _after_commit(using, lambda: self._purge([self._shown(instance)]))
         else:
-            self._schedule(instance, using)
+            self._schedule(using, [*self._noted(instance)[1], self._shown(instance)])
+
+    def before_delete(self, sender: Any, instance: Any, **kwargs: Any) -> None:
+        """Note where *instance* is shown while its relations are there."""
+        if issubclass(sender, self._model):
+            self._note(instance, (instance,))
+
+    def after_delete(self, sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
+        """Purge after COMMIT what showed *instance*, which was deleted."""
+        if issubclass(sender, self._model):
+            self._schedule(using, self._noted(instance)[1])
 
     def related(
-        self, instance: Any, action: str, model: Any, pk_set: Any, using: str, **kwargs: Any
+        self,
+        sender: Any,
+        instance: Any,
+        action: str,
+        reverse: bool,
+        model: Any,
+        pk_set: Any,
+        using: str,
+        **kwargs: Any,
     ) -> None:
-        """Purge after COMMIT what shows objects whose many-to-many relations changed."""
-        if not action.startswith("post_"):
-            return
-        if isinstance(instance, self._model):
-            self._schedule(instance, using)
-        if issubclass(model, self._model):
-            for one in model._base_manager.using(using).filter(pk__in=pk_set or ()):
-                self._schedule(one, using)
+        """Purge after COMMIT what shows objects whose many-to-many relations change.
 
-    def _schedule(self, instance: Any, using: str) -> None:
-        """Find out now what to purge, as a deleted object has no key later; purge after COMMIT."""
-        if names := _listed("groups", self._groups, instance):
-            _after_commit(using, _purge_groups, names, self._soft)
-        for url in _absolute(_listed("urls", self._urls, instance)):
-            _after_commit(using, _purge, url, self._soft)
+        *sender* is the table between *instance* and the others, which are of *model*.
+        """
+        if action.startswith("pre_"):
+            changed = [instance] if isinstance(instance, self._model) else []
+            if issubclass(model, self._model):
+                manager = model._base_manager.using(using)
+                if pk_set is None:  # all of them, by clear()
+                    changed += _others(manager, sender, instance, reverse)
+                else:
+                    changed += manager.filter(pk__in=pk_set)
+            self._note(instance, changed)
+        else:
+            changed, shown = self._noted(instance)
+            self._schedule(using, [*shown, *map(self._shown, changed)])
+
+    def _depends(self) -> bool:
+        """Whether it depends on the object what is purged."""
+        return callable(self._groups) or callable(self._urls)
+
+    def _shown(self, instance: Any) -> _Shown:
+        groups = _listed("groups", self._groups, instance)
+        return _Shown(groups, _listed("urls", self._urls, instance))
+
+    def _note(self, instance: Any, changed: Iterable[Any]) -> None:
+        """Note on *instance* which objects change with it, and where they are shown."""
+        changed = list(changed)
+        noted = vars(instance).setdefault(_BEFORE, {})
+        noted[id(self)] = changed, list(map(self._shown, changed))
+
+    def _noted(self, instance: Any) -> tuple[list[Any], list[_Shown]]:
+        noted = vars(instance).get(_BEFORE, {})
+        found: tuple[list[Any], list[_Shown]] = noted.pop(id(self), ([], []))
+        if not noted:
+            vars(instance).pop(_BEFORE, None)
+        return found
+
+    def _schedule(self, using: str, shown: list[_Shown]) -> None:
+        if shown:
+            _after_commit(using, lambda: self._purge(shown))
+
+    def _purge(self, shown: list[_Shown]) -> None:
+        if groups := dict.fromkeys(name for one in shown for name in one.groups):
+            _tried(partial(cache.purge_groups, *groups, soft=self._soft))
+        for url in absolute(dict.fromkeys(url for one in shown for url in one.urls)):
+            _tried(partial(cache.purge, url, soft=self._soft, both_schemes=True))
 
 
-def _after_commit(using: str, do: Callable[..., None], *arguments: Any) -> None:
-    """Call *do* after COMMIT. What it raises is logged, as the save is done."""
-
-    def purging() -> None:
-        try:
-            do(*arguments)
-        except Exception:
-            _LOG.exception("a purge after COMMIT failed: old pages may stay for their lifetime")
-
-    on_commit(purging, using=using)
-
-
-def _purge_groups(names: tuple[str, ...], soft: bool) -> None:
-    cache.purge_groups(*names, soft=soft)
+def _others(manager: Any, table: Any, instance: Any, reverse: bool) -> Iterator[Any]:
+    """Yield those whom *table* relates to *instance*; with *reverse* their model has the field."""
+    for field in (manager.model if reverse else type(instance))._meta.many_to_many:
+        if field.remote_field.through is table:
+            if reverse:
+                yield from manager.filter(**{field.name: instance})
+            else:
+                known = getattr(instance, field.name).values_list("pk", flat=True)
+                yield from manager.filter(pk__in=list(known))
 
 
-def _purge(url: str, soft: bool) -> None:
-    cache.purge(url, soft=soft, both_schemes=True)
+def _after_commit(using: str, purging: Callable[[], object]) -> None:
+    """Call *purging* after COMMIT. What it raises is logged, as the save is done."""
+    on_commit(partial(_tried, purging), using=using)
 
 
-def _own_url(instance: Any) -> list[str]:
-    url = instance.get_absolute_url()
-    return [str(url)] if url else []
+def _tried(purging: Callable[[], object]) -> None:
+    try:
+        purging()
+    except Exception:
+        _LOG.exception("a purge after COMMIT failed: old pages may stay for their lifetime")
+
+
+def _own_urls(instance: Any) -> list[str]:
+    """Return what ``get_absolute_url()`` says, in each language where URLs begin with one."""
+    urls = getattr(settings, "ROOT_URLCONF", None)
+    if not settings.USE_I18N or urls is None or not is_language_prefix_patterns_used(urls)[0]:
+        return [str(url)] if (url := instance.get_absolute_url()) else []
+    found = list[str]()
+    for code, _ in settings.LANGUAGES:
+        with override(code):
+            found += [str(url)] if (url := instance.get_absolute_url()) else []
+    return found
 
 
 def _listed(name: str, given: Names, *instance: Any) -> tuple[str, ...]:
     names = given(*instance) if callable(given) else given
     return several(argument(_FUNCTION, name), names, text, "['news']")
-
-
-def _absolute(urls: Iterable[str]) -> list[str]:
-    """Return *urls* with a scheme and a host: a path becomes one URL for each host."""
-    found: dict[str, None] = {}
-    for url in urls:
-        url = url.partition("#")[0]
-        if url.startswith("//"):
-            found[f"http:{url}"] = None
-        elif url.startswith("/"):
-            found.update(dict.fromkeys(f"http://{host}{url}" for host in _hosts()))
-        else:
-            found[url] = None
-    return list(found)
-
-
-def _hosts() -> list[str]:
-    """Return the hosts of the site, and that of the first request of this process."""
-    hosts = list(hosts_of(given_options().get("HOSTS", ())))
-    if not hosts and apps.is_installed("django.contrib.sites"):
-        from django.contrib.sites.models import Site
-
-        hosts = list(Site.objects.values_list("domain", flat=True))
-    elif not hosts:
-        allowed = settings.ALLOWED_HOSTS or (_AT_HOME if settings.DEBUG else ())
-        hosts = [host for host in allowed if host[:1] not in "*."]
-        hosts += [host[1:] for host in allowed if host[:1] == "."]
-    origin = cache._purging.origin  # With the port, which ALLOWED_HOSTS does not have.
-    return list(dict.fromkeys([*hosts, *([origin[1]] if origin else [])]))

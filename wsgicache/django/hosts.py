@@ -1,0 +1,62 @@
+"""The hosts under which visitors see the site, as far as the settings and the database say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.apps import apps
+from django.conf import settings
+
+from wsgicache.django.door import cache, given_options
+from wsgicache.django.options import hosts_of
+
+__all__ = ["absolute", "origin_of_site", "unclear_hosts"]
+
+_AT_HOME = ("localhost", "127.0.0.1", "[::1]")
+"""The hosts that Django serves under DEBUG without ALLOWED_HOSTS."""
+
+
+def absolute(urls: Iterable[str], asked: bool = True) -> list[str]:
+    """Return *urls* with a scheme and a host: a path becomes one URL for each host.
+
+    With *asked* the host of the first request of this process counts, too.
+    """
+    found: dict[str, None] = {}
+    # It has the port, which ALLOWED_HOSTS does not have.
+    first = cache._purging.origin if asked else None
+    for url in urls:
+        url = url.partition("#")[0]
+        if url.startswith("//"):
+            found[f"http:{url}"] = None
+        elif url.startswith("/"):
+            hosts = [*_hosts(), *([first[1]] if first else [])]
+            found.update(dict.fromkeys(f"http://{host}{url}" for host in hosts))
+        else:
+            found[url] = None
+    return list(found)
+
+
+def origin_of_site() -> str:
+    """Return scheme and host of the site, for commands that ask it for a path."""
+    scheme = "https" if settings.SECURE_SSL_REDIRECT else "http"
+    return f"{scheme}://{next(iter(_hosts()), _AT_HOME[0])}"
+
+
+def unclear_hosts() -> list[str]:
+    """Return the ALLOWED_HOSTS that name no single host, if the hosts of the site are those."""
+    if hosts_of(given_options().get("HOSTS", ())) or apps.is_installed("django.contrib.sites"):
+        return []
+    return [host for host in settings.ALLOWED_HOSTS if host[:1] in "*."]
+
+
+def _hosts() -> list[str]:
+    """Return those named in the settings, else those of all sites, else those that are allowed."""
+    if named := hosts_of(given_options().get("HOSTS", ())):
+        return list(named)
+    if apps.is_installed("django.contrib.sites"):
+        from django.contrib.sites.models import Site
+
+        return list(Site.objects.order_by("pk").values_list("domain", flat=True))
+    allowed = settings.ALLOWED_HOSTS or (_AT_HOME if settings.DEBUG else ())
+    hosts = [host for host in allowed if host[:1] not in "*."]
+    return [*hosts, *(host[1:] for host in allowed if host[:1] == ".")]
