@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from wsgicache.origin.background import Job
 
-__all__ = ["KEY", "CachedApp", "CachedClient", "Exchange", "like"]
+__all__ = ["KEY", "CachedApp", "CachedClient", "DjangoHandler", "Exchange", "like"]
 
 KEY = "wsgicache.testing"
 """The environ key under which a response finds the exchange that it belongs to."""
@@ -215,11 +215,11 @@ def _django_client(site: CachedApp, options: dict[str, Any]) -> Any:
     from django.test import Client as DjangoClient
 
     client = DjangoClient(**options)
-    client.handler = _Handler(site, client.handler.enforce_csrf_checks)
+    client.handler = DjangoHandler(site, client.handler.enforce_csrf_checks)
     return client
 
 
-class _Handler:
+class DjangoHandler:
     """What Django's test client asks in place of its handler, which knows no WSGI application."""
 
     def __init__(self, site: CachedApp, enforce_csrf_checks: bool) -> None:
@@ -252,6 +252,8 @@ class _Handler:
                     response.cookies.load(value)
             else:
                 response[name] = ", ".join(values)
+        if 300 <= int(code) < 400 and "Location" in response:
+            response.url = response["Location"]  # as redirects of Django have it
         response.wsgi_request = WSGIRequest({**environ, KEY: exchange})
         return response
 
