@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -68,19 +68,30 @@ class CommandsOf(Commands):
 
 
 def commands_of(
-    app: WSGIApplication | str, address: str | None, folder: str | os.PathLike[str] | None
+    app: WSGIApplication | str,
+    address: str | None,
+    folder: str | os.PathLike[str] | None,
+    *,
+    origin: str | None = None,
+    set_up: str | None = None,
 ) -> click.Group:
     """Return the group ``wsgicache`` of the commands for *app*, or for MODULE:APP.
 
-    By default they look into the store at *address*, and into the *folder* of its counters.
+    By default they look into the store at *address*, and into the *folder* of its counters. Paths
+    are at *origin*. A doctor looks at the store *set_up*.
     """
     store = {} if address is None else {"address": address}
     place = folder or address
-    defaults = {
+    asking = {} if origin is None else {"origin": origin}
+    defaults: dict[str, dict[str, Any]] = {
         "stats": {**store, "folder": folder},
         "top": {} if place is None else {"place": place},
         "purge": store,
         "inspect": store,
+        "explain": asking,
+        "audit": asking,
+        "warm": asking,
+        "doctor": {} if set_up is None else {"address": set_up},
     }
     summary = "Look into the cache of this application, and purge it."
     group = CommandsOf("wsgicache", help=summary, context_settings={"default_map": defaults})

@@ -13,7 +13,7 @@ import click
 
 from wsgicache.cli.loading import Refusal, located
 from wsgicache.cli.terminal import say, visible
-from wsgicache.cli.why import field, imported, with_store
+from wsgicache.cli.why import field, imported, origin_option, with_store
 from wsgicache.why.layers import own_cache
 
 __all__ = ["warm"]
@@ -35,7 +35,7 @@ _IN_MEMORY = (
 @click.argument("paths", metavar="[PATH …]", nargs=-1)
 @click.option("--sitemap", "sitemaps", metavar="URL|FILE", multiple=True, help="A sitemap.")
 @click.option("--urls", type=click.File(), help="A file of paths or URLs, one a line.")
-@click.option("--origin", default="http://localhost", show_default=True, help="Where paths are.")
+@origin_option
 @click.option("-H", "fields", metavar="'NAME: VALUE'", multiple=True, help="A field, each time.")
 @click.option(
     "--variant",

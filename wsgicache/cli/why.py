@@ -15,7 +15,16 @@ from wsgicache.cli.loading import Refusal, load, located
 from wsgicache.cli.terminal import say, visible
 from wsgicache.why.layers import own_cache
 
-__all__ = ["audit", "doctor", "explain", "field", "imported", "loaded", "with_store"]
+__all__ = [
+    "audit",
+    "doctor",
+    "explain",
+    "field",
+    "imported",
+    "loaded",
+    "origin_option",
+    "with_store",
+]
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -24,9 +33,15 @@ if TYPE_CHECKING:
     from wsgicache.stores import Store
 
 
+origin_option = click.option(
+    "--origin", default="http://localhost", show_default=True, help="Where paths are."
+)
+
+
 @click.command()
 @click.argument("target", metavar="MODULE:APP")
 @click.argument("url", metavar="URL")
+@origin_option
 @click.option("-H", "fields", metavar="'NAME: VALUE'", multiple=True, help="A request field.")
 @click.option("--method", default="GET", show_default=True, help="The request's method.")
 @click.option("--store", "address", metavar="URL", help="Look into this store, too.")
@@ -37,6 +52,7 @@ if TYPE_CHECKING:
 def explain(
     target: str | WSGIApplication,
     url: str,
+    origin: str,
     fields: tuple[str, ...],
     method: str,
     address: str | None,
@@ -67,11 +83,11 @@ def explain(
     with located(f"explaining {url}"):
         explanation = explained(
             cache,
-            _absolute(url),
+            _absolute(url, origin),
             [field(one) for one in fields],
             method=method.upper(),
             then=second,
-            then_url=None if then_url is None else _absolute(then_url),
+            then_url=None if then_url is None else _absolute(then_url, origin),
             ask=not no_ask,
         )
     if as_json:
@@ -89,6 +105,7 @@ def explain(
 @click.command()
 @click.argument("target", metavar="MODULE:APP")
 @click.argument("paths", metavar="[PATH …]", nargs=-1)
+@origin_option
 @click.option("--urls", type=click.File(), help="A file of paths or URLs, one a line.")
 @click.option("--crawl", is_flag=True, help="Follow the links of each page.")
 @click.option("--login", default="", metavar="'Cookie: …'", help="Cookies of somebody logged in.")
@@ -97,6 +114,7 @@ def explain(
 def audit(
     target: str | WSGIApplication,
     paths: tuple[str, ...],
+    origin: str,
     urls: TextIO | None,
     crawl: bool,
     login: str,
@@ -122,7 +140,7 @@ def audit(
     with located("the audit"), redirect_stdout(sys.stderr):  # see `imported`
         done = audited(
             cache,
-            [_absolute(one) for one in asked if one] or [_absolute("/")],
+            [_absolute(one, origin) for one in asked if one] or [_absolute("/", origin)],
             login=cookies,
             crawl=crawl,
             progress=progress,
@@ -195,11 +213,11 @@ def with_store(app: WSGIApplication, own: CacheMiddleware | None, store: Store) 
     return CacheMiddleware(own.app, store=store, policy=own.policy, routes=own._routes.all)
 
 
-def _absolute(url: str) -> str:
+def _absolute(url: str, origin: str) -> str:
     from wsgicache.why.asked import absolute
 
     try:
-        return absolute(url)
+        return absolute(url, origin)
     except ValueError as error:
         raise Refusal(str(error)) from None
 

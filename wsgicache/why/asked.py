@@ -35,12 +35,12 @@ def cookie_names(value: str) -> list[str]:
     return [name for one in value.split(";") if (name := cookie_name(one))]
 
 
-def absolute(url: str) -> str:
-    """Return *url* if it is absolute; for a path, the URL of it on ``localhost``.
+def absolute(url: str, origin: str = "http://localhost") -> str:
+    """Return *url* if it is absolute; for a path, the URL of it at *origin*.
 
     Raises ValueError for anything else.
     """
-    whole = f"http://localhost{url}" if url.startswith("/") else url
+    whole = f"{origin}{url}" if url.startswith("/") else url
     if not whole.startswith(("http://", "https://")):
         kind = "a path such as '/page', or begin with http:// or https://"
         raise ValueError(must_be("URL", kind, url))
