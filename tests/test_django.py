@@ -88,6 +88,10 @@ def project(tmp_path: Path) -> Path:
         "mysite/settings.py": SETTINGS + "WSGICACHE = {}\n",
         "mysite/wsgi.py": "from wsgicache.django import get_wsgi_application\n"
         "application = get_wsgi_application()\n",
+        "mysite/two.py": "from wsgicache import CacheMiddleware\n"
+        "from wsgicache.django import get_wsgi_application\n"
+        "application = CacheMiddleware(get_wsgi_application())\n",
+        "mysite/far.py": "from mysite.wsgi import application\n",
         "shop/__init__.py": "",
         "shop/models.py": MODELS,
         "shop/pages.py": PAGES,
@@ -109,10 +113,22 @@ def run(project: Path, script: str, *arguments: str) -> subprocess.CompletedProc
     return done
 
 
+EVERY = "WSGICACHE = {}\nSESSION_SAVE_EVERY_REQUEST = True"
+SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+LOCALE = "django.middleware.locale.LocaleMiddleware"
+USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
+DJANGO_CACHE = "django.middleware.cache.UpdateCacheMiddleware"
+NOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+TOOLBAR = "debug_toolbar.middleware.DebugToolbarMiddleware"
+USUAL = [
+    *("django.middleware.gzip.GZipMiddleware", SESSIONS, LOCALE),
+    *("django.middleware.csrf.CsrfViewMiddleware", USERS),
+]
+"""The order that Django's documentation gives, in which nothing is wrong."""
 CASES: list[tuple[str, dict[str, str]]] = [
     ("", {"E001": "must be a dict, which may be empty, got None"}),
     ("WSGICACHE = 'lmdb'", {"E001": "must be a dict, such as"}),
-    ("WSGICACHE = {'Store': 1}", {"E002": "got 'Store'"}),
+    ("WSGICACHE = {'Stor': 1}", {"E002": "got 'Stor' Do you mean 'STORE'?"}),
     ("WSGICACHE = {'STORE': 'lmbd:///x'}", {"E003": "got 'lmbd:///x'"}),
     ("WSGICACHE = {'STORE': None}", {"E003": "['STORE'] must be the URL of a store"}),
     ("WSGICACHE = {'POLICY': {'max_variants': 0}}", {"E004": "max_variants must be"}),
@@ -122,7 +138,34 @@ CASES: list[tuple[str, dict[str, str]]] = [
     ("WSGICACHE = {'HOSTS': 'a.example'}", {"E008": "['HOSTS'] must be a list"}),
     ("WSGICACHE = {}\nWSGI_APPLICATION = 'shop.models.Fruit'", {}),
     ("WSGICACHE = {}\nWSGI_APPLICATION = None", {"W001": "got None"}),
-    ("WSGICACHE = {}\nSESSION_SAVE_EVERY_REQUEST = True", {"W003": "got True"}),
+    ("WSGICACHE = {'RUNNER': 5}", {"E009": "['RUNNER'] must be a function"}),
+    ("WSGICACHE = {'OBSERVER': 'shop.models.x'}", {"E010": "got 'shop.models.x': Module"}),
+    ("WSGICACHE = {'CLOCK': 'time.time'}", {"E011": "['CLOCK'] must be an object"}),
+    (f"{EVERY}\nMIDDLEWARE = ['{SESSIONS}']", {"W003": "SESSION_SAVE_EVERY_REQUEST is on: "}),
+    (EVERY, {}),
+    ("WSGICACHE = {}\nWSGI_APPLICATION = 'mysite.two.application'", {"W005": "another cache"}),
+    ("WSGICACHE = {}\nWSGI_APPLICATION = 'mysite.far.application'", {}),
+    (f"WSGICACHE = {{}}\nMIDDLEWARE = ['{LOCALE}']", {"W007": "['languages'] must be"}),
+    (f"WSGICACHE = {{'POLICY': {{'languages': ['en']}}}}\nMIDDLEWARE = ['{LOCALE}']", {}),
+    (
+        f"WSGICACHE = {{'POLICY': {{'only_cookies': ['a']}}}}\nMIDDLEWARE = ['{USERS}']",
+        {"W008": "hides the session cookie 'sessionid'"},
+    ),
+    (f"WSGICACHE = {{}}\nMIDDLEWARE = ['{DJANGO_CACHE}']", {"W009": "caches, too: each"}),
+    (
+        f"WSGICACHE = {{'POLICY': {{'languages': ['en']}}}}\nMIDDLEWARE = ['{LOCALE}', '{NOISE}']",
+        {"W010": "LocaleMiddleware comes before"},
+    ),
+    (
+        f"WSGICACHE = {{}}\nMIDDLEWARE = ['{NOISE}']\nWHITENOISE_MAX_AGE = 0",
+        {"W011": "WHITENOISE_MAX_AGE is 0"},
+    ),
+    (
+        f"WSGICACHE = {{}}\nDEBUG = True\nMIDDLEWARE = ['{TOOLBAR}']",
+        {"W012": "Django Debug Toolbar is on"},
+    ),
+    ("WSGICACHE = {'PURGE_TOKEN': 'change-me-change-me'}", {"W013": "stand for a token"}),
+    (f"WSGICACHE = {{'POLICY': {{'languages': ['en']}}}}\nMIDDLEWARE = {USUAL}", {}),
     (
         "WSGICACHE = {}\nALLOWED_HOSTS = ['.shop.example', 'a']",
         {"W004": "got ['.shop.example']"},
@@ -150,7 +193,7 @@ for text in json.loads(sys.argv[1]):
         found = run_checks(include_deployment_checks="DEPLOY" in names)
     ours = [one for one in found if one.id.startswith("wsgicache.")]
     assert all(one.hint for one in ours)
-    print(json.dumps({one.id.partition(".")[2]: one.msg for one in ours}))
+    print(json.dumps({one.id.partition(".")[2]: f"{one.msg} {one.hint}" for one in ours}))
 """
 
 
@@ -198,6 +241,31 @@ def test_under_debug_each_process_begins_with_nothing_and_says_so(project: Path)
     assert done.stdout == "MemoryStore True\n"
     assert done.stderr == "wsgicache: DEBUG is on, so this process has an empty cache of its own\n"
     assert not (project / "store").exists()
+
+
+def test_static_files_have_versions_where_the_cache_knows_them(project: Path) -> None:
+    (project / "files").mkdir()
+    (project / "files/a b.js").write_text("let a", "utf-8")
+    more = "STATIC_ROOT = 'files'\nSTATIC_URL = 'static/'\nTEMPLATES = [{'BACKEND': "
+    more += "'django.template.backends.django.DjangoTemplates', 'APP_DIRS': True}]\n"
+    with_settings(project, f"WSGICACHE = {{}}\nMIDDLEWARE = ['{NOISE}']\n{more}")
+    script = (
+        f"{SETUP}\nfrom django.template import Context, Template\n"
+        "from django.test import override_settings\n"
+        "loaded = '{% load wsgicache %}{% version name %}'\n"
+        "def url(name): return Template(loaded).render(Context({'name': name}))\n"
+        "def field(path): return Client(application).get(path, headers={'Host': 'shop.example'}, "
+        "buffered=True).headers['Cache-Control']\n"
+        "print(url('a b.js').partition('=')[0], url('no.js'), field(url('a b.js')), "
+        "field('/static/a b.js'), sep='|')\n"
+        "with override_settings(DEBUG=True): print(url('a b.js'))\n"
+        "with override_settings(STATIC_URL='//cdn.example/'): print(url('a b.js'))\n"
+    )
+    assert run(project, script).stdout.splitlines() == [
+        "/static/a%20b.js?v|/static/no.js|public, max-age=31536000, immutable|max-age=60, public",
+        "/static/a%20b.js",
+        "//cdn.example/a%20b.js",
+    ]
 
 
 def test_without_a_setting_the_cache_says_what_is_missing(project: Path) -> None:
@@ -255,28 +323,6 @@ def test_a_path_is_purged_for_each_site(project: Path) -> None:
     )
     # The first host is that of the first request.
     assert run(project, script).stdout == "[False, False, True]\n"
-
-
-def manage(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    script = "from django.core.management import execute_from_command_line as run; run()"
-    line = [sys.executable, "-W", "error", "-c", script, "wsgicache", *arguments]
-    line.append("--settings=mysite.settings")
-    return subprocess.run(line, cwd=project, env=environment(), capture_output=True, text=True)
-
-
-def test_commands_know_the_application_and_the_store(project: Path) -> None:
-    with_settings(project, f"WSGICACHE = {{'STORE': 'lmdb://{project}/store'}}")
-    (project / "store").mkdir()
-    run(project, f"{SETUP}{TABLES}\nask('/fruit/1')")
-    found = manage(project, "inspect", "--url", "http://shop.example/fruit/1")
-    assert (found.returncode, "200 OK: " in found.stdout) == (0, True), found.stderr
-    done = manage(project, "explain", "http://shop.example/fruit/1", "--no-ask")
-    assert "/fruit/1: a hit, the cache answers" in done.stdout
-    done = manage(project, "purge", "--group", "fruit-1")
-    assert done.stdout == "purged all that belongs to 'fruit-1'\n"
-    refused = manage(project, "purge")
-    assert refused.returncode == 2
-    assert "one of --url, --group, --prefix and --all is needed" in refused.stderr
 
 
 def test_a_command_ends_only_itself_when_it_is_called(project: Path) -> None:

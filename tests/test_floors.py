@@ -113,10 +113,12 @@ FLOORS = """
     cli.stats cli.top
     cli.warm
     cli
-    django.options
+    django.options django.static
     django.door
+    django.hosts
     django.saving
     django.checks
+    django.testing django.templatetags django.templatetags.wsgicache
     django.apps django django.management django.management.commands
         django.management.commands.wsgicache
     __main__

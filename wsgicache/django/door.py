@@ -8,11 +8,20 @@ from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
+from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application as django_application
 from django.utils.functional import SimpleLazyObject
 
-from wsgicache.django.options import options_of, policy_of, routes_of, store_of
+from wsgicache.django.options import (
+    clock_of,
+    function_of,
+    options_of,
+    policy_of,
+    routes_of,
+    store_of,
+)
+from wsgicache.django.static import static_routes
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.checks import must_be
 
@@ -38,8 +47,8 @@ def get_wsgi_application() -> CacheMiddleware:
     """Return Django's application with the cache of this process in front.
 
     It takes the place of Django's function in ``wsgi.py``. Under DEBUG the store is a new one in
-    memory, so that each start and each reload begins with nothing. Each call returns the same
-    cache. Raises ImproperlyConfigured for wrong settings.
+    memory, so that each start and each reload begins with nothing; in tests, too. Each call returns
+    the same cache. Raises ImproperlyConfigured for wrong settings.
     """
     with _lock:
         if not _made:
@@ -50,15 +59,19 @@ def get_wsgi_application() -> CacheMiddleware:
 def _make() -> CacheMiddleware:
     app = django_application()
     given = given_options()
+    in_tests = hasattr(mail, "outbox")  # which Django puts there for tests
     try:
         options = options_of(given)
         made = CacheMiddleware(
             app,
-            store=store_of(options, settings.DEBUG),
+            store=store_of(options, settings.DEBUG or in_tests),
             policy=policy_of(options.get("POLICY", {}), settings.DEBUG),
-            routes=routes_of(options.get("ROUTES", ())),
+            clock=clock_of(options.get("CLOCK")),
+            runner=function_of("RUNNER", options.get("RUNNER")),
+            routes=(*routes_of(options.get("ROUTES", ())), *static_routes()),
             purge_token=options.get("PURGE_TOKEN"),
-            counters=options.get("COUNTERS"),
+            counters=None if in_tests else options.get("COUNTERS"),
+            observer=function_of("OBSERVER", options.get("OBSERVER")),
         )
     except (TypeError, ValueError) as error:
         raise ImproperlyConfigured(str(error)) from error

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
+
+from django.utils.module_loading import import_string
 
 from wsgicache.arguments import has_methods
 from wsgicache.controls.routes import Route
@@ -16,8 +19,8 @@ from wsgicache.stores.memory import MemoryStore
 from wsgicache.stores.urls import check_url
 
 __all__ = [
-    "CHECKS", "SUBJECT", "hosts_of", "is_shared", "options_of", "policy_of", "routes_of",
-    "store_of", "unknown",
+    "CHECKS", "SUBJECT", "clock_of", "function_of", "hosts_of", "is_shared", "options_of",
+    "policy_of", "routes_of", "store_of", "unknown",
 ]  # fmt: skip
 
 SUBJECT = "settings.WSGICACHE"
@@ -35,11 +38,11 @@ def check_store(store: object) -> None:
         has_methods(subject, store, "get", "content", "update")
 
 
-def store_of(options: Mapping[str, Any], debug: bool) -> Store:
-    """Return the store of *options*; with *debug* a new one in memory, whatever they say."""
+def store_of(options: Mapping[str, Any], own: bool) -> Store:
+    """Return the store of *options*; with *own* a new one in memory, whatever they say."""
     store = options.get("STORE", "memory://")
     check_store(store)
-    if debug:
+    if own:
         return MemoryStore()
     return store_from_url(store) if isinstance(store, str) else store
 
@@ -64,7 +67,8 @@ def policy_of(policy: object, debug: bool = False) -> Policy:
 
 
 def routes_of(routes: object) -> tuple[Route, ...]:
-    """Return *routes*, each of which must be a Route."""
+    """Return *routes*, or those at this path, each of which must be a Route."""
+    routes = _at(f"{SUBJECT}['ROUTES']", routes)
     found: Iterable[object] = routes if isinstance(routes, list | tuple) else (routes,)
     kind = "a list of Routes, such as [Route('/static/*', cache_for(days=1))]"
     for one in found:
@@ -79,6 +83,34 @@ def check_folder(folder: object) -> None:
         raise TypeError(must_be(f"{SUBJECT}['COUNTERS']", "the path of a folder", folder))
 
 
+def function_of(key: str, function: object) -> Any:
+    """Return the function that *key* has, or the one at the path that it has; None for None."""
+    subject = f"{SUBJECT}[{key!r}]"
+    found = _at(subject, function)
+    if found is not None and not callable(found):
+        kind = "a function, or the path of one, such as 'mysite.caching.function'"
+        raise TypeError(must_be(subject, kind, found))
+    return found
+
+
+def clock_of(clock: object) -> Any:
+    """Return *clock*, or the one at this path; None for None."""
+    subject = f"{SUBJECT}['CLOCK']"
+    has_methods(subject, found := _at(subject, clock), "now", "wall")
+    return found
+
+
+def _at(subject: str, given: object) -> object:
+    """Return *given*; for a path, what is there. Settings can import no module that has models."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return import_string(given)
+    except ImportError as error:
+        kind = "the path of something, such as 'mysite.caching.name'"
+        raise ValueError(f"{must_be(subject, kind, given)}: {error}") from None
+
+
 def hosts_of(hosts: object) -> tuple[str, ...]:
     """Return *hosts*, each of which must be a name."""
     return several(f"{SUBJECT}['HOSTS']", hosts, text, "['www.example.org']")
@@ -91,6 +123,9 @@ CHECKS: dict[str, tuple[str, Callable[[Any], object], str]] = {
     "PURGE_TOKEN": ("E006", checked_token, "Use a long secret that only your scripts know."),
     "COUNTERS": ("E007", check_folder, "Name a folder that all workers may write."),
     "HOSTS": ("E008", hosts_of, "Name the hosts under which visitors see the site."),
+    "RUNNER": ("E009", partial(function_of, "RUNNER"), "It takes a Job, and has it called."),
+    "OBSERVER": ("E010", partial(function_of, "OBSERVER"), "It takes an Observation."),
+    "CLOCK": ("E011", clock_of, "Leave it out: the default is the clock of the machine."),
 }
 """For each key the id of its error, its check, and a hint."""
 

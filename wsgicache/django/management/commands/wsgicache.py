@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import REMAINDER, ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from wsgicache.cli import commands_of
 from wsgicache.django.door import given_options
+from wsgicache.django.hosts import absolute, origin_of_site
 from wsgicache.django.options import is_shared, options_of
 
 __all__ = ["Command"]
 
 _OWN = "wsgicache.django:get_wsgi_application()"
+_LOG = logging.getLogger("wsgicache")
 
 
 class Command(BaseCommand):
@@ -34,16 +37,60 @@ class Command(BaseCommand):
             ours.add_argument(name)
         _, arguments = ours.parse_known_args(options["arguments"])
         given = options_of(given_options())
-        store = given.get("STORE")
-        is_open = isinstance(store, str) and is_shared(given) and not settings.DEBUG
+        store, counters = given.get("STORE"), given.get("COUNTERS")
+        shared = store if isinstance(store, str) and is_shared(given) else None
+        opened = None if settings.DEBUG else shared
+        if opened is None and arguments:
+            _refuse_memory(arguments, counters is not None)
         module, _, name = (settings.WSGI_APPLICATION or "").rpartition(".")
         group = commands_of(
             f"{module}:{name}" if module else _OWN,
-            store if is_open else None,
-            given.get("COUNTERS"),
+            opened,
+            counters,
+            origin=_origin(),
+            set_up=shared,
         )
         try:
-            group.main(arguments or ["--help"], prog_name="manage.py wsgicache")
+            group.main(_with_hosts(arguments) or ["--help"], prog_name="manage.py wsgicache")
         except SystemExit as done:
             if done.code:
                 raise
+
+
+def _refuse_memory(arguments: list[str], counts: bool) -> None:
+    """Raise CommandError if there is nothing to look into, unless the *arguments* name it."""
+    name, *rest = arguments
+    looks = {"inspect": True, "purge": True, "stats": not counts, "top": not (counts or rest)}
+    named = any(one.startswith(("--store", "--counters", "--help")) for one in rest)
+    if looks.get(name) and not named:
+        store = "settings.WSGICACHE['STORE'] is not the URL of one"
+        why = "DEBUG is on" if settings.DEBUG else store
+        raise CommandError(
+            f"there is no store that processes share, as {why}: each process has a cache of its "
+            "own, which this command cannot reach. Name a store with --store."
+        )
+
+
+def _with_hosts(arguments: list[str]) -> list[str]:
+    """Return *arguments* with a URL for each host of the site where a path follows ``--url``."""
+    found = list[str]()
+    for one in arguments:
+        if found[:1] in (["purge"], ["inspect"]) and found[-1] == "--url" and one[:1] == "/":
+            urls = absolute([one], asked=False)
+            if found[0] == "purge":
+                found += [word for url in urls[:-1] for word in (url, "--url")]
+                found += [urls[-1], *({"--both-schemes"} - set(arguments))]
+            else:
+                found.append(f"{_origin()}{one}")
+        else:
+            found.append(one)
+    return found
+
+
+def _origin() -> str:
+    """Return where the site is, for paths."""
+    try:
+        return origin_of_site()
+    except Exception:  # the table of the sites may not be there yet
+        _LOG.exception("the hosts of the site are not known")
+        return "http://localhost"
