@@ -50,7 +50,7 @@ def unclear_hosts() -> list[str]:
 
 
 def _hosts() -> list[str]:
-    """Return those named in the settings, else those of all sites, else those that are allowed."""
+    """Return those named in the settings, else all sites, else ALLOWED_HOSTS."""
     if named := hosts_of(given_options().get("HOSTS", ())):
         return list(named)
     if apps.is_installed("django.contrib.sites"):
