@@ -18,7 +18,7 @@ from django.db.transaction import on_commit
 from django.utils.translation import override
 
 from wsgicache.arguments import argument, flags
-from wsgicache.django.door import cache
+from wsgicache.django import door
 from wsgicache.django.hosts import absolute
 from wsgicache.rules.checks import must_be, several, text
 
@@ -172,9 +172,9 @@ class _Watch:
 
     def _purge(self, shown: list[_Shown]) -> None:
         if groups := dict.fromkeys(name for one in shown for name in one.groups):
-            _tried(partial(cache.purge_groups, *groups, soft=self._soft))
+            _tried(partial(door.cache.purge_groups, *groups, soft=self._soft))
         for url in absolute(dict.fromkeys(url for one in shown for url in one.urls)):
-            _tried(partial(cache.purge, url, soft=self._soft, both_schemes=True))
+            _tried(partial(door.cache.purge, url, soft=self._soft, both_schemes=True))
 
 
 def _others(manager: Any, table: Any, instance: Any, reverse: bool) -> Iterator[Any]:

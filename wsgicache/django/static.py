@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 
 from django.conf import settings
 
@@ -13,6 +12,8 @@ from wsgicache.controls.static import StaticVersions
 __all__ = ["static_routes", "versions"]
 
 _WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+_known: dict[tuple[str, str], StaticVersions] = {}
+"""The versions of each directory and prefix, of which the settings have one."""
 
 
 def versions() -> StaticVersions | None:
@@ -33,6 +34,7 @@ def static_routes() -> tuple[Route, ...]:
     return () if known is None else (known.route,)
 
 
-@cache
 def _made(root: str, prefix: str) -> StaticVersions:
-    return StaticVersions(root, prefix)
+    if (root, prefix) not in _known:
+        _known[root, prefix] = StaticVersions(root, prefix)
+    return _known[root, prefix]
