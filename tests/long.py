@@ -25,6 +25,8 @@ from tests.attacks import test_keys as keys
 from tests.attacks import test_resources as resources
 from tests.bodies import FRESH, STREAM
 from tests.controls.test_served import serve_and_ask
+from tests.django.races import ROWS as RACE_ROWS
+from tests.foreign.django_suite import ROWS as DJANGO_ROWS
 from tests.foreign.projects import ROWS as PROJECT_ROWS
 from tests.foreign.set_ups import ROWS as SET_UP_ROWS
 from tests.foreign.suites import ROWS as FOREIGN_ROWS
@@ -195,6 +197,8 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **PROCESS_ROWS,
     **STALLED_ROWS,
     **FOREIGN_ROWS,
+    **DJANGO_ROWS,
+    **RACE_ROWS,
     **AUDIT_ROWS,
     **SET_UP_ROWS,
     **PROJECT_ROWS,

@@ -1,0 +1,1 @@
+"""Projects of Django, and what comes with it, behind the cache."""
