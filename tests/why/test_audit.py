@@ -151,6 +151,20 @@ def test_who_wastes_copies_is_named(
     assert cure in finding.cure
 
 
+KEYS = {"Token secret": "mine"}
+
+
+@pytest.mark.parametrize(("is_read", "severities"), [(True, []), (False, ["waste"])])
+def test_a_credential_that_is_read_is_no_waste(is_read: bool, severities: list[str]) -> None:
+    """The key that would change the page is not among those that an audit invents."""
+
+    def page(environ: dict[str, str]) -> Any:
+        given = environ.get("HTTP_AUTHORIZATION", "") if is_read else ""
+        return KEYS.get(given, "refused"), 200, {**FRESH, "Vary": "Authorization"}
+
+    assert [one.severity for one in found(plain(page)).findings] == severities
+
+
 def test_a_decorator_that_wastes_copies_is_named() -> None:
     view = vary("X-Device")(lambda: ("page", FRESH))
     (finding,) = found(in_flask(view)).findings

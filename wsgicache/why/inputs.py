@@ -158,6 +158,13 @@ class Input(NamedTuple):
         """Return *base* with *value* in this place."""
         return together(base, [(self, value)])
 
+    def tells(self, reads: Reads) -> bool:
+        """Return whether an invented value tells what the app does with a true one.
+
+        It does not if the app reads who asks: it may refuse each of them, or ignore them.
+        """
+        return not (self.is_identity and self.noted in reads.places)
+
 
 def together(base: Asked, values: Iterable[tuple[Input, str]]) -> Asked:
     """Return *base* with each of these inputs at its value."""

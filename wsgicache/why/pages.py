@@ -248,7 +248,7 @@ class Page:
                 line = cure_of(one, severity) + self._hiding(base, one, asked)
                 values = (base.value(one), value)
                 return self._finding(one, severity, values, difference, line)
-        is_named = one.noted == one.key and base.names(one.key)
+        is_named = one.noted == one.key and base.names(one.key) and one.tells(self._reads)
         if is_named and same and base.outcome.outcome == "stored":
             names = partial(self._names, base.asked, one.key)
             said, line = waste(self._url, one, base.answer, self._cache._routes.all, names)
