@@ -98,10 +98,10 @@ def route_matched(environ: Mapping[str, Any]) -> str:
     Flask takes it back once it has answered, so start_response is the time to ask.
     """
     try:
-        for key, names in _PATTERNS:
+        for key in _PATTERNS:
             if key in environ:
                 found = environ[key]
-                for name in names:
+                for name in _PATTERNS[key]:
                     found = getattr(found, name, None)
                 if isinstance(found, str):
                     return found
@@ -124,9 +124,9 @@ def route_behind(body: object) -> str:
     return ""
 
 
-_PATTERNS = (
-    ("werkzeug.request", ("url_rule", "rule")),
-    ("bottle.route", ("rule",)),
-    ("routes.route", ("routepath",)),
-)
+_PATTERNS = {
+    "werkzeug.request": ("url_rule", "rule"),
+    "bottle.route": ("rule",),
+    "routes.route": ("routepath",),
+}
 """Environ keys in which frameworks leave what matched, and attributes that lead to a pattern."""

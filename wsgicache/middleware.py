@@ -216,6 +216,7 @@ class CacheMiddleware(Operated):
                 again.count = again.count if trip is None else trip.count
                 return self._forward(again, start_response)
             else:
+                is_plain = ranges is None
                 if ranges is not None:
                     status, fields, pieces = conditional.ranged(stored, pieces, ranges)
                 body = leaving(pieces, request.environ)

@@ -18,7 +18,7 @@ from tests.observe.counted import Row, row_of, rows_of
 from tests.scene import EPOCH, Environ, Exchange, FakeClock, Reply, Scene, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 from wsgicache.frameworks import route_behind, route_matched
-from wsgicache.observe.counting import MOST_ROUTES
+from wsgicache.observe.counting import MOST_NOTED, MOST_ROUTES
 from wsgicache.observe.rows import OTHER, path_head
 from wsgicache.observe.stats import Requests, Stats
 
@@ -310,23 +310,69 @@ def test_no_hit_is_lost_under_threads_and_eviction() -> None:
     assert len(cache._counting._uses) <= len(store)
 
 
+class _Interrupted(list[Any]):
+    """A list to which another thread appends whenever somebody has read a part of it."""
+
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        if isinstance(place, slice) and len(found) == 2:
+            self.append(found[0])
+        return found
+
+
+def test_no_request_is_lost_that_comes_meanwhile() -> None:
+    scene = Scene(lint=False)
+    scene.app(200, "page", cache_control="no-store")
+    scene.get("/a")
+    assert scene.cache.stats().count == 1
+    scene.cache._counting._noted = _Interrupted()
+    scene.get("/a")
+    scene.get("/a")
+    assert scene.cache.stats().count == 4, "with the one that came meanwhile"
+
+
+def test_what_waits_for_its_row_has_a_limit() -> None:
+    """Within a second, too; and no child counts what its parent has noted."""
+    scene = Scene(lint=False)
+    scene.app(200, "page", cache_control="no-store")
+    for _ in range(3 * MOST_NOTED):
+        scene.get("/a")
+        assert len(scene.cache._counting._noted) < MOST_NOTED
+    scene.get("/a")
+    scene.get("/a")
+    scene.cache._counting.begin_in_child()
+    assert scene.cache.stats().count == 0
+
+
 # ── labels ───────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
-    ("changes", "head"),
+    ("path", "mount", "head"),
     [
-        ({}, "/"),
-        ({"PATH_INFO": ""}, "/"),
-        ({"PATH_INFO": "/items"}, "/items"),
-        ({"PATH_INFO": "/items/5/more"}, "/items"),
-        ({"PATH_INFO": "/5", "SCRIPT_NAME": "/shop"}, "/shop/5"),
-        ({"PATH_INFO": "/caf\xc3\xa9/x"}, "/café"),
-        ({"PATH_INFO": "/\xff"}, "/\ufffd"),
+        ("/", "", "/"),
+        ("", "", "/"),
+        ("/items", "", "/items"),
+        ("/items/5/more", "", "/items"),
+        ("/5", "/shop", "/shop/5"),
+        ("/5/6", "/shop", "/shop/5"),
+        ("", "/shop", "/shop"),
+        ("/caf\xc3\xa9/x", "", "/café"),
+        ("/\xff", "", "/\ufffd"),
     ],
 )
-def test_the_head_of_a_path(changes: dict[str, str], head: str) -> None:
-    assert path_head(environ_for(changes=changes)) == head
+def test_the_head_of_a_path(path: str, mount: str, head: str) -> None:
+    assert path_head(mount, mount + path) == head
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return []
+
+    cache = CacheMiddleware(app)
+    for method in ("GET", "POST"):
+        changes = {"PATH_INFO": path, "SCRIPT_NAME": mount}
+        exchange(cache, environ_for(method, changes=changes))
+        assert {row.route for row in cache.stats().requests} == {head}
 
 
 def test_routes_have_a_limit() -> None:

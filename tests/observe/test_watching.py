@@ -12,13 +12,13 @@ import pytest
 from tests.observe.counted import row_of, rows_of
 from tests.observe.test_counting import heads, plain, refused, selected, validated
 from tests.scene import Environ, Exchange, Scene, environ_for, exchange
-from wsgicache import CacheMiddleware
+from wsgicache import CacheMiddleware, Policy
 from wsgicache.observe.watching import Observation
 
 
-def watched(scene: Scene, observer: Callable[[Observation], object]) -> None:
+def watched(scene: Scene, observer: Callable[[Observation], object], **options: Any) -> None:
     """Let *observer* watch the cache of *scene*."""
-    cache = CacheMiddleware(scene.cache.app, clock=scene.clock, observer=observer)
+    cache = CacheMiddleware(scene.cache.app, clock=scene.clock, observer=observer, **options)
     scene.cache = scene.front = cache
 
 
@@ -53,6 +53,21 @@ def test_what_is_observed() -> None:
     assert stored == Observation("stored", "uri-miss", None, 200, "/items", url, 0.0, 4, None, None)
     assert hit == Observation("hit", None, None, 200, "/items", url, 0.0, 4, 5.0, 55.0)
     assert (bypass.outcome, bypass.detail, bypass.url) == ("bypass", "target", "/items/1")
+
+
+def test_a_page_that_sets_a_hidden_cookie_is_observed() -> None:
+    """The app is asked twice, and that counts once."""
+    seen: list[Observation] = []
+    scene = Scene(Policy(ignore_cookies=("s*",)), lint=False)
+    watched(scene, seen.append, policy=scene.cache.policy)
+    scene.app(200, "page", set_cookie="seen=2", cache_control="max-age=60")
+    scene.get("/items/1", cookie="seen=1")
+    (one,) = seen
+    assert (one.detail, one.route, one.url) == (
+        "hidden-cookie",
+        "/items",
+        "http://example.org/items/1",
+    )
 
 
 def test_an_observer_that_raises(caplog: pytest.LogCaptureFixture) -> None:

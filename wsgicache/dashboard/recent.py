@@ -71,7 +71,8 @@ class Row:
     def note(self, told: Told, at: float) -> None:
         """Count a request, which came then."""
         self.count += 1
-        self.at, self.spent, self.age, self.ttl = at, told.spent, told.age, told.ttl
+        self.at, self.spent, served = at, told.spent, told.served
+        self.age, self.ttl = (None, None) if served is None else (served.age, served.ttl)
 
     @property
     def bytes(self) -> int:
@@ -137,9 +138,9 @@ class Recent:
 
     # ── recording ──────────────────────────────────────────────────────────────────────────────
 
-    def note(self, told: Told, route: str) -> None:
-        """Record a request."""
-        now, environ = self._clock.wall(), told.environ
+    def note(self, told: Told, route: str, environ: Mapping[str, Any]) -> None:
+        """Record the request in *environ*."""
+        now = self._clock.wall()
         if self._until is None or now > self._until:
             self._rest()
             return
@@ -147,7 +148,7 @@ class Recent:
         if any(f"{path}/".startswith(f"{place}/") for place in self._left_out):
             return
         method, detail = str(environ.get("REQUEST_METHOD", "")), told.detail
-        url, _, query = url_told(told).partition("?")
+        url, _, query = url_told(told, environ).partition("?")
         what = What(
             method[:_LONGEST_WORD],
             url[:_LONGEST],

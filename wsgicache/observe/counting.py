@@ -2,7 +2,8 @@
 
 A plain hit only advances a counter of its stored response. The row that the response belongs to
 takes its count, its bytes and its seconds over later: when somebody asks, or once a second while
-requests come. Everything else is counted at once, under a lock.
+requests come. Any other request is only noted in a list, whose notes go into the rows then, or
+when there are many.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from wsgicache.rules.keys import Key, url_of
 from wsgicache.rules.model import NEVER, StoredResponse
 from wsgicache.rules.request import Request
 
-__all__ = ["MOST_ROUTES", "MOST_ROWS", "Counting", "Part"]
+__all__ = ["MOST_NOTED", "MOST_ROUTES", "MOST_ROWS", "Counting", "Part"]
 
 Part = dict[str, Any]
 """What one process has counted, as JSON has it."""
@@ -39,6 +40,8 @@ _NEW_COUNTERS = 1024
 """New counters after which those of responses that are gone leave."""
 _HELD_SECONDS = 5.0
 """Seconds after which a store is asked again what it holds."""
+MOST_NOTED = 128
+"""Requests after which what was noted goes into the rows. Their URLs may be long."""
 _OURS = 3
 """References to a counter whose response is gone: a list, a variable and an argument."""
 
@@ -51,6 +54,7 @@ class Counting:
         self._holding = holding
         self.watching: Watching | None = None
         """Who wants to know of each request."""
+        self._noted: list[Told] = []
         self.noticed: Callable[[], object] | None = None
         """What is called once a second while requests come."""
         self._rows: dict[Labels, Row] = {}
@@ -63,12 +67,13 @@ class Counting:
     def begin_in_child(self) -> None:
         """Count from zero: the parent goes on with what it has counted."""
         self._lock = threading.Lock()
+        self._noted.clear()
         for uses in self._uses:
             uses.seen = next(uses) + 1
         for row in self._rows.values():
             row.begin()
         self._routes = {route: Windows() for route in self._routes}
-        self._asked: Frequent[Key, tuple[str, str | None, str | None]] = Frequent(_MOST_URLS)
+        self._asked: Frequent[Key, Told] = Frequent(_MOST_URLS)
         self._validations = self._failures = 0
         self._validating = 0.0
         self.purges: dict[str, int] = {}
@@ -89,9 +94,8 @@ class Counting:
         is_stale = age >= stored.freshness_lifetime
         uses = stored.aged[2]
         if not isinstance(uses, Uses) or uses.is_stale is not is_stale:
-            route = stored.route or path_head(request.environ)
             with self._lock:
-                row = self._row(("hit", None, None, stored.status[:1], route))
+                row = self._row(("hit", None, None, stored.status[:1], _route(request, stored)))
                 uses = self._counter(row, stored.length, stored.fill_seconds, is_stale)
         now = self._clock.now()
         if now - self._ticked >= 1:
@@ -107,47 +111,45 @@ class Counting:
             with self._lock:
                 other = uses.others.get(first)
                 if other is None:
-                    route = stored.route or path_head(request.environ)
-                    row = self._row(("hit", None, None, first, route))
+                    row = self._row(("hit", None, None, first, _route(request, stored)))
                     other = self._counter(row, 0, uses.saved, uses.is_stale)
                     uses.others[first] = other
         next(other)
 
-    def count(self, told: Told) -> None:
-        """Count a request."""
-        outcome, forward, detail, status, at = told[:5]
-        of = outcome, forward, detail, status[:1], told.route or path_head(told.environ)
-        with self._lock:
-            row = self._rows.get(of) or self._new_row(of)
-            row.count += 1
-            row.spent += told.spent
-            row.app_bytes += told.app_bytes
-            if told.age is not None:
-                row.saved += told.saved
-                row.stored_bytes += told.stored_bytes
-                row.stale += told.is_stale
-            key = told.key
-            if key is not None and outcome != "hit" and len(key[2]) + len(key[3]) < _LONGEST_URL:
-                self._asked.add(key, (outcome, forward, detail))
-        if at - self._ticked >= 1:
-            self._tick(at)
+    def count(self, told: Told, environ: Mapping[str, Any]) -> None:
+        """Count the request in *environ*.
+
+        PERF: only appends, for which the interpreter needs no lock.
+        """
+        noted = self._noted
+        noted.append(told)
+        if told[4] - self._ticked >= 1:
+            self._tick(told[4])
+        elif len(noted) >= MOST_NOTED and self._lock.acquire(blocking=False):
+            try:
+                self._add_noted()
+            finally:
+                self._lock.release()
         watching = self.watching
         if watching is not None and watching.is_on():
-            watching.tell(told, of[4])
+            watching.tell(told, environ)
 
     def answered(self, forward: str, detail: str, status: str, environ: Mapping[str, Any]) -> None:
         """Count a request of an operator, which the cache has answered itself."""
-        self.count(Told("bypass", forward, detail, status, self._clock.now(), environ))
+        route = path_head("", environ.get("PATH_INFO", ""))
+        now = self._clock.now()
+        self.count(Told("bypass", forward, detail, status, now, route, "", None), environ)
 
     def add_to(self, told: Told, spent: float, app_bytes: int) -> None:
         """Add what the rest of the answer to a counted request took."""
+        assert told.key is not None
+        of = *told[:3], told.status[:1], told.route or path_head(told.mount, told.key[2])
         with self._lock:
-            route = told.route or path_head(told.environ)
-            row = self._row((*told[:3], told.status[:1], route))
+            row = self._row(of)
             row.spent += spent
             row.app_bytes += app_bytes
 
-    def validated(self, told: Told) -> None:
+    def validated(self, told: Told, environ: Mapping[str, Any]) -> None:
         """Count a validation in the background."""
         with self._lock:
             self._validations += 1
@@ -195,6 +197,29 @@ class Counting:
             self._take_over()
         return uses
 
+    def _add_noted(self) -> None:
+        """Give the rows the requests that were noted, under the lock."""
+        noted, rows, asked = self._noted, self._rows, self._asked.add
+        while taken := noted[:MOST_NOTED]:
+            del noted[: len(taken)]  # others append meanwhile
+            for told in taken:
+                outcome, forward, detail, status, _, route, mount, key, spent, size, served = told
+                if not route and key is not None:
+                    route = path_head(mount, key[2])
+                of = outcome, forward, detail, status[:1], route
+                row = rows.get(of) or self._new_row(of)
+                row.count += 1
+                row.spent += spent
+                row.app_bytes += size
+                if served is not None:
+                    row.saved += served.saved
+                    row.stored_bytes += served.bytes
+                    row.stale += served.ttl <= 0
+                if forward is None or key is None or outcome == "hit":
+                    continue
+                if len(key[2]) + len(key[3]) < _LONGEST_URL:
+                    asked(key, told)
+
     # ── taking over ────────────────────────────────────────────────────────────────────────────
 
     def _take_over(self) -> None:
@@ -232,6 +257,7 @@ class Counting:
         time came soon after it.
         """
         self._take_over()
+        self._add_noted()
         at = now if self._ticked == NEVER else min(now, self._ticked + 1)
         for row in self._rows.values():
             counted, spent, saved = row.passed
@@ -265,11 +291,16 @@ class Counting:
                 "rows": [row.as_json() for row in self._rows.values() if row.count],
                 "rates": {route: windows.sums(now) for route, windows in self._routes.items()},
                 "asked": [
-                    [url_of(key), times, error, *what]
-                    for key, times, error, what in self._asked.most_frequent()
+                    [url_of(key), times, error, *told[:3]]
+                    for key, times, error, told in self._asked.most_frequent()
                 ],
                 "validations": [self._validations, self._failures, self._validating],
                 "purges": dict(self.purges),
                 "errors": self.errors,
                 "store": held,
             }
+
+
+def _route(request: Request, stored: StoredResponse) -> str:
+    """Return the route of a *request* that *stored* answers."""
+    return stored.route or path_head(request.environ.get("SCRIPT_NAME", ""), request.key[2])

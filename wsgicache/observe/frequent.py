@@ -8,7 +8,7 @@ up more than one part in *most* of all that came is among what is kept.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 __all__ = ["Frequent"]
 
@@ -21,7 +21,8 @@ class Frequent(Generic[T, N]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._counts: dict[T, tuple[int, int, N]] = {}
+        self._counts: dict[T, list[Any]] = {}
+        """How often each came, by how much that may be too high, and the latest note."""
         self._floor = 0
         """The highest count of what was forgotten."""
 
@@ -29,20 +30,24 @@ class Frequent(Generic[T, N]):
         """Count *thing* once more."""
         known = self._counts.get(thing)
         if known is not None:
-            times, error, _ = known
-            self._counts[thing] = times + 1, error, note
+            known[0] += 1
+            known[2] = note
             return
         if len(self._counts) >= 2 * self._most:
-            kept = self.most_frequent()
-            self._floor = kept[self._most][1]
-            self._counts = {one: (times, error, of) for one, times, error, of in kept[: self._most]}
+            ranked = sorted(self._counts.items(), key=_times, reverse=True)
+            self._floor = ranked[self._most][1][0]
+            self._counts = dict(ranked[: self._most])
         # It may have come before, as often as what was forgotten.
-        self._counts[thing] = self._floor + 1, self._floor, note
+        self._counts[thing] = [self._floor + 1, self._floor, note]
 
     def most_frequent(self) -> list[tuple[T, int, int, N]]:
         """Return what is kept, the most frequent first.
 
         Each has the number of times that it came, by how much that may be too high, and its note.
         """
-        found = [(thing, *known) for thing, known in self._counts.items()]
-        return sorted(found, key=lambda one: -one[1])
+        ranked = sorted(self._counts.items(), key=_times, reverse=True)
+        return [(thing, *known) for thing, known in ranked]
+
+
+def _times(one: tuple[Any, list[Any]]) -> Any:
+    return one[1][0]

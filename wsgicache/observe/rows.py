@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __all__ = ["CLASSES", "OTHER", "Labels", "Row", "Uses", "path_head"]
 
@@ -70,9 +69,8 @@ class Row:
         return [outcome, forward, detail, CLASSES[first], route, *sums]
 
 
-def path_head(environ: Mapping[str, Any]) -> str:
-    """Return where an app is mounted, and the first segment of the path below."""
-    path: str = environ.get("PATH_INFO") or "/"
-    end = path.find("/", 1)
-    head: str = environ.get("SCRIPT_NAME", "") + (path if end < 0 else path[:end])
+def path_head(mount: str, path: str) -> str:
+    """Return where an app is mounted, and the first segment of the *path* below."""
+    end = path.find("/", len(mount) + 1)
+    head = (path or "/") if end < 0 else path[:end]
     return head if head.isascii() else head.encode("latin-1", "replace").decode("utf-8", "replace")

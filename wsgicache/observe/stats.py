@@ -7,12 +7,29 @@ from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["HELD", "SPANS", "Asked", "Holding", "Rate", "Requests", "RouteRates", "Stats", "Told"]
+from wsgicache.rules.keys import Key
+
+__all__ = [
+    "HELD", "SPANS", "Asked", "Holding", "Rate", "Requests", "RouteRates", "Served", "Stats",
+    "Told",
+]  # fmt: skip
 
 SPANS = (10, 100, 1000)
 """The seconds over which rates are measured."""
 HELD = 5
 """What a part says of a store: entries, bytes, budget, variants of the widest entry, evictions."""
+
+
+class Served(NamedTuple):
+    """What the cache sends from its store."""
+
+    saved: float
+    """The seconds that the app would have taken: those of the fill that answers."""
+    bytes: int
+    """The bytes of content."""
+    age: float
+    ttl: float
+    """The seconds that it stays fresh; at zero or below it is stale."""
 
 
 class Told(NamedTuple):
@@ -28,25 +45,19 @@ class Told(NamedTuple):
     """The status line that the client gets."""
     at: float
     """When, on the clock of the cache."""
-    environ: Mapping[str, Any]
-    route: str = ""
-    """The pattern of the framework, if it says which one matched."""
-    key: tuple[str, str, str, str] | None = None
+    route: str
+    """The pattern of the framework; empty if it does not say which one matched, and there is a
+    *key*."""
+    mount: str
+    """Where the app is mounted: SCRIPT_NAME."""
+    key: Key | None
     """What the response is filed under, if the request was looked up."""
     spent: float = 0.0
     """The seconds that the app took."""
-    saved: float = 0.0
-    """The seconds that the app would have taken: those of the fill that answers."""
-    stored_bytes: int = 0
-    """The bytes of content that the cache sends."""
     app_bytes: int = 0
     """The bytes of content that the app sends, as far as they are known with the head."""
-    is_stale: bool = False
-    """Whether what the cache sends is stale."""
-    age: float | None = None
-    """The age of what the cache sends."""
-    ttl: float | None = None
-    """The seconds that it stays fresh."""
+    served: Served | None = None
+    """What the cache sends, if the app does not answer."""
 
 
 @dataclass(frozen=True, slots=True)

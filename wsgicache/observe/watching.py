@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from logging import DEBUG
 from typing import Any
 
+from wsgicache.observe.rows import path_head
 from wsgicache.observe.stats import Told
 from wsgicache.rules.checks import must_be
 from wsgicache.rules.keys import target_key, url_of
@@ -45,8 +46,8 @@ class Observation:
 
 
 Observer = Callable[[Observation], object]
-Watcher = Callable[[Told, str], object]
-"""What gets each request, and its route, within this package."""
+Watcher = Callable[[Told, str, Mapping[str, Any]], object]
+"""What gets each request, its route and its environ, within this package."""
 
 
 class Watching:
@@ -81,26 +82,29 @@ class Watching:
         self._watchers = tuple(one for one in self._watchers if one != watcher)
         self.is_on = _always if self._watchers else self._as_before
 
-    def tell(self, told: Told, route: str) -> None:
-        """Tell of a request to this *route*."""
+    def tell(self, told: Told, environ: Mapping[str, Any]) -> None:
+        """Tell of the request in *environ*."""
         try:
+            path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+            route = told.route or path_head(told.mount, path)
             for watcher in self._watchers:
-                watcher(told, route)
+                watcher(told, route, environ)
             is_logged = log.isEnabledFor(DEBUG)
             is_observed = self._observer is not None and self._is_wanted()
             if not (is_logged or is_observed):
                 return
+            served = told.served
             seen = Observation(
                 told.outcome,
                 told.forward,
                 told.detail,
                 int(told.status[:3]),
                 route,
-                url_told(told),
+                url_told(told, environ),
                 told.spent,
-                told.stored_bytes + told.app_bytes,
-                told.age,
-                told.ttl,
+                told.app_bytes if served is None else served.bytes,
+                None if served is None else served.age,
+                None if served is None else served.ttl,
             )
             if is_logged:
                 path = seen.url.partition("?")[0]  # a query may have a token
@@ -117,7 +121,7 @@ def _always() -> bool:
     return True
 
 
-def url_told(told: Told) -> str:
-    """Return the URL of a request, or its path if the request makes no clear URL."""
-    key = told.key or target_key(dict(told.environ))
-    return str(told.environ.get("PATH_INFO", "")) if key is None else url_of(key)
+def url_told(told: Told, environ: Mapping[str, Any]) -> str:
+    """Return the URL of the request in *environ*, or its path if that makes no clear URL."""
+    key = told.key or target_key(environ)
+    return str(environ.get("PATH_INFO", "")) if key is None else url_of(key)

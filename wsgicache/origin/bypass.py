@@ -46,7 +46,7 @@ class Bypass(Exchange):
         whole: bool = False,
         tell: Callable[[Told], object] | None = None,
     ) -> None:
-        self._tell = tell or origin.counting.count
+        self._tell = tell
         self._began = origin.clock.now()
         self._matching = origin.routes.matching(environ)
         self._unsafe = unsafe
@@ -66,7 +66,7 @@ class Bypass(Exchange):
             body = self.call(self.asked)
         except BaseException:
             if not self.relayed:
-                self._tell(self._told(None))
+                self._count(None)
             raise
         if not self.relayed:
             try:
@@ -77,10 +77,14 @@ class Bypass(Exchange):
                 raise
         return self.passing(body) if self.hides else body
 
-    def _told(self, response: Response | None) -> Told:
-        """Return what the request came to; without a *response* the app has raised."""
+    def _count(self, response: Response | None) -> None:
+        """Count what the request came to; without a *response* the app has raised."""
         now = self.origin.clock.now()
-        return of_bypass(self.cache_status, self.asked, self.route, self._began, now, response)
+        told = of_bypass(self.cache_status, self.asked, self.route, self._began, now, response)
+        if self._tell is None:
+            self.origin.counting.count(told, self.asked)
+        else:
+            self._tell(told)
 
     def relay(self, response: Response) -> None:
         """Empty what the response has changed, before its first byte is out, and pass it on."""
@@ -97,7 +101,7 @@ class Bypass(Exchange):
                 if done.found and self.cache_status == "fwd=method":
                     self.cache_status += f"; detail={INVALIDATED}"
         self.controls.late = self.origin.too_late
-        self._tell(self._told(response))
+        self._count(response)
         self._send(response, relayed_fields(response, self.cache_status, self.origin.policy))
 
     def relay_again(self, response: Response, exc_info: Any) -> Write:

@@ -16,7 +16,7 @@ from wsgicache.rules.request import Request
 __all__ = ["answer_head"]
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 _NOT_WITH_GET = ("405", "501")
 """Statuses of an app that has HEAD but no GET there (RFC 9110 §15.5.6, §15.6.2)."""
@@ -34,8 +34,8 @@ def answer_head(
     What the trip comes to counts, unless the app is asked as HEAD after all. Raises what the app
     raises.
     """
-    told: list[Told] = []
-    trip.count, trip.sends_content = told.append, False
+    told: list[tuple[Told, WSGIEnvironment]] = []
+    trip.count, trip.sends_content = lambda *one: told.append(one), False
     head: Head | None = None
 
     def start(status: str, fields: FieldLines, /, exc_info: Any = None) -> Write:
@@ -57,6 +57,7 @@ def answer_head(
     return []
 
 
-def _count(origin: Origin, told: list[Told]) -> None:
-    for one in told:
-        origin.counting.count(one._replace(stored_bytes=0, app_bytes=0))
+def _count(origin: Origin, told: list[tuple[Told, WSGIEnvironment]]) -> None:
+    for one, environ in told:
+        served = one.served and one.served._replace(bytes=0)
+        origin.counting.count(one._replace(app_bytes=0, served=served), environ)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from wsgicache.observe.stats import Told
 from wsgicache.origin.bypass import Bypass
 from wsgicache.origin.exchange import Origin
 from wsgicache.origin.trip import Trip
@@ -85,7 +86,11 @@ class Hidden:
         trip.land("refused", DETAIL)
         cache_status = f"{cache_status}; detail={DETAIL}"
         origin, given = self._origin, self._given
-        return Bypass(origin, given, start_response, cache_status, tell=trip.tell).ask()
+
+        def tell(told: Told) -> None:
+            trip.tell(told._replace(key=trip.request.key))
+
+        return Bypass(origin, given, start_response, cache_status, tell=tell).ask()
 
 
 def hidden_cookies(origin: Origin, request: Request) -> Hidden | None:

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Count = Callable[[Told, "WSGIEnvironment"], object]
 
 TOO_LARGE = "too-large"
 """Why a response is not stored whose content is too large to keep."""
@@ -118,7 +119,7 @@ class Trip:
         self,
         request: Request,
         decision: Decision,
-        count: Callable[[Told], object] | None = None,
+        count: Count | None = None,
     ) -> None:
         self.request = request
         self.wanted: Request | None = None
@@ -204,16 +205,17 @@ class Trip:
         if count is not None:
             if told.detail is None:
                 self.told = told
-                self.fill = Fill(*self.fill[:5], told.route, told.spent)
-            count(told)
+                # PERF: Fill() would take 0.2 µs more.
+                self.fill = tuple.__new__(Fill, (*self.fill[:5], told.route, told.spent))
+            count(told, self.request.environ)
 
     def fail(self, now: float) -> None:
         """Land, and count, what ends *now* with an exception."""
         self.land("failed")
         request, forward = self.request, self.decision.forward
         outcome = "bypass" if forward == "method" else "refused"
-        told = Told(outcome, forward, "raised", RAISED, now, request.environ, key=request.key)
-        self.tell(told._replace(spent=now - self.looked_up_at))
+        mount, spent = request.environ.get("SCRIPT_NAME", ""), now - self.looked_up_at
+        self.tell(Told(outcome, forward, "raised", RAISED, now, "", mount, request.key, spent))
 
     def land(self, outcome: Outcome, why: str | None = None, code: int | None = None) -> None:
         """Report how it ended to those who wait, if it leads a flight; only the first call counts.
