@@ -26,7 +26,7 @@ release = version = version_of("wsgicache")
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.intersphinx", "sphinx_click"]
 exclude_patterns = ["_build"]
 nitpicky = True
-OTHER_PACKAGES = r"(collections|datetime|os|ssl|cachelib|_typeshed)\..*|WSGI\w+|Flask"
+OTHER_PACKAGES = r"(collections|datetime|os|ssl|cachelib|_typeshed)\..*|WSGI\w+|Flask|Blueprint"
 NOT_API = (
     r"(wsgicache\.rules|rules|stores|wsgicache\.stores\.stamps|wsgicache\.testing\.asserts)\..*"
     r"|Lines|Key|PackedStore|Job|Observer|Runner|Response|Store|wall|now|check_folder"

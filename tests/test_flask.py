@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -118,6 +119,8 @@ def test_configuration_comes_before_arguments(
         ("COUNTERS", 5, TypeError, "WSGICACHE_COUNTERS must be the path of a folder"),
         ("OBSERVER", 5, TypeError, "WSGICACHE_OBSERVER must be a callable"),
         ("STOER", "memory://", ValueError, "a key of app.config with WSGICACHE_ must be one of"),
+        ("DASHBOARD", "cache", ValueError, "WSGICACHE_DASHBOARD must be a path, such as '/admin/"),
+        ("DASHBOARD", "/", ValueError, "WSGICACHE_DASHBOARD must be a path, such as '/admin/cach"),
         ("STATIC_VERSIONS", "yes", TypeError, "WSGICACHE_STATIC_VERSIONS must be True or False"),
         ("STATIC_VERSIONS", True, ValueError, "WSGICACHE_STATIC_VERSIONS must be False for an app"),
     ],
@@ -415,6 +418,54 @@ def test_without_being_asked_flask_is_left_alone() -> None:
     assert "static" not in app.jinja_env.globals
     with app.test_request_context():
         assert url_for("static", filename="a.js") == "/static/a.js"
+
+
+# ── the page about the cache ───────────────────────────────────────────────────────────────────
+
+
+def only_operators(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator as those of extensions for logins are."""
+
+    def guarded(**values: Any) -> Any:
+        return view(**values) if request.args.get("operator") else ("log in", 401)
+
+    return guarded
+
+
+def test_a_page_about_the_cache_is_mounted_behind_its_guard() -> None:
+    app = site(WSGICACHE_DASHBOARD="/admin/cache", WSGICACHE_DASHBOARD_GUARD=only_operators)
+    WSGICache(app)
+    client = app.test_client()
+    assert client.get("/admin/cache").location == "http://localhost/admin/cache/"
+    for path in ("/admin/cache/", "/admin/cache/none", "/admin/cache/?operator="):
+        assert client.get(path).status_code == 401
+        assert client.post(path).status_code == 401
+    shown = client.get("/admin/cache/?operator=ann", headers={"Cookie": "other=1"})
+    assert shown.status_code == 200
+    assert "no-store" in shown.headers["Cache-Control"]
+    assert "detail=exempt" in shown.headers["Cache-Status"]
+    (style,) = re.findall(r'href="(\S+\.css)"', shown.text)
+    assert client.get(f"/admin/cache/{style}?operator=ann").mimetype == "text/css"
+    assert client.get("/admin/cache/none?operator=ann").status_code == 404
+
+
+def test_nobody_gets_a_page_that_was_not_asked_for() -> None:
+    app = site()
+    before = list(app.url_map.iter_rules())
+    WSGICache(app)
+    assert list(app.url_map.iter_rules()) == before
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_page_without_a_guard_is_for_debugging_alone(debug: bool) -> None:
+    app = site(WSGICACHE_DASHBOARD="/cache/", DEBUG=debug)
+    if debug:
+        WSGICache(app)
+        assert app.test_client().get("/cache/").status_code == 200
+        return
+    with pytest.raises(TypeError, match="dashboard_guard must be a decorator of views"):
+        WSGICache(app)
+    assert "wsgicache" not in app.extensions
 
 
 # ── commands ───────────────────────────────────────────────────────────────────────────────────

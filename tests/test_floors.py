@@ -82,7 +82,7 @@ FLOORS = """
     prometheus
     configuring flask.putting
     bottle pyramid
-    flask.blueprints flask.signals flask.versions
+    flask.blueprints flask.mounting flask.signals flask.versions
     flask.extension
     flask
     wsgicache
@@ -139,6 +139,7 @@ USED = {
     ("operating", "warming"),
     ("flask.extension", "cli"),
     ("flask.putting", "flask.signals"),
+    ("flask.mounting", "dashboard"),
 }
 """Who imports whom only when used, or for its types, and may so look up."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from wsgicache.configuring import FLASK, configured, naming, policy_of, store_of
 from wsgicache.controls.routes import Route
+from wsgicache.flask.mounting import checked_place, exempting, mount_dashboard
 from wsgicache.flask.putting import DEBUGGING, begin_anew, must_be_bare, put_around
 from wsgicache.flask.versions import put_versions
 from wsgicache.middleware import CacheMiddleware
@@ -36,9 +37,11 @@ class WSGICache:
     ``WSGICACHE_STORE``, and that one counts. There the store may be a URL, and the policy a dict of
     options for ``Policy.flask()``, which is the default. With *static_versions* the URLs of static
     files name their version, in ``url_for("static", …)`` and in ``static(…)`` of templates, and
-    browsers keep the files for ever. Under ``app.debug`` and ``TESTING`` the cache uses a new
-    `MemoryStore` in place of the store, and the log says so. Under ``TESTING`` it begins anew with
-    each ``app.test_client()``. Raises TypeError or ValueError.
+    browsers keep the files for ever. *dashboard* is the path of a page about the cache, which has
+    purges; *dashboard_guard* decorates its view, so that only operators pass. Under ``app.debug``
+    and ``TESTING`` the cache uses a new `MemoryStore` in place of the store, and the log says so.
+    Under ``TESTING`` it begins anew with each ``app.test_client()``. Raises TypeError or
+    ValueError.
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class WSGICache:
         counters: str | os.PathLike[str] | None = None,
         observer: Observer | None = None,
         static_versions: bool = False,
+        dashboard: str | None = None,
+        dashboard_guard: Callable[[Any], Any] | None = None,
     ) -> None:
         self._app: Flask | None = None
         self._options: dict[str, Any] = {
@@ -66,6 +71,8 @@ class WSGICache:
             "counters": counters,
             "observer": observer,
             "static_versions": static_versions,
+            "dashboard": dashboard,
+            "dashboard_guard": dashboard_guard,
         }
         if app is not None:
             self.init_app(app)
@@ -101,9 +108,15 @@ class WSGICache:
             options["policy"] = policy_of(options["policy"], Policy.flask, app.debug)
             if flag("static_versions", options.pop("static_versions")):
                 options["routes"] = (*options["routes"], put_versions(app))
-            put_around(app, options)
+            place, guard = options.pop("dashboard"), options.pop("dashboard_guard")
+            if place is not None:
+                place = checked_place(app, place, guard)
+                options["policy"] = exempting(options["policy"], app, place)
+            cache = put_around(app, options)
         except (TypeError, ValueError) as error:
             raise type(error)(naming(str(error), app.config, FLASK)) from None
+        if place is not None:
+            mount_dashboard(app, cache, place, guard)
         _begin_anew_with_clients(app)
         address, folder = app.config.get(FLASK.key("store")), options["counters"]
         app.cli.add_command(commands_of(app, address if isinstance(address, str) else None, folder))
