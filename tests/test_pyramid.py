@@ -39,6 +39,8 @@ def site(policy: Any = None, **settings: Any) -> Any:
         config.add_view(view, route_name=name, request_method="GET", cache=said)
     config.add_view(purge, route_name="plain", request_method="POST")
     config.add_view(page, name="minute", http_cache=60)
+    config.add_route("item", "/items/{number}")
+    config.add_view(page, route_name="item")
     return config.make_wsgi_app()
 
 
@@ -91,6 +93,14 @@ def test_another_execution_policy_stays_inside() -> None:
     for target in ("/news", "/news", "/plain"):
         said(app, target)
     assert asked == ["/news", "/plain"]
+
+
+def test_requests_are_counted_by_route() -> None:
+    app = site()
+    for target in ("/items/1", "/items/2", "/minute"):
+        said(app, target)
+    rows = {row.route: row.count for row in app.registry["wsgicache"].stats().requests}
+    assert rows == {"/items/{number}": 2, "/minute": 1}
 
 
 def test_settings_of_a_file(tmp_path: Path) -> None:

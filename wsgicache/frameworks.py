@@ -128,5 +128,6 @@ _PATTERNS = {
     "werkzeug.request": ("url_rule", "rule"),
     "bottle.route": ("rule",),
     "routes.route": ("routepath",),
+    "pyramid.matched_route": ("pattern",),  # the include for Pyramid puts it there
 }
 """Environ keys in which frameworks leave what matched, and attributes that lead to a pattern."""

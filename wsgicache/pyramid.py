@@ -28,7 +28,7 @@ def includeme(config: Any) -> None:
     ``config.registry["wsgicache"]``. Views get the option ``cache=``, a control or a list of them.
     Raises ConfigurationError for wrong settings.
     """
-    from pyramid.events import ApplicationCreated
+    from pyramid.events import ApplicationCreated, ContextFound
     from pyramid.exceptions import ConfigurationError
 
     settings = dict(config.registry.settings)
@@ -50,6 +50,7 @@ def includeme(config: Any) -> None:
         router.registry["wsgicache"] = cache
 
     config.add_subscriber(put_around, ApplicationCreated)
+    config.add_subscriber(_note_route, ContextFound)
     config.add_view_deriver(_Saying(), name="wsgicache")
     config.add_request_method(_cache_of, "wsgicache", reify=True)
 
@@ -75,6 +76,11 @@ class _Inside:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._policy(environ, self.app)(environ, start_response)
+
+
+def _note_route(event: Any) -> None:
+    """Leave the route that matched a request where the cache looks for its pattern."""
+    event.request.environ["pyramid.matched_route"] = event.request.matched_route
 
 
 def _cache_of(request: Any) -> CacheMiddleware:

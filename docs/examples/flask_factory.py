@@ -35,7 +35,7 @@ def log_in() -> ResponseReturnValue:
 
 @members.get("/account")
 def account() -> ResponseReturnValue:
-    return f"The account of {session['name']}."
+    return f"The account of {session.get('name')}."
 
 
 def create_app() -> Flask:
