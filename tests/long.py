@@ -24,6 +24,7 @@ from tests.attacks import test_identities as identities
 from tests.attacks import test_keys as keys
 from tests.attacks import test_resources as resources
 from tests.bodies import FRESH, STREAM
+from tests.browsers.__main__ import ROWS as BROWSER_ROWS
 from tests.controls.test_served import serve_and_ask
 from tests.django.races import ROWS as RACE_ROWS
 from tests.foreign.django_suite import ROWS as DJANGO_ROWS
@@ -202,6 +203,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **AUDIT_ROWS,
     **SET_UP_ROWS,
     **PROJECT_ROWS,
+    **BROWSER_ROWS,
 }
 
 

@@ -1,0 +1,1 @@
+"""What browsers do with a response, measured: ``python -m tests.browsers``."""
