@@ -11,7 +11,7 @@ from wsgicache.rules.model import IMPLIED, CacheEntry
 from wsgicache.rules.negotiating import CODINGS
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
-from wsgicache.rules.variants import values_of
+from wsgicache.rules.variants import FIRST_NAMED, values_of
 
 __all__ = ["Difference", "difference", "says_why_asked", "wish"]
 
@@ -32,8 +32,6 @@ class Difference(NamedTuple):
 _OFTEN = ("HTTP_COOKIE", "HTTP_USER_AGENT", "HTTP_ACCEPT_LANGUAGE", CODINGS, "HTTP_ACCEPT")
 """The fields with the most values come first: they are most likely the cause."""
 _SOME = 4
-_FIRST = len(IMPLIED) + 2
-"""The place of the first field that Vary names, among the values that select."""
 _FORWARDED = "forwarded"
 
 
@@ -83,7 +81,7 @@ def _compared(
             if coding is not None and key == CODINGS:
                 values.append(", ".join(offer for offer, _ in stored.offers))
             elif key in named:
-                value = selector[_FIRST + named.index(key)]
+                value = selector[FIRST_NAMED + named.index(key)]
                 values.append(value if isinstance(value, str) else None)
         best = min(best, (len(keys), keys[0] if keys else None), key=lambda one: one[0])
     return best[1], found.get(best[1], [])
@@ -93,7 +91,7 @@ def _differing(mine: Values, other: Values, named: tuple[str, ...]) -> list[str]
     """Return the keys of the values that differ, those that Vary names first."""
     keys = (_FORWARDED, *IMPLIED, "", *named)
     at = [place for place, value in enumerate(mine) if value != other[place]]
-    return [keys[one] for one in sorted(at, key=lambda place: place < _FIRST)]
+    return [keys[one] for one in sorted(at, key=lambda place: place < FIRST_NAMED)]
 
 
 def _name(key: str) -> str:

@@ -14,9 +14,12 @@ from wsgicache.rules.response import Response
 from wsgicache.rules.searching import Variation, equivalent, variation
 
 __all__ = [
-    "collapse_key", "fitting", "kind_beside", "kind_of", "matching", "remembered", "select",
-    "selector_of", "standing", "values_of",
+    "FIRST_NAMED", "collapse_key", "fitting", "kind_beside", "kind_of", "matching", "remembered",
+    "select", "selector_of", "standing", "values_of",
 ]  # fmt: skip
+
+FIRST_NAMED = len(IMPLIED) + 2
+"""The place of the first field that Vary names, among the values that select."""
 
 
 def kind_of(request: Request, response: Response, named: tuple[str, ...], policy: Policy) -> Kind:

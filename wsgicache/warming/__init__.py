@@ -155,7 +155,8 @@ def _asked(cache: CacheMiddleware, url: str, fields: dict[str, str], threads: bo
     said = ", ".join(value for name, value in lines if name.lower() == "cache-status")
     outcome, detail = "refused", None
     if cache.policy.cache_status:
-        outcome, _, detail, _ = outcome_of(said, status)
+        found = outcome_of(said, status)
+        outcome, detail = found.outcome, found.detail
     try:
         is_kept = _is_kept(cache, environ)
     except Exception:

@@ -19,7 +19,7 @@ from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.differing import says_why_asked
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import CacheEntry, FieldLines, StoredResponse
+from wsgicache.rules.model import NO_LINES, CacheEntry, FieldLines, StoredResponse
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.storing import is_endless
 from wsgicache.stores import Searching, SharedStore
@@ -203,6 +203,8 @@ class Outcome(NamedTuple):
     """The ``detail`` of Cache-Status."""
     status: str
     """The status line that the client gets."""
+    fields: FieldLines = NO_LINES
+    """The fields that the client gets."""
 
 
 _NOT_LOOKED_UP = ("bypass", "method")
@@ -262,12 +264,11 @@ class Trial:
         )
         cache.enabled = True
         cache._report.is_quiet, cache._counting.watching = True, None  # nobody has asked for this
-        status, said = "500 No Answer", ""
+        status, head = "500 No Answer", NO_LINES
 
         def start(line: str, fields: FieldLines, exc_info: Any = None) -> Callable[[bytes], None]:
-            nonlocal status, said
-            status = line
-            said = ", ".join(value for name, value in fields if name.lower() == "cache-status")
+            nonlocal status, head
+            status, head = line, list(fields)
             return lambda data: None
 
         try:
@@ -280,7 +281,8 @@ class Trial:
             if getattr(self.app, "raised", None) is None:
                 raise
             return Outcome("refused", "uri-miss", "raised", status)
-        outcome = outcome_of(said, status)
+        said = ", ".join(value for name, value in head if name.lower() == "cache-status")
+        outcome = outcome_of(said, status)._replace(fields=head)
         if outcome.outcome == "stored" and shelf.entries == before:
             # That was said before the body was known.
             detail = "too-large" if size > policy.max_content else "content-length"
