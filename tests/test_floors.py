@@ -86,10 +86,10 @@ FLOORS = """
     flask.extension
     flask
     wsgicache
-    why.asked why.globs why.layers
+    why.asked why.browsers why.globs why.layers
     why.trying
     why.changes why.comparing why.grouping why.removals why.watching
-    why.causes why.cures why.following why.inputs
+    why.causes why.cures why.following why.inputs why.visitors
     why.bases why.brief why.remedies why.sitemap why.views
     why.pages why.setup
     why.capacity why.routing why.wrapping
@@ -97,8 +97,8 @@ FLOORS = """
     why.frameworks
     why.audit why.doctor why.explain
     dashboard.assets dashboard.charts dashboard.forms dashboard.markup dashboard.recent
-    dashboard.sections
-    dashboard.overview dashboard.requests
+    dashboard.browsers dashboard.sections
+    dashboard.asking dashboard.overview dashboard.requests
     dashboard
     testing.clocks
     testing.sites
@@ -342,6 +342,7 @@ ROOMS = {
     "cli.wrapped": "cli/test_run.py",
     "dashboard": "dashboard/test_dashboard.py",
     "dashboard.assets": "dashboard/test_dashboard.py",
+    "dashboard.browsers": "dashboard/test_asking.py",
     "dashboard.charts": "dashboard/test_overview.py",
     "dashboard.recent": "dashboard/test_requests.py",
     "dashboard.sections": "dashboard/test_dashboard.py",

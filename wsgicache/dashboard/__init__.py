@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from wsgicache.controls.control import KEY, Controls
 from wsgicache.controls.decorators import never_cache
-from wsgicache.dashboard import overview, requests
+from wsgicache.dashboard import asking, overview, requests
 from wsgicache.dashboard.assets import ASSETS, path_of
 from wsgicache.dashboard.forms import Forms, form_in, refusal
 from wsgicache.dashboard.markup import page
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SECTIONS = (
     Section("", "Overview", overview.answer),
     Section(requests.PATH, "Last requests", requests.answer),
+    Section("url", "One URL", asking.answer, has_forms=True),
 )
 """The sections, in the order of the navigation."""
 

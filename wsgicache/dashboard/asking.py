@@ -1,0 +1,341 @@
+"""One URL: what is stored for it side by side, who gets what, and what browsers do with that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from markupsafe import Markup
+from werkzeug.urls import iri_to_uri
+
+from wsgicache.dashboard import browsers
+from wsgicache.dashboard.forms import COOKIE
+from wsgicache.dashboard.markup import Column, count, duration, shown, size, table
+from wsgicache.dashboard.sections import Answer, Asked
+from wsgicache.rules.cookies import cookie_name
+from wsgicache.rules.fields import environ_key
+from wsgicache.rules.keys import Selector, canonical_host
+from wsgicache.rules.model import CacheEntry, FieldLines, StoredResponse
+from wsgicache.rules.request import Request
+from wsgicache.rules.variants import FIRST_NAMED, matching
+from wsgicache.why import asked as requests
+from wsgicache.why.causes import FORWARDS, cause_of
+from wsgicache.why.comparing import decoded
+from wsgicache.why.visitors import Comparison, Visit, compare, visit
+
+__all__ = ["answer"]
+
+_LONGEST = 4096
+_MOST_BESIDE = 6
+"""Most variants side by side."""
+_MOST_READ = 64 * 1024
+"""Bytes of a content in which a handler of ``unload`` is looked for."""
+_SECRET = ("cookie", "authorization", "proxy-authorization")
+_COMMON = ("User-Agent", "Accept-Language")
+"""What the app gets of the operator's request in any case."""
+_STRANGER, _MINE = "stranger", "mine"
+
+
+def answer(asked: Asked) -> Answer:
+    """Return what is known of the URL that the query names, and ask the app if a form says so."""
+    text = (asked.form or asked.query).get("url", "").strip()
+    parts = [_form(asked, text)]
+    if not text:
+        parts.append(Markup('<p class="note">Nothing is stored by what you do here.</p>\n'))
+        return Answer(Markup("").join(parts), has_form=True)
+    url = _target(asked, text)
+    if url is None:
+        why = "The URL must be one of this host, such as /items, and not one of this page."
+        parts.append(Markup('<p class="alert" role="alert">{}</p>\n').format(why))
+        return Answer(Markup("").join(parts), "400 Bad Request", has_form=True)
+    if asked.form is not None:
+        parts.append(_asked(asked, url, asked.form.get("who", "")))
+    parts.append(_stored(asked, url))
+    return Answer(Markup("").join(parts), title=f"One URL: {shown(text)}", has_form=True)
+
+
+def _form(asked: Asked, text: str) -> Markup:
+    cookies = ", ".join(requests.cookie_names(_cookies(asked)))
+    sent = f"Your cookies here: {shown(cookies)}." if cookies else "Your browser has none here."
+    return Markup(
+        '<form method="get"><div class="fields"><label>URL of this host '
+        '<input name="url" value="{}" required maxlength="{}" inputmode="url"></label>'
+        "<button>Show</button></div></form>\n"
+        '<form method="post">{}<input type="hidden" name="url" value="{}">'
+        '<p><button name="who" value="{}">Ask as a stranger</button> '
+        '<button name="who" value="{}">Ask with my cookies, and compare</button></p>\n'
+        '<p class="note">The application is asked, and nothing is stored. A stranger has no '
+        "cookies and no credentials. {}</p></form>\n"
+    ).format(text, _LONGEST, asked.session.hidden, text, _STRANGER, _MINE, sent)
+
+
+def _cookies(asked: Asked) -> str:
+    """Return the cookies of the request, without that of this page."""
+    cookies = asked.environ.get("HTTP_COOKIE", "").split(";")
+    return "; ".join(one.strip() for one in cookies if cookie_name(one) not in ("", COOKIE))
+
+
+def _target(asked: Asked, text: str) -> str | None:
+    """Return the absolute URL that *text* names, or None if it is no page of this host to ask for.
+
+    What is below this page is none: it would ask itself.
+    """
+    if len(text) > _LONGEST:
+        return None
+    whole = f"{asked.origin}{text}" if text.startswith("/") else text
+    try:
+        url = iri_to_uri(whole).partition("#")[0]
+        parts, own = urlsplit(url), urlsplit(asked.origin)
+        requests.Asked(url).environ()
+    except ValueError:
+        return None
+    host = canonical_host(parts.scheme, parts.netloc)
+    if host is None or (parts.scheme, host) != (own.scheme, canonical_host(own.scheme, own.netloc)):
+        return None
+    environ = requests.Asked(url).environ()
+    mount = asked.environ.get("SCRIPT_NAME", "")
+    path = _plain(environ["PATH_INFO"])
+    return None if mount and f"{path}/".startswith(f"{_plain(mount)}/") else url
+
+
+def _plain(path: str) -> str:
+    """Return *path* as a lenient server may take it: in lower case, without empty segments."""
+    found: list[str] = []
+    for segment in path.lower().split("/"):
+        if segment == "..":
+            del found[-1:]
+        elif segment not in ("", "."):
+            found.append(segment)
+    return "/" + "/".join(found)
+
+
+def _fields(asked: Asked, cookies: str = "") -> FieldLines:
+    """Return the fields of a request for a page: those of the operator that name no person."""
+    found = [(name, asked.environ.get(environ_key(name), "")) for name in _COMMON]
+    return [line for line in (*found, ("Cookie", cookies)) if line[1]]
+
+
+# ── the application is asked ───────────────────────────────────────────────────────────────────
+
+
+def _asked(asked: Asked, url: str, who: str) -> Markup:
+    remote = str(asked.environ.get("REMOTE_ADDR", ""))
+    first = visit(asked.cache, url, _fields(asked), remote)
+    visits = {"a stranger": first}
+    compared = Markup("")
+    if who == _MINE:
+        again = visit(asked.cache, url, _fields(asked), remote)
+        mine = visit(asked.cache, url, _fields(asked, _cookies(asked)), remote)
+        visits["you, with your cookies"] = mine
+        compared = _compared(compare(first, again, mine))
+    now = asked.cache.clock.wall()
+    tables = {name: _browsers(one, now) for name, one in visits.items()}
+    if len(set(tables.values())) == 1 and len(tables) == 2:
+        tables = {"both answers": tables["a stranger"]}
+    else:
+        tables = {f"the answer to {name}": one for name, one in tables.items()}
+    heading = Markup("<h3>What browsers do with {}</h3>\n{}")
+    columns = Markup("").join(heading.format(*one) for one in tables.items())
+    return Markup(
+        '<section aria-labelledby="asked">\n<h2 id="asked">What the application answers</h2>\n'
+        "{}{}{}</section>\n"
+    ).format(_answers(visits), compared, columns)
+
+
+def _browsers(one: Visit, now: float) -> Markup:
+    content = decoded(one.answer)[:_MOST_READ]
+    return browsers.column(one.outcome.status, one.outcome.fields, now, content)
+
+
+def _answers(visits: dict[str, Visit]) -> Markup:
+    """Return the answers side by side."""
+    columns = [Column("answer to"), *map(Column, visits)]
+    rows: list[tuple[object, ...]] = [
+        ("status", *(shown(one.outcome.status) for one in visits.values())),
+        ("Cache-Status", *(_code(one.value("cache-status")) for one in visits.values())),
+        ("which means", *(_meaning(one) for one in visits.values())),
+        ("content", *(size(len(one.answer.content)) for one in visits.values())),
+    ]
+    if any(one.answer.raised for one in visits.values()):
+        raised = [one.answer.raised for one in visits.values()]
+        texts = ["–" if one is None else f"{type(one).__name__}: {one}" for one in raised]
+        rows.append(("raised", *map(shown, texts)))
+    names = {name.lower(): name for one in visits.values() for name, _ in one.outcome.fields}
+    names.pop("cache-status", None)
+    rows += [
+        (name, *(_code(one.value(lower)) for one in visits.values()))
+        for lower, name in sorted(names.items())
+    ]
+    return table("Answers of the application, through this cache", columns, rows)
+
+
+def _code(text: str) -> object:
+    return Markup("<code>{}</code>").format(shown(text)) if text else "–"
+
+
+def _meaning(one: Visit) -> str:
+    outcome = one.outcome
+    if outcome.outcome == "stored":
+        return "The cache would store it."
+    if outcome.detail is not None:
+        return cause_of(outcome.detail).sentence
+    return FORWARDS.get(outcome.forward or "", "")
+
+
+def _compared(found: Comparison) -> Markup:
+    """Return in what the two answers differ."""
+    columns = [Column("field"), Column("a stranger"), Column("you"), Column("each time another")]
+    rows = [
+        (_code(one.name), _code(one.first), _code(one.other), "yes" if one.by_itself else "no")
+        for one in found.fields
+    ]
+    fields = table("Fields that differ", columns, rows, empty="The fields are the same.")
+    return Markup("<h3>The difference</h3>\n<p>{}</p>\n{}{}").format(
+        _verdict(found), fields, _lines(found)
+    )
+
+
+def _verdict(found: Comparison) -> str:
+    if found.is_same:
+        return "Both get the same content, byte by byte."
+    if found.only_by_itself:
+        return (
+            "The contents differ only where two answers to the same stranger differ, too: in a "
+            "time, a token or a counter."
+        )
+    if found.why_not:
+        return f"The contents differ, and are not compared by lines: {shown(found.why_not)}."
+    each = " Two answers to the same stranger differ, too." if found.differs_by_itself else ""
+    return f"The contents differ: this page is not the same for everybody.{each}"
+
+
+def _lines(found: Comparison) -> Markup:
+    if not found.lines:
+        return Markup("")
+    said = {"-": "a stranger gets: ", "+": "you get: "}
+    lines = Markup("").join(
+        Markup('<span class="{}"><span class="unseen">{}</span>{} {}</span>\n').format(
+            {"-": "gone", "+": "come"}.get(line.sign, "same"),
+            said.get(line.sign, ""),
+            line.sign or " ",
+            shown(line.text),
+        )
+        for line in found.lines
+    )
+    more = f"and {count(found.left_out)} lines more" if found.left_out else ""
+    return Markup(
+        '<p class="note">- is what a stranger gets, + what you get.</p>\n'
+        '<pre class="difference">{}{}</pre>\n'
+    ).format(lines, more)
+
+
+# ── what is stored ─────────────────────────────────────────────────────────────────────────────
+
+
+def _stored(asked: Asked, url: str) -> Markup:
+    heading = Markup('<section aria-labelledby="stored">\n<h2 id="stored">What is stored</h2>\n')
+    return heading + Markup("").join(_of_entry(asked, url)) + Markup("</section>\n")
+
+
+def _of_entry(asked: Asked, url: str) -> Iterator[Markup]:
+    cache, fields = asked.cache, _fields(asked)
+    request = cache._read(requests.Asked(url, fields).environ(), "GET", cache.policy)
+    if not isinstance(request, Request):
+        yield Markup("<p>A request for it passes by the cache: {}</p>\n").format(
+            cause_of(request).sentence
+        )
+        return
+    yield Markup("<p>A stranger now gets {}</p>\n").format(_now(asked, url, ""))
+    if cookies := _cookies(asked):
+        yield Markup("<p>You now get {}</p>\n").format(_now(asked, url, cookies))
+    entry = cache._keeper.entry(request)
+    if entry is None or not entry.responses:
+        yield Markup('<p class="empty">Nothing is stored for it.</p>\n')
+        return
+    chosen = next(iter(matching(request, entry, cache.policy)), None)
+    variants = [
+        (selector, stored)
+        for selector in entry.responses
+        if (stored := entry.responses.get(selector)) is not None
+    ]
+    variants.sort(key=lambda one: one[0] != chosen)
+    yield _beside(entry, variants, cache.clock.now(), chosen)
+    now, wall = cache.clock.now(), cache.clock.wall()
+    stored = variants[0][1]
+    age = ("Age", str(max(0, int(now - stored.generated_at))))
+    which = "the response that a stranger gets" if chosen is not None else "the first of them"
+    yield Markup("<h3>What browsers do with {}</h3>\n{}").format(
+        which,
+        browsers.column(
+            stored.status, [*stored.fields, age], wall, (stored.content or b"")[:_MOST_READ]
+        ),
+    )
+
+
+def _now(asked: Asked, url: str, cookies: str) -> str:
+    found = asked.cache.explain(url, _fields(asked, cookies), ask=False)
+    if found.outcome == "hit":
+        return "what is stored: a hit."
+    if found.outcome == "bypass":
+        return "an answer of the application: the request passes by the cache."
+    return f"an answer of the application: {FORWARDS[found.forward or 'uri-miss']}."
+
+
+def _beside(
+    entry: CacheEntry,
+    variants: list[tuple[Selector, StoredResponse]],
+    now: float,
+    chosen: Selector | None,
+) -> Markup:
+    """Return what is stored side by side; what differs is marked."""
+    some = variants[:_MOST_BESIDE]
+    heads = ["for a stranger" if selector == chosen else "" for selector, _ in some]
+    columns = [Column("variant"), *(Column(f"{n} {head}") for n, head in enumerate(heads, 1))]
+    rows: list[tuple[object, ...]] = []
+
+    def row(name: str, cells: list[str]) -> None:
+        differ = len(set(cells)) > 1
+        mark = Markup(' <strong class="differs">differs</strong>') if differ else ""
+        rows.append((Markup("<code>{}</code>{}").format(name, mark), *map(_code, cells)))
+
+    for name in entry.nominated:
+        row(f"request: {_field_of(name)}", [_selecting(one, name) for one in some])
+    row("status", [stored.status for _, stored in some])
+    row("age", [duration(int(now - stored.generated_at)) for _, stored in some])
+    row("lifetime", [duration(stored.freshness_lifetime) for _, stored in some])
+    row("content", [size(stored.length) for _, stored in some])
+    names = {name.lower(): name for _, stored in some for name, _ in stored.fields}
+    for lower, name in sorted(names.items()):
+        values = [
+            ", ".join(value for one, value in stored.fields if one.lower() == lower)
+            for _, stored in some
+        ]
+        row(shown(name), values)
+    more = len(variants) - len(some)
+    caption = (
+        f"Stored responses side by side{f', {count(more)} more are not shown' if more else ''}"
+    )
+    return table(caption, columns, rows)
+
+
+def _field_of(key: str) -> str:
+    return key.removeprefix("HTTP_").replace("_", "-").title()
+
+
+def _selecting(variant: tuple[Selector, StoredResponse], key: str) -> str:
+    """Return the value of a request field that selects *variant*, as far as it may be shown."""
+    selector, stored = variant
+    named = stored.kind[0]
+    if key not in named:
+        return "(any)"
+    if not isinstance(selector, tuple):
+        return "(a digest)"
+    value = selector[FIRST_NAMED + named.index(key)]
+    if value is None:
+        return "(absent)"
+    if _field_of(key).lower() in _SECRET:
+        names = (
+            requests.cookie_names(value) if isinstance(value, str) and key == "HTTP_COOKIE" else []
+        )
+        return "; ".join(f"{name}=…" for name in names) or "…"
+    return value if isinstance(value, str) else ", ".join(value)
