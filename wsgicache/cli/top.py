@@ -19,7 +19,7 @@ from wsgicache.cli.terminal import say, visible
 from wsgicache.observe.stats import SPANS, Stats
 from wsgicache.observe.table import RouteRow, routes
 
-__all__ = ["top"]
+__all__ = ["drawn", "top"]
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -234,11 +234,11 @@ def _live(look: Callable[[], Stats], sort: str, interval: float) -> None:
 
     with Live(screen=True, auto_refresh=False) as live:
         while True:
-            live.update(_drawn(look(), sort, live.console.width), refresh=True)
+            live.update(drawn(look(), sort, live.console.width), refresh=True)
             time.sleep(interval)
 
 
-def _drawn(stats: Stats, sort: str, width: int) -> RenderableType:
+def drawn(stats: Stats, sort: str, width: int) -> RenderableType:
     """Return the table for a terminal of that *width*. Texts are no markup."""
     from rich.console import Group
     from rich.table import Table
