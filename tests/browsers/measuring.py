@@ -42,6 +42,7 @@ KEPT_ROWS = """
     404 Not Found | Last-Modified: -100d
     404 Not Found | max-age=0 | ETag: "1"
     410 Gone
+    410 Gone | max-age=3600
     500 Internal Server Error | max-age=3600
 """
 BACK_ROWS = """
