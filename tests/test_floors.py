@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,7 @@ FLOORS = """
     django.door
     django.hosts
     django.saving
-    django.checks
+    django.checks django.wagtail
     django.testing django.templatetags django.templatetags.wsgicache
     django.apps django django.management django.management.commands
         django.management.commands.wsgicache
@@ -220,10 +221,17 @@ def test_a_module_lists_what_others_may_use(module: str) -> None:
     assert len(listed) == 1, f"{module} has no __all__"
     (names,) = listed
     if names:
-        full = module if module == "wsgicache" else f"wsgicache.{module}"
-        there = import_module(full)
-        assert [name for name in names if not hasattr(there, name)] == []
+        assert lacking(module, set(names)) == set()
     assert sorted(taken_from(module) - set(names)) == [], f"{module}.__all__ lacks these"
+
+
+def lacking(module: str, names: set[str]) -> set[str]:
+    """Those of *names* that are not in a module; without Wagtail its text counts."""
+    if module == "django.wagtail" and not find_spec("wagtail"):
+        tree = ast.walk(ast.parse(MODULES[module].read_text("utf-8")))
+        return names - {getattr(node, "name", getattr(node, "id", "")) for node in tree}
+    there = import_module(module if module == "wsgicache" else f"wsgicache.{module}")
+    return {name for name in names if not hasattr(there, name)}
 
 
 @cache

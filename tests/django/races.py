@@ -217,7 +217,7 @@ def redis() -> Iterator[str]:
     server = Server("redis-server")
     server.start()
     try:
-        yield f"redis://{server.address}/0"
+        yield f"redis://{server.address}/0?timeout=5"
     finally:
         server.kill()
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import register
 
 from wsgicache.django.checks import check_for_deployment, check_settings
 
 __all__ = ["WsgicacheConfig"]
+
+_BACKEND = "wsgicache.django.wagtail.Backend"
 
 
 class WsgicacheConfig(AppConfig):
@@ -18,6 +21,11 @@ class WsgicacheConfig(AppConfig):
     verbose_name = "wsgicache"
 
     def ready(self) -> None:
-        """Register the checks."""
+        """Register the checks, and what purges pages of Wagtail if it names our backend."""
         register(check_settings)
         register(check_for_deployment, deploy=True)
+        backends = getattr(settings, "WAGTAILFRONTENDCACHE", None) or {}
+        if any(one.get("BACKEND") == _BACKEND for one in backends.values()):
+            from wsgicache.django.wagtail import connect
+
+            connect()
