@@ -416,6 +416,11 @@ def api_key(req: falcon.Request, resp: falcon.Response) -> None:
     resp.text = f"for {req.headers.get('X-API-KEY', 'everybody')}"  # read
 
 
+@app(in_falcon, "wrong header Sec-Fetch-User")
+def opened(req: falcon.Request, resp: falcon.Response) -> None:
+    resp.text = f"opened by hand: {req.get_header('Sec-Fetch-User')}"  # read
+
+
 @app(in_falcon, "wrong cookie zone", **RELEASED)
 def region(req: falcon.Request, resp: falcon.Response) -> None:
     name = "".join(("zo", "ne"))  # so that no text of the code is the name

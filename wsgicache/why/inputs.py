@@ -137,7 +137,7 @@ _SAYS_WHO = re.compile(
     r"(?:^|-)(?:Key|Token|Auth|Secret|User|Username|Session|Password|Email|Account|Member|Login)$",
     re.IGNORECASE,
 )
-"""How names of fields end that say who asks."""
+"""How names of other fields end that say who asks."""
 _ENVIRON_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -223,7 +223,7 @@ def field_inputs(reads: Reads, offered: Mapping[str, tuple[str, ...]]) -> Iterat
         if key.startswith("HTTP_"):
             by_key.setdefault(key, key[5:].replace("_", "-").title())
     identity = {*CREDENTIAL_FIELDS, *_ADDRESSES, "Authorization"}
-    identity |= {name for name in by_key.values() if _SAYS_WHO.search(name)}
+    identity |= {name for name in by_key.values() if name not in _VALUES and _SAYS_WHO.search(name)}
     for key, name in by_key.items():
         if key not in _NOT_INPUTS:
             usual = ("1",) if name in CREDENTIAL_FIELDS else _FLAGS
