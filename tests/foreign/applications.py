@@ -38,6 +38,8 @@ class Application(NamedTuple):
     login: str = ""
     edits: tuple[tuple[str, str, Mapping[str, str]], ...] = ()
     """What changes: a method, or FORM for the form of that page; the path; and fields."""
+    wishes: tuple[tuple[str, str, Mapping[str, str]], ...] = ()
+    """The same, for what a visitor does who has no login."""
     settings: Mapping[str, Any] = {}
     """For Django, beside what the project sets."""
 
@@ -592,11 +594,11 @@ api.register""",
         first=DJANGO_USERS,
         users=USERS,
         login="/admin/login/",
-        start=("/", "/jinja/", "/turbo/", "/htmx/boost/", "/cache/", "/ajax/increment"),
+        start=("/", "/jinja/", "/turbo/", "/htmx/boost/", "/cache/"),
         edits=(("FORM", "/admin/auth/user/2/change/", {"first_name": "Ada"}),),
     ),
     "django-oscar": Application(
-        ("django-oscar", "django<5.3"),
+        ("django-oscar", "sorl-thumbnail", "django<5.3"),
         "django",
         "site_",
         OSCAR,
@@ -605,8 +607,9 @@ api.register""",
         users=MAILED,
         login="/accounts/login/",
         start=("/", "/catalogue/", "/basket/", "/catalogue/book-1_1/"),
+        wishes=(("FORM", "/catalogue/book-1_1/", {"quantity": "3"}),),
         edits=(
-            ("FORM", "/catalogue/book-1_1/", {"quantity": "2"}),
+            ("FORM", "/catalogue/book-2_2/", {"quantity": "2"}),
             ("FORM", "/dashboard/pages/create/", {"url": "/about/", "title": "About"}),
         ),
     ),
@@ -620,6 +623,13 @@ api.register""",
         users=USERS,
         login="/admin/login/",
         start=("/", "/blog/", "/blog/post-1/", "/search/?q=post"),
+        wishes=(
+            (
+                "FORM",
+                "/blog/post-1/",
+                {"name": "Ada", "email": "ada@example.org", "url": "", "comment": "Good"},
+            ),
+        ),
         edits=(("FORM", "/admin/auth/user/2/change/", {"first_name": "Ada"}),),
     ),
     "pyramid": Application(

@@ -30,7 +30,7 @@ ANALYTICS = {
     "stranger-2": "_pk_id.1.1fff=444444444; _ga=GA1.1.444444444.1700000000",
 }
 """What the scripts on everyday sites put into browsers."""
-NEVER = re.compile(r"log_?out|sign_?out|delete|remove|/jsi18n|mailto:|javascript:")
+NEVER = re.compile(r"increment|log_?out|sign_?out|delete|remove|/jsi18n|mailto:|javascript:")
 """Links that nobody follows: they change something, or lead elsewhere."""
 
 
@@ -50,6 +50,8 @@ class Script(TypedDict):
     """The path of the form."""
     edits: list[list[Any]]
     """What the admin does: a method, a path, and fields. FORM fetches the form there first."""
+    wishes: list[list[Any]]
+    """The same, for what a visitor does who has no login."""
     pages: int
     """So many pages for each person and round."""
     settings: dict[str, Any]
@@ -96,7 +98,11 @@ class Page(HTMLParser):
         if not self.forms:
             return
         form, name, kind = self.forms[-1][1], has.get("name") or "", has.get("type") or ""
-        if tag == "input" and name:
+        presses = tag == "button" and kind in ("", "submit") or (tag, kind) == ("input", "submit")
+        if presses and name:
+            if "the button" not in form:
+                form["the button"], form[name] = name, has.get("value") or ""
+        elif tag == "input" and name:
             if kind == "password":
                 form["password of the user"] = name
             elif kind in ("", "text", "email") and "name of the user" not in form:
@@ -222,7 +228,7 @@ class People:
     def submit(self, who: str, path: str, fields: dict[str, str]) -> None:
         """One person fills the form at *path* and sends it, and follows where that leads."""
         page = self.ask(who, "GET", path)
-        named = {"name of the user", "password of the user"}
+        named = {"name of the user", "password of the user", "the button"}
         for attributes, given in Page(page.text).forms:
             if all(name in given for name in fields):
                 data = {name: text for name, text in given.items() if name not in named}
@@ -243,9 +249,9 @@ class People:
             fields = {"name of the user": name, "password of the user": password}
             self.submit(who, self.script["login"], fields)
 
-    def edit(self, who: str) -> None:
+    def change(self, who: str, edits: list[list[Any]]) -> None:
         """Somebody changes things, and looks at each at once."""
-        for method, path, fields in self.script["edits"]:
+        for method, path, fields in edits:
             if method == "FORM":
                 self.submit(who, path, fields)
             else:
@@ -266,9 +272,11 @@ class People:
         for who in readers:
             self.step = "after logins"
             self.crawl(who)
-        editor = users[-1] if users else "visitor-1"
+        self.step = "wishing"
+        self.change("visitor-1", self.script["wishes"])
+        self.crawl("visitor-1")
         self.step = "editing"
-        self.edit(editor)
+        self.change(users[-1] if users else "visitor-1", self.script["edits"])
         self.purge()
         for who in (*readers, *users):
             self.step = "after edits"

@@ -106,6 +106,7 @@ def used(
         "users": {who: list(given) for who, given in application.users.items()},
         "login": application.login,
         "edits": [list(edit) for edit in application.edits],
+        "wishes": [list(edit) for edit in application.wishes],
         "pages": pages,
         "settings": {"DEBUG": False, "ALLOWED_HOSTS": ["*"], **application.settings},
     }
