@@ -81,11 +81,14 @@ def test_one_application_needs_no_context() -> None:
         pages.init_app(app)
 
 
-def test_the_default_policy_is_that_for_flask() -> None:
-    cookie = Policy.flask(only_cookies=["my_session"]).only_cookies or ()
-    app = site(SESSION_COOKIE_NAME="my_session")
-    only = WSGICache(app).cache.policy.only_cookies or ()
-    assert {*cookie, *(Policy.flask().only_cookies or ())} <= set(only)
+def test_by_default_the_app_sees_each_cookie_that_it_may_have_set() -> None:
+    app = site()
+    app.add_url_rule("/theme", view_func=lambda: request.cookies.get("theme", "light"))
+    WSGICache(app, routes=[Route("/theme", cache_for(minutes=5))])
+    client = app.test_client()
+    assert client.get("/theme").text == "light"
+    client.set_cookie("theme", "dark")
+    assert client.get("/theme").text == "dark"
 
 
 def test_configuration_comes_before_arguments(
@@ -100,7 +103,7 @@ def test_configuration_comes_before_arguments(
     assert isinstance(cache.store, TieredStore)
     assert cache.policy.max_variants == 7
     assert cache.policy.ignore_query == ("utm_*",)
-    assert cache.policy.only_cookies == Policy.flask().only_cookies
+    assert cache.policy.only_cookies is None
     assert "no-store" in outcome(app.test_client())
 
 

@@ -51,6 +51,10 @@ SETTINGS = {
     "CSRF_COOKIE_NAME": "csrftoken",
     "LANGUAGE_COOKIE_NAME": None,
     "JWT_AUTH_COOKIE": "jwt",
+    "OSCAR_BASKET_COOKIE_OPEN": "basket",
+    "OSCAR_BASKET_COOKIE_LIFETIME": 604800,
+    "SESSION_COOKIE_PATH": "/",
+    "SESSION_COOKIE_SAMESITE": "Lax",
     "SESSION_COOKIE_DOMAIN": "example.org",
 }
 
@@ -58,8 +62,8 @@ SETTINGS = {
 @pytest.mark.parametrize(
     ("policy", "config", "more"),
     [
-        (Policy.django(), None, ("sid", "jwt")),
-        (Policy.django("theme"), {"SESSION_COOKIE_NAME": "of-flask"}, ("sid", "jwt")),
+        (Policy.django(), None, ("sid", "jwt", "basket")),
+        (Policy.django("theme"), {"SESSION_COOKIE_NAME": "of-flask"}, ("sid", "jwt", "basket")),
         (Policy.flask(), None, ()),
         (Policy.flask(), {"SESSION_COOKIE_NAME": "s2", "X": "y", 5: "z"}, ("s2",)),
         (

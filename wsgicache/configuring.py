@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -122,7 +122,7 @@ def options_of(settings: Mapping[str, Any]) -> dict[str, Any]:
         if "store" in options:
             options["store"] = store_of(options["store"])
         if "policy" in options:
-            options["policy"] = policy_of(options["policy"], Policy)
+            options["policy"] = policy_of(options["policy"])
     except (TypeError, ValueError) as error:
         raise type(error)(naming(str(error), ours, DOTTED)) from None
     return options
@@ -140,8 +140,8 @@ def store_of(given: Any) -> Any:
     return store_from_url(given) if isinstance(given, str) else given
 
 
-def policy_of(given: Any, usual: Callable[..., Policy], debug: bool = False) -> Policy:
-    """Return the policy *given*, or the *usual* one with the options in it, in any case."""
+def policy_of(given: Any, debug: bool = False) -> Policy:
+    """Return the policy *given*, or `Policy` with the options in it, in any case."""
     if isinstance(given, Policy):
         return given
     if given is not None and not isinstance(given, Mapping):
@@ -153,7 +153,7 @@ def policy_of(given: Any, usual: Callable[..., Policy], debug: bool = False) -> 
             message = must_be("a key of policy", kind, name)
             raise ValueError(message + nearest(str(name), CHECKS))
         changes[name.lower()] = value
-    return usual(**changes)
+    return Policy(**changes)
 
 
 def naming(message: str, config: Mapping[str, Any], form: Form) -> str:

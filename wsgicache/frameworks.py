@@ -80,11 +80,11 @@ def _django_settings() -> object:
 
 
 def _names_one(key: object) -> bool:
-    """Return whether a setting called *key* has the name of a cookie."""
-    return isinstance(key, str) and key.endswith(_NAMING)
+    """Return whether a setting called *key* may have the name of a cookie."""
+    return isinstance(key, str) and "COOKIE" in key and not key.endswith(_NOT_NAMING)
 
 
-_NAMING = ("COOKIE_NAME", "JWT_AUTH_COOKIE", "JWT_AUTH_REFRESH_COOKIE")
+_NOT_NAMING = ("_PATH", "_DOMAIN", "_SAMESITE")
 
 
 def _with(names: tuple[str, ...], more: Iterable[object]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import django
 from django.conf import settings
 from werkzeug.test import Client
 
+from wsgicache import Policy
 from wsgicache.django import get_wsgi_application
 from wsgicache.why.audit import audit
 from wsgicache.why.doctor import doctor
@@ -59,7 +60,7 @@ def set_up(folder: str) -> None:
             "PAGE_SIZE": 2,
             "DEFAULT_THROTTLE_RATES": {"anon": "3/hour"},
         },
-        WSGICACHE={},
+        WSGICACHE={"POLICY": Policy.django()},
     )
     django.setup()
     from django.contrib.auth.models import Group, User

@@ -54,8 +54,7 @@ call_command("migrate", verbosity=0)
 from django.contrib.auth import get_user_model
 User = get_user_model()
 for name in {[*USERS]!r}:
-    make = User.objects.create_superuser if name == {ADMIN!r} else User.objects.create_user
-    make(username=name, email=name + "@example.org", password={PASSWORD!r})
+    User.objects.create_superuser(username=name, email=name + "@example.org", password={PASSWORD!r})
 """
 FLASK_LOGIN = f"""
 import flask, flask_login
@@ -317,6 +316,11 @@ for number in range(1, 6):
     book.categories.add(shelf)
     StockRecord.objects.create(product=book, partner=partner, partner_sku=str(number),
         price=Decimal("9.99") + number, num_in_stock=50)
+"""
+ALLAUTH = """
+from allauth.account.models import EmailAddress
+for user in User.objects.all():
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
 """
 MEZZANINE = """
 from django.contrib.auth import get_user_model
@@ -580,7 +584,7 @@ api.register""",
         "example.settings",
         sdist="django-allauth",
         folder="examples/regular-django",
-        first="import os\nos.makedirs('db', exist_ok=True)\n" + DJANGO_USERS,
+        first="import os\nos.makedirs('db', exist_ok=True)\n" + DJANGO_USERS + ALLAUTH,
         start=("/", "/accounts/login/", "/accounts/signup/"),
         users=MAILED,
         login="/accounts/login/",

@@ -98,7 +98,7 @@ class Page(HTMLParser):
         if not self.forms:
             return
         form, name, kind = self.forms[-1][1], has.get("name") or "", has.get("type") or ""
-        presses = tag == "button" and kind in ("", "submit") or (tag, kind) == ("input", "submit")
+        presses = kind == "submit" if tag == "input" else tag == "button" and kind in ("", "submit")
         if presses and name:
             if "the button" not in form:
                 form["the button"], form[name] = name, has.get("value") or ""
@@ -133,7 +133,7 @@ CHANGING = [
     (re.compile(pattern), mark)
     for pattern, mark in (
         (r"\b\d{1,2}:\d{2}(:\d{2})?(\.\d+)?( ?[ap]\.?m\.?)?", "TIME"),
-        (r"\b\d+(\.\d+)? ?(ms|seconds?|msec|minutes?)\b", "SPAN"),
+        (r"\b\d+(\.\d+)?[ \xa0]?(ms|seconds?|msec|minutes?)\b", "SPAN"),
         (r"\b1[78]\d{8}(\.\d+)?\b", "EPOCH"),
         (r"[A-Za-z0-9_.:/+=-]{20,}", "TOKEN"),
     )
@@ -145,7 +145,7 @@ def plain(data: bytes, kind: str) -> str:
     if not kind.startswith("text/") and "json" not in kind and "xml" not in kind:
         return hashlib.sha256(data).hexdigest()
     text = data.decode("utf-8", "replace")
-    if kind not in ("text/html", "application/json"):
+    if kind in ("text/css", "text/javascript", "application/javascript"):
         return hashlib.sha256(data).hexdigest() + text[:200]
     for pattern, mark in CHANGING:
         text = pattern.sub(partial(masked, mark), text)
@@ -225,8 +225,11 @@ class People:
                 if url.netloc == HOST and not NEVER.search(link) and target not in known:
                     known.append(target or "/")
 
-    def submit(self, who: str, path: str, fields: dict[str, str]) -> None:
-        """One person fills the form at *path* and sends it, and follows where that leads."""
+    def submit(self, who: str, path: str, fields: dict[str, str]) -> int:
+        """One person fills the form at *path* and sends it, and follows where that leads.
+
+        It returns the status of the answer.
+        """
         page = self.ask(who, "GET", path)
         named = {"name of the user", "password of the user", "the button"}
         for attributes, given in Page(page.text).forms:
@@ -239,7 +242,7 @@ class People:
                 if "Location" in done.headers:
                     url = urlsplit(urljoin(BASE, done.headers["Location"]))
                     self.ask(who, "GET", url.path + (f"?{url.query}" if url.query else ""))
-                return
+                return done.status_code
         raise AssertionError(f"{path} has no form with {sorted(fields)}: {page.status}")
 
     def log_in(self, who: str) -> None:
@@ -247,7 +250,8 @@ class People:
         if self.script["login"]:
             name, password = self.script["users"][who]
             fields = {"name of the user": name, "password of the user": password}
-            self.submit(who, self.script["login"], fields)
+            status = self.submit(who, self.script["login"], fields)
+            assert status in (302, 303), f"{who} cannot log in: {status}"
 
     def change(self, who: str, edits: list[list[Any]]) -> None:
         """Somebody changes things, and looks at each at once."""

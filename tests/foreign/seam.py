@@ -80,7 +80,7 @@ def extension(cls: Any) -> None:
     @wraps(make)
     def made(self: Any, *args: Any, **named: Any) -> None:
         make(self, *args, **named)
-        WSGICache(self, policy=Policy.flask(cache_status=False))
+        WSGICache(self, policy=POLICY)
 
     cls.__init__ = made
 

@@ -90,12 +90,10 @@ SUITES = {
         # around each application, in its wsgi_app, and as its extension
         ("instances flask Flask", "argument werkzeug.test run_wsgi_app", "extension flask Flask"),
         ("pytest < 9", "asgiref", "greenlet", "python-dotenv"),
-        # A HEAD is asked as GET, and an app and its extension know each other. Policy.flask() shows
-        # an app only the cookies that its configuration names, not one that it makes up.
+        # A HEAD is asked as GET, and an app and its extension know each other.
         differing=frozenset(
             {
                 *("test_explicit_head", "test_implicit_head", "test_app_freed_on_zero_refcount"),
-                "test_session_dynamic_cookie_name",
             }
         ),
     ),

@@ -56,14 +56,14 @@ def is_shared(options: Mapping[str, Any]) -> bool:
 
 
 def policy_of(policy: object, debug: bool = False) -> Policy:
-    """Return *policy*, or ``Policy.django()`` with the options that it names."""
+    """Return *policy*, or `Policy` with the options that it names."""
     if isinstance(policy, Policy):
         return policy
     if not isinstance(policy, Mapping):
-        kind = "a dict of options of Policy.django(), such as {'sort_query': True}, or a Policy"
+        kind = "a dict of options of Policy, such as {'sort_query': True}, or a Policy"
         raise TypeError(must_be(f"{SUBJECT}['POLICY']", kind, policy))
     changes: dict[str, Any] = {"debug": True, **policy} if debug else dict(policy)
-    return Policy.django(**changes)
+    return Policy(**changes)
 
 
 def routes_of(routes: object) -> tuple[Route, ...]:
@@ -118,7 +118,7 @@ def hosts_of(hosts: object) -> tuple[str, ...]:
 
 CHECKS: dict[str, tuple[str, Callable[[Any], object], str]] = {
     "STORE": ("E003", check_store, "Use 'lmdb:///var/cache/mysite' for several workers."),
-    "POLICY": ("E004", policy_of, "Use the keywords of Policy.django(); {} is right, too."),
+    "POLICY": ("E004", policy_of, "Use the keywords of Policy; {} is right, too."),
     "ROUTES": ("E005", routes_of, "Give a list of Routes; wsgicache.Route says where."),
     "PURGE_TOKEN": ("E006", checked_token, "Use a long secret that only your scripts know."),
     "COUNTERS": ("E007", check_folder, "Name a folder that all workers may write."),

@@ -35,7 +35,7 @@ class WSGICache:
 
     The options are those of `CacheMiddleware`. ``app.config`` may have each of them, too, such as
     ``WSGICACHE_STORE``, and that one counts. There the store may be a URL, and the policy a dict of
-    options for ``Policy.flask()``, which is the default. With *static_versions* the URLs of static
+    options for `Policy`. With *static_versions* the URLs of static
     files name their version, in ``url_for("static", …)`` and in ``static(…)`` of templates, and
     browsers keep the files for ever. *dashboard* is the path of a page about the cache, which has
     purges; *dashboard_guard* decorates its view, so that only operators pass. Under ``app.debug``
@@ -105,7 +105,7 @@ class WSGICache:
             app.logger.info(DEBUGGING if app.debug else TESTING)
         try:
             options["store"] = store_of(options["store"])
-            options["policy"] = policy_of(options["policy"], Policy.flask, app.debug)
+            options["policy"] = policy_of(options["policy"], app.debug)
             if flag("static_versions", options.pop("static_versions")):
                 options["routes"] = (*options["routes"], put_versions(app))
             place, guard = options.pop("dashboard"), options.pop("dashboard_guard")
