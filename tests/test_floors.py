@@ -61,7 +61,7 @@ FLOORS = """
         stores.shared.apart stores.shared.nodes stores.stamps
     stores.net.memcached stores.net.redis stores.shared.records
     stores.memory stores.shared.generations stores.shared.leases stores.shared.marks
-        stores.shared.pieces
+        stores.shared.pieces stores.shared.listing
     stores.shared.reading
     stores.shared.writing
     stores.environments stores.shared.store
@@ -96,10 +96,12 @@ FLOORS = """
     why.capacity why.routing why.wrapping
     why.declared
     why.frameworks
-    why.audit why.doctor why.explain
+    why.audit why.doctor why.explain why.kept
     dashboard.assets dashboard.charts dashboard.forms dashboard.markup dashboard.recent
     dashboard.browsers dashboard.sections
-    dashboard.asking dashboard.overview dashboard.requests
+    dashboard.asking dashboard.explained dashboard.overview dashboard.purge dashboard.requests
+        dashboard.stored
+    dashboard.entries
     dashboard
     testing.clocks
     testing.sites
@@ -109,7 +111,7 @@ FLOORS = """
     warming.sitemaps
     warming
     demo cli.companions cli.folding cli.loading cli.terminal
-    cli.explained cli.wrapped
+    cli.pages cli.wrapped
     cli.run cli.store cli.why
     cli.stats cli.top
     cli.warm
@@ -332,6 +334,7 @@ ROOMS = {
     "stores.net.breaker": "stores/test_memcached_trouble.py",
     "stores.net.memcached": "stores/test_memcached_trouble.py",
     "stores.net.redis": "stores/test_cachelib_trouble.py",
+    "stores.shared.listing": "stores/contract.py",
     "stores.shared.marks": "stores/test_own_writes.py",
     "stores.shared.memo": "stores/test_trouble.py",
     "stores.shared.names": "stores/shared/test_records.py",
@@ -352,7 +355,9 @@ ROOMS = {
     "dashboard.assets": "dashboard/test_dashboard.py",
     "dashboard.browsers": "dashboard/test_asking.py",
     "dashboard.charts": "dashboard/test_overview.py",
+    "dashboard.explained": "cli/test_pages.py",
     "dashboard.recent": "dashboard/test_requests.py",
+    "dashboard.stored": "dashboard/test_entries.py",
     "dashboard.sections": "dashboard/test_dashboard.py",
     "why.asked": "why/test_explain.py",
     "why.bases": "why/test_audit.py",

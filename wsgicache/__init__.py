@@ -30,6 +30,7 @@ from wsgicache.rules.preferences import Header
 from wsgicache.rules.queries import TRACKING_PARAMETERS
 from wsgicache.rules.selecting import SELECTING_FIELDS
 from wsgicache.stores import (
+    Browsing,
     Grouping,
     Judging,
     Listing,
@@ -49,6 +50,7 @@ __all__ = [
     "EXCHANGE_FIELDS",
     "SELECTING_FIELDS",
     "TRACKING_PARAMETERS",
+    "Browsing",
     "CacheMiddleware",
     "Clock",
     "Control",

@@ -111,6 +111,10 @@ class Purging:
         """
         return self.purge_keys(keys_of(url), soft=soft, both_schemes=both_schemes)
 
+    def keys_at(self, url: str) -> list[Key]:
+        """Return the keys under which responses for the absolute *url* are filed."""
+        return list(dict.fromkeys(map(self._filed_under, keys_of(url))))
+
     def purge_keys(
         self, keys: Sequence[Key], *, soft: bool = False, both_schemes: bool = False
     ) -> Purged:

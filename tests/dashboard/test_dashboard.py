@@ -112,16 +112,18 @@ def test_within_the_app_it_stays_out_of_the_cache(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("given", "options", "message"),
     [
-        ((app,), "Dashboard.cache must be a CacheMiddleware, got <function"),
-        ((CacheMiddleware(app), 17), "Dashboard.secret must be a str or bytes, got int"),
+        (app, {}, "Dashboard.cache must be a CacheMiddleware, got <function"),
+        (CacheMiddleware(app), {"secret": 17}, "Dashboard.secret must be a str or bytes, got int"),
+        (CacheMiddleware(app), {"at": "admin"}, "Dashboard.at must be a path without a slash at"),
+        (CacheMiddleware(app), {"at": "/admin/"}, "Dashboard.at must be a path without a slash at"),
+        (CacheMiddleware(app), {"at": None}, "Dashboard.at must be a path without a slash at"),
     ],
 )
-def test_arguments(arguments: Any, message: str) -> None:
-    made, *secret = arguments
-    with pytest.raises(TypeError, match=message):
-        Dashboard(made, **({"secret": secret[0]} if secret else {}))
+def test_arguments(given: Any, options: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        Dashboard(given, **options)
 
 
 def test_nothing_of_it_is_reachable_unless_mounted(cache: CacheMiddleware) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlencode
 
@@ -49,3 +50,39 @@ class Visitor:
 def text_of(html: str) -> str:
     """What a reader of a page reads."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+HOSTILE = (
+    "<xss onload=alert(1)>",
+    '"><xss a="',
+    "'><xss a='",
+    "</code></td></table><xss>",
+    "{0}{title}%s&lt;xss&gt;<xss>",
+    "javascript:alert(1)//<xss>",
+)
+"""Texts of strangers that want to be more than text."""
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def assert_harmless(html: str) -> None:
+    """No text of a stranger has become markup, and no link leads elsewhere."""
+    parser = _Tags()
+    parser.feed(html)
+    assert len(parser.tags) > 20
+    for tag, attributes in parser.tags:
+        assert "xss" not in tag
+        assert not any(name.startswith("on") or name == "style" for name in attributes), tag
+        assert not any("xss" in name for name in attributes), attributes
+        assert tag != "script" or (attributes.get("src") or "").startswith("assets/script-")
+        for name in ("href", "src", "action"):
+            value = attributes.get(name, "./") or ""
+            ours = r"(?:assets/|entries|explain|purge|requests|url|\./|#)"
+            assert re.match(ours, value), (tag, name, value)

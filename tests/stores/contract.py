@@ -26,7 +26,7 @@ from wsgicache.rules.model import NEVER, CacheEntry, Fill, StoredResponse
 from wsgicache.rules.request import Request
 from wsgicache.rules.validation import freshening
 from wsgicache.rules.variants import select
-from wsgicache.stores import Listing, SharedStore, StoreError
+from wsgicache.stores import Browsing, Listing, SharedStore, StoreError
 from wsgicache.stores.shared.records import MAGIC, seal
 
 KEY: Key = ("http", "example.org", "/", "")
@@ -534,6 +534,31 @@ class StoreContract:
         ]
         assert other.keys(("https", "example.org", "/blog/", "")) == []
         assert len(other.keys(("http", "example.org", "/", ""))) == 5
+
+    def test_some_keys(self, store: Any, other: Any, clock: FakeClock) -> None:
+        assert isinstance(store, Browsing)
+        if not self.lists:
+            with pytest.raises(StoreError, match="cannot list what it holds"):
+                other.some_keys("", 3)
+            return
+        targets = [f"/{number}?page={number}" for number in range(7)]
+        for target in targets:
+            fill(store, clock, target=target).commit()
+        place, found, places = "", [], []
+        for _ in range(20):
+            keys, place = other.some_keys(place, 3)
+            assert len(keys) <= 3
+            found += [key for key, _ in keys]
+            places += [after for _, after in keys]
+            if not place:
+                break
+        assert not place
+        assert sorted(found) == [("http", "example.org", f"/{n}", f"page={n}") for n in range(7)]
+        # It can be gone on with after any of them.
+        after, _ = other.some_keys(places[2], 1)
+        assert [key for key, _ in after] == found[3:4]
+        for odd in ("x", "-", "9", "9-", "0-x", "0-\xff", "1.2.3", "9" * 5000, "\udcff"):
+            other.some_keys(odd, 3)
 
     # ── what No-Vary-Search says ────────────────────────────────────────────────────────────────
 

@@ -23,9 +23,9 @@ from werkzeug.serving import LISTEN_QUEUE, WSGIRequestHandler, is_running_from_r
 
 from wsgicache import CacheMiddleware
 from wsgicache.cli.companions import companions
-from wsgicache.cli.explained import Once, explaining
 from wsgicache.cli.folding import Folding
 from wsgicache.cli.loading import Refusal, load
+from wsgicache.cli.pages import Once, with_pages
 from wsgicache.cli.terminal import TerminalSafe, visible
 from wsgicache.cli.wrapped import PROFILES, said_of
 from wsgicache.why.layers import own_cache
@@ -99,7 +99,7 @@ def run(
         handler = logging.StreamHandler()
         handler.setFormatter(TerminalSafe())
         logging.basicConfig(handlers=[handler])  # if the app has not configured logging
-        logged = access_log(explaining(app, own))
+        logged = access_log(with_pages(app, own, host))
         server = make_server(host, port, logged, threads, request_handler=Handler, fd=listener)
         address = f"[{host}]" if ":" in host else host
         click.echo(

@@ -7,6 +7,7 @@ Whoever reaches the page sees what is stored, and may purge it. It asks for no l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -15,13 +16,13 @@ from markupsafe import Markup
 
 from wsgicache.controls.control import KEY, Controls
 from wsgicache.controls.decorators import never_cache
-from wsgicache.dashboard import asking, overview, requests
+from wsgicache.dashboard import asking, entries, explained, overview, purge, requests
 from wsgicache.dashboard.assets import ASSETS, path_of
 from wsgicache.dashboard.forms import Forms, form_in, refusal
 from wsgicache.dashboard.markup import page
 from wsgicache.dashboard.sections import Answer, Asked, Section, query_of
 from wsgicache.middleware import CacheMiddleware
-from wsgicache.rules.checks import must_be
+from wsgicache.rules.checks import must_be, text
 
 __all__ = ["Dashboard"]
 
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 SECTIONS = (
     Section("", "Overview", overview.answer),
     Section(requests.PATH, "Last requests", requests.answer),
+    Section("entries", "Entries", entries.answer),
     Section("url", "One URL", asking.answer, has_forms=True),
+    Section("explain", "Explain", explained.answer),
+    Section("purge", "Purge", purge.answer, has_forms=True),
 )
 """The sections, in the order of the navigation."""
 
@@ -49,23 +53,26 @@ _ALWAYS = [
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
+_PLACE = "a path without a slash at its end, such as '/admin/cache'"
 _READING = ("GET", "HEAD")
 
 
 class Dashboard:
     """A page about *cache*, as a WSGI app.
 
-    Forms are protected by tokens. Without a *secret* each process has one of its own; several
-    processes need the same, such as the secret key of the framework. Raises TypeError or
-    ValueError.
+    Where it gets the whole path of a request, as in a view, *at* says where it is, such as
+    ``/admin/cache``. Forms are protected by tokens. Without a *secret* each process has one of its
+    own; several processes need the same, such as the secret key of the framework. Raises TypeError
+    or ValueError.
     """
 
-    def __init__(self, cache: CacheMiddleware, *, secret: str | bytes = "") -> None:
+    def __init__(self, cache: CacheMiddleware, *, at: str = "", secret: str | bytes = "") -> None:
         if not isinstance(cache, CacheMiddleware):
             raise TypeError(must_be("Dashboard.cache", "a CacheMiddleware", cache))
         if not isinstance(secret, str | bytes):
             # A message does not repeat it.
             raise TypeError(f"Dashboard.secret must be a str or bytes, got {type(secret).__name__}")
+        self._at = text("Dashboard.at", at, _PLACE, re.compile(r"(?:/[^/]+)*"))
         self._cache = cache
         self._forms = Forms(secret.encode() if isinstance(secret, str) else secret)
 
@@ -75,6 +82,10 @@ class Dashboard:
         if isinstance(controls, Controls):  # it is within the app that the cache wraps
             controls.say(never_cache)
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+        if self._at and f"{path}/".startswith(f"{self._at}/"):
+            path = path.removeprefix(self._at)
+            mount = f"{environ.get('SCRIPT_NAME', '')}{self._at}"
+            environ = {**environ, "SCRIPT_NAME": mount, "PATH_INFO": path}
         if not path and environ.get("SCRIPT_NAME"):
             place = quote(environ["SCRIPT_NAME"].rpartition("/")[2], encoding="latin-1")
             query = f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else ""

@@ -8,7 +8,17 @@ from time import gmtime, strftime
 from markupsafe import Markup
 
 from wsgicache.dashboard.charts import bar, key
-from wsgicache.dashboard.markup import Column, count, duration, ratio, shown, size, table, token
+from wsgicache.dashboard.markup import (
+    Column,
+    count,
+    duration,
+    link,
+    ratio,
+    shown,
+    size,
+    table,
+    token,
+)
 from wsgicache.dashboard.sections import Answer, Asked
 from wsgicache.observe.stats import Requests, Stats
 from wsgicache.observe.table import RouteRow, routes
@@ -89,7 +99,7 @@ def _figures(asked: Asked, stats: Stats) -> Iterator[tuple[str, object, object, 
 def _shares(stats: Stats) -> Markup:
     parts = [("hit", stats.hit_ratio)]
     rates = ", ".join(
-        f"{ratio(rate.hit_ratio)} in {duration(rate.seconds)}"
+        f"{ratio(rate.hit_ratio)} in {count(rate.seconds)}\N{NO-BREAK SPACE}s"
         for rate in stats.rates
         if rate.requests
     )
@@ -238,7 +248,7 @@ def _route(row: RouteRow) -> tuple[object, ...]:
 def _asked(stats: Stats) -> Markup:
     rows = [
         (
-            shown(one.url),
+            link("entries", shown(one.url), url=one.url),
             count(one.count),
             one.outcome,
             token(one.detail or one.forward or "–"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wsgicache.stores.tiered import TieredStore
 
 __all__ = [
+    "Browsing",
     "CachelibStore",
     "Grouping",
     "Judging",
@@ -171,6 +172,19 @@ class Listing(Store, Protocol):
 
     def keys(self, prefix: Key) -> list[Key]:
         """Return the keys with the scheme and host of *prefix* whose path begins with its path."""
+
+
+@runtime_checkable
+class Browsing(Store, Protocol):
+    """A store that can list all its keys, a part at a time."""
+
+    def some_keys(self, place: str, most: int) -> tuple[list[tuple[Key, str]], str]:
+        """Return the keys from *place* on, *most* at most, and the place of those after them.
+
+        The first place is an empty string, and so is the one after the end. Each key comes with the
+        place after it. A place of no store is one of the first. Raises StoreError where the store
+        cannot list what it holds.
+        """
 
 
 def store_from_url(url: str, **options: Any) -> Store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
@@ -19,6 +20,11 @@ T = TypeVar("T")
 
 SHARE = 16 * 1024 * 1024
 """Most bytes of contents in one entry with several responses."""
+
+
+_NUMBER = re.compile(r"[0-9]{1,19}")
+_AT_ONCE = 1000
+"""Keys that the server looks at for one answer, when it lists them."""
 
 
 def _weight(error: BaseException) -> int:
@@ -101,7 +107,9 @@ class CacheNode:
 
     def listed(self, prefix: str) -> list[str]:
         """Raise StoreError: such a cache cannot list its keys."""
-        raise StoreError(f"{self.name} cannot list what it holds")
+        raise StoreError(
+            f"{self.name} cannot list what it holds: cachelib asks for single keys only"
+        )
 
     @property
     def connects(self) -> int:
@@ -242,11 +250,47 @@ class RedisNode(CacheNode):
 
     def listed(self, prefix: str) -> list[str]:
         """Return the names that begin with *prefix*, out of all keys of the server."""
-        begin = self._key("")
-        pattern = "".join(f"\\{one}" if one in "*?[]\\" else one for one in begin + prefix) + "*"
-        found = self._ask(lambda: list(self._client.scan_iter(match=pattern, count=1000)))
+        begin, pattern = self._key(""), self._pattern(prefix)
+        found = self._ask(lambda: list(self._client.scan_iter(match=pattern, count=_AT_ONCE)))
         texts = [str(key, "utf-8", "replace") if type(key) is bytes else key for key in found]
         return [text[len(begin) :] for text in texts]
+
+    def _pattern(self, prefix: str) -> str:
+        """Return the pattern of the keys whose names begin with *prefix*."""
+        text = self._key("") + prefix
+        return "".join(f"\\{one}" if one in "*?[]\\" else one for one in text) + "*"
+
+    def begun(
+        self, prefix: str, place: str, most: int, length: int
+    ) -> tuple[list[tuple[bytes, str]], str]:
+        """Return the first *length* bytes of some values, and places (`shared.listing.Begun`).
+
+        A place is a cursor of the server, and how many of the keys there come before it.
+        """
+        if self._is_cluster:
+            raise StoreError(f"{self.name} cannot list a part of what it holds: it is a cluster")
+        cursor, _, passed = place.partition(".")
+        at, skipped = (int(one) if _NUMBER.fullmatch(one) else 0 for one in (cursor, passed))
+        following, keys = self._ask(
+            lambda: self._client.scan(at, match=self._pattern(prefix), count=_AT_ONCE)
+        )
+        wanted = keys[skipped : skipped + most]
+
+        def ask() -> list[object]:
+            pipeline = self._client.pipeline(transaction=False)
+            for key in wanted:
+                pipeline.getrange(key, 0, length - 1)
+            return list(pipeline.execute(raise_on_error=False))
+
+        values = self._ask(ask) if wanted else []
+        found = [
+            (value, f"{at}.{number}")
+            for number, value in enumerate(values, skipped + 1)
+            if isinstance(value, bytes)
+        ]
+        if skipped + most < len(keys):
+            return found, f"{at}.{skipped + most}"
+        return found, f"{following}.0" if following else ""
 
     def stats(self) -> dict[str, object]:
         """Return what the server says of its memory and its keys."""

@@ -23,7 +23,18 @@ from wsgicache.stores.shared.applications import NAMESPACE
 from wsgicache.stores.shared.names import FORMAT
 from wsgicache.stores.shared.nodes import Found
 from wsgicache.stores.shared.store import PackedStore
-from wsgicache.stores.sieve import add, cost_of, drop, evict, evictions, held, kept_bytes, value_of
+from wsgicache.stores.sieve import (
+    add,
+    beginnings,
+    cost_of,
+    drop,
+    evict,
+    evictions,
+    held,
+    kept_bytes,
+    names_below,
+    value_of,
+)  # fmt: skip
 from wsgicache.stores.stamps import Stamps, Telling
 
 __all__ = ["LMDBStore"]
@@ -288,19 +299,13 @@ class _Node:
 
     def listed(self, prefix: str) -> list[str]:
         """Return the names that begin with *prefix*."""
-        begin = prefix.encode("ascii")
+        return self._ask(lambda opened: names_below(opened, prefix))
 
-        def names(opened: Opened) -> list[str]:
-            found: list[str] = []
-            with opened.env.begin() as txn:
-                cursor = txn.cursor(opened.entries)
-                there = cursor.set_range(begin)
-                while there and (name := cursor.key()).startswith(begin):
-                    found.append(name.decode("ascii"))
-                    there = cursor.next()
-            return found
-
-        return self._ask(names)
+    def begun(
+        self, prefix: str, place: str, most: int, length: int
+    ) -> tuple[list[tuple[bytes, str]], str]:
+        """Return the first *length* bytes of some values, and places (`shared.listing.Begun`)."""
+        return self._ask(lambda opened: beginnings(opened, prefix, place, most, length))
 
     def life(self) -> str:
         """Return an empty string: the files go with the machine, and only as a whole."""

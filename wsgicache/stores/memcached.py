@@ -252,7 +252,7 @@ class _Node:
 
     def listed(self, prefix: str) -> list[str]:
         """Raise StoreError: memcached cannot list its keys."""
-        raise StoreError(f"{self.name}: memcached cannot list what it holds")
+        raise StoreError(f"{self.name}: memcached cannot list what it holds: clients ask by name")
 
     def life(self) -> str:
         """Return an empty string: a server that starts is empty."""

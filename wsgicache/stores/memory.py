@@ -19,6 +19,7 @@ from wsgicache.rules.entries import Change, last_use
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
 from wsgicache.rules.keys import Key, Selector
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
+from wsgicache.stores.listing import Listed
 from wsgicache.stores.marks import Marks
 from wsgicache.stores.searches import Searches
 
@@ -72,7 +73,7 @@ class _Node:
         self.newer: _Node | None = None
 
 
-class MemoryStore(Marks, Searches):
+class MemoryStore(Listed, Marks, Searches):
     """Entries in the memory of this process.
 
     They take *max_bytes* at most, counted with their overhead. The variants of one page take a
@@ -229,13 +230,6 @@ class MemoryStore(Marks, Searches):
         with self._lock:
             self._generation += 1
             self._fills = self._generation
-
-    def keys(self, prefix: Key) -> list[Key]:
-        """Return the keys with the scheme and host of *prefix* whose path begins with its path."""
-        with self._lock:
-            keys = list(self._nodes)
-        origin, path = prefix[:2], prefix[2]
-        return [key for key in keys if key[:2] == origin and key[2].startswith(path)]
 
     def _known(self, groups: Sequence[str]) -> list[Generation]:
         return [self._groups.get(group, self._grouped) for group in groups]

@@ -13,7 +13,10 @@ import lmdb
 
 from wsgicache.stores.environments import PLACES, Opened
 
-__all__ = ["add", "cost_of", "drop", "evict", "evictions", "held", "kept_bytes", "value_of"]
+__all__ = [
+    "add", "beginnings", "cost_of", "drop", "evict", "evictions", "held", "kept_bytes",
+    "names_below", "value_of",
+]  # fmt: skip
 
 _HEAD = Struct(">dQ")
 """The head of a value: when it ends, and its number."""
@@ -118,6 +121,42 @@ def evict(
     txn.put(b"hand", cursor.key() or b"\0", db=opened.about)
     _set(txn, opened, b"bytes", max(0, total - freed))
     _set(txn, opened, b"evicted", evictions(txn, opened) + evicted)
+
+
+def names_below(opened: Opened, prefix: str) -> list[str]:
+    """Return all names that begin with *prefix*."""
+    begin = prefix.encode("ascii")
+    found: list[str] = []
+    with opened.env.begin() as txn:
+        cursor = txn.cursor(opened.entries)
+        there = cursor.set_range(begin)
+        while there and (name := cursor.key()).startswith(begin):
+            found.append(name.decode("ascii"))
+            there = cursor.next()
+    return found
+
+
+def beginnings(
+    opened: Opened, prefix: str, place: str, most: int, length: int
+) -> tuple[list[tuple[bytes, str]], str]:
+    """Return the first *length* bytes of values from *place* on, and the place after each.
+
+    A place is the first name that may be there. No value is marked as used.
+    """
+    begin = prefix.encode("ascii")
+    found: list[tuple[bytes, str]] = []
+    with opened.env.begin(buffers=True) as txn:
+        cursor = txn.cursor(opened.entries)
+        there = cursor.set_range(begin + place.encode("ascii", "replace"))
+        while there and bytes(cursor.key()[: len(begin)]) == begin:
+            name = bytes(cursor.key()[len(begin) :]).decode("ascii")
+            if len(found) == most:
+                return found, name
+            value = bytes(cursor.value()[_HEAD.size : _HEAD.size + length])
+            # The next name is not shorter, and not before this one with the smallest character.
+            found.append((value, f"{name}!"))
+            there = cursor.next()
+    return found, ""
 
 
 def cost_of(length: int, most: int) -> int:

@@ -17,6 +17,7 @@ from wsgicache.rules.groups import names_of
 from wsgicache.rules.keys import Key, Selector
 from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.stores import (
+    Browsing,
     Judging,
     Listing,
     Marking,
@@ -296,6 +297,12 @@ class TieredStore:
         if not isinstance(self.shared, Listing):
             raise StoreError(f"{type(self.shared).__name__} cannot list what it holds")
         return self.shared.keys(prefix)
+
+    def some_keys(self, place: str, most: int) -> tuple[list[tuple[Key, str]], str]:
+        """Return some of the keys in the shared store. Raises StoreError if it cannot list them."""
+        if not isinstance(self.shared, Browsing):
+            raise StoreError(f"{type(self.shared).__name__} cannot list what it holds")
+        return self.shared.some_keys(place, most)
 
     def holding(self) -> Holding:
         """Return what the shared store holds, as far as it can tell. Raises StoreError."""

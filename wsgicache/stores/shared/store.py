@@ -22,12 +22,12 @@ from wsgicache.stores import StoreError
 from wsgicache.stores.shared.applications import NAMESPACE, Application
 from wsgicache.stores.shared.generations import Generations
 from wsgicache.stores.shared.leases import Leases
+from wsgicache.stores.shared.listing import all_below, some_keys
 from wsgicache.stores.shared.marks import SharedMarks
-from wsgicache.stores.shared.names import Names, key_of_echo
+from wsgicache.stores.shared.names import Names
 from wsgicache.stores.shared.nodes import Node, Times
 from wsgicache.stores.shared.pieces import Contents
 from wsgicache.stores.shared.reading import Judge, Reading
-from wsgicache.stores.shared.records import echo_of
 from wsgicache.stores.shared.writing import Writing
 
 __all__ = ["PackedStore"]
@@ -221,14 +221,17 @@ class PackedStore:
 
         Raises StoreError where a node cannot be reached, or cannot list what it holds.
         """
-        found: list[Key] = []
-        for generations in self._nodes.values():
-            node = generations.node
-            for name in node.listed(self._names.prefix("entry")):
-                key = key_of_echo(echo_of(node.read((name,))[0]) or b"")
-                if key and key[:2] == prefix[:2] and key[2].startswith(prefix[2]):
-                    found.append(key)
-        return found
+        return all_below(self._listed_nodes(), self._names, prefix)
+
+    def some_keys(self, place: str, most: int) -> tuple[list[tuple[Key, str]], str]:
+        """Return the keys from *place* on, *most* at most, and the place of those after them.
+
+        Raises StoreError where a node cannot be reached, or cannot list what it holds.
+        """
+        return some_keys(self._listed_nodes(), self._names, place, most)
+
+    def _listed_nodes(self) -> list[Node]:
+        return [generations.node for generations in self._nodes.values()]
 
     def holding(self) -> Holding:
         """Return what a store in a folder holds, and whether a node is left alone."""

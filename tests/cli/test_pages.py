@@ -1,4 +1,4 @@
-"""The page of the development server that explains a request."""
+"""The page of the development server: who may see it, and what it explains."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import pytest
 
 from tests.scene import Exchange, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore
-from wsgicache.cli.explained import PATH, Once, explaining
+from wsgicache.cli.pages import MOUNT, Once, is_own, with_pages
 
+PATH = f"{MOUNT}/explain"
+HERE = {"HTTP_HOST": "localhost:8000"}
 COOKIE = [("Cookie", "a=<b>")]
 
 
@@ -39,16 +41,17 @@ def cache(app: Pages) -> CacheMiddleware:
 
 
 def shown(cache: CacheMiddleware, query: str, **options: Any) -> Exchange:
-    return exchange(explaining(cache, cache), environ_for(target=f"{PATH}?{query}", **options))
+    target = f"{PATH}?{query}"
+    return exchange(with_pages(cache, cache), environ_for(target=target, changes=HERE, **options))
 
 
 def test_the_page_explains_what_this_browser_would_get(app: Pages, cache: CacheMiddleware) -> None:
     got = shown(cache, "url=/page%3Fq%3D%3Ci%3E", headers=COOKIE)
     assert (got.code, got.header("Cache-Control")) == (200, "no-store")
-    assert "http://example.org/page?q=&lt;i&gt;: the application answers, and" in got.text
+    assert "http://localhost:8000/page?q=&lt;i&gt;: the application answers, and" in got.text
     assert "because of freshness" in got.text
     assert "said by the request: Cookie: a=&lt;b&gt;" in got.text
-    assert "Route(&#x27;/page&#x27;, cached(server=300))" in got.text
+    assert "Route(&#39;/page&#39;, cached(server=300))" in got.text
     assert app.asked == ["/page"]
     assert isinstance(cache.store, MemoryStore)
     assert not cache.store.bytes
@@ -57,19 +60,19 @@ def test_the_page_explains_what_this_browser_would_get(app: Pages, cache: CacheM
 def test_it_runs_nothing_and_is_stored_nowhere(cache: CacheMiddleware) -> None:
     got = shown(cache, "url=%3Cscript%3Ealert(1)%3C/script%3E")
     assert got.code == 400
-    assert "<script" not in got.text
+    assert "<script>" not in got.text
     assert "&lt;script&gt;" in got.text
     policy = got.header("Content-Security-Policy") or ""
-    assert policy.startswith("default-src 'none'; form-action 'self';")
+    assert policy.startswith("default-src 'none'; style-src 'self';")
     assert got.header("X-Content-Type-Options") == "nosniff"
     assert "\x1b" not in shown(cache, "url=/%1b").text
 
 
 def test_a_reload_of_the_page_asks_for_no_reload(cache: CacheMiddleware) -> None:
-    exchange(cache, environ_for(target="/fresh"))
+    exchange(cache, environ_for(target="/fresh", changes=HERE))
     reload = [("Cache-Control", "max-age=61, only-if-cached, min-fresh=90"), ("Pragma", "x")]
     assert "/fresh: a hit" in shown(cache, "url=/fresh", headers=reload).text
-    assert "/fresh: a hit" in shown(cache, "url=http://example.org/fresh").text
+    assert "/fresh: a hit" in shown(cache, "url=http://localhost:8000/fresh").text
     head = shown(cache, "url=/fresh", method="HEAD")
     assert (head.body, int(head.header("Content-Length") or 0) > 500) == (b"", True)
 
@@ -78,26 +81,69 @@ def test_a_reload_of_the_page_asks_for_no_reload(cache: CacheMiddleware) -> None
     "url",
     [
         "http://other.example/fresh",
-        "http://example.org:81/fresh",
-        "https://example.org/fresh",
-        "http://example.org.other.example/",
-        "http://example.org@other.example/",
-        "http://example.org:80@other.example/",
-        "http:/example.org/fresh",
+        "http://localhost:81/fresh",
+        "https://localhost/fresh",
+        "http://localhost.other.example/",
+        "http://localhost@other.example/",
+        "http://localhost:80@other.example/",
+        "http:/localhost/fresh",
         "page",
     ],
 )
 def test_it_asks_the_app_by_no_other_host(app: Pages, cache: CacheMiddleware, url: str) -> None:
     got = shown(cache, f"url={url}")
-    assert (got.code, "the URL must be one of http://example.org" in got.text) == (400, True)
+    assert (got.code, "the URL must be one of http://localhost:8000" in got.text) == (400, True)
     assert app.asked == []
 
 
 def test_the_rest_is_the_applications(app: Pages, cache: CacheMiddleware) -> None:
     assert shown(cache, "url=/raises").code == 200  # it says that the application raises
-    assert exchange(explaining(cache, cache), environ_for(target="/fresh")).text == "page"
-    assert shown(cache, "url=/fresh", method="POST").text == "page"
-    assert app.asked == ["/raises", "/fresh", PATH]
+    served = with_pages(cache, cache)
+    for target in ("/fresh", "/-/wsgicached", "/-/"):
+        assert exchange(served, environ_for(target=target)).text == "page"
+    assert app.asked == ["/raises", "/fresh", "/-/wsgicached", "/-/"]
+
+
+@pytest.mark.parametrize("path", ["", "/", "/entries", "/purge", "/explain", "/assets/x", "/none"])
+def test_no_other_host_sees_any_of_it(app: Pages, cache: CacheMiddleware, path: str) -> None:
+    """A browser may have got the name from a stranger (DNS rebinding)."""
+    for method in ("GET", "HEAD", "POST"):
+        environ = environ_for(method, f"{MOUNT}{path}", changes={"HTTP_HOST": "evil.example:8000"})
+        got = exchange(with_pages(cache, cache), environ)
+        assert (got.code, "wsgicache/style" in got.text) == (421, False)
+    assert app.asked == []
+
+
+@pytest.mark.parametrize(
+    ("host", "is_one"),
+    [
+        ("localhost", True),
+        ("LOCALHOST:8000", True),
+        ("127.0.0.1:8000", True),
+        ("192.168.1.7", True),
+        ("[::1]:8000", True),
+        ("app.localhost", True),
+        ("dev.example:80", True),
+        ("evil.example", False),
+        ("localhost.evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("[dev.example]", False),
+        ("localhost@evil.example", False),
+        ("", False),
+        (":8000", False),
+        ("localhost:80:80", False),
+    ],
+)
+def test_own_hosts(host: str, is_one: bool) -> None:
+    assert is_own(host, frozenset({"localhost", "dev.example", ""})) is is_one
+
+
+def test_the_page_is_whole(cache: CacheMiddleware) -> None:
+    served = with_pages(cache, cache)
+    slash = exchange(served, environ_for(target=MOUNT, changes=HERE))
+    assert (slash.code, slash.header("Location")) == (308, "./wsgicache/")
+    page = exchange(served, environ_for(target=f"{MOUNT}/", changes=HERE))
+    assert (page.code, "<h1>Overview</h1>" in page.text) == (200, True)
 
 
 def test_the_place_is_named_once() -> None:

@@ -1,0 +1,54 @@
+"""The section that explains a request: what the cache does with it, why, and what would mend it."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from wsgicache.dashboard.markup import link, shown
+from wsgicache.dashboard.sections import Answer, Asked
+from wsgicache.rules.checks import must_be
+
+__all__ = ["answer"]
+
+_LONGEST = 8_000
+_OF_THIS_PAGE = frozenset({"HOST", "REFERER", "CACHE_CONTROL", "PRAGMA"})
+"""Fields that are about the page here, and not about the URL that it explains."""
+
+
+def answer(asked: Asked) -> Answer:
+    """Return what the cache does with a request for the URL that is asked for."""
+    given = asked.query.get("url", "")
+    form = Markup(
+        '<form action="explain" method="get"><div class="fields">\n'
+        '<label>URL, or a path of this site <input name="url" value="{}" required></label>\n'
+        '<button class="main">Explain</button></div></form>\n'
+        '<p class="note">With the cookies and the other fields of this browser. The application is '
+        "asked once, and nothing is stored.</p>\n"
+    ).format(shown(given, _LONGEST))
+    if not given:
+        return Answer(form)
+    url = f"{asked.origin}{given}" if given[:1] == "/" else given
+    status = "200 OK"
+    try:
+        # By another host an app may answer what it refuses to the site that asks (DNS rebinding).
+        if not f"{url}/".startswith(f"{asked.origin}/"):
+            raise ValueError(must_be("the URL", f"one of {asked.origin}, such as '/page'", url))
+        lines = asked.cache.explain(url, _fields(asked)).lines()
+        text = "\n".join(shown(line, _LONGEST) for line in lines)
+    except ValueError as error:  # the URL is none
+        status, text = "400 Bad Request", shown(str(error), _LONGEST)
+    except Exception as error:
+        status = "500 Internal Server Error"
+        text = shown(f"{type(error).__name__}: {error}", _LONGEST)
+    stored = link("entries", "What is stored for it", url=url) if status[:1] == "2" else ""
+    return Answer(Markup("{}<pre>{}</pre>\n<p>{}</p>\n").format(form, text, stored), status)
+
+
+def _fields(asked: Asked) -> list[tuple[str, str]]:
+    """Return the fields of the request that say what a browser wants, and who asks."""
+    names = (key.removeprefix("HTTP_") for key in asked.environ if key.startswith("HTTP_"))
+    return [
+        (name.replace("_", "-").title(), asked.environ[f"HTTP_{name}"])
+        for name in names
+        if name not in _OF_THIS_PAGE
+    ]
