@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import random
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -869,12 +870,20 @@ def test_one_that_has_served_is_not(scene: Scene, caplog: pytest.LogCaptureFixtu
     ],
 )
 def test_several_processes_are_told_of_a_store_that_is_right_for_them(
-    url: str, several: bool, warned: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    url: str,
+    several: bool,
+    warned: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    store = store_from_url(url if "memory" in url else f"{url}{tmp_path}/cache")
-    cache = CacheMiddleware(Scene()._app, store=store)
-    for _ in range(2):
-        exchange(cache, environ_for(changes={"wsgi.multiprocess": several}))
+    """Once a server, whatever the number of its processes and caches."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for place in "ab":
+        store = store_from_url(url if "memory" in url else f"{url}{tmp_path}/{place}")
+        cache = CacheMiddleware(Scene()._app, store=store)
+        for _ in range(2):
+            exchange(cache, environ_for(changes={"wsgi.multiprocess": several}))
     assert len(caplog.messages) == bool(warned)
     for message in caplog.messages:
         assert warned in message

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wsgicache.clock import Clock
+from wsgicache.processes import is_first_of_server
 from wsgicache.rules.keys import Key, url_of
 
 __all__ = [
@@ -98,9 +99,9 @@ def tell_of_full_store(store: str, max_bytes: int) -> None:
 def warn_of_processes(environ: Mapping[str, Any]) -> None:
     """Log a warning if the server has several processes, each with its own memory.
 
-    *environ* says whether it has.
+    *environ* says whether it has. One process of the server logs it.
     """
-    if environ.get("wsgi.multiprocess"):
+    if environ.get("wsgi.multiprocess") and is_first_of_server("memory"):
         log.warning(
             "the server runs several processes, and each has its own MemoryStore: a POST "
             "or a purge clears the copy of one, and the others serve theirs until it is stale. "
@@ -113,9 +114,9 @@ def warn_of_processes(environ: Mapping[str, Any]) -> None:
 def warn_of_lost_updates(environ: Mapping[str, Any]) -> None:
     """Log a warning if the server has several processes, and their changes may be lost.
 
-    *environ* says whether it has.
+    *environ* says whether it has. One process of the server logs it.
     """
-    if environ.get("wsgi.multiprocess"):
+    if environ.get("wsgi.multiprocess") and is_first_of_server("updates"):
         log.warning(
             "the server runs several processes, and this store may lose one of two changes that "
             "they make at once: file:// is for development. lmdb:///directory loses none, is "

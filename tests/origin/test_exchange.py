@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import tempfile
 import threading
 import wsgiref.util
 import wsgiref.validate
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -756,8 +758,12 @@ def test_no_threads_where_the_server_wants_none(scene: Scene, environ: Environ) 
 
 
 def test_one_warning_tells_of_several_processes(
-    make_scene: MakeScene, caplog: pytest.LogCaptureFixture
+    make_scene: MakeScene,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     scene = make_scene()
     scene.app(200, "page", cache_control="max-age=60")
     for n in range(3):
