@@ -28,6 +28,7 @@ from wsgicache.rules.own_writes import written
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
+from wsgicache.rules.variants import presented
 from wsgicache.stores import Grouping, Judging, Listing, Marking, SharedStore, Store
 from wsgicache.stores.equivalents import Equivalents
 from wsgicache.stores.listing import keys_below
@@ -152,6 +153,9 @@ class Keeper:
         if self._judge is not None:
             fill = fill._replace(asked_by=self._judge.asked_by(request))
         try:
+            if self._judge is not None:
+                named = entries.nominated_by(response, self._policy)
+                fill = fill._replace(presented=presented(request, named))
             if response.code == 206:
                 change = partial.combining(request, response, content, self._policy, fill)
             else:
@@ -212,6 +216,7 @@ class Keeper:
         fresh = keeping.stored_response(renewed, stored.content, self._policy, stored.length, fill)
         fresh.kept = stored.kept
         fresh.route, fresh.fill_seconds = stored.route, stored.fill_seconds
+        fresh.presented = stored.presented
         if stored.groups and not fresh.groups:
             fresh.groups, fresh.weight = stored.groups, 0  # from fields that stay here
         if why_not is None and not self._is_markable(request, renewed):

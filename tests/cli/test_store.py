@@ -305,6 +305,43 @@ def test_inspect(site: Site, address: str) -> None:
     assert (done.exit_code, done.output) == (1, "nothing is stored\n")
 
 
+@pytest.mark.network
+def test_inspect_tells_variants_apart(site: Site, address: str) -> None:
+    """Values are shortened, and those of cookies stay out."""
+    site.fields += [("Vary", "Accept-Language, X-Kind, Cookie"), ("Content-Language", "de")]
+    for language, kind in (("de, " + 50 * "x", "1"), ("fr", "2")):
+        fields = [("Accept-Language", language), ("X-Kind", kind)]
+        exchange(site.cache, environ_for(target="/v", headers=fields))
+    lines = run("inspect", "--store", address, "--url", f"{URL}v").output.splitlines()
+    assert lines[0].startswith("selected by RAW_URI, REQUEST_URI, SCRIPT_NAME, HTTP_ACCEPT_LANG")
+    ones = [line for line in lines if "(variant " in line]
+    assert [one.rpartition(" (")[0] for one in ones] == [
+        f"  for Accept-Language 'de, {36 * 'x'}...', no Cookie, some X-Kind",
+        "  for Accept-Language 'fr', no Cookie, some X-Kind",
+    ]
+    assert len({one.rpartition(" ")[2] for one in ones}) == 2
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("options", "said"), [(["--group", "a"], "the group 'a'"), (["--all"], "everything")]
+)
+def test_inspect_says_what_has_purged(
+    options: list[str], said: str, site: Site, address: str, tmp_path: Path
+) -> None:
+    for where in (address, f"lmdb://{tmp_path}/store"):
+        if where != address:
+            Path(tmp_path, "store").mkdir()
+            Site(where).hit()
+        run("purge", "--store", where, *options)
+        done = run("inspect", "--store", where, "--url", URL)
+        expected = f"200 OK: stored 0 s ago, ended since by a purge of {said}"
+        assert (done.exit_code, done.output.splitlines()[0]) == (1, expected)
+        run("purge", "--store", where, "--url", URL)
+        done = run("inspect", "--store", where, "--url", URL)
+        assert "ended since" not in done.output
+
+
 HOSTILE = "\x1b]0;pwn\x07\x9b2J\r\n=cmd|<script>"
 
 

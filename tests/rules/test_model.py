@@ -74,7 +74,7 @@ def test_what_nobody_says_of_a_stored_response_is_nothing() -> None:
     }
     bare = StoredResponse(**needed)
     assert {name: getattr(bare, name) for name in optional} == optional
-    assert Fill() == (NEVER, NEVER, 0, "", "", "", 0.0)
+    assert Fill() == (NEVER, NEVER, 0, "", "", "", 0.0, "")
 
 
 def test_a_decision_to_ask_says_why() -> None:

@@ -145,28 +145,42 @@ def inspect(address: str, secret_file: Path | None, url: str) -> None:
 
     with opened(address, secret_file) as store:
         entry = store.get(key_of(url))
+        told = getattr(getattr(store, "shared", store), "ended", None)
+        ended: list[tuple[StoredResponse, list[str]]] = told(key_of(url)) if told else []
     now = SYSTEM_CLOCK.now()
     if entry is None:
         say("nothing is stored")
         raise SystemExit(1)
     if entry.emptied_at != NEVER:
         say(f"purged or invalidated {now - entry.emptied_at:.0f} s ago")
+    for gone, groups in ended:
+        what = f"the group {', '.join(map(repr, groups))}" if groups else "everything"
+        say(
+            f"{gone.status or 'a response'}: stored {now - gone.generated_at:.0f} s ago, "
+            f"ended since by a purge of {what}"
+        )
     say(f"selected by {', '.join((*IMPLIED, *entry.nominated))}")
     for selector in entry.responses:
         if (stored := entry.responses.get(selector)) is not None:
-            for line in described(stored, now):
+            for line in described(stored, str(selector), now):
                 say(line)
     if not entry.responses:
         raise SystemExit(1)
 
 
-def described(stored: StoredResponse, now: float) -> Iterator[str]:
-    """Yield lines that describe a stored response."""
+_SHOWN = 8
+"""Characters of the digest of all values that select a response."""
+
+
+def described(stored: StoredResponse, variant: str, now: float) -> Iterator[str]:
+    """Yield lines that describe a stored response; *variant* is the digest of what selects it."""
     age = now - stored.generated_at
     left = stored.freshness_lifetime - age
     fresh = f"fresh for {left:.0f} s" if left > 0 else f"stale for {-left:.0f} s"
     where = "in the entry" if stored.content is not None else "in pieces"
     yield f"{stored.status}: {age:.0f} s old, {fresh}, {stored.length} bytes {where}"
+    if stored.presented:
+        yield f"  for {stored.presented} (variant {variant[:_SHOWN]})"
     if stored.groups:
         yield f"  in the groups {', '.join(map(repr, stored.groups))}"
     for name, value in stored.fields:

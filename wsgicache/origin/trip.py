@@ -206,7 +206,7 @@ class Trip:
             if told.detail is None:
                 self.told = told
                 # PERF: Fill() would take 0.2 µs more.
-                self.fill = tuple.__new__(Fill, (*self.fill[:5], told.route, told.spent))
+                self.fill = tuple.__new__(Fill, (*self.fill[:5], told.route, told.spent, ""))
             count(told, self.request.environ)
 
     def fail(self, now: float) -> None:

@@ -136,7 +136,7 @@ def stored_response(
     stored.span = content_span(response) if code == 206 else None
     stored.groups = groups_of(response) or ()
     stored.asked_at, stored.born, stored.asked_by = fill.began, fill.born, fill.asked_by
-    stored.route, stored.fill_seconds = fill.route, fill.seconds
+    stored.route, stored.fill_seconds, stored.presented = fill[5:]
     stored.mark, stored.aged = "", UNAGED
     stored.least_age, stored.kept = 0, None
     stored.softened_at = NEVER

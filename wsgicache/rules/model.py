@@ -80,6 +80,8 @@ class Fill(NamedTuple):
     """See `StoredResponse.route`."""
     seconds: float = 0.0
     """See `StoredResponse.fill_seconds`."""
+    presented: str = ""
+    """See `StoredResponse.presented`."""
 
 
 ANY_TIME = Fill()
@@ -170,6 +172,8 @@ class StoredResponse:
     """The pattern by which the app's framework found what answered, if it says so."""
     fill_seconds: float = 0.0
     """The seconds that the app took for it."""
+    presented: str = ""
+    """In a shared store: what its request presented of the fields that select it, for people."""
     kind: Kind = UNSELECTED
     """How it is selected (§4.1)."""
     offers: Offers = ()

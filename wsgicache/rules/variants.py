@@ -7,15 +7,17 @@ from collections.abc import Iterable
 from wsgicache.rules.bounds import Remembered
 from wsgicache.rules.keys import Kind, Selector, Values, digested, selecting_value, told_target
 from wsgicache.rules.model import IMPLIED, UNSELECTED, CacheEntry, Decision, StoredResponse
+from wsgicache.rules.names import environ_keys
 from wsgicache.rules.negotiating import CODINGS, coding_made, rank, serves
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.response import Response
 from wsgicache.rules.searching import Variation, equivalent, variation
+from wsgicache.rules.selecting import SELECTING_FIELDS
 
 __all__ = [
-    "FIRST_NAMED", "collapse_key", "fitting", "kind_beside", "kind_of", "matching", "remembered",
-    "select", "selector_of", "standing", "values_of",
+    "FIRST_NAMED", "collapse_key", "fitting", "kind_beside", "kind_of", "matching", "presented",
+    "remembered", "select", "selector_of", "standing", "values_of",
 ]  # fmt: skip
 
 FIRST_NAMED = len(IMPLIED) + 2
@@ -54,6 +56,43 @@ def values_of(request: Request, kind: Kind, policy: Policy) -> Values:
     if coding is not None:
         values[named.index(CODINGS)] = (coding,)
     return (request.forwarded, raw, target, mount, named, *values)
+
+
+_SHOWN = frozenset(
+    environ_keys(
+        (
+            *(
+                "Accept",
+                "Accept-Charset",
+                "Accept-Encoding",
+                "Accept-Language",
+                "Origin",
+                "Save-Data",
+            ),
+            *("User-Agent", *SELECTING_FIELDS),
+        )
+    )
+)
+"""Fields whose values may be shown to people: they do not say who asks."""
+_LONGEST_SHOWN = 40
+
+
+def presented(request: Request, named: Iterable[str]) -> str:
+    """Return what *request* presents of the fields *named*, for people.
+
+    Values are shortened, and those of other fields than the usual ones may be secret.
+    """
+    said: list[str] = []
+    for key in named:
+        name, value = key.removeprefix("HTTP_").replace("_", "-").title(), request.environ.get(key)
+        if value is None:
+            said.append(f"no {name}")
+        elif key in _SHOWN or key.startswith("HTTP_SEC_"):
+            short = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}..."
+            said.append(f"{name} {short!r}")
+        else:
+            said.append(f"some {name}")
+    return ", ".join(said)
 
 
 def collapse_key(request: Request, kind: Kind, policy: Policy) -> int:

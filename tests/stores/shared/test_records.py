@@ -74,7 +74,7 @@ def test_golden_records_are_what_is_written(case: str) -> None:
 def test_every_attribute_of_a_stored_response_is_packed() -> None:
     handled = {*records._ALIKE, "fields", "not_modified", "content", "generated_at", "validators"}
     handled |= {"span", "groups", "kept", "kind", "least_age", "mark", "offers", "softened_at"}
-    handled |= {"asked_by", "fill_seconds", "route", "withheld"}
+    handled |= {"asked_by", "fill_seconds", "presented", "route", "withheld"}
     attributes = {field.name for field in dataclasses.fields(StoredResponse)}
     assert attributes - {"aged", "asked_at", "at_once", "plain_until", "weight"} == handled
 

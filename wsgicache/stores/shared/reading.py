@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
 from wsgicache.rules.entries import softened
-from wsgicache.rules.groups import reviewed, without_unborn
+from wsgicache.rules.groups import names_of, reviewed, without_unborn
 from wsgicache.rules.keys import Key, Selector
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.stores import StoreError
@@ -191,6 +191,27 @@ class Reading:
                 entry = CacheEntry(softer, NEVER, salt)
             self._parts.put(apart.part, b"", circumstances, entry, len(record))
         return entry.responses.get(selector)
+
+    def ended(
+        self, key: Key, name: Name, record: bytes, generations: Generations
+    ) -> list[tuple[StoredResponse, list[str]]]:
+        """Return the responses in *record* that purges have ended, each with the groups of those.
+
+        Without a group, a purge of everything has ended it.
+        """
+        found = unpack(record, name.echo, self._times.skew(), self._times.now(), b"", self._secret)
+        everything = generations.current().purged
+        ended: list[tuple[StoredResponse, list[str]]] = []
+        for stored in () if found is None else found.responses.values():
+            groups = [
+                group
+                for group in stored.groups
+                for purged in generations.of(names_of(key, (group,)))
+                if purged is not None and purged.hard > stored.born
+            ]
+            if groups or everything.hard > stored.born:
+                ended.append((stored, list(dict.fromkeys(groups))))
+        return ended
 
     def salt(self, name: Name) -> bytes:
         """Return the key for digests of selecting values in the entry *name*; each has its own."""

@@ -112,7 +112,7 @@ _ALIKE: dict[str, tuple[type, ...]] = {
 }
 """The attributes that a record holds as they are, and their types."""
 
-_MAYBE = ("mark", "asked_by", "route")
+_MAYBE = ("mark", "asked_by", "route", "presented")
 """Texts that a record holds unless they are empty."""
 _FIELD_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS = re.compile(r"[2-5][0-9]{2}(?: .*)?")

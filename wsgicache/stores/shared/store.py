@@ -132,6 +132,16 @@ class PackedStore:
         """
         self._writing.update(key, change)
 
+    def ended(self, key: Key) -> list[tuple[StoredResponse, list[str]]]:
+        """Return what is still there under *key* although purges have ended it.
+
+        Each response comes with the groups of those purges; without one it was everything.
+        """
+        name = self._names.of_entry(key)
+        generations = self._nodes[self._route(name.text).name]
+        record, _, _ = generations.read(name.text, False)
+        return [] if record is None else self._reading.ended(key, name, record, generations)
+
     # ── purging ────────────────────────────────────────────────────────────────────────────────
 
     def generation(self, key: Key) -> int:
