@@ -39,6 +39,9 @@ def write(browser: str, folder: Path, only: frozenset[str] = frozenset()) -> Non
         else opened(Path(profiles) / "forgetting", keeps_pages=False) as forgetting,
     ):
         measuring = Measuring(site, url, keeping, forgetting)
+        if only:
+            known = rows_of(file_of(browser, "kept")).items()
+            measuring.guesses = {said: cells[0] for said, cells in known if cells[0].isdecimal()}
         for name, table in TABLES.items():
             chosen = [row for row in table.rows if not only or row in only]
             with file_of(browser, name, folder).open("w", newline="", encoding="utf-8") as file:
