@@ -32,7 +32,11 @@ from wsgicache.dashboard import Dashboard
 
 IMAGES = Path(__file__).parent / "images"
 MOUNT = "/-/wsgicache"
-PAGES = {"page-overview": ("", False), "page-url": ("url?url=/basket", True)}
+PAGES = {
+    "page-overview": ("", False),
+    "page-requests": ("requests", False),
+    "page-url": ("url?url=/basket", True),
+}
 """The pictures of the page: the path of each, and whether it is dark."""
 COLOURS = 96
 """Of a picture; more would make its file large."""
@@ -118,6 +122,7 @@ def draw(folder: Path, visits: int = 600, width: int = 1100) -> list[Path]:
         chromium(Path(profile)) as browser,
     ):
         site = f"http://127.0.0.1:{port}"
+        browser.open(f"{site}{MOUNT}/requests")  # from now on they are recorded
         visited(cache, site, visits)
         console.print(drawn(cache.stats(), "requests", console.width))
         browser.open(f"{site}/")

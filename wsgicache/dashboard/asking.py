@@ -10,12 +10,14 @@ from werkzeug.urls import iri_to_uri
 
 from wsgicache.dashboard import browsers
 from wsgicache.dashboard.forms import COOKIE
-from wsgicache.dashboard.markup import Column, count, duration, shown, size, table
+from wsgicache.dashboard.markup import Column, count, duration, shown, size, table, token
 from wsgicache.dashboard.sections import Answer, Asked
 from wsgicache.rules.cookies import cookie_name
+from wsgicache.rules.credentials import CREDENTIAL_FIELDS
 from wsgicache.rules.fields import environ_key
 from wsgicache.rules.keys import Selector, canonical_host
 from wsgicache.rules.model import CacheEntry, FieldLines, StoredResponse
+from wsgicache.rules.names import environ_keys
 from wsgicache.rules.request import Request
 from wsgicache.rules.variants import FIRST_NAMED, matching
 from wsgicache.why import asked as requests
@@ -26,11 +28,15 @@ from wsgicache.why.visitors import Comparison, Visit, compare, visit
 __all__ = ["answer"]
 
 _LONGEST = 4096
+_LONGEST_TITLE = 90
 _MOST_BESIDE = 6
 """Most variants side by side."""
 _MOST_READ = 64 * 1024
 """Bytes of a content in which a handler of ``unload`` is looked for."""
-_SECRET = ("cookie", "authorization", "proxy-authorization")
+_SECRETS = frozenset(
+    environ_keys(("Cookie", "Authorization", "Proxy-Authorization", *CREDENTIAL_FIELDS))
+)
+"""The environ keys of request fields that may prove who asks."""
 _COMMON = ("User-Agent", "Accept-Language")
 """What the app gets of the operator's request in any case."""
 _STRANGER, _MINE = "stranger", "mine"
@@ -51,7 +57,9 @@ def answer(asked: Asked) -> Answer:
     if asked.form is not None:
         parts.append(_asked(asked, url, asked.form.get("who", "")))
     parts.append(_stored(asked, url))
-    return Answer(Markup("").join(parts), title=f"One URL: {shown(text)}", has_form=True)
+    return Answer(
+        Markup("").join(parts), title=f"One URL: {shown(text, _LONGEST_TITLE)}", has_form=True
+    )
 
 
 def _form(asked: Asked, text: str) -> Markup:
@@ -126,7 +134,7 @@ def _asked(asked: Asked, url: str, who: str) -> Markup:
     if who == _MINE:
         again = visit(asked.cache, url, _fields(asked), remote)
         mine = visit(asked.cache, url, _fields(asked, _cookies(asked)), remote)
-        visits["you, with your cookies"] = mine
+        visits["you"] = mine
         compared = _compared(compare(first, again, mine))
     now = asked.cache.clock.wall()
     tables = {name: _browsers(one, now) for name, one in visits.items()}
@@ -163,7 +171,7 @@ def _answers(visits: dict[str, Visit]) -> Markup:
     names = {name.lower(): name for one in visits.values() for name, _ in one.outcome.fields}
     names.pop("cache-status", None)
     rows += [
-        (name, *(_code(one.value(lower)) for one in visits.values()))
+        (token(name), *(_code(one.value(lower)) for one in visits.values()))
         for lower, name in sorted(names.items())
     ]
     return table("Answers of the application, through this cache", columns, rows)
@@ -296,7 +304,7 @@ def _beside(
     def row(name: str, cells: list[str]) -> None:
         differ = len(set(cells)) > 1
         mark = Markup(' <strong class="differs">differs</strong>') if differ else ""
-        rows.append((Markup("<code>{}</code>{}").format(name, mark), *map(_code, cells)))
+        rows.append((token(name) + mark, *map(_code, cells)))
 
     for name in entry.nominated:
         row(f"request: {_field_of(name)}", [_selecting(one, name) for one in some])
@@ -333,7 +341,7 @@ def _selecting(variant: tuple[Selector, StoredResponse], key: str) -> str:
     value = selector[FIRST_NAMED + named.index(key)]
     if value is None:
         return "(absent)"
-    if _field_of(key).lower() in _SECRET:
+    if key in _SECRETS:
         names = (
             requests.cookie_names(value) if isinstance(value, str) and key == "HTTP_COOKIE" else []
         )
