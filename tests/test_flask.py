@@ -460,6 +460,18 @@ def test_a_page_about_the_cache_is_mounted_behind_its_guard() -> None:
     assert client.get("/admin/cache/none?operator=ann").status_code == 404
 
 
+def test_forms_of_the_page_work_though_something_has_read_them() -> None:
+    app = site(SECRET_KEY="only for tests")
+    app.before_request(lambda: str(request.form) and None)
+    WSGICache(app, dashboard="/cache", dashboard_guard=lambda view: view)
+    client = app.test_client()
+    (token,) = re.findall(r'name="token" value="([^"]+)"', client.get("/cache/url?url=/page").text)
+    form = {"token": token, "url": "/page", "who": "stranger"}
+    asked = client.post("/cache/url", data=form, headers={"Origin": "http://localhost"})
+    assert asked.status_code == 200
+    assert "max-age=300" in asked.text
+
+
 def test_nobody_gets_a_page_that_was_not_asked_for() -> None:
     app = site()
     before = list(app.url_map.iter_rules())

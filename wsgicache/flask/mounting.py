@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from wsgicache.rules.checks import must_be, text
 from wsgicache.rules.policy import Policy
@@ -54,6 +56,10 @@ def mount_dashboard(
         given = request.environ
         inner = given["PATH_INFO"].removeprefix(place)
         environ = {**given, "SCRIPT_NAME": given["SCRIPT_NAME"] + place, "PATH_INFO": inner}
+        if request.mimetype == "application/x-www-form-urlencoded":
+            # Something in the application may have read it.
+            content = urlencode(list(request.form.items(multi=True))).encode()
+            environ |= {"wsgi.input": BytesIO(content), "CONTENT_LENGTH": str(len(content))}
         return app.response_class.from_app(dashboard, environ, buffered=True)
 
     view = wsgicache_dashboard if guard is None else guard(wsgicache_dashboard)
