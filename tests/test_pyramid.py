@@ -23,6 +23,8 @@ with warnings.catch_warnings():
 
 NEVER = [Route("/plain", never_cache)]
 """What a setting names."""
+COLOUR = "colour"
+"""The name of a cookie, which does not stand in the function that reads it."""
 
 
 def site(policy: Any = None, **settings: Any) -> Any:
@@ -138,14 +140,15 @@ def test_an_audit_sees_what_a_view_reads() -> None:
     config.add_view(themed, name="themed", cache=cached(server=60))
     app = config.make_wsgi_app()
     found = audit(app.registry["wsgicache"], ["http://localhost/themed"]).findings
-    (theme,) = (one for one in found if one.severity == "wrong")
-    assert theme.input == "cookie theme"
-    (place,) = theme.read_at
-    assert __file__.endswith(place.partition(":")[0])
+    wrong = {one.input: one.read_at for one in found if one.severity == "wrong"}
+    assert wrong.keys() == {"cookie colour", "header X-Mine"}
+    for (place,) in wrong.values():
+        assert __file__.endswith(place.partition(":")[0])
 
 
 def themed(request: Any) -> Any:
-    return Response(request.cookies.get("theme", "light"))
+    said = request.cookies.get(COLOUR, "light"), request.headers.get("X-Mine", "none")
+    return Response(" ".join(said))
 
 
 def test_a_view_says_something_wrong() -> None:

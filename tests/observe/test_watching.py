@@ -70,6 +70,27 @@ def test_a_page_that_sets_a_hidden_cookie_is_observed() -> None:
     )
 
 
+def test_an_observer_is_asked_whether_it_wants_to_know(caplog: pytest.LogCaptureFixture) -> None:
+    class Sometimes(list[Observation]):
+        wants = False
+
+        def is_wanted(self) -> bool:
+            return self.wants
+
+        def __call__(self, seen: Observation) -> None:
+            self.append(seen)
+
+    seen, scene = Sometimes(), Scene()
+    watched(scene, seen)
+    scene.app(200, "page")
+    scene.get("/1")
+    with caplog.at_level(logging.DEBUG, "wsgicache.requests"):
+        scene.get("/2")
+    seen.wants = True
+    scene.get("/3")
+    assert [one.url for one in seen] == ["http://example.org/3"]
+
+
 def test_an_observer_that_raises(caplog: pytest.LogCaptureFixture) -> None:
     scene = Scene()
     watched(scene, lambda seen: 1 / 0)

@@ -165,6 +165,11 @@ def test_other_purges_refill_what_was_there(purge: Callable[[Scene], object]) ->
     assert (scene.get("/q").hit, scene.get("/q").text) == (True, "other")
 
 
+def test_nothing_is_refilled_before_the_first_request(scene: Scene) -> None:
+    scene.cache.purge_groups("a", refill=True)
+    assert scene.calls == []
+
+
 def test_a_purge_over_http_says_what_came_of_the_refill() -> None:
     scene = Scene()
     scene.cache = scene.front = CacheMiddleware(scene.cache.app, purge_token=TOKEN)
