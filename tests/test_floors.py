@@ -45,7 +45,7 @@ FLOORS = """
     clock
     arguments reporting observe observe.frequent observe.rows observe.windows
     observe.stats
-    observe.table observe.watching
+    observe.held observe.table observe.watching
     observe.counting
     observe.summing
     observe.sheets
@@ -55,7 +55,7 @@ FLOORS = """
     controls.early
     controls.matching controls.static
     controls.judging
-    stores stores.folders stores.marks stores.searches
+    stores stores.folders stores.marks stores.searches stores.weights
     stores.equivalents stores.listing stores.net.addresses stores.net.breaker
         stores.shared.applications stores.shared.memo stores.shared.names
         stores.shared.apart stores.shared.nodes stores.stamps
@@ -308,6 +308,7 @@ ROOMS = {
     "rules.special": "rules/test_request.py",
     "observe": "observe/test_counting.py",
     "observe.frequent": "observe/test_counting.py",
+    "observe.held": "observe/test_table.py",
     "observe.rows": "observe/test_counting.py",
     "observe.sheets": "observe/test_files.py",
     "observe.stats": "observe/test_counting.py",
@@ -326,6 +327,7 @@ ROOMS = {
     "stores.environments": "stores/test_lmdb.py",
     "stores.sieve": "stores/test_lmdb.py",
     "stores": "stores/test_urls.py",
+    "stores.weights": "stores/test_stores.py",
     "stores.listing": "stores/contract.py",
     "stores.marks": "stores/test_own_writes.py",
     "stores.searches": "stores/contract.py",

@@ -29,9 +29,10 @@ def run(*arguments: str, **environment: str) -> Result:
 class Site:
     """A cache on the store at *address*, by the system's clock, and what the app says."""
 
-    def __init__(self, address: str, **options: Any) -> None:
+    def __init__(self, address: str, counters: Path | None = None, **options: Any) -> None:
         self.fields = [("Cache-Control", "max-age=60"), ("Cache-Tag", "a")]
-        self.cache = CacheMiddleware(self.app, store=store_from_url(address, **options))
+        store = store_from_url(address, **options)
+        self.cache = CacheMiddleware(self.app, store=store, counters=counters)
 
     def app(self, environ: Any, start_response: Any) -> list[bytes]:
         start_response("200 OK", list(self.fields))
@@ -271,6 +272,21 @@ def test_stats(address: str, memcached: Server) -> None:
     assert done.exit_code == 0
     assert done.output.startswith(f"{memcached.address}\n  version: 1.")
     assert "  limit_maxbytes: 536870912\n" in done.output
+    assert done.output.splitlines()[-1].startswith("no counters: write CacheMiddleware(app, coun")
+
+
+@pytest.mark.network
+def test_stats_of_a_cache_on_any_store(address: str, tmp_path: Path) -> None:
+    """They are those of the cache; the server's come when they are wanted."""
+    site = Site(address, counters=tmp_path)
+    site.hit()
+    site.cache.stats()
+    counted = ("stats", "--store", address, "--counters", str(tmp_path))
+    done = run(*counted)
+    assert (done.exit_code, done.output.splitlines()[0][:24]) == (0, "1 requests, 0.0% hits; t")
+    assert "version" not in done.output
+    assert "no counters" not in done.output
+    assert "\n  version: 1." in run(*counted, "--server").output
 
 
 @pytest.mark.network

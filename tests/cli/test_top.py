@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,11 @@ def test_routes_without_requests_come_last(shop: Shop, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sort", "width", "absent"),
     [
-        ("route", 116, ""),
-        ("route", 115, "count"),
-        ("count", 115, "collapsed"),
-        ("route", 80, "count collapsed stale bytes"),
-        ("route", 0, "count collapsed stale bytes hits hits-1000 saved"),
+        ("route", 135, ""),
+        ("route", 134, "evicted"),
+        ("evicted", 134, "variants"),
+        ("route", 80, "evicted variants count collapsed stale bytes"),
+        ("route", 0, "evicted variants count collapsed stale bytes hits hits-1000 saved"),
     ],
 )
 def test_the_columns_that_fit(shop: Shop, sort: str, width: int, absent: str) -> None:
@@ -170,10 +171,10 @@ def test_no_counters(tmp_path: Path) -> None:
     assert run().exit_code == 2
 
 
-def started(folder: Path, output: int) -> subprocess.Popen[bytes]:
+def started(folder: Path, output: int, keys: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     line = [sys.executable, "-m", "wsgicache", "top", str(folder), "--interval", "0.1"]
     env = environment(TERM="xterm", COLUMNS="160", LINES="30")
-    return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=output)
+    return subprocess.Popen(line, env=env, stdin=keys, stdout=output)
 
 
 def follow(shop: Shop, process: subprocess.Popen[bytes], output: int) -> bytes:
@@ -213,3 +214,34 @@ def test_in_a_terminal(shop: Shop, tmp_path: Path) -> None:
     assert shown.startswith(b"\x1b[?1049h"), "another screen"
     assert b"\x1b]0;" not in shown
     assert b"\\x1b]0;pwn\\x07\\x9b2J[bold]" in shown, "no markup"
+
+
+def test_keys_in_a_terminal(shop: Shop, tmp_path: Path) -> None:
+    """They sort, and end it; then the terminal is as it was."""
+    output, end = os.openpty()
+    before = termios.tcgetattr(end)
+    process = started(tmp_path, end, keys=end)
+    seen = b""
+
+    def until(text: bytes) -> None:
+        nonlocal seen
+        while text not in seen:
+            seen += os.read(output, 65536)
+
+    try:
+        until(b"sorted by requests")
+        os.write(output, b">")
+        until(b"sorted by hits-10:")
+        os.write(output, b"\x1b[D")
+        seen = b""
+        until(b"sorted by requests")
+        os.write(output, b"<")
+        until(b"sorted by route")
+        os.write(output, b"q")
+        assert process.wait(30) == 0
+        assert termios.tcgetattr(end) == before
+    finally:
+        process.kill()
+        process.wait()
+        os.close(end)
+        os.close(output)

@@ -18,8 +18,8 @@ from tests.observe.counted import Row, row_of, rows_of
 from tests.scene import EPOCH, Environ, Exchange, FakeClock, Reply, Scene, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 from wsgicache.frameworks import route_behind, route_matched
-from wsgicache.observe.counting import MOST_NOTED, MOST_ROUTES
-from wsgicache.observe.rows import OTHER, path_head
+from wsgicache.observe.counting import MOST_NOTED
+from wsgicache.observe.rows import MOST_ROUTES, OTHER, path_head
 from wsgicache.observe.stats import Requests, Stats
 
 RFC = Policy.rfc()

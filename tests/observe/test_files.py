@@ -20,7 +20,7 @@ from tests.running import eventually, fork
 from tests.scene import environ_for, exchange
 from wsgicache import CacheMiddleware
 from wsgicache.observe import files, sheets
-from wsgicache.observe.summing import NOTHING, merged
+from wsgicache.observe.summing import NOTHING, ended, merged
 from wsgicache.stores.lmdb import LMDBStore
 
 ROW = ["hit", None, None, "2xx", "/", 3, 0.0, 1.5, 30, 0, 0]
@@ -262,13 +262,23 @@ def test_too_many_rows_leave_something_out() -> None:
 
 
 def test_the_sum_of_parts() -> None:
-    other = {**PART, "since": 3.0, "at": 50.0, "validations": [2, 1, 0.5], "store": [1, 2, 3, 4, 5]}
+    other = {
+        **PART,
+        "since": 3.0,
+        "at": 50.0,
+        "validations": [2, 1, 0.5],
+        "store": [1, 2, 3, 4, 5, 6],
+    }
+    other["held"] = {"/": [1, 2, 3], "/b": [4, 5, 6]}
     found = merged([PART, other, {**other, "rows": [[*ROW[:4], "/b", *ROW[5:]]]}])
     twice = ["hit", None, None, "2xx", "/", 6, 0.0, 3.0, 60, 0, 0]
     assert found["rows"] == [twice, [*ROW[:4], "/b", *ROW[5:]]]
     assert (found["since"], found["at"], found["purges"]) == (3.0, 50.0, {"url": 6})
     assert found["asked"] == [["http://a/", 9, 3, "stored", "uri-miss", None]]
-    assert (found["validations"], found["store"]) == ([4, 2, 1.0], [2, 4, 6, 4, 10])
+    assert (found["validations"], found["store"]) == ([4, 2, 1.0], [2, 4, 6, 4, 10, 12])
+    assert found["held"] == {"/": [2, 2, 6], "/b": [8, 5, 12]}
+    assert ended(other)["held"] == {"/": [0, 0, 3], "/b": [0, 0, 6]}
+    assert ended(other)["store"] == [0, 0, 0, 0, 5, 6]
     # The windows of 10 seconds have ended in the first one.
     assert found["rates"]["/"] == [2.0] * 4 + [3.0] * 8
 

@@ -300,3 +300,24 @@ def test_a_memory_that_is_full_says_so_once(
     assert store.evictions == gone
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("MemoryStore is full: max_bytes=12000 hold no more.")
+    assert store.holding().unused == gone
+
+
+def test_what_a_memory_holds_by_route(clock: FakeClock) -> None:
+    """What was asked for again is evicted, too, in time; that is not in vain."""
+    store = MemoryStore(12_000)
+    for number in range(5):
+        fill(store, clock, b"x" * 3000, target=f"/items/{number}").commit()
+        store.get(("http", "example.org", "/items/0", ""))
+    fill(store, clock, b"x", target="/other", headers=(("X-Kind", "1"),), vary="X-Kind").commit()
+    holding = store.holding()
+    assert (holding.evictions, holding.unused) == (4, 4)
+    routes = {one.route: (one.entries, one.widest, one.evictions) for one in holding.routes}
+    assert routes == {"/items": (1, 1, 4), "/other": (1, 1, 0)}
+    unused = store.unused
+    for number in range(5, 12):
+        fill(store, clock, b"x" * 3000, target=f"/items/{number}").commit()
+        store.get(("http", "example.org", f"/items/{number}", ""))
+    holding = store.holding()
+    assert "/items/0" not in {key[2] for key in store.keys(("http", "example.org", "/", ""))}
+    assert unused <= (holding.unused or 0) < store.evictions - 4

@@ -18,6 +18,10 @@ __all__ = ["stats"]
 if TYPE_CHECKING:
     from wsgicache.observe.stats import Stats
 
+_NO_COUNTERS = (
+    "no counters: write CacheMiddleware(app, counters=DIR), and --counters DIR here, to see what "
+    "the cache has done"
+)
 _MOST = 10
 """Routes and URLs that are shown, the most frequent ones."""
 
@@ -39,9 +43,14 @@ _MOST = 10
     help="The folder in which the processes count, if that is not beside an lmdb:// store; also in "
     "WSGICACHE_COUNTERS.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-def stats(address: str | None, secret_file: Path | None, folder: str | None, as_json: bool) -> None:
-    """Show how a cache is doing: what all its processes have counted, and what its store says.
+@click.option("--server", is_flag=True, help="Show what the servers of the store say, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was counted as JSON.")
+def stats(
+    address: str | None, secret_file: Path | None, folder: str | None, server: bool, as_json: bool
+) -> None:
+    """Show how a cache is doing: what all its processes have counted, whatever store they share.
+
+    Without a folder of counters it shows what the servers of the store say.
 
     Exits with 1 if a server of the store does not answer, or if nothing was counted.
     """
@@ -62,9 +71,12 @@ def stats(address: str | None, secret_file: Path | None, folder: str | None, as_
         for line in () if found is None else sentences(found):
             say(line)
         for name, figures in nodes.items():
-            say(name)
-            for figure, value in figures.items():
-                say(f"  {figure}: {value}")
+            if server or found is None or "error" in figures:
+                say(name)
+                for figure, value in figures.items():
+                    say(f"  {figure}: {value}")
+        if found is None and address is not None:
+            say(_NO_COUNTERS)
     failed = any("error" in figures for figures in nodes.values())
     if failed or (found is None and address is None):
         raise SystemExit(1)
@@ -93,7 +105,7 @@ def sentences(stats: Stats) -> Iterator[str]:
         yield f"  purges ({kind}): {count}"
     held = stats.store
     sizes = {"entries": held.entries, "bytes": held.bytes, "of": held.budget}
-    sizes |= {"widest": held.widest, "evicted": held.evictions}
+    sizes |= {"widest": held.widest, "evicted": held.evictions, "of them unused": held.unused}
     yield f"  {stats.processes} processes now; the store: " + (
         ", ".join(f"{name} {size}" for name, size in sizes.items() if size is not None)
         or "does not say what it holds"
@@ -105,6 +117,8 @@ def sentences(stats: Stats) -> Iterator[str]:
             said += f", {1000 * row.call_seconds:.0f} ms of the application"
         if row.against is not None:
             said += f", most often for {row.against}"
+        if row.evicted is not None:
+            said += f", {row.variants} variants at most, {row.evicted} evicted"
         yield f"  {row.route}: {said}"
     if stats.asked:
         yield "the application is asked most often for:"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,13 +76,15 @@ COLUMNS = {
     "bytes": Column("bytes", lambda row: row.stored_bytes, _size),
     "stale": Column("stale", lambda row: row.stale),
     "collapsed": Column("collapsed", lambda row: row.collapsed),
+    "variants": Column("variants", lambda row: row.variants),
+    "evicted": Column("evicted", lambda row: row.evicted),
     "count": Column("count", lambda row: row.count),
     "against": Column("mostly against", lambda row: row.against, is_smallest_first=True),
 }
 """The columns by their names, by which rows are sorted."""
 _TEXTS = ("route", "against")
 """Columns of text; the others are numbers, at the right of their columns."""
-_FIRST_TO_GO = ("count", "collapsed", "stale", "bytes", "hits", "hits-1000", "saved")
+_FIRST_TO_GO = tuple("evicted variants count collapsed stale bytes hits hits-1000 saved".split())
 """Columns that a narrow terminal does not show."""
 _BETWEEN = 2
 """Spaces between two columns."""
@@ -109,7 +113,7 @@ _BETWEEN = 2
 def top(
     place: str, secret_file: Path | None, sort: str, interval: float, once: bool, as_json: bool
 ) -> None:
-    """Show live how each route is doing, until Ctrl+C.
+    """Show live how each route is doing, until Ctrl+C or q; < and > sort by another column.
 
     DIR is the folder in which the processes count. URL is that of an lmdb:// store, beside which
     they count by default. In a terminal this needs wsgicache[cli]; without it, or into a pipe, it
@@ -168,7 +172,8 @@ def told(stats: Stats, sort: str) -> dict[str, Any]:
 def headline(stats: Stats) -> str:
     """Return the totals of *stats*."""
     held = stats.store
-    counts = {"widest": held.widest, "evicted": held.evictions, "processes": stats.processes}
+    counts = {"widest": held.widest, "evicted": held.evictions, "of them unused": held.unused}
+    counts["processes"] = stats.processes
     of = f" of {_size(held.budget)}" if held.budget else ""
     return ", ".join(
         [
@@ -229,13 +234,60 @@ def _has_rich() -> bool:
 
 
 def _live(look: Callable[[], Stats], sort: str, interval: float) -> None:
-    """Show the table in place of what the terminal shows, until Ctrl+C."""
+    """Show the table in place of what the terminal shows, until the key q or Ctrl+C."""
+    from rich.console import Group
     from rich.live import Live
+    from rich.text import Text
 
-    with Live(screen=True, auto_refresh=False) as live:
+    with Live(screen=True, auto_refresh=False) as live, _keys() as pressed:
         while True:
-            live.update(drawn(look(), sort, live.console.width), refresh=True)
-            time.sleep(interval)
+            keys = Text(f"sorted by {sort}: < and > change that, q ends", style="dim")
+            shown = drawn(look(), sort, live.console.width)
+            live.update(Group(shown, keys), refresh=True)
+            key = pressed(interval)
+            if key in _ENDING:
+                return
+            sort = sorted_next(sort, key)
+
+
+_ENDING = ("q", "Q")
+_MOVES = {"<": -1, "\x1b[D": -1, ">": 1, "\x1b[C": 1}
+"""Keys that sort by a column to the left or right: < and >, and the arrows."""
+_LONGEST_KEY = 32
+"""Most bytes that are read for one key."""
+
+
+def sorted_next(sort: str, key: str) -> str:
+    """Return the column to sort by after that *key*, where it was *sort*."""
+    names = list(COLUMNS)
+    return names[(names.index(sort) + _MOVES.get(key, 0)) % len(names)]
+
+
+@contextmanager
+def _keys() -> Iterator[Callable[[float], str]]:
+    """Return what waits so many seconds for a key and returns it; empty if none was pressed."""
+    if find_spec("termios") is None or not sys.stdin.isatty():  # Windows, or nobody can type
+        yield _sleep
+        return
+    import termios
+    import tty
+
+    before = termios.tcgetattr(sys.stdin)
+
+    def pressed(seconds: float) -> str:
+        ready, _, _ = select.select([sys.stdin], [], [], seconds)
+        return os.read(sys.stdin.fileno(), _LONGEST_KEY).decode("ascii", "replace") if ready else ""
+
+    try:
+        tty.setcbreak(sys.stdin)
+        yield pressed
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _sleep(seconds: float) -> str:
+    time.sleep(seconds)
+    return ""
 
 
 def drawn(stats: Stats, sort: str, width: int) -> RenderableType:

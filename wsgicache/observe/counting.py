@@ -11,12 +11,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from sys import getrefcount
+from time import perf_counter
 from typing import Any
 
 from wsgicache import forks
 from wsgicache.clock import Clock
 from wsgicache.observe.frequent import Frequent
-from wsgicache.observe.rows import CLASSES, OTHER, Labels, Row, Uses, path_head
+from wsgicache.observe.rows import CLASSES, MOST_ROUTES, OTHER, Labels, Row, Uses, path_head
 from wsgicache.observe.stats import Holding, Told
 from wsgicache.observe.watching import Watching
 from wsgicache.observe.windows import Windows
@@ -24,12 +25,11 @@ from wsgicache.rules.keys import Key, url_of
 from wsgicache.rules.model import NEVER, StoredResponse
 from wsgicache.rules.request import Request
 
-__all__ = ["MOST_NOTED", "MOST_ROUTES", "MOST_ROWS", "Counting", "Part"]
+__all__ = ["MOST_NOTED", "MOST_ROWS", "Counting", "Part"]
 
 Part = dict[str, Any]
 """What one process has counted, as JSON has it."""
 
-MOST_ROUTES = 500
 MOST_ROWS = 3_000
 """Most rows; after them only those of the route `OTHER` are new."""
 _MOST_URLS = 128
@@ -40,6 +40,8 @@ _NEW_COUNTERS = 1024
 """New counters after which those of responses that are gone leave."""
 _HELD_SECONDS = 5.0
 """Seconds after which a store is asked again what it holds."""
+_REST = 100
+"""How many times as long as that took nobody asks again."""
 MOST_NOTED = 128
 """Requests after which what was noted goes into the rows. Their URLs may be long."""
 _OURS = 3
@@ -80,7 +82,7 @@ class Counting:
         self.errors = 0
         self.since = self._clock.wall()
         self._ticked = NEVER
-        self._held: tuple[float, list[int]] = (NEVER, [])
+        self._held: tuple[float, float, Part] = (NEVER, 0.0, {})
 
     # ── counting ───────────────────────────────────────────────────────────────────────────────
 
@@ -269,14 +271,21 @@ class Counting:
                 row.passed = row.count, row.spent, row.saved
         self._ticked = now
 
-    def _store(self, now: float, exact: bool) -> list[int]:
-        """Return what the store of this process holds, now or a few seconds ago."""
-        at, held = self._held
-        if exact or now - at >= _HELD_SECONDS:
-            found = self._holding()
-            sizes = found.entries, found.bytes, found.budget, found.widest, found.evictions
-            held = [0 if found.is_shared else size or 0 for size in sizes]
-            self._held = now, held
+    def _store(self, now: float, exact: bool) -> Part:
+        """Return what the store of this process holds, now or a while ago.
+
+        A store may have to look at all of its entries for that.
+        """
+        at, took, held = self._held
+        if exact or now - at >= max(_HELD_SECONDS, _REST * took):
+            began = perf_counter()
+            one = self._holding()
+            sizes = one.entries, one.bytes, one.budget, one.widest, one.evictions, one.unused
+            held = {
+                "store": [0 if one.is_shared else size or 0 for size in sizes],
+                "held": {of.route: [of.entries, of.widest, of.evictions] for of in one.routes},
+            }
+            self._held = now, perf_counter() - began, held
         return held
 
     def part(self, exact: bool = False) -> Part:
@@ -297,7 +306,7 @@ class Counting:
                 "validations": [self._validations, self._failures, self._validating],
                 "purges": dict(self.purges),
                 "errors": self.errors,
-                "store": held,
+                **held,
             }
 
 

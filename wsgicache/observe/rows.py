@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import count
 from typing import TYPE_CHECKING
 
-__all__ = ["CLASSES", "OTHER", "Labels", "Row", "Uses", "path_head"]
+__all__ = ["CLASSES", "MOST_ROUTES", "OTHER", "Labels", "Row", "Uses", "path_head", "within"]
 
 OTHER = "other"
 """The route of all requests beyond the routes that have rows of their own."""
+MOST_ROUTES = 500
+"""Most routes that have rows of their own."""
 CLASSES = {"": OTHER, **{first: f"{first}xx" for first in "12345"}}
 Labels = tuple[str, str | None, str | None, str, str]
 """Outcome, forward, detail, the first digit of the status, and route."""
@@ -67,6 +70,11 @@ class Row:
         sums = self.count, self.spent, self.saved, self.stored_bytes, self.app_bytes, self.stale
         outcome, forward, detail, first, route = self.of
         return [outcome, forward, detail, CLASSES[first], route, *sums]
+
+
+def within(routes: Collection[str], route: str, most: int) -> str:
+    """Return *route*, or `OTHER` if there are so many *routes* already."""
+    return route if route in routes or len(routes) < most else OTHER
 
 
 def path_head(mount: str, path: str) -> str:

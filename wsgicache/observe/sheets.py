@@ -16,8 +16,10 @@ from mmap import mmap
 from struct import Struct
 from typing import Any
 
-from wsgicache.observe.counting import MOST_ROUTES, MOST_ROWS, Part
-from wsgicache.observe.stats import HELD, SPANS
+from wsgicache.observe.counting import MOST_ROWS, Part
+from wsgicache.observe.rows import MOST_ROUTES
+from wsgicache.observe.stats import HELD, OF_ROUTE, SPANS
+from wsgicache.observe.summing import NOTHING
 from wsgicache.observe.windows import MEASURES
 
 __all__ = ["SIZE", "checked", "no_number", "read", "write"]
@@ -105,9 +107,13 @@ def checked(found: Any) -> Part:
     _numbers(list(purges.values()), len(purges))
     _numbers(found["validations"], 3)
     _numbers(found["store"], HELD)
+    if len(found["held"]) > 2 * MOST_ROUTES:
+        raise ValueError("too many routes")
+    for route, sizes in found["held"].items():
+        _texts([route], _SHORT)
+        _numbers(sizes, OF_ROUTE)
     _numbers([found["since"], found["at"], found["errors"]], 3)
-    names = "since", "at", "rows", "rates", "asked", "validations", "purges", "errors", "store"
-    return {name: found[name] for name in names}
+    return {name: found[name] for name in NOTHING}
 
 
 def _texts(values: Iterable[Any], most: int, optional: tuple[int, ...] = ()) -> None:

@@ -10,14 +10,17 @@ from typing import Any, NamedTuple
 from wsgicache.rules.keys import Key
 
 __all__ = [
-    "HELD", "SPANS", "Asked", "Holding", "Rate", "Requests", "RouteRates", "Served", "Stats",
-    "Told",
+    "HELD", "OF_ROUTE", "SPANS", "Asked", "Held", "Holding", "Rate", "Requests", "RouteRates",
+    "Served", "Stats", "Told",
 ]  # fmt: skip
 
 SPANS = (10, 100, 1000)
 """The seconds over which rates are measured."""
-HELD = 5
-"""What a part says of a store: entries, bytes, budget, variants of the widest entry, evictions."""
+HELD = 6
+"""What a part says of a store: entries, bytes, budget, variants of the widest entry, evictions, and
+how many of them nobody had asked for again."""
+OF_ROUTE = 3
+"""What a part says of what a store holds for a route: entries, variants, evictions."""
 
 
 class Served(NamedTuple):
@@ -129,6 +132,17 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What a store holds for one route."""
+
+    route: str
+    entries: int
+    widest: int
+    """The number of variants of the entry that has most of them."""
+    evictions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
     """What a store holds, as far as it can tell."""
 
@@ -139,6 +153,11 @@ class Holding:
     widest: int | None = None
     """The number of variants of the entry that has most of them."""
     evictions: int | None = None
+    """How many entries have left to make room."""
+    unused: int | None = None
+    """How many of those left before anybody asked for them again."""
+    routes: tuple[Held, ...] = ()
+    """The same for each route, if the store is in memory."""
     is_shared: bool = False
     """Whether all processes share it."""
     is_open: bool = False

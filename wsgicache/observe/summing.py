@@ -7,9 +7,19 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from wsgicache.observe.counting import MOST_ROUTES, Part
-from wsgicache.observe.rows import OTHER
-from wsgicache.observe.stats import HELD, SPANS, Asked, Holding, Rate, Requests, RouteRates, Stats
+from wsgicache.observe.counting import Part
+from wsgicache.observe.rows import MOST_ROUTES, OTHER
+from wsgicache.observe.stats import (
+    HELD,
+    SPANS,
+    Asked,
+    Held,
+    Holding,
+    Rate,
+    Requests,
+    RouteRates,
+    Stats,
+)
 from wsgicache.observe.windows import MEASURES
 
 __all__ = ["NOTHING", "ended", "merged", "summed"]
@@ -31,13 +41,15 @@ NOTHING: Part = {
     "purges": {},
     "errors": 0,
     "store": [0] * HELD,
+    "held": {},
 }
 """What has counted nothing."""
 
 
 def ended(part: Part) -> Part:
     """Return what stays of *part* when its process has ended: no rates, and nothing in a store."""
-    return {**part, "rates": {}, "store": [0, 0, 0, 0, part["store"][-1]]}
+    held = {route: [0, 0, evictions] for route, (*_, evictions) in part["held"].items()}
+    return {**part, "rates": {}, "store": [0, 0, 0, 0, *part["store"][-2:]], "held": held}
 
 
 def merged(parts: Sequence[Part]) -> Part:
@@ -46,6 +58,7 @@ def merged(parts: Sequence[Part]) -> Part:
     rates: dict[str, list[Any]] = {}
     asked: dict[str, list[Any]] = {}
     purges: dict[str, int] = {}
+    by_route: dict[str, list[int]] = {}
     routes: set[str] = {OTHER}
     newest = max((part["at"] for part in parts), default=0.0)
     for part in parts:
@@ -57,11 +70,16 @@ def merged(parts: Sequence[Part]) -> Part:
         for url, count, error, *what in part["asked"]:
             known = asked.get(url, (0, 0))
             asked[url] = [known[0] + count, known[1] + error, *what]
+        for route, (entries, widest, evictions) in part["held"].items():
+            route = _within(routes, route)
+            one = by_route.get(route, [0, 0, 0])
+            by_route[route] = [one[0] + entries, max(one[1], widest), one[2] + evictions]
         for kind, count in part["purges"].items():
             purges[kind] = purges.get(kind, 0) + count
     often = sorted(asked.items(), key=lambda one: -one[1][0])[:_MOST_ASKED]
     frequent = sorted(rows.items(), key=lambda one: -one[1][0])
-    *held, widest, evictions = zip(*[part["store"] for part in (NOTHING, *parts)], strict=True)
+    stores = [part["store"] for part in (NOTHING, *parts)]
+    *held, widest, evictions, unused = zip(*stores, strict=True)
     validations = zip(*[part["validations"] for part in (NOTHING, *parts)], strict=True)
     return {
         "since": min((part["since"] for part in parts), default=_NEVER),
@@ -72,7 +90,8 @@ def merged(parts: Sequence[Part]) -> Part:
         "validations": [sum(found) for found in validations],
         "purges": purges,
         "errors": sum(part["errors"] for part in parts),
-        "store": [*map(sum, held), max(widest), sum(evictions)],
+        "store": [*map(sum, held), max(widest), sum(evictions), sum(unused)],
+        "held": by_route,
     }
 
 
@@ -86,7 +105,7 @@ def summed(parts: Sequence[Part], store: Holding, processes: int) -> Stats:
     for sums in part["rates"].values():
         every = [one + other for one, other in zip(every, sums, strict=True)]
     validations, failures, seconds = part["validations"]
-    entries, held, budget, widest, evictions = part["store"]
+    entries, held, budget, widest, evictions, unused = part["store"]
     if not store.is_shared and budget:
         store = replace(
             store,
@@ -95,6 +114,8 @@ def summed(parts: Sequence[Part], store: Holding, processes: int) -> Stats:
             budget=budget,
             widest=widest,
             evictions=evictions,
+            unused=unused,
+            routes=tuple(Held(route, *of) for route, of in sorted(part["held"].items())),
         )
     return Stats(
         since=part["since"],

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from wsgicache.observe.stats import Rate, Requests, Stats
+from wsgicache.observe.stats import Held, Rate, Requests, Stats
 
 __all__ = ["RouteRow", "routes"]
 
@@ -43,6 +43,10 @@ class RouteRow:
     """How many requests got a stale response."""
     collapsed: int
     """How many requests got the answer to another one."""
+    variants: int | None
+    """The number of variants of the page that has most of them; None if the store does not say."""
+    evicted: int | None
+    """How many pages have left the store to make room."""
 
     @property
     def hit_ratio(self) -> float:
@@ -56,11 +60,14 @@ def routes(stats: Stats) -> tuple[RouteRow, ...]:
     for row in stats.requests:
         rows.setdefault(row.route, []).append(row)
     rates = {one.route: one.rates for one in stats.routes}
-    found = [_row(route, of, rates.get(route, ())) for route, of in rows.items()]
+    held = {one.route: one for one in stats.store.routes}
+    found = [_row(route, of, rates.get(route, ()), held) for route, of in rows.items()]
     return tuple(sorted(found, key=lambda one: (-one.count, one.route)))
 
 
-def _row(route: str, rows: Sequence[Requests], rates: Sequence[Rate]) -> RouteRow:
+def _row(
+    route: str, rows: Sequence[Requests], rates: Sequence[Rate], held: Mapping[str, Held]
+) -> RouteRow:
     """Return what the *rows* of one *route* come to."""
     hits = [row for row in rows if row.outcome == "hit"]
     reasons: dict[str, int] = {}
@@ -84,4 +91,6 @@ def _row(route: str, rows: Sequence[Requests], rates: Sequence[Rate]) -> RouteRo
         application_bytes=sum(row.application_bytes for row in rows),
         stale=sum(row.stale for row in rows),
         collapsed=sum(row.count for row in hits if row.forward),
+        variants=held[route].widest if route in held else 0 if held else None,
+        evicted=held[route].evictions if route in held else 0 if held else None,
     )

@@ -12,63 +12,40 @@ import weakref
 from collections.abc import Sequence
 
 from wsgicache import forks
+from wsgicache.observe.held import by_route, route_of
+from wsgicache.observe.rows import MOST_ROUTES, within
 from wsgicache.observe.stats import Holding
 from wsgicache.reporting import tell_of_full_store
 from wsgicache.rules.checks import whole
 from wsgicache.rules.entries import Change, last_use
 from wsgicache.rules.groups import ALWAYS, Generation, reviewed, without_late
-from wsgicache.rules.keys import Key, Selector
+from wsgicache.rules.keys import Key
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.stores.listing import Listed
 from wsgicache.stores.marks import Marks
 from wsgicache.stores.searches import Searches
+from wsgicache.stores.weights import entry_bytes, response_bytes
 
-__all__ = ["MemoryStore", "entry_bytes"]
+__all__ = ["MemoryStore"]
 
-_NODE_BYTES = 900
-"""Bytes of a node, its key and their places in tables, beside what is counted by length."""
-_CODED_BYTES = 2000
-"""Bytes of the requests remembered for a response that answers many values of Accept-Encoding."""
-_OFFER_BYTES = 500
-"""Bytes of an Accept-Encoding value for which a response was chosen, at most."""
 _OF_ONE, _OF_TWO = 1 / 16, 1 / 4
 """The parts of the budget that the variants of one page take together, and two of them."""
 _MOST_GROUPS = 10_000
 """Most purged groups that are remembered one by one."""
 
 
-def entry_bytes(key: Key, entry: CacheEntry) -> int:
-    """Return the bytes of memory that *entry* takes under *key*: overhead included, rounded up."""
-    scheme, host, path, query = key
-    total = _NODE_BYTES + len(scheme) + len(host) + len(path) + len(query)
-    responses = entry.responses
-    return total + sum(map(_response_bytes, responses, responses.values()))
-
-
-def _response_bytes(selector: Selector, stored: StoredResponse) -> int:
-    """Return what *stored* takes of that under *selector*."""
-    total = stored.weight or stored.weigh()
-    if stored.offers:
-        total += _CODED_BYTES + _OFFER_BYTES * len(stored.offers)
-    if type(selector) is str:  # a digest, in front of a shared store
-        return total + 64 + len(selector)
-    total += 64 * len(selector) + sum(map(len, filter(None, selector)))
-    if forwarded := selector[0]:
-        total += 64 * len(forwarded) + sum(map(len, forwarded))
-    return total
-
-
 class _Node:
     """An entry's place in the queue."""
 
-    __slots__ = ("entry", "generation", "key", "newer", "older", "visited")
+    __slots__ = ("entry", "generation", "key", "newer", "older", "used", "visited")
 
     def __init__(self, key: Key, entry: CacheEntry, generation: int) -> None:
         self.key = key
         self.entry = entry
         self.generation = generation
         """The generation up to which the entry has been reviewed."""
-        self.visited = False
+        self.visited = self.used = False
+        """Whether it was asked for since the hand last passed, and ever."""
         self.older: _Node | None = None
         self.newer: _Node | None = None
 
@@ -87,8 +64,11 @@ class MemoryStore(Listed, Marks, Searches):
         self.max_bytes = whole("MemoryStore.max_bytes", max_bytes, 1)
         self.share = self.max_bytes * _OF_ONE
         """Most bytes that the variants of one page take."""
-        self.bytes = self.evictions = 0
-        """The bytes that the entries take now, and how many entries have had no room."""
+        self.bytes = self.evictions = self.unused = 0
+        """The bytes that the entries take now, how many entries have had no room, and for how many
+        of those nobody had asked again."""
+        self._evicted: dict[str, int] = {}
+        """How many by route."""
         self._nodes: dict[Key, _Node] = {}
         self._oldest: _Node | None = None
         self._newest: _Node | None = None
@@ -109,8 +89,11 @@ class MemoryStore(Listed, Marks, Searches):
     def holding(self) -> Holding:
         """Return what the store holds."""
         with self._lock:
-            widest = max((len(one.entry.responses) for one in self._nodes.values()), default=0)
-            return Holding(len(self), self.bytes, self.max_bytes, widest, self.evictions)
+            evicted, nodes = dict(self._evicted), list(self._nodes.values())
+        routes = by_route(((one.key, one.entry) for one in nodes), evicted)
+        widest = max((one.widest for one in routes), default=0)
+        sizes = len(self), self.bytes, self.max_bytes, widest, self.evictions, self.unused
+        return Holding(*sizes, routes=routes)
 
     def get(self, key: Key) -> CacheEntry | None:
         """Return the entry under *key*, or None."""
@@ -166,7 +149,8 @@ class MemoryStore(Listed, Marks, Searches):
                         self._forget(node)
                     if entry is not None:
                         self._note_emptied(entry.emptied_at)
-                        self.evictions += 1
+                        self._count_evicted(key, entry)
+                        self.unused += 1
                     return
             if node is None:
                 node = self._append(key, entry, size)
@@ -194,7 +178,7 @@ class MemoryStore(Listed, Marks, Searches):
             most = _OF_TWO if selector == others[-1] else _OF_ONE
             if size <= self.max_bytes * most:
                 break
-            size -= _response_bytes(selector, responses.pop(selector))
+            size -= response_bytes(selector, responses.pop(selector))
         return CacheEntry(responses, entry.emptied_at, entry.salt), size
 
     # ── purging ────────────────────────────────────────────────────────────────────────────────
@@ -269,12 +253,18 @@ class MemoryStore(Listed, Marks, Searches):
         """Evict the next entry that was not used since the hand last passed."""
         node = self._hand or self._oldest
         while node is not None and (node.visited or node is spared):
-            node.visited = False
+            node.used, node.visited = node.used or node.visited, False
             node = node.newer or self._oldest
         assert node is not None
         self._hand = node
-        self.evictions += 1
+        self._count_evicted(node.key, node.entry)
+        self.unused += not node.used
         self._forget(node)
+
+    def _count_evicted(self, key: Key, entry: CacheEntry) -> None:
+        self.evictions += 1
+        route = within(self._evicted, route_of(key, entry), MOST_ROUTES)
+        self._evicted[route] = self._evicted.get(route, 0) + 1
 
     def _forget(self, node: _Node) -> None:
         """Remove *node*, but remember when it was emptied.

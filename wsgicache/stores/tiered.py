@@ -28,10 +28,11 @@ from wsgicache.stores import (
 )
 from wsgicache.stores.folders import whole_path
 from wsgicache.stores.marks import MOST
-from wsgicache.stores.memory import MemoryStore, entry_bytes
+from wsgicache.stores.memory import MemoryStore
 from wsgicache.stores.shared.apart import Apart, Variants
 from wsgicache.stores.shared.store import PackedStore
 from wsgicache.stores.stamps import PURGES, Stamps, Telling, of_cookies, of_groups, of_key
+from wsgicache.stores.weights import entry_bytes
 
 __all__ = ["TieredStore"]
 
