@@ -113,7 +113,7 @@ def draw(folder: Path, visits: int = 600, width: int = 1100) -> list[Path]:
     """Make all pictures; the files."""
     folder.mkdir(exist_ok=True)
     cache = CacheMiddleware(shop, store=MemoryStore(max_bytes=1 << 20))
-    console = Console(record=True, width=100, file=io.StringIO())
+    console = Console(record=True, width=120, file=io.StringIO())
     made = [folder / "top.svg"]
     app = DispatcherMiddleware(cache, {MOUNT: Dashboard(cache)})
     with (

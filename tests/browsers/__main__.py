@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import csv
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,8 +27,13 @@ def file_of(browser: str, table: str, folder: Path = MEASURED) -> Path:
     return folder / f"{browser}-{table}.csv"
 
 
-def write(browser: str, folder: Path, only: frozenset[str] = frozenset()) -> None:
-    """Measure the rows and write their tables; or those *only*, with one browser."""
+def write(
+    browser: str,
+    folder: Path,
+    only: frozenset[str] = frozenset(),
+    tables: Collection[str] = TABLES.keys(),
+) -> None:
+    """Measure the rows and write their *tables*; or those *only*, with one browser."""
     site, opened = Site(), BROWSERS[browser]
     with (
         TemporaryDirectory(ignore_cleanup_errors=True) as profiles,
@@ -42,7 +47,8 @@ def write(browser: str, folder: Path, only: frozenset[str] = frozenset()) -> Non
         if only:
             known = rows_of(file_of(browser, "kept")).items()
             measuring.guesses = {said: cells[0] for said, cells in known if cells[0].isdecimal()}
-        for name, table in TABLES.items():
+        for name in tables:
+            table = TABLES[name]
             chosen = [row for row in table.rows if not only or row in only]
             with file_of(browser, name, folder).open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file, lineterminator="\n")
@@ -95,10 +101,12 @@ def main() -> None:
     """Write the tables of the browsers that are named, or of all."""
     parser = argparse.ArgumentParser(prog="python -m tests.browsers", description=__doc__)
     parser.add_argument("browsers", nargs="*", metavar="BROWSER", help=" or ".join(BROWSERS))
+    parser.add_argument("--table", choices=TABLES, help="only this one")
+    given = parser.parse_args()
     MEASURED.mkdir(exist_ok=True)
-    for browser in parser.parse_args().browsers or BROWSERS:
+    for browser in given.browsers or BROWSERS:
         with TemporaryDirectory() as folder:
-            write(browser, Path(folder))
+            write(browser, Path(folder), tables=[given.table] if given.table else TABLES.keys())
             for path in Path(folder).iterdir():
                 shutil.move(path, MEASURED / path.name)
 

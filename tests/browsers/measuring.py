@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from tests.browsers.driving import Browser, until
@@ -70,6 +71,11 @@ LEFT_ROWS = """
     no-store
     no-store; meanwhile Clear-Site-Data: "cache"
 """
+TOLD_ROWS = """
+    max-age=3600 | ETag: "1"
+    no-cache | ETag: "1"
+    no-store
+"""
 LIVES = """
 let n = 0;
 async function lives(age, asks) {
@@ -113,6 +119,11 @@ NOT_RESTORED = """
 const entry = performance.getEntriesByType("navigation")[0].notRestoredReasons;
 return (entry?.reasons ?? []).map(one => one.reason).join(", ");
 """
+TOLD = """
+const entry = performance.getEntriesByType("navigation")[0], size = entry.transferSize;
+return `"${entry.deliveryType ?? "?"}", ${size > 300 ? "more" : size}`;
+"""
+"""What a page finds out about how it came; 300 bytes stand for a 304 by definition."""
 MOST = 2**31
 """Seconds; more is for ever."""
 Cells = tuple[str, ...]
@@ -251,6 +262,17 @@ class Measuring:
         why = "" if back == "as it was" else self._keeping.run(NOT_RESTORED)
         return back, why
 
+    def told(self, said: str) -> Cells:
+        """What the page finds out about how it came, as it comes once more."""
+        told = []
+        for again, browser in (
+            (self.link, self._keeping),
+            (self.reload, self._keeping),
+            (partial(self.back, keeping=False), self._forgetting),
+        ):
+            told.append("" if browser is None else f"{again(said)}: {browser.run(TOLD)}")
+        return tuple(told)
+
     def left(self, said: str) -> Cells:
         """What Back and a link show after a logout: ``hers``, or what is asked for ``anew``."""
         shown = []
@@ -287,5 +309,6 @@ TABLES = {
         Measuring.kept,
     ),
     "back": Table(("Back", "what the browser says"), rows(BACK_ROWS), Measuring.restored),
+    "told": Table(("a link", "reload", "Back, pages not kept"), rows(TOLD_ROWS), Measuring.told),
     "left": Table(("Back", "Back, pages not kept", "a link"), rows(LEFT_ROWS), Measuring.left),
 }
