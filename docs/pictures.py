@@ -35,6 +35,7 @@ MOUNT = "/-/wsgicache"
 PAGES = {
     "page-overview": ("", False),
     "page-requests": ("requests", False),
+    "page-entries": ("entries?url={site}/basket", True),
     "page-url": ("url?url=/basket", True),
 }
 """The pictures of the page: the path of each, and whether it is dark."""
@@ -101,7 +102,7 @@ def photographed(browser: Chromium, url: str, dark: bool, width: int) -> Image.I
     size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
     ask("Emulation.setDeviceMetricsOverride", size)
     browser.open(url)
-    if "url=" in url:
+    if "/url?" in url:
         browser.driver.find_element("css selector", "button[value=mine]").click()
         until(browser, "return document.querySelector('#asked') != null", "it is asked")
     height = browser.run("return document.documentElement.scrollHeight")
@@ -130,7 +131,7 @@ def draw(folder: Path, visits: int = 600, width: int = 1100) -> list[Path]:
         for language in ("/basket", "/items"):
             browser.open(f"{site}{language}")
         for name, (path, dark) in PAGES.items():
-            image = photographed(browser, f"{site}{MOUNT}/{path}", dark, width)
+            image = photographed(browser, f"{site}{MOUNT}/{path.format(site=site)}", dark, width)
             made.append(folder / f"{name}.png")
             image.convert("RGB").quantize(COLOURS).save(made[-1], optimize=True)
     # Its fonts are those of whoever looks: a picture loads nothing.

@@ -60,6 +60,8 @@ def test_looking_asks_the_app_for_nothing(visitor: Visitor, site: Site) -> None:
     for target in ("/url", "/url?url=/p", "/url?url=http://example.org/p&who=mine"):
         assert visitor.ask(target).code == 200
     assert site.asked == []
+    for beside in ("entries", "explain"):
+        assert f'<a href="{beside}?url=http%3A%2F%2Fexample.org%2Fp">' in visitor.ask(target).text
 
 
 def test_a_stranger_has_no_cookies_and_no_credentials(visitor: Visitor, site: Site) -> None:

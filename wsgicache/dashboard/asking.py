@@ -10,7 +10,7 @@ from werkzeug.urls import iri_to_uri
 
 from wsgicache.dashboard import browsers
 from wsgicache.dashboard.forms import COOKIE
-from wsgicache.dashboard.markup import Column, count, duration, shown, size, table, token
+from wsgicache.dashboard.markup import Column, count, duration, link, shown, size, table, token
 from wsgicache.dashboard.sections import Answer, Asked
 from wsgicache.rules.cookies import cookie_name
 from wsgicache.rules.credentials import CREDENTIAL_FIELDS
@@ -241,7 +241,12 @@ def _lines(found: Comparison) -> Markup:
 
 
 def _stored(asked: Asked, url: str) -> Markup:
-    heading = Markup('<section aria-labelledby="stored">\n<h2 id="stored">What is stored</h2>\n')
+    heading = Markup(
+        '<section aria-labelledby="stored">\n<h2 id="stored">What is stored</h2>\n<p>{}, {}</p>\n'
+    ).format(
+        link("entries", "All of it, with why each is kept", url=url),
+        link("explain", "what a request for it gets, and why", url=url),
+    )
     return heading + Markup("").join(_of_entry(asked, url)) + Markup("</section>\n")
 
 

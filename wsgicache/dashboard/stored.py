@@ -71,8 +71,9 @@ def stored_for(asked: Asked, url: str) -> Answer:
         links = Markup(", ").join(link("entries", shown(one), url=one) for one in near)
         only = Markup(", only for {}").format(links) if near else ""
         parts = [Markup('<p class="empty">Nothing is stored there{}.</p>\n').format(only)]
-    more = Markup("<p>{}</p>\n").format(
-        link("explain", "What a request for it gets, and why", url=url)
+    more = Markup("<p>{}, {}</p>\n").format(
+        link("explain", "What a request for it gets, and why", url=url),
+        link("url", "ask as a stranger, and what browsers do with it", url=url),
     )
     body = Markup("").join([named, more, _purge_buttons(asked, url), *parts])
     return Answer(body, title=title, has_form=True)
