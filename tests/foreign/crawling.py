@@ -32,6 +32,8 @@ ANALYTICS = {
 """What the scripts on everyday sites put into browsers."""
 NEVER = re.compile(r"increment|log_?out|sign_?out|delete|remove|/jsi18n|mailto:|javascript:")
 """Links that nobody follows: they change something, or lead elsewhere."""
+BESIDES = ("/static/", "/media/")
+"""Where something else than Django answers, unless it is for development."""
 
 
 class Script(TypedDict):
@@ -184,7 +186,9 @@ class People:
             elif name:
                 client.set_cookie(name, value, domain=HOST)
         own = [key for key, _, _ in self.jar(client)]
-        response = client.open(path, method=method, base_url=BASE, headers=headers, **options)
+        place = {"REMOTE_ADDR": f"192.0.2.{[*self.clients].index(who) + 1}"}
+        request: dict[str, Any] = {"method": method, "headers": headers, "environ_base": place}
+        response = client.open(path, base_url=BASE, **request, **options)
         kind = response.mimetype or ""
         self.records.append(
             {
@@ -222,7 +226,9 @@ class People:
             for link in found:
                 url = urlsplit(urljoin(BASE.rstrip("/") + path, link))
                 target = url.path + (f"?{url.query}" if url.query else "")
-                if url.netloc == HOST and not NEVER.search(link) and target not in known:
+                if url.netloc != HOST or NEVER.search(link) or target in known:
+                    continue
+                if self.script["kind"] != "django" or not url.path.startswith(BESIDES):
                     known.append(target or "/")
 
     def submit(self, who: str, path: str, fields: dict[str, str]) -> int:

@@ -28,7 +28,7 @@ from tests.foreign.crawling import Record, Script
 from tests.foreign.suites import OURS, ROOT, run
 
 CRAWLING = Path(__file__).parent / "crawling.py"
-PAGES = 25
+PAGES = 20
 """For each person, each time."""
 WAYS = ("bare", "cached", "lifetimes")
 
