@@ -45,8 +45,10 @@ class Report(NamedTuple):
     anonymous: int
     """Requests of people who are not logged in."""
     anonymous_hits: int
+    due: int
+    """Requests that should be hits, by what the bare application said."""
     missed: list[str]
-    """What could have been a hit, by what the bare application said."""
+    """Those that were none."""
     not_stored: dict[str, int]
     """Why the app was asked and nothing was stored, and how often."""
 
@@ -54,7 +56,9 @@ class Report(NamedTuple):
         ratio = self.anonymous_hits / self.anonymous if self.anonymous else 0
         return (
             f"{self.name} ({self.how}): {self.requests} requests, {len(self.differing)} differ, "
-            f"{self.hits} hits, {ratio:.0%} of anonymous ones; not stored: {self.not_stored}"
+            f"{self.hits} hits, {ratio:.0%} of anonymous ones, "
+            f"{self.due - len(self.missed)} of {self.due} that were due; "
+            f"not stored: {self.not_stored}"
         )
 
 
@@ -157,6 +161,7 @@ def report(name: str, how: str, bare: list[Record], cached: list[Record]) -> Rep
             leaks.append(differing[-1])
     if len(bare) != len(cached):
         differing.append(f"{len(bare)} requests bare, {len(cached)} behind the cache")
+    due = hits_due(bare, cached) if how == "lifetimes" else []
     anonymous = [one for one in cached if one["who"] not in users and "GET" in one["asked"]]
     reasons = Counter(
         one["told"].partition("detail=")[2].partition(";")[0]
@@ -172,7 +177,8 @@ def report(name: str, how: str, bare: list[Record], cached: list[Record]) -> Rep
         sum("; hit" in one["told"] for one in cached),
         len(anonymous),
         sum("; hit" in one["told"] for one in anonymous),
-        missed(bare, cached) if how == "lifetimes" else [],
+        len(due),
+        [f"{one['asked']} ({one['told']})" for one in due if "; hit" not in one["told"]],
         dict(reasons.most_common()),
     )
 
@@ -191,15 +197,14 @@ def difference(one: Record, other: Record) -> str:
     return ""
 
 
-def missed(bare: list[Record], cached: list[Record]) -> list[str]:
-    """What the second stranger asked for in vain, although the first got the same."""
+def hits_due(bare: list[Record], cached: list[Record]) -> list[Record]:
+    """What the second stranger got behind the cache where the first gets the same bare."""
     first = {one["asked"]: one for one in bare if is_for_all(one, "stranger-1")}
     return [
-        f"{one['asked']} ({other['told']})"
+        other
         for one, other in zip(bare, cached, strict=False)
         if is_for_all(one, "stranger-2") and one["step"] == "first"
         if one["asked"] in first and first[one["asked"]]["body"] == one["body"]
-        if "; hit" not in other["told"]
     ]
 
 
