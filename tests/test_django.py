@@ -408,3 +408,44 @@ def say(process: subprocess.Popen[str], line: str) -> str:
     process.stdin.write(f"{line}\n")
     process.stdin.flush()
     return process.stdout.readline().strip()
+
+
+VIEWS = """
+from django.http import HttpResponse
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views import View
+from wsgicache import cache_for
+def plain(request): return HttpResponse()
+async def later(request): return HttpResponse()
+class Plain(View):
+    def get(self, request): return HttpResponse()
+class Later(View):
+    async def get(self, request): return HttpResponse()
+class ByMethod(View):
+    @method_decorator(cache_for(minutes=1))
+    async def get(self, request): return HttpResponse()
+class Dispatched(View):
+    get = Plain.get
+Dispatched = method_decorator(cache_for(minutes=1), name="dispatch")(Dispatched)
+minute = cache_for(minutes=1)
+views = {
+    "function": minute(plain),
+    "async": minute(later),
+    "as-view": minute(Plain.as_view()),
+    "async-as-view": minute(Later.as_view()),
+    "method": ByMethod.as_view(),
+    "dispatch": Dispatched.as_view(),
+    "class": minute(type("Kind", (Plain,), {})).as_view(),
+    "async-class": minute(type("Kind", (Later,), {})).as_view(),
+}
+views["undecorated"] = Plain.as_view()
+urlpatterns = [path(name, view) for name, view in views.items()]
+"""
+
+
+def test_decorators_fit_on_every_kind_of_view(project: Path) -> None:
+    (project / "shop/pages.py").write_text(VIEWS, "utf-8")
+    said = run(project, f"{SETUP}\nfor one in pages.views: ask('/' + one); print(*ask('/' + one))")
+    hits = [line.strip() for line in said.stdout.splitlines()]
+    assert hits == ["True"] * 8 + ["False"], said.stderr
