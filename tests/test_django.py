@@ -140,6 +140,7 @@ CASES: list[tuple[str, dict[str, str]]] = [
     ("WSGICACHE = {}\nWSGI_APPLICATION = None", {"W001": "got None"}),
     ("WSGICACHE = {'RUNNER': 5}", {"E009": "['RUNNER'] must be a function"}),
     ("WSGICACHE = {'OBSERVER': 'shop.models.x'}", {"E010": "got 'shop.models.x': Module"}),
+    ("WSGICACHE = {'DASHBOARD': 5}", {"E012": "['DASHBOARD'] must be a function"}),
     ("WSGICACHE = {'CLOCK': 'time.time'}", {"E011": "['CLOCK'] must be an object"}),
     (f"{EVERY}\nMIDDLEWARE = ['{SESSIONS}']", {"W003": "SESSION_SAVE_EVERY_REQUEST is on: "}),
     (EVERY, {}),

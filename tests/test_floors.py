@@ -122,6 +122,8 @@ FLOORS = """
     django.saving
     django.checks django.wagtail
     django.testing django.templatetags django.templatetags.wsgicache
+    django.dashboard
+    django.urls
     django.apps django django.management django.management.commands
         django.management.commands.wsgicache
     __main__

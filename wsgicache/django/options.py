@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from wsgicache.arguments import has_methods
 from wsgicache.controls.routes import Route
+from wsgicache.dashboard.forms import COOKIE
 from wsgicache.operating import checked_token
 from wsgicache.rules.checks import must_be, several, text
 from wsgicache.rules.policy import Policy
@@ -63,7 +65,10 @@ def policy_of(policy: object, debug: bool = False) -> Policy:
         kind = "a dict of options of Policy, such as {'sort_query': True}, or a Policy"
         raise TypeError(must_be(f"{SUBJECT}['POLICY']", kind, policy))
     changes: dict[str, Any] = {"debug": True, **policy} if debug else dict(policy)
-    return Policy(**changes)
+    made = Policy(**changes)
+    if made.only_cookies is None:
+        return made
+    return replace(made, only_cookies=(*made.only_cookies, COOKIE))  # the dashboard reads it
 
 
 def routes_of(routes: object) -> tuple[Route, ...]:
@@ -126,6 +131,7 @@ CHECKS: dict[str, tuple[str, Callable[[Any], object], str]] = {
     "RUNNER": ("E009", partial(function_of, "RUNNER"), "It takes a Job, and has it called."),
     "OBSERVER": ("E010", partial(function_of, "OBSERVER"), "It takes an Observation."),
     "CLOCK": ("E011", clock_of, "Leave it out: the default is the clock of the machine."),
+    "DASHBOARD": ("E012", partial(function_of, "DASHBOARD"), "It takes a request, and answers."),
 }
 """For each key the id of its error, its check, and a hint."""
 

@@ -1,0 +1,60 @@
+"""The page about the cache as a view of Django, for those whom ``DASHBOARD`` names.
+
+By default they are superusers. ``path("admin/cache/", include("wsgicache.django.urls"))`` has it.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+from werkzeug.test import run_wsgi_app
+
+from wsgicache.controls.decorators import never_cache
+from wsgicache.dashboard import Dashboard
+from wsgicache.django.door import get_wsgi_application, given_options
+from wsgicache.django.options import function_of
+
+__all__ = ["dashboard"]
+
+_made: list[Dashboard] = []
+
+
+@never_cache
+def dashboard(request: Any, place: str) -> HttpResponseBase:
+    """Answer with the page at *place* below this one, or send strangers to the login."""
+    may = function_of("DASHBOARD", given_options().get("DASHBOARD")) or _is_superuser
+    if not may(request):
+        if getattr(getattr(request, "user", None), "is_anonymous", False):
+            return redirect_to_login(request.get_full_path())
+        raise PermissionDenied
+    if not _made:
+        _made.append(Dashboard(get_wsgi_application(), secret=settings.SECRET_KEY))
+    environ = {
+        **request.META,
+        "SCRIPT_NAME": request.path[: len(request.path) - len(place) - 1],
+        "PATH_INFO": f"/{place}",
+        # Without TLS on the last way, a proxy may have said that there was some before.
+        "wsgi.url_scheme": request.scheme,
+        "HTTP_HOST": request.get_host(),
+        "wsgi.input": BytesIO(request.body),
+    }
+    body, status, fields = run_wsgi_app(_made[0], environ, buffered=True)
+    code, _, reason = status.partition(" ")
+    response = HttpResponse(b"".join(body), status=int(code), reason=reason)
+    for name, value in fields:
+        response.headers[name] = value
+    return response
+
+
+dashboard = csrf_exempt(dashboard)  # Its forms have tokens of their own.
+
+
+def _is_superuser(request: Any) -> bool:
+    user = getattr(request, "user", None)
+    return user is not None and user.is_active and user.is_superuser
