@@ -326,6 +326,26 @@ def test_a_path_is_purged_for_each_site(project: Path) -> None:
     assert run(project, script).stdout == "[False, False, True]\n"
 
 
+def test_paths_are_at_the_hosts_of_the_site(project: Path) -> None:
+    script = (
+        f"{SETUP}\nfrom django.test import override_settings\n"
+        "from wsgicache.django.hosts import absolute, origin_of_site\n"
+        "print(origin_of_site(), *absolute(['/a#b', '//c/d', 'https://e/f']))\n"
+        "with override_settings(SECURE_SSL_REDIRECT=True, WSGICACHE={'HOSTS': ['g']}):\n"
+        "    print(origin_of_site(), *absolute(['/a']))\n"
+        "with override_settings(ALLOWED_HOSTS=['*', '.h']): print(origin_of_site())\n"
+        "with override_settings(ALLOWED_HOSTS=['*']): print(origin_of_site(), *absolute(['/a']))\n"
+        "with override_settings(ALLOWED_HOSTS=[], DEBUG=True): print(*absolute(['/a']))\n"
+    )
+    assert run(project, script).stdout.splitlines() == [
+        "http://shop.example http://shop.example/a http://www.shop.example/a http://c/d https://e/f",
+        "https://g http://g/a",
+        "http://h",
+        "http://localhost",
+        "http://localhost/a http://127.0.0.1/a http://[::1]/a",
+    ]
+
+
 def test_a_command_ends_only_itself_when_it_is_called(project: Path) -> None:
     script = (
         f"{SETUP}\nfrom django.core.management import call_command\n"

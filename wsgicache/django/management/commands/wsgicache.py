@@ -23,11 +23,12 @@ _LOG = logging.getLogger("wsgicache")
 class Command(BaseCommand):
     """The command, which hands its arguments over."""
 
-    help = "Look into the cache of this project, and purge it: stats, top, purge, explain …"
+    help = "Look into the cache of this project, and purge it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take all arguments as they are."""
-        text = "A command of wsgicache with its arguments; --help lists the commands."
+        text = "audit, doctor, explain, inspect, purge, stats, top or warm, and what that takes; "
+        text += "none lists the commands, and COMMAND --help says more."
         parser.add_argument("arguments", nargs=REMAINDER, help=text)
 
     def handle(self, *args: Any, **options: Any) -> None:
