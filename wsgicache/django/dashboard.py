@@ -9,7 +9,6 @@ from io import BytesIO
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -31,6 +30,8 @@ def dashboard(request: Any, place: str) -> HttpResponseBase:
     may = function_of("DASHBOARD", given_options().get("DASHBOARD")) or _is_superuser
     if not may(request):
         if getattr(getattr(request, "user", None), "is_anonymous", False):
+            from django.contrib.auth.views import redirect_to_login  # not each site has users
+
             return redirect_to_login(request.get_full_path())
         raise PermissionDenied
     if not _made:
