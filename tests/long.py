@@ -27,6 +27,7 @@ from tests.bodies import FRESH, STREAM
 from tests.browsers.__main__ import ROWS as BROWSER_ROWS
 from tests.controls.test_served import serve_and_ask
 from tests.django.races import ROWS as RACE_ROWS
+from tests.django.reloads import ROWS as RELOAD_ROWS
 from tests.django.wagtail_row import ROWS as WAGTAIL_ROWS
 from tests.foreign.django_suite import ROWS as DJANGO_ROWS
 from tests.foreign.projects import ROWS as PROJECT_ROWS
@@ -201,6 +202,7 @@ ROWS: dict[str, tuple[Callable[[int], str], int]] = {
     **FOREIGN_ROWS,
     **DJANGO_ROWS,
     **RACE_ROWS,
+    **RELOAD_ROWS,
     **WAGTAIL_ROWS,
     **AUDIT_ROWS,
     **SET_UP_ROWS,
