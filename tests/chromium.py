@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from selenium import webdriver
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.running import binary
 
@@ -51,3 +54,22 @@ def overflow(browser: webdriver.Chrome) -> int:
 def trouble(browser: webdriver.Chrome) -> list[str]:
     """What the console says of errors."""
     return [line["message"] for line in browser.get_log("browser") if line["level"] == "SEVERE"]
+
+
+class Quiet(WSGIRequestHandler):
+    def log_request(self, *args: Any) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The app on a threaded server of its own, hence an origin of its own in the browser."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

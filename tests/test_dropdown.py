@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from werkzeug.serving import WSGIRequestHandler, make_server
 
+from tests.chromium import served
 from tests.running import DEADLINE, ROOT, binary, eventually
 from wsgicache import (
     CacheMiddleware,
@@ -80,25 +78,6 @@ class Shop:
     def _list(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", [("Content-Type", "application/json"), *self.fields])
         return [json.dumps(self.items).encode()]
-
-
-class Quiet(WSGIRequestHandler):
-    def log_request(self, *args: Any) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def served(app: App) -> Iterator[str]:
-    """The app on a threaded server of its own, hence an origin of its own in the browser."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="module", params=["pages kept", "pages loaded anew"])

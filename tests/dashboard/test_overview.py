@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from tests.dashboard.visiting import Visitor, text_of
 from tests.scene import FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.dashboard import Dashboard
 from wsgicache.dashboard.charts import bar
+from wsgicache.dashboard.overview import _of_route
 from wsgicache.observe.stats import Holding
 
 
@@ -77,6 +79,31 @@ def test_routes_and_urls_of_strangers_are_text(hostile: str) -> None:
     for markup in ("<script>", "<img", "<i>", "<b>", "\u202e"):
         assert markup not in got
     assert "&lt;" in got
+
+
+@pytest.mark.parametrize(
+    ("route", "query"),
+    [
+        ("/items/<int:id>", "q=%2Fitems%2F"),
+        ("/a%3Fb", "q=%2Fa%253Fb"),
+        ("items/(?P<id>[0-9]+)", "q=items%2F"),
+        ("/<path>", None),
+        ("^items/", None),
+        ("other", None),
+    ],
+)
+def test_a_route_leads_to_what_is_stored_below_it(route: str, query: str | None) -> None:
+    written = _of_route(route)
+    assert (f'href="entries?{query}"' in written) is (query is not None)
+    assert str(escape(route)) in written
+
+
+def test_a_reason_leads_to_what_explains_it() -> None:
+    cache = CacheMiddleware(app)
+    exchange(cache, environ_for(target="/never"))
+    got = Visitor(Dashboard(cache)).ask("/").text
+    assert 'href="explain?url=http%3A%2F%2Fexample.org%2Fnever"' in got
+    assert 'href="entries?url=http%3A%2F%2Fexample.org%2Fnever"' in got
 
 
 def test_a_bar_ends_where_all_ends() -> None:

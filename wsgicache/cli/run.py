@@ -25,7 +25,7 @@ from wsgicache import CacheMiddleware
 from wsgicache.cli.companions import companions
 from wsgicache.cli.folding import Folding
 from wsgicache.cli.loading import Refusal, load
-from wsgicache.cli.pages import Once, with_pages
+from wsgicache.cli.pages import MOUNT, Once, with_pages
 from wsgicache.cli.terminal import TerminalSafe, visible
 from wsgicache.cli.wrapped import PROFILES, said_of
 from wsgicache.why.layers import own_cache
@@ -102,9 +102,10 @@ def run(
         logged = access_log(with_pages(app, own, host))
         server = make_server(host, port, logged, threads, request_handler=Handler, fd=listener)
         address = f"[{host}]" if ":" in host else host
+        place = f"http://{address}:{server.port}"
         click.echo(
-            f"{target} runs on http://{address}:{server.port}/ {with_cache} until Ctrl+C. "
-            "This server is for development only.",
+            f"{target} runs on {place}/ {with_cache} until Ctrl+C. {place}{MOUNT}/ shows what the "
+            "cache does. This server is for development only.",
             err=True,
         )
         server.serve_forever()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from time import gmtime, strftime
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -20,6 +22,7 @@ from wsgicache.dashboard.markup import (
     token,
 )
 from wsgicache.dashboard.sections import Answer, Asked
+from wsgicache.observe.rows import OTHER
 from wsgicache.observe.stats import Requests, Stats
 from wsgicache.observe.table import RouteRow, routes
 from wsgicache.why.causes import CAUSES, FORWARDS, cause_of
@@ -33,6 +36,8 @@ _OUTCOMES = {
     "refused": "The application answered, and that was not stored.",
     "bypass": "The request passed by the cache.",
 }
+_PARAMETER = re.compile(r"[<{:(*^$]")
+"""Where the fixed beginning of a route ends, in any framework."""
 _MOST_ROUTES = 100
 """Most rows of routes; `wsgicache top` shows all."""
 _MOST_REASONS = 12
@@ -226,7 +231,7 @@ def _route(row: RouteRow) -> tuple[object, ...]:
     ratios = row.hit_ratios or (None, None, None)
     against = "–" if row.against is None else token(row.against, _sentence(row.against))
     return (
-        Markup("<code>{}</code>").format(shown(row.route)),
+        _of_route(row.route),
         f"{row.requests:.1f}",
         *(ratio(one) for one in ratios),
         Markup('{}<span class="beside">{}</span>').format(
@@ -242,6 +247,15 @@ def _route(row: RouteRow) -> tuple[object, ...]:
     )
 
 
+def _of_route(route: str) -> Markup:
+    """Return a route, as a link to what is stored below its beginning."""
+    beginning = _PARAMETER.split(route, maxsplit=1)[0]
+    text = Markup("<code>{}</code>").format(shown(route))
+    if route == OTHER or len(beginning) < 2:
+        return text
+    return Markup('<a href="entries?{}">{}</a>').format(urlencode({"q": beginning}), text)
+
+
 # ── the rest ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -251,7 +265,7 @@ def _asked(stats: Stats) -> Markup:
             link("entries", shown(one.url), url=one.url),
             count(one.count),
             one.outcome,
-            token(one.detail or one.forward or "–"),
+            _explained(one.url, one.detail or one.forward),
         )
         for one in stats.asked[:_MOST_ASKED]
     ]
@@ -264,6 +278,13 @@ def _asked(stats: Stats) -> Markup:
     return Markup("<h2>For what the application was asked most often</h2>\n{}").format(
         table("URLs for which the application was asked", columns, rows, is_hidden=True)
     )
+
+
+def _explained(url: str, why: str | None) -> Markup:
+    """Return a link from a reason to what explains it."""
+    if why is None:
+        return Markup("–")
+    return Markup('<a href="explain?{}">{}</a>').format(urlencode({"url": url}), token(why))
 
 
 def _purges(stats: Stats) -> Markup:

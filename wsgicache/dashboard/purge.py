@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from wsgicache.dashboard.markup import count, shown
+from wsgicache.dashboard.markup import count, link, shown
 from wsgicache.dashboard.sections import Answer, Asked
 from wsgicache.purging import Purged, counted, nothing_found
 
@@ -83,7 +83,8 @@ def _done(asked: Asked) -> Markup:
         return Markup()
     if not asked.forms.is_signed(_DONE, f"{asked.session.name} {sentence}", signature):
         return _alert("What was done is not known: another process, or another page, led here.")
-    return Markup('<p class="done" role="status">{}</p>\n').format(sentence)
+    said = Markup('<p class="done" role="status">{}</p>\n<p>{}</p>\n')
+    return said.format(sentence, link("entries", "What is stored now"))
 
 
 def _alert(text: str) -> Markup:
