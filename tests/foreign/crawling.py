@@ -131,6 +131,8 @@ class Page(HTMLParser):
             self.forms[-1][1][self._area] += data
 
 
+WILD = re.compile(r"([a-z][A-Z].*){3}")
+"""Letters of both cases, by chance."""
 CHANGING = [
     (re.compile(pattern), mark)
     for pattern, mark in (
@@ -157,9 +159,8 @@ def plain(data: bytes, kind: str) -> str:
 def masked(mark: str, found: re.Match[str]) -> str:
     """The *mark* in place of what was found, unless that is a word or a path."""
     text = found[0]
-    is_random = mark != "TOKEN" or (
-        re.search(r"\d", text) and re.search(r"[A-Za-z]", text) and "/" not in text.strip("/")
-    )
+    mixed = (re.search(r"\d", text) and re.search(r"[A-Za-z]", text)) or WILD.search(text)
+    is_random = mark != "TOKEN" or (mixed and "/" not in text.strip("/"))
     return mark if is_random else text
 
 
