@@ -15,6 +15,7 @@ from typing import Any
 from tests.games.long_games import Game, drawn, played
 from tests.games.model import Answer, Ask, Record, Rules
 from tests.games.test_state_machine import POLICIES, World, behaviours, wishes
+from tests.observe.counted import row_of
 from tests.rig.proxy import Proxy
 from tests.rig.stores import Faulty, server_store
 from tests.scene import FakeClock, Scene
@@ -66,7 +67,9 @@ class FaultyWorld(World):
             super().post(target, status, location)
             return
         self.unsafe = (status, location)
-        assert self.scene.post(target).code == status
+        got = self.scene.post(target)
+        self.rows[row_of(got)] += 1
+        assert got.code == status
         for one in (target, location):
             if one is not None:
                 self.model.touched(one)

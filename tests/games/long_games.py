@@ -75,7 +75,7 @@ class Game:
         """Raises AssertionError where the cache does what the model does not allow."""
         for _ in range(moves):
             self.random.choice(self.moves)()
-        self.world.scene.check_closed()
+        self.world.end()
 
     def rarely(self, one_of: int) -> bool:
         return self.random.randrange(one_of) == 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,6 +38,7 @@ from tests.games.model import (
     weak,
 )
 from tests.games.strategies import OFFERS, chosen, directives, styled
+from tests.observe.counted import Row, row_of, rows_of
 from tests.scene import Environ, Exchange, Field, Reply, Scene
 from wsgicache import Policy, cached, current
 
@@ -156,6 +158,9 @@ class World:
         self.raised = 0
         self.tags: list[str] = []
         self.hits = self.steps = 0
+        self.rows: Counter[Row] = Counter()
+        """What the requests came to, as their answers said."""
+        self.unanswered = 0
 
     # what the app does
 
@@ -257,7 +262,9 @@ class World:
             assert self.raised > raised, "an exception from nowhere"
             assert due is None, "a fresh response was not used"
             self.model.touched(ask.target)
+            self.unanswered += 1
             return
+        self.rows[row_of(got)] += 1
         self.scene.settle()
         me = threading.get_ident()
         mine = [(q, a) for thread, q, a in self.answers[before:] if thread == me]
@@ -429,10 +436,20 @@ class World:
         else:
             self.model.received(ask, answer, told)
 
+    def end(self) -> None:
+        """All bodies are closed, and the cache has counted what its answers said."""
+        self.scene.check_closed()
+        counted = rows_of(self.scene.cache.stats().requests)
+        assert not self.rows - counted, self.rows - counted
+        raised = counted - self.rows
+        assert all(row[2:] == ("raised", "5xx") for row in raised), raised
+        assert raised.total() == self.unanswered
+
     def post(self, target: str, status: int, location: str | None) -> None:
         self.unsafe = (status, location)
         self.steps += 1
         got = self.scene.post(self.equivalent(target))
+        self.rows[row_of(got)] += 1
         assert got.code == status
         assert got.fwd == "method"
         if status < 400:
@@ -585,7 +602,7 @@ class Machine(RuleBasedStateMachine):
         self.world.post(path, status, location)
 
     def teardown(self) -> None:
-        self.world.scene.check_closed()
+        self.world.end()
 
 
 POLICIES: dict[str, tuple[Callable[[], Policy], Rules]] = {

@@ -7,6 +7,7 @@ times and totals, until somebody kills it.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import re
@@ -16,16 +17,21 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from tests.running import ROOT, environment
 from tests.scene import Environ, Exchange, environ_for
 from wsgicache import CacheMiddleware, MemoryStore
+from wsgicache.observe.counting import MOST_ROWS, Counting
 from wsgicache.observe.files import parts_in
+from wsgicache.observe.rows import MOST_ROUTES
 from wsgicache.observe.stats import Holding, Requests
 from wsgicache.observe.summing import summed
+from wsgicache.observe.watching import Watching
 
 TTL = re.compile("; ttl=-?[0-9]+")
 PAGE = b"0123456789"
@@ -42,7 +48,8 @@ def row_of(got: Exchange) -> Row:
         return "bypass", forward, detail, status
     if said.get("stored"):
         return "stored", forward, None, status
-    asked = detail is not None and detail.startswith("vary-")
+    asked = forward == "request" and detail in ("no-cache", "max-age", "min-fresh")
+    asked = asked or (detail is not None and detail.startswith("vary-"))
     if said.get("fwd-status") == 304 and (detail is None or asked):
         return "validated", forward, None, status
     return "refused", forward, detail, status
@@ -157,7 +164,55 @@ def row(count: int) -> str:
     return play(4, 8, count)
 
 
-ROWS: dict[str, tuple[Callable[[int], str], int]] = {"counters": (row, 100_000)}
+MOST_BYTES = 2 << 20
+"""Most memory that the counters of a process may take."""
+_OTHERS = (ModuleType, type, FunctionType, MethodType, partial, Watching)
+
+
+def weight(counting: Counting) -> int:
+    """The bytes of all that *counting* refers to, but for what it was given."""
+    seen: dict[int, object] = {}
+    found: list[object] = [vars(counting)]
+    while found:
+        one = found.pop()
+        if id(one) in seen or isinstance(one, _OTHERS) or one is counting._clock:
+            continue
+        seen[id(one)] = one
+        found += gc.get_referents(one)
+    return sum(map(sys.getsizeof, seen.values()))
+
+
+def distinct(count: int) -> str:
+    """So many URLs, each with a first segment of its own: rows, routes and memory have limits."""
+    cache, most = CacheMiddleware(app, store=MemoryStore(100_000)), 0
+    asked = environ_for()
+
+    def start(status: str, fields: Any, exc_info: Any = None) -> Any:
+        return lambda data: None
+
+    for number in range(count):
+        heads = "/never/" if number % 3 else "/"
+        for _ in cache({**asked, "PATH_INFO": f"{heads}{number}/{number:0300}"}, start):
+            pass
+        for _ in cache({**asked, "PATH_INFO": f"/{number}"}, start):
+            pass
+        if number % (count // 10) == 0:
+            most = max(most, weight(cache._counting))
+    stats = cache.stats()
+    routes = {one.route for one in stats.requests}
+    assert stats.count == 2 * count, (stats.count, count)
+    assert len(routes) <= MOST_ROUTES + 1, len(routes)
+    assert len(stats.requests) <= MOST_ROWS + 100, len(stats.requests)
+    assert len(stats.asked) <= 100, len(stats.asked)
+    most = max(most, weight(cache._counting))
+    assert most < MOST_BYTES, most
+    return f"{len(routes)} routes, {len(stats.requests)} rows, {most} bytes at most"
+
+
+ROWS: dict[str, tuple[Callable[[int], str], int]] = {
+    "counters": (row, 100_000),
+    "labels": (distinct, 1_000_000),
+}
 
 if __name__ == "__main__":
     worker(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

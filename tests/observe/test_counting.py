@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.observe.counted import Row, row_of, rows_of
+from tests.observe.counted import Row, distinct, row_of, rows_of
 from tests.scene import EPOCH, Environ, Exchange, FakeClock, Reply, Scene, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 from wsgicache.frameworks import route_behind, route_matched
@@ -396,6 +396,10 @@ def test_routes_have_a_limit() -> None:
     assert {row.route: row.count for row in stats.requests}[OTHER] == 201
     assert stats.count == MOST_ROUTES + 201
     assert grown < 2 << 20, grown
+
+
+def test_distinct_urls_take_no_more_memory() -> None:
+    distinct(3_000)
 
 
 def test_the_urls_asked_most_often() -> None:
