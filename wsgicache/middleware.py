@@ -220,15 +220,14 @@ class CacheMiddleware(Operated):
                 if ranges is not None:
                     status, fields, pieces = conditional.ranged(stored, pieces, ranges)
                 body = leaving(pieces, request.environ)
-        age = now - stored.generated_at
-        seconds, lines, uses = stored.aged
-        if not seconds <= age < seconds + 1 or reuse is not None:
-            seconds = max(0, int(age))
+        until, lines, uses = stored.aged
+        if now >= until or reuse is not None:
+            seconds = max(0, int(now - stored.generated_at))
             said = None if reuse is None else reuse.cache_status
             lines = reused_lines(stored, seconds, said, self.policy)
             if reuse is None and not self._counting.is_watched():
                 uses = self._counting.uses(request, stored, seconds)
-                stored.aged = seconds, lines, uses
+                stored.aged = stored.generated_at + seconds + 1, lines, uses
             else:
                 uses, is_plain = UNAGED[2], False
         if is_plain:

@@ -90,7 +90,7 @@ def adding(
 
 def last_use(stored: StoredResponse) -> float:
     """Return when *stored* answered last, to a second; NEVER if it has not since it was stored."""
-    return stored.generated_at + stored.aged[0]
+    return stored.aged[0] - 1
 
 
 def nominated_by(response: Response, policy: Policy) -> tuple[str, ...]:

@@ -145,9 +145,9 @@ class StoredResponse:
     weight: int = 0
     """Bytes that it takes in memory, once counted."""
     aged: Aged = UNAGED
-    """PERF: the last age in whole seconds that it was served with, the fields for that age, and
-    the counter of its uses. A page asked for more than once a second has them ready (0.4 of a
-    constant app's cost)."""
+    """PERF: until when it has the age in whole seconds that it was served with last, the fields for
+    that age, and the counter of its uses. A page asked for more than once a second has them ready
+    (0.4 of a constant app's cost)."""
     withheld: FieldLines = field(default_factory=lambda: NO_LINES)
     """Lines that stay here, since they address this cache; a 304 need not repeat them."""
     span: tuple[int, int, int | None] | None = None
