@@ -21,6 +21,8 @@ with warnings.catch_warnings():
     from pyramid.exceptions import ConfigurationError
     from pyramid.response import Response
 
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning:webob")
+
 NEVER = [Route("/plain", never_cache)]
 """What a setting names."""
 COLOUR = "colour"
