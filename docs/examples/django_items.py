@@ -1,15 +1,17 @@
 import django
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
-from wsgicache import CacheMiddleware, cache_for, never_cache
+from wsgicache import cache_for, never_cache
+from wsgicache.django import get_wsgi_application
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
+    INSTALLED_APPS=["wsgicache.django"],
     ROOT_URLCONF=__name__,
     SECRET_KEY="only for this example",
+    WSGICACHE={},
 )
 django.setup()
 
@@ -30,4 +32,4 @@ def now(request: HttpRequest) -> JsonResponse:
 
 urlpatterns = [path("items", items), path("now", now)]
 
-app = CacheMiddleware(get_wsgi_application())
+app = get_wsgi_application()
