@@ -137,7 +137,7 @@ CHANGING = [
     (re.compile(pattern), mark)
     for pattern, mark in (
         (r"\b\d{1,2}:\d{2}(:\d{2})?(\.\d+)?( ?[ap]\.?m\.?)?", "TIME"),
-        (r"\b\d+(\.\d+)?[ \xa0]?(ms|seconds?|msec|minutes?)\b", "SPAN"),
+        (r"\b(now|(an?|\d+(\.\d+)?)[ \xa0]?(ms|msec|seconds?|minutes?)( ago)?)\b", "SPAN"),
         (r"\b1[78]\d{8}(\.\d+)?\b", "EPOCH"),
         (r"[A-Za-z0-9_.:/+=-]{20,}", "TOKEN"),
     )
