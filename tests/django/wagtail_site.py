@@ -82,6 +82,8 @@ def set_up(folder: str) -> None:
     import django
     from django.conf import settings
 
+    from wsgicache import Policy
+
     sys.path.insert(0, folder)
     settings.configure(
         SECRET_KEY="only for tests",
@@ -123,7 +125,7 @@ def set_up(folder: str) -> None:
         WAGTAIL_SITE_NAME="shop",
         WAGTAILADMIN_BASE_URL="http://shop.example",
         WAGTAILFRONTENDCACHE={"default": {"BACKEND": "wsgicache.django.wagtail.Backend"}},
-        WSGICACHE={"STORE": f"lmdb://{folder}/store"},
+        WSGICACHE={"STORE": f"lmdb://{folder}/store", "POLICY": Policy.django()},
     )
     django.setup()
 
