@@ -200,12 +200,8 @@ class Seen:
         response, directives = self._response, self._directives
         if 400 <= response.code != _GONE and not self._browser.reuses_errors:
             return True
-        # A Vary with a member "*" always fails to match (§4.1).
-        return (
-            "no-cache" in directives
-            or (not directives and "no-cache" in response.values.get("pragma", "").lower())
-            or not self._is_selected(())
-        )
+        pragma = response.values.get("pragma", "").lower()
+        return "no-cache" in directives or (not directives and "no-cache" in pragma)
 
     def _heuristic_lifetime(self) -> float:
         """Return the seconds of freshness that the browser guesses (§4.2.2)."""
@@ -227,6 +223,7 @@ class Seen:
 
     def _is_selected(self, changed: Collection[str]) -> bool:
         """Return whether the copy is one for a request with other values of *changed* (§4.1)."""
+        # A Vary with a member "*" always fails to match.
         nominated = parse_vary(self._response.values.get("vary", ""))
         return nominated is not None and not set(nominated) & set(changed)
 
