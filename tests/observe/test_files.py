@@ -183,6 +183,9 @@ def test_a_sheet_always_has_a_whole_part() -> None:
         sheet({**PART, "purges": {"url": True}}),
         sheet({**PART, "rows": [ROW] * 7000}),
         sheet({**PART, "store": [0] * 4}),
+        sheet({**PART, "held": {"/": [0, 0]}}),
+        sheet({**PART, "held": {"/" * 300: [0, 0, 0]}}),
+        sheet({**PART, "held": {f"/{number}": [0, 0, 0] for number in range(1_001)}}),
         sheet({**PART, "more": "x" * (5 << 20)}),
     ],
 )
