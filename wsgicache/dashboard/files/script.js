@@ -22,7 +22,10 @@
 
   // What a person has opened stays open, and nobody loses the place where the focus is.
   const replace = (old, fresh) => {
-    if (old.innerHTML === fresh.innerHTML || old.contains(document.activeElement)) return;
+    const active = document.activeElement;
+    // Who has opened a part by its summary goes on there.
+    const opened = active.tagName === "SUMMARY" && old.contains(active) && active.parentElement.id;
+    if (old.innerHTML === fresh.innerHTML || (old.contains(active) && !opened)) return;
     const selection = document.getSelection();
     if (selection && !selection.isCollapsed && old.contains(selection.anchorNode)) return;
     for (const details of fresh.querySelectorAll("details[id]")) {
@@ -30,6 +33,7 @@
       if (before && before.tagName === "DETAILS") details.open = before.open;
     }
     old.replaceChildren(...fresh.childNodes);
+    if (opened) document.getElementById(opened)?.querySelector("summary").focus({ preventScroll: true });
   };
 
   const refresh = async () => {
