@@ -17,7 +17,7 @@ from typing import Any
 from wsgicache import forks
 from wsgicache.clock import Clock
 from wsgicache.observe.frequent import Frequent
-from wsgicache.observe.rows import CLASSES, MOST_ROUTES, OTHER, Labels, Row, Uses, path_head
+from wsgicache.observe.rows import MOST_ROUTES, OTHER, Labels, Row, Uses, path_head, usual
 from wsgicache.observe.stats import Holding, Told
 from wsgicache.observe.watching import Watching
 from wsgicache.observe.windows import Windows
@@ -34,14 +34,14 @@ MOST_ROWS = 3_000
 """Most rows; after them only those of the route `OTHER` are new."""
 _MOST_URLS = 128
 """URLs that are kept of those for which the app is asked most often."""
-_LONGEST_ROUTE = 128
-_LONGEST_URL = 1024
 _NEW_COUNTERS = 1024
 """New counters after which those of responses that are gone leave."""
 _HELD_SECONDS = 5.0
 """Seconds after which a store is asked again what it holds."""
 _REST = 100
 """How many times as long as that took nobody asks again."""
+_LONG = 1024
+"""Most characters of a URL that is remembered."""
 MOST_NOTED = 128
 """Requests after which what was noted goes into the rows. Their URLs may be long."""
 _OURS = 3
@@ -119,15 +119,16 @@ class Counting:
         next(other)
 
     def count(self, told: Told, environ: Mapping[str, Any]) -> None:
-        """Count the request in *environ*.
-
-        PERF: only appends, for which the interpreter needs no lock.
-        """
+        """Count the request in *environ*."""
+        # PERF: only appends, for which the interpreter needs no lock.
         noted = self._noted
         noted.append(told)
         if told[4] - self._ticked >= 1:
             self._tick(told[4])
-        elif len(noted) >= MOST_NOTED and self._lock.acquire(blocking=False):
+        elif (
+            len(noted) >= MOST_NOTED
+            or ((key := told[7]) is not None and len(key[2]) + len(key[3]) + len(key[1]) > _LONG)
+        ) and self._lock.acquire(blocking=False):
             try:
                 self._add_noted()
             finally:
@@ -175,10 +176,10 @@ class Counting:
 
     def _new_row(self, of: Labels) -> Row:
         """Return a new row for such requests, if there is room for it."""
+        short = usual(of)
+        if short != of:
+            return self._row(short)
         outcome, forward, detail, first, route = of
-        if first not in CLASSES or len(route) > _LONGEST_ROUTE:
-            known = first if first in CLASSES else ""
-            return self._row((outcome, forward, detail, known, route[:_LONGEST_ROUTE]))
         if route != OTHER and (
             len(self._rows) >= MOST_ROWS
             or (route not in self._routes and len(self._routes) >= MOST_ROUTES)
@@ -217,9 +218,7 @@ class Counting:
                     row.saved += served.saved
                     row.stored_bytes += served.bytes
                     row.stale += served.ttl <= 0
-                if forward is None or key is None or outcome == "hit":
-                    continue
-                if len(key[2]) + len(key[3]) < _LONGEST_URL:
+                if forward and key and outcome != "hit" and len(key[2]) + len(key[3]) < _LONG:
                     asked(key, told)
 
     # ── taking over ────────────────────────────────────────────────────────────────────────────

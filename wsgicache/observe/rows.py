@@ -6,10 +6,21 @@ from collections.abc import Collection
 from itertools import count
 from typing import TYPE_CHECKING
 
-__all__ = ["CLASSES", "MOST_ROUTES", "OTHER", "Labels", "Row", "Uses", "path_head", "within"]
+__all__ = [
+    "CLASSES",
+    "MOST_ROUTES",
+    "OTHER",
+    "Labels",
+    "Row",
+    "Uses",
+    "path_head",
+    "usual",
+    "within",
+]
 
 OTHER = "other"
 """The route of all requests beyond the routes that have rows of their own."""
+_LONGEST_ROUTE = 128
 MOST_ROUTES = 500
 """Most routes that have rows of their own."""
 CLASSES = {"": OTHER, **{first: f"{first}xx" for first in "12345"}}
@@ -77,8 +88,14 @@ def within(routes: Collection[str], route: str, most: int) -> str:
     return route if route in routes or len(routes) < most else OTHER
 
 
+def usual(of: Labels) -> Labels:
+    """Return *of* with a class of status that there is, and a short route."""
+    first, route = of[3:]
+    return *of[:3], first if first in CLASSES else "", route[:_LONGEST_ROUTE]
+
+
 def path_head(mount: str, path: str) -> str:
-    """Return where an app is mounted, and the first segment of the *path* below."""
+    """Return where an app is mounted, and the first segment of the *path* below, if not long."""
     end = path.find("/", len(mount) + 1)
-    head = (path or "/") if end < 0 else path[:end]
+    head = ((path or "/") if end < 0 else path[:end])[:_LONGEST_ROUTE]
     return head if head.isascii() else head.encode("latin-1", "replace").decode("utf-8", "replace")

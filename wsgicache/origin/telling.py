@@ -66,7 +66,7 @@ def of_bypass(
     if response is not None:
         route = route or route_behind(response.body)
     route = route or path_head(mount, mount + asked.get("PATH_INFO", ""))
-    told = Told(outcome, forward, "raised", RAISED, now, route, mount, None, now - began)
+    told = Told(outcome, forward, "raised", RAISED, now, route, "", None, now - began)
     if response is None:
         return told
     size = 0 if asked.get("REQUEST_METHOD") == "HEAD" else _content_bytes(response)
