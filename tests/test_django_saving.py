@@ -38,7 +38,7 @@ def groups(place):
     return [f"owner-{place.owner}", *(f"tag-{tag.name}" for tag in place.tags.all())]
 purge_on_save(Famous, groups=groups)
 purge_on_save(Page)
-purge_on_save(Named, groups=["streets"])
+purge_on_save(Named, groups=lambda street: ["streets"])
 """
 MORE = """
 WSGICACHE = {"HOSTS": ["a"]}
@@ -86,8 +86,12 @@ place.tags.remove(blue)
 said("removed")
 red.place_set.clear()
 said("cleared from the other side")
-red.place_set.set([place])
+other = Place.objects.create(slug="other", owner=2)
+found.clear()
+red.place_set.set([place, other])
 said("set from the other side")
+other.delete()
+found.clear()
 place.tags.clear()
 said("cleared")
 place.tags.add(red)
@@ -140,7 +144,7 @@ tag
 added /q owner-2 tag-blue tag-red
 removed /q owner-2 tag-blue tag-red
 cleared from the other side /q owner-2 tag-red
-set from the other side /q owner-2 tag-red
+set from the other side /other /q owner-2 tag-red
 cleared /q owner-2 tag-red
 before COMMIT
 after COMMIT /q owner-2 owner-3 tag-red
@@ -152,7 +156,7 @@ in another database /o owner-6
 before its COMMIT
 after its COMMIT /o owner-6 owner-7
 fixture /raw owner-1 tag-green
-2 queries streets streets
+3 queries streets streets
 languages /de/page/1 /en/page/1
 """
 
