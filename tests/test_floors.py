@@ -111,7 +111,8 @@ FLOORS = """
     warming.sitemaps
     warming
     demo cli.companions cli.folding cli.loading cli.terminal
-    cli.pages cli.wrapped
+    cli.foot cli.pages cli.wrapped
+    cli.strip
     cli.run cli.store cli.why
     cli.stats cli.top
     cli.warm
@@ -349,6 +350,7 @@ ROOMS = {
     "stores.shared.store": "stores/test_stores.py",
     "cli": "cli/test_run.py",
     "cli.companions": "cli/test_run.py",
+    "cli.foot": "cli/test_strip.py",
     "cli.loading": "cli/test_run.py",
     "cli.stats": "cli/test_store.py",
     "cli.terminal": "cli/test_store.py",

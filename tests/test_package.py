@@ -47,8 +47,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"wsgicache"}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "wsgicache").rglob("*.py")}
     packed = {name for name in names if ".dist-info/" not in name}
-    of_pages = ROOT / "wsgicache" / "dashboard" / "files"
-    loaded = {str(path.relative_to(ROOT)) for path in of_pages.iterdir()}
+    of_pages = (ROOT / "wsgicache").rglob("files/*")
+    loaded = {str(path.relative_to(ROOT)) for path in of_pages}
     assert packed == modules | loaded | {"wsgicache/py.typed"}
     (points,) = (name for name in names if name.endswith("/entry_points.txt"))
     said = zipfile.ZipFile(wheel).read(points).decode()

@@ -26,8 +26,10 @@ from wsgicache.cli.companions import companions
 from wsgicache.cli.folding import Folding
 from wsgicache.cli.loading import Refusal, load
 from wsgicache.cli.pages import MOUNT, Once, with_pages
+from wsgicache.cli.strip import with_strip
 from wsgicache.cli.terminal import TerminalSafe, visible
 from wsgicache.cli.wrapped import PROFILES, said_of
+from wsgicache.dashboard.recent import recent_of
 from wsgicache.why.layers import own_cache
 
 __all__ = ["run"]
@@ -71,6 +73,9 @@ SOCKET_VARIABLE = "WSGICACHE_RUN_SOCKET"
     multiple=True,
     help="A shell command that runs as long as the server; may be repeated.",
 )
+@click.option(
+    "--strip", is_flag=True, help="Say at the foot of each page what the cache did, and why."
+)
 def run(
     target: str,
     host: str,
@@ -78,6 +83,7 @@ def run(
     policy: str | None,
     threads: bool,
     reload: bool,
+    strip: bool,
     commands: tuple[str, ...],
 ) -> None:
     """Serve a WSGI app with the cache in front, for development.
@@ -99,7 +105,9 @@ def run(
         handler = logging.StreamHandler()
         handler.setFormatter(TerminalSafe())
         logging.basicConfig(handlers=[handler])  # if the app has not configured logging
-        logged = access_log(with_pages(app, own, host))
+        recent_of(own).watch(forever=True)
+        paged = with_pages(app, own, host)
+        logged = access_log(with_strip(paged, own) if strip else paged)
         server = make_server(host, port, logged, threads, request_handler=Handler, fd=listener)
         address = f"[{host}]" if ":" in host else host
         place = f"http://{address}:{server.port}"

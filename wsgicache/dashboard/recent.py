@@ -20,7 +20,7 @@ from wsgicache.rules.fields import environ_key
 from wsgicache.rules.keys import key_of_url, url_of
 from wsgicache.rules.selecting import FRAGMENT_FIELDS
 
-__all__ = ["MOST_BYTES", "Recent", "Row", "What", "recent_of"]
+__all__ = ["MOST_BYTES", "Recent", "Row", "What", "is_page_view", "recent_of"]
 
 MOST_BYTES = 1 << 20
 """Most bytes that the rows of a cache take."""
@@ -158,7 +158,7 @@ class Recent:
             told.forward,
             detail and detail[:_LONGEST_WORD],
         )
-        is_page = _is_page(environ)
+        is_page = is_page_view(environ)
         with self._lock:
             self._row(what, is_page, environ).note(told, now)
             while self._rows and (self.bytes > MOST_BYTES or len(self._rows) > _MOST_VIEWS):
@@ -226,7 +226,7 @@ class Recent:
             return list(row.parts.values())
 
 
-def _is_page(environ: Mapping[str, Any]) -> bool:
+def is_page_view(environ: Mapping[str, Any]) -> bool:
     """Return whether a person went to a page: no picture, script or fragment of one."""
     if wanted := environ.get("HTTP_SEC_FETCH_DEST"):
         return bool(wanted == "document")

@@ -115,7 +115,7 @@ def _facts(row: Row) -> Iterator[str]:
     yield what.status
     yield key(what.outcome) + Markup("<b>{}</b>").format(said.label)
     if row.age is not None:
-        yield f"age {duration(max(0, int(row.age)))}"
+        yield f"age {duration(max(1, int(row.age)))}" if row.age >= 1 else "age 0 s"
     if what.outcome != "hit":
         yield f"application {duration(row.spent)}"
     if reason := what.detail or what.forward:
