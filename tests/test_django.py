@@ -338,13 +338,21 @@ def test_paths_are_at_the_hosts_of_the_site(project: Path) -> None:
         "with override_settings(ALLOWED_HOSTS=['*', '.h']): print(origin_of_site())\n"
         "with override_settings(ALLOWED_HOSTS=['*']): print(origin_of_site(), *absolute(['/a']))\n"
         "with override_settings(ALLOWED_HOSTS=[], DEBUG=True): print(*absolute(['/a']))\n"
+        "ask('/fruit/1', '[::1]:8000')\n"
+        "print(*absolute(['/a']))\n"
+        "print(*absolute(['/a'], asked=False))\n"
+        "with override_settings(WSGICACHE={'HOSTS': ['g', 'h:81']}): print(*absolute(['/a']))\n"
     )
+    named = "http://shop.example/a http://www.shop.example/a"
     assert run(project, script).stdout.splitlines() == [
-        "http://shop.example http://shop.example/a http://www.shop.example/a http://c/d https://e/f",
+        f"http://shop.example {named} http://c/d https://e/f",
         "https://g http://g/a",
         "http://h",
         "http://localhost",
         "http://localhost/a http://127.0.0.1/a http://[::1]/a",
+        f"{named} http://[::1]:8000/a http://shop.example:8000/a http://www.shop.example:8000/a",
+        named,
+        "http://g/a http://h:81/a http://[::1]:8000/a http://g:8000/a",
     ]
 
 

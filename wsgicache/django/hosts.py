@@ -19,21 +19,32 @@ _AT_HOME = ("localhost", "127.0.0.1", "[::1]")
 def absolute(urls: Iterable[str], asked: bool = True) -> list[str]:
     """Return *urls* with a scheme and a host: a path becomes one URL for each host.
 
-    With *asked* the host of the first request of this process counts, too.
+    With *asked* the host of the first request of this process counts, too, and its port for each.
     """
     found: dict[str, None] = {}
-    # It has the port, which ALLOWED_HOSTS does not have.
     first = cache._purging.origin if asked else None
     for url in urls:
         url = url.partition("#")[0]
         if url.startswith("//"):
             found[f"http:{url}"] = None
         elif url.startswith("/"):
-            hosts = [*_hosts(), *([first[1]] if first else [])]
+            hosts = [*_hosts(), *(_like(first[1]) if first else ())]
             found.update(dict.fromkeys(f"http://{host}{url}" for host in hosts))
         else:
             found[url] = None
     return list(found)
+
+
+def _like(first: str) -> list[str]:
+    """Return the host *first*, and its port at each other host: ALLOWED_HOSTS has none."""
+    if not (port := _port(first)):
+        return [first]
+    return [first, *(f"{host}:{port}" for host in _hosts() if not _port(host))]
+
+
+def _port(host: str) -> str:
+    last = host.rpartition(":")[2]
+    return last if last.isdecimal() else ""
 
 
 def origin_of_site() -> str:
