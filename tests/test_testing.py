@@ -14,6 +14,7 @@ from flask import Flask, request
 
 from tests.running import ROOT, environment
 from wsgicache import CacheMiddleware, MemoryStore, Policy, cache_control, cache_for, easy_setup
+from wsgicache.flask import WSGICache, signals
 from wsgicache.testing import (
     CacheClock,
     CachedApp,
@@ -259,6 +260,25 @@ def test_a_cache_of_the_application_begins_empty_and_comes_back() -> None:
         assert_stored(site.client().get("/bread"))
     assert cache.store is store
     assert "hit" in app.test_client().get("/bread").headers["Cache-Status"]
+
+
+def test_the_observer_and_signals_of_the_application_go_on() -> None:
+    app = Flask("observed")
+    seen: list[object] = []
+    WSGICache(app, observer=lambda one: seen.append(one.outcome))
+    app.get("/bread")(cache_for(minutes=1)(lambda: "bread"))
+    note = {name: (lambda sender, name=name, **_: seen.append(name)) for name in ("hit", "purged")}
+    with (
+        signals.hit.connected_to(note["hit"], app),
+        signals.purged.connected_to(note["purged"], app),
+        CachedApp(app) as site,
+    ):
+        client = site.client()
+        client.get("/bread")
+        told = said(assert_differs_for, client.get("/bread"), client.get("/bread"))
+        site.cache.purge_all()
+    assert "http://localhost/bread" in told
+    assert seen == ["stored", "hit", "hit", "hit", "hit", "purged"]
 
 
 def test_an_application_without_a_cache_has_none_afterwards() -> None:

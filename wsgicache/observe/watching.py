@@ -71,6 +71,10 @@ class Watching:
         """Returns whether somebody wants to know of the next request."""
         self._report = report
 
+    def beside(self, report: Callable[[str, str], None]) -> Watching:
+        """Return one that tells the same observer, and no watcher."""
+        return Watching(self._observer, report)
+
     def add(self, watcher: Watcher) -> None:
         """Tell *watcher* of each request, too."""
         if watcher not in self._watchers:

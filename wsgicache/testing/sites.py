@@ -117,6 +117,9 @@ class CachedApp:
         """Have the cache *own* begin anew: whoever knows it, to purge it, knows the new one."""
         before = dict(vars(own))
         new = like(own, MemoryStore(), self.clock)
+        if own._counting.watching is not None:
+            new._counting.watching = own._counting.watching.beside(new._report)
+        new._purging.told = own._purging.told
         self._undo.callback(vars(own).update, before)
         vars(own).update(vars(new))
 
