@@ -125,5 +125,5 @@ def test_four_workers_share_a_store(site: Site) -> None:
             time.sleep(SECONDS)
         after = {a.text for a in site.all_workers("/news/1")}
         assert before not in after
-    assert "generation: " in command("stats", address=site.address)
+    assert "generation: " in command("stats", "--server", address=site.address)
     assert "fresh for" in command("inspect", "--url", f"{url}/news/1", address=site.address)
