@@ -218,10 +218,34 @@ def test_links_and_other_things_are_not_read(tmp_path: Path) -> None:
     folder = tmp_path / "counters"
     (folder / "counts-2-dir.live").mkdir(parents=True)
     (folder / "counts-1-link.live").symlink_to(tmp_path / "outside")
+    os.mkfifo(folder / "counts-3-pipe.live")  # to read it would take for ever
     ours = cache(folder)
     ask(ours)
     write(ours)
     assert ours.stats().count == 1
+
+
+@pytest.mark.parametrize("name", ["counts.past", "counts.lock"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_file_that_is_none_keeps_nobody_waiting(name: str, make: Any, tmp_path: Path) -> None:
+    make(tmp_path / name)
+    ours = cache(tmp_path)
+    ask(ours)
+    write(ours)
+    assert ours.stats().count == 1
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "counters"
+    outside.write_text("precious")
+    folder.mkdir()
+    (folder / "counts-1-gone.live").write_bytes(sheet(PART))
+    for name in ("counts.past.new", "counts.past"):
+        (folder / name).symlink_to(outside)
+    ours = cache(folder)
+    ask(ours)
+    write(ours)
+    assert (ours.stats().count, outside.read_text()) == (4, "precious")
 
 
 @pytest.mark.parametrize("trouble", ["no folder", "full disk", "broken past"])

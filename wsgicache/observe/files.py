@@ -12,6 +12,7 @@ import atexit
 import errno
 import json
 import os
+import stat
 import sys
 import threading
 import time
@@ -131,7 +132,7 @@ class Files:
         with _locked(self.folder, exclusive=True, report=self._report):
             _take_over(self.folder, self._report)
             path = os.path.join(self.folder, self._name)
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            file = _private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             try:
                 _take(file)
                 _allocate(file, sheets.SIZE)
@@ -180,6 +181,19 @@ def _work(ref: weakref.ref[Files]) -> None:
             return
 
 
+def _private(path: str, how: int) -> int:
+    """Open a regular file, as all that this package makes are. Raises OSError for anything else.
+
+    A link could lead to a file of somebody else, and a pipe would keep its reader waiting.
+    """
+    odd = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    file = os.open(path, how | odd | getattr(os, "O_BINARY", 0), 0o600)
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return file
+    os.close(file)
+    raise OSError(errno.EINVAL, "not a regular file", path)
+
+
 def parts_in(folder: str, report: Report, but: str = "") -> tuple[list[Part], int]:
     """Return what is in the files of *folder* *but* one, and how many live processes wrote them."""
     found: list[Part] = []
@@ -213,7 +227,9 @@ def _take_over(folder: str, report: Report) -> None:
         return
     # If this process ends before it has removed the files, the next one finds that they count.
     path = os.path.join(folder, _PAST)
-    with open(f"{path}.new", "w", encoding="ascii") as out:
+    if os.path.lexists(f"{path}.new"):
+        os.unlink(f"{path}.new")
+    with open(f"{path}.new", "x", encoding="ascii", opener=_private) as out:
         json.dump({"part": merged(parts), "gone": gone}, out)
     os.replace(f"{path}.new", path)
     for name in gone:
@@ -223,7 +239,7 @@ def _take_over(folder: str, report: Report) -> None:
 def _past(folder: str, report: Report) -> dict[str, Any]:
     """Return what processes have counted that have ended, and the names of their last files."""
     try:
-        with open(os.path.join(folder, _PAST), "rb") as file:
+        with open(os.path.join(folder, _PAST), "rb", opener=_private) as file:
             found = json.loads(file.read(_LARGEST), parse_constant=sheets.no_number)
         gone = [name for name in found["gone"] if type(name) is str]
         return {"part": sheets.checked(found["part"]), "gone": gone}
@@ -242,11 +258,11 @@ def _opened(folder: str, how: int, report: Report) -> Iterator[tuple[str, int]]:
         names = []
     for name in sorted(name for name in names if name.endswith(_END))[:_MOST_FILES]:
         try:
-            file = os.open(os.path.join(folder, name), how | getattr(os, "O_NOFOLLOW", 0))
+            file = _private(os.path.join(folder, name), how)
         except FileNotFoundError:
             continue
         except OSError:
-            report("counters", f"{folder}: {name} cannot be read, and does not count")
+            report("counters", f"{folder}: {name!r} cannot be read, and does not count")
             continue
         try:
             yield name, file
@@ -260,7 +276,8 @@ def _read(folder: str, name: str, file: int, report: Report) -> Part | None:
         content = os.read(file, sheets.SIZE + 1)
         return sheets.read(content) if content.strip(b"\0") else None
     except (OSError, ValueError):
-        report("counters", f"{folder}: {name} has no counters that can be read, and does not count")
+        said = "has no counters that can be read, and does not count"
+        report("counters", f"{folder}: {name!r} {said}")
         return None
 
 
@@ -269,7 +286,7 @@ def _locked(folder: str, *, exclusive: bool, report: Report) -> Iterator[None]:
     """Keep others from taking over meanwhile what ended processes have left, if that can be."""
     try:
         how = os.O_RDWR | os.O_CREAT if exclusive else os.O_RDONLY
-        file = os.open(os.path.join(folder, _LOCK), how, 0o600)
+        file = _private(os.path.join(folder, _LOCK), how)
     except OSError:
         if exclusive:
             raise
