@@ -170,3 +170,9 @@ def test_an_app_that_raises() -> None:
 
     found = visit(CacheMiddleware(app), "http://localhost/", [])
     assert (found.outcome.detail, str(found.answer.raised)) == ("raised", "no")
+
+
+@pytest.mark.parametrize("charset", ["punycode", "Punycode"])
+def test_the_charset_of_host_names_is_none_of_pages(charset: str) -> None:
+    found = compared(lambda who: b"xn--a-" + who.encode(), f"text/plain; charset={charset}")
+    assert lines(found) == ["-xn--a-", "+xn--a-a=1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -169,7 +170,10 @@ def _pieces(answer: Recorded) -> list[str]:
     content = decoded(answer)[:_MOST_COMPARED]
     found = _CHARSET.search(answer.value("Content-Type") or "")
     try:
-        text = content.decode(found[1] if found else "utf-8", "replace")
+        charset = codecs.lookup(found[1] if found else "utf-8").name
+        # Its time grows with the square of the length, and no page is coded so.
+        charset = "utf-8" if charset == "punycode" else charset
+        text = content.decode(charset, "replace")
     except (LookupError, ValueError):
         text = content.decode("utf-8", "replace")
     return [piece.rstrip("\r\n") for piece in _PIECE.findall(text)]
