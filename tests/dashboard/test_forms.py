@@ -80,6 +80,17 @@ def test_a_token_without_a_cookie_is_none(cookie: str) -> None:
     assert refusal(asked([OWN]), {"token": session.token}, session) is not None
 
 
+@pytest.mark.parametrize(
+    "other",
+    ['prefs={"a":1}', "a b=c", 'x="', "é=1", "=x", "q", "path", f"{COOKIE}=x", f"x{COOKIE}=1"],
+)
+def test_the_cookies_of_others_do_not_hide_that_of_the_page(other: str) -> None:
+    ours = f"{COOKIE}={'a' * 32}"
+    for cookie in (f"{other}; {ours}", f"{ours}; {other}", f"{other};{ours} ;{other}"):
+        session = Forms().session(asked(cookie=cookie))
+        assert (session.name, session.is_new) == ("a" * 32, False)
+
+
 def test_the_cookie_stays_with_the_page() -> None:
     session = Forms().session(asked())
     assert session.cookie(asked()) == f"{COOKIE}={session.name}; HttpOnly; SameSite=Strict"

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from hmac import compare_digest
-from http.cookies import CookieError, SimpleCookie
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -30,7 +29,7 @@ TOKEN = "token"
 MOST_BYTES = 64 * 1024
 """Most bytes of a form."""
 _MOST_FIELDS = 100
-_SESSION = re.compile(r"[0-9a-f]{32}")
+_SESSION = re.compile(rf"(?:^|;)[ \t]*{COOKIE}=([0-9a-f]{{32}})[ \t]*(?:;|$)")
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -42,14 +41,10 @@ class Forms:
 
     def session(self, environ: WSGIEnvironment) -> Session:
         """Return the session of a request, perhaps a new one."""
-        try:
-            cookies = SimpleCookie(environ.get("HTTP_COOKIE", ""))
-            given = cookies[COOKIE].value if COOKIE in cookies else ""
-        except CookieError:
-            given = ""
-        is_known = _SESSION.fullmatch(given) is not None
-        name = given if is_known else token_hex(16)
-        return Session(name, not is_known, self.signed("form", name))
+        # The cookies of others may have any form, and must not hide this one.
+        found = _SESSION.search(environ.get("HTTP_COOKIE", ""))
+        name = found[1] if found else token_hex(16)
+        return Session(name, found is None, self.signed("form", name))
 
     def signed(self, kind: str, text: str) -> str:
         """Return the signature of a *text* of that *kind*."""
