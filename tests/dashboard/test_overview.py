@@ -12,7 +12,8 @@ from tests.scene import FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.dashboard import Dashboard
 from wsgicache.dashboard.charts import bar
-from wsgicache.dashboard.overview import _of_route
+from wsgicache.dashboard.markup import shown
+from wsgicache.dashboard.overview import _explained, _of_route
 from wsgicache.observe.stats import Holding
 
 
@@ -87,6 +88,7 @@ def test_routes_and_urls_of_strangers_are_text(hostile: str) -> None:
         ("/items/<int:id>", "q=%2Fitems%2F"),
         ("/a%3Fb", "q=%2Fa%253Fb"),
         ("items/(?P<id>[0-9]+)", "q=items%2F"),
+        ("/a\ud800", "q=%2Fa%ED%A0%80"),
         ("/<path>", None),
         ("^items/", None),
         ("other", None),
@@ -95,7 +97,7 @@ def test_routes_and_urls_of_strangers_are_text(hostile: str) -> None:
 def test_a_route_leads_to_what_is_stored_below_it(route: str, query: str | None) -> None:
     written = _of_route(route)
     assert (f'href="entries?{query}"' in written) is (query is not None)
-    assert str(escape(route)) in written
+    assert str(escape(shown(route))) in written
 
 
 def test_a_reason_leads_to_what_explains_it() -> None:
@@ -104,6 +106,7 @@ def test_a_reason_leads_to_what_explains_it() -> None:
     got = Visitor(Dashboard(cache)).ask("/").text
     assert 'href="explain?url=http%3A%2F%2Fexample.org%2Fnever"' in got
     assert 'href="entries?url=http%3A%2F%2Fexample.org%2Fnever"' in got
+    assert 'href="explain?url=%ED%A0%80"' in _explained("\ud800", "uri-miss")
 
 
 def test_a_bar_ends_where_all_ends() -> None:

@@ -100,7 +100,7 @@ def _with(number: str, unit: str) -> str:
 # ── HTML ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def link(path: str, text: str, **query: str) -> Markup:
+def link(path: str, text: str | Markup, **query: str) -> Markup:
     """Return a link to a section of the page, or to another *path* below it."""
     where = f"{path}?{urlencode(query, errors='surrogatepass')}" if query else path
     return Markup('<a href="{}">{}</a>').format(where, text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from time import gmtime, strftime
-from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -253,7 +252,7 @@ def _of_route(route: str) -> Markup:
     text = Markup("<code>{}</code>").format(shown(route))
     if route == OTHER or len(beginning) < 2:
         return text
-    return Markup('<a href="entries?{}">{}</a>').format(urlencode({"q": beginning}), text)
+    return link("entries", text, q=beginning)
 
 
 # ── the rest ───────────────────────────────────────────────────────────────────────────────────
@@ -284,7 +283,7 @@ def _explained(url: str, why: str | None) -> Markup:
     """Return a link from a reason to what explains it."""
     if why is None:
         return Markup("–")
-    return Markup('<a href="explain?{}">{}</a>').format(urlencode({"url": url}), token(why))
+    return link("explain", token(why), url=url)
 
 
 def _purges(stats: Stats) -> Markup:
