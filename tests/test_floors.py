@@ -98,7 +98,7 @@ FLOORS = """
     why.frameworks
     why.audit why.doctor why.explain why.kept
     dashboard.assets dashboard.charts dashboard.forms dashboard.markup dashboard.recent
-    dashboard.browsers dashboard.sections
+    dashboard.browsers dashboard.hiding dashboard.sections
     dashboard.asking dashboard.explained dashboard.overview dashboard.purge dashboard.requests
         dashboard.stored
     dashboard.entries

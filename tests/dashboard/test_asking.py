@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.dashboard.visiting import SAME_ORIGIN, Visitor, text_of
 from tests.scene import Lint, environ_for, exchange
-from wsgicache import CacheMiddleware, MemoryStore
+from wsgicache import CacheMiddleware, MemoryStore, Policy
 from wsgicache.dashboard import Dashboard
 from wsgicache.dashboard.browsers import column
 from wsgicache.rules.model import FieldLines
@@ -111,6 +112,20 @@ def test_variants_side_by_side(visitor: Visitor, site: Site, cache: CacheMiddlew
     said = text_of(visitor.ask("/url?url=/q").text)
     assert "side by side, 3 more are not shown" in said
     assert "for a stranger" not in said
+
+
+def test_what_is_stored_is_shown_without_secrets(site: Site) -> None:
+    released = ("Cache-Control", "public, max-age=60")
+    site.fields = [HTML, released, ("Vary", "X-Who"), ("Set-Cookie", "a=s3cret; Path=/")]
+    cache = CacheMiddleware(site, policy=replace(Policy.rfc(), credentials=("X-Who",)))
+    site.fields.append(("X-Auth-Token", "s3cret"))
+    for who in ("one s3cret", "another s3cret"):
+        exchange(cache, environ_for("GET", "/p", [("X-Who", who)]))
+    page = Visitor(Dashboard(cache), "/admin/cache")
+    said = text_of(page.ask("/url?url=/p").text)
+    assert "Stored responses side by side" in said
+    assert "s3cret" not in said
+    assert "s3cret" not in page.ask("/entries?url=http://example.org/p").text
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,13 @@ from markupsafe import Markup
 from werkzeug.urls import iri_to_uri
 
 from wsgicache.dashboard import browsers
-from wsgicache.dashboard.forms import COOKIE
+from wsgicache.dashboard.hiding import is_secret, shown_value
 from wsgicache.dashboard.markup import Column, count, duration, link, shown, size, table, token
 from wsgicache.dashboard.sections import Answer, Asked
-from wsgicache.rules.cookies import cookie_name
-from wsgicache.rules.credentials import CREDENTIAL_FIELDS
 from wsgicache.rules.fields import environ_key
 from wsgicache.rules.keys import Selector, canonical_host
 from wsgicache.rules.model import CacheEntry, FieldLines, StoredResponse
-from wsgicache.rules.names import environ_keys
+from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
 from wsgicache.rules.variants import FIRST_NAMED, matching
 from wsgicache.why import asked as requests
@@ -33,10 +31,6 @@ _MOST_BESIDE = 6
 """Most variants side by side."""
 _MOST_READ = 64 * 1024
 """Bytes of a content in which a handler of ``unload`` is looked for."""
-_SECRETS = frozenset(
-    environ_keys(("Cookie", "Authorization", "Proxy-Authorization", *CREDENTIAL_FIELDS))
-)
-"""The environ keys of request fields that may prove who asks."""
 _COMMON = ("User-Agent", "Accept-Language")
 """What the app gets of the operator's request in any case."""
 _STRANGER, _MINE = "stranger", "mine"
@@ -63,7 +57,7 @@ def answer(asked: Asked) -> Answer:
 
 
 def _form(asked: Asked, text: str) -> Markup:
-    cookies = ", ".join(requests.cookie_names(_cookies(asked)))
+    cookies = ", ".join(requests.cookie_names(asked.cookies))
     sent = f"Your cookies here: {shown(cookies)}." if cookies else "Your browser has none here."
     return Markup(
         '<form method="get"><div class="fields"><label>URL of this host '
@@ -75,12 +69,6 @@ def _form(asked: Asked, text: str) -> Markup:
         '<p class="note">The application is asked, and nothing is stored. A stranger has no '
         "cookies and no credentials. {}</p></form>\n"
     ).format(text, _LONGEST, asked.session.hidden, text, _STRANGER, _MINE, sent)
-
-
-def _cookies(asked: Asked) -> str:
-    """Return the cookies of the request, without that of this page."""
-    cookies = asked.environ.get("HTTP_COOKIE", "").split(";")
-    return "; ".join(one.strip() for one in cookies if cookie_name(one) not in ("", COOKIE))
 
 
 def _target(asked: Asked, text: str) -> str | None:
@@ -100,21 +88,7 @@ def _target(asked: Asked, text: str) -> str | None:
     host = canonical_host(parts.scheme, parts.netloc)
     if host is None or (parts.scheme, host) != (own.scheme, canonical_host(own.scheme, own.netloc)):
         return None
-    environ = requests.Asked(url).environ()
-    mount = asked.environ.get("SCRIPT_NAME", "")
-    path = _plain(environ["PATH_INFO"])
-    return None if mount and f"{path}/".startswith(f"{_plain(mount)}/") else url
-
-
-def _plain(path: str) -> str:
-    """Return *path* as a lenient server may take it: in lower case, without empty segments."""
-    found: list[str] = []
-    for segment in path.lower().split("/"):
-        if segment == "..":
-            del found[-1:]
-        elif segment not in ("", "."):
-            found.append(segment)
-    return "/" + "/".join(found)
+    return None if asked.is_own(url) else url
 
 
 def _fields(asked: Asked, cookies: str = "") -> FieldLines:
@@ -133,7 +107,7 @@ def _asked(asked: Asked, url: str, who: str) -> Markup:
     compared = Markup("")
     if who == _MINE:
         again = visit(asked.cache, url, _fields(asked), remote)
-        mine = visit(asked.cache, url, _fields(asked, _cookies(asked)), remote)
+        mine = visit(asked.cache, url, _fields(asked, asked.cookies), remote)
         visits["you"] = mine
         compared = _compared(compare(first, again, mine))
     now = asked.cache.clock.wall()
@@ -259,20 +233,21 @@ def _of_entry(asked: Asked, url: str) -> Iterator[Markup]:
         )
         return
     yield Markup("<p>A stranger now gets {}</p>\n").format(_now(asked, url, ""))
-    if cookies := _cookies(asked):
+    if cookies := asked.cookies:
         yield Markup("<p>You now get {}</p>\n").format(_now(asked, url, cookies))
     entry = cache._keeper.entry(request)
-    if entry is None or not entry.responses:
+    variants = [
+        (selector, stored)
+        for selector in (entry.responses if entry is not None else ())
+        # A shared store may have lost its part.
+        if entry is not None and (stored := entry.responses.get(selector)) is not None
+    ]
+    if entry is None or not variants:
         yield Markup('<p class="empty">Nothing is stored for it.</p>\n')
         return
     chosen = next(iter(matching(request, entry, cache.policy)), None)
-    variants = [
-        (selector, stored)
-        for selector in entry.responses
-        if (stored := entry.responses.get(selector)) is not None
-    ]
     variants.sort(key=lambda one: one[0] != chosen)
-    yield _beside(entry, variants, cache.clock.now(), chosen)
+    yield _beside(entry, variants, cache.clock.now(), chosen, cache.policy)
     now, wall = cache.clock.now(), cache.clock.wall()
     stored = variants[0][1]
     age = ("Age", str(max(0, int(now - stored.generated_at))))
@@ -299,6 +274,7 @@ def _beside(
     variants: list[tuple[Selector, StoredResponse]],
     now: float,
     chosen: Selector | None,
+    policy: Policy,
 ) -> Markup:
     """Return what is stored side by side; what differs is marked."""
     some = variants[:_MOST_BESIDE]
@@ -312,7 +288,7 @@ def _beside(
         rows.append((token(name) + mark, *map(_code, cells)))
 
     for name in entry.nominated:
-        row(f"request: {_field_of(name)}", [_selecting(one, name) for one in some])
+        row(f"request: {_field_of(name)}", [_selecting(one, name, policy) for one in some])
     row("status", [stored.status for _, stored in some])
     row("age", [duration(int(now - stored.generated_at)) for _, stored in some])
     row("lifetime", [duration(stored.freshness_lifetime) for _, stored in some])
@@ -320,7 +296,11 @@ def _beside(
     names = {name.lower(): name for _, stored in some for name, _ in stored.fields}
     for lower, name in sorted(names.items()):
         values = [
-            ", ".join(value for one, value in stored.fields if one.lower() == lower)
+            ", ".join(
+                shown_value(one, value, policy)
+                for one, value in stored.fields
+                if one.lower() == lower
+            )
             for _, stored in some
         ]
         row(shown(name), values)
@@ -335,7 +315,7 @@ def _field_of(key: str) -> str:
     return key.removeprefix("HTTP_").replace("_", "-").title()
 
 
-def _selecting(variant: tuple[Selector, StoredResponse], key: str) -> str:
+def _selecting(variant: tuple[Selector, StoredResponse], key: str, policy: Policy) -> str:
     """Return the value of a request field that selects *variant*, as far as it may be shown."""
     selector, stored = variant
     named = stored.kind[0]
@@ -346,9 +326,6 @@ def _selecting(variant: tuple[Selector, StoredResponse], key: str) -> str:
     value = selector[FIRST_NAMED + named.index(key)]
     if value is None:
         return "(absent)"
-    if key in _SECRETS:
-        names = (
-            requests.cookie_names(value) if isinstance(value, str) and key == "HTTP_COOKIE" else []
-        )
-        return "; ".join(f"{name}=…" for name in names) or "…"
+    if key == "HTTP_COOKIE" or is_secret(key, policy):
+        return shown_value(_field_of(key), value, policy) if isinstance(value, str) else "…"
     return value if isinstance(value, str) else ", ".join(value)

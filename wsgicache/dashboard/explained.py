@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from markupsafe import Markup
 
+from wsgicache.dashboard.hiding import shown_value
 from wsgicache.dashboard.markup import link, shown
 from wsgicache.dashboard.sections import Answer, Asked
 from wsgicache.rules.checks import must_be
+from wsgicache.rules.policy import Policy
+from wsgicache.why.explain import Explanation
 
 __all__ = ["answer"]
 
@@ -28,12 +33,14 @@ def answer(asked: Asked) -> Answer:
     if not given:
         return Answer(form)
     url = f"{asked.origin}{given}" if given[:1] == "/" else given
-    status = "200 OK"
+    status, policy = "200 OK", asked.cache.policy
     try:
         # By another host an app may answer what it refuses to the site that asks (DNS rebinding).
         if not f"{url}/".startswith(f"{asked.origin}/"):
             raise ValueError(must_be("the URL", f"one of {asked.origin}, such as '/page'", url))
-        lines = asked.cache.explain(url, _fields(asked)).lines()
+        if asked.is_own(url):
+            raise ValueError(must_be("the URL", "one of the site, and not one of this page", url))
+        lines = _shown(asked.cache.explain(url, _fields(asked)), policy).lines()
         text = "\n".join(shown(line, _LONGEST) for line in lines)
     except ValueError as error:  # the URL is none
         status, text = "400 Bad Request", shown(str(error), _LONGEST)
@@ -46,9 +53,25 @@ def answer(asked: Asked) -> Answer:
 
 def _fields(asked: Asked) -> list[tuple[str, str]]:
     """Return the fields of the request that say what a browser wants, and who asks."""
-    names = (key.removeprefix("HTTP_") for key in asked.environ if key.startswith("HTTP_"))
+    # The browser sends the cookie of this page to no other.
+    environ = {**asked.environ, "HTTP_COOKIE": asked.cookies}
+    names = (key.removeprefix("HTTP_") for key in environ if key.startswith("HTTP_"))
     return [
-        (name.replace("_", "-").title(), asked.environ[f"HTTP_{name}"])
+        (name.replace("_", "-").title(), value)
         for name in names
-        if name not in _OF_THIS_PAGE
+        if name not in _OF_THIS_PAGE and (value := environ[f"HTTP_{name}"])
     ]
+
+
+def _shown(found: Explanation, policy: Policy) -> Explanation:
+    """Return what was *found* without what proves who asks."""
+    said = [
+        reason._replace(said=f"{name}: {shown_value(name, value, policy)}") if colon else reason
+        for reason in found.reasons
+        for name, colon, value in [reason.said.partition(": ")]
+    ]
+    selecting = {
+        name: None if value is None else shown_value(name, value, policy)
+        for name, value in found.selecting.items()
+    }
+    return replace(found, reasons=tuple(said), selecting=selecting)

@@ -9,7 +9,9 @@ from urllib.parse import parse_qsl
 
 from markupsafe import Markup
 
-from wsgicache.dashboard.forms import Forms, Session
+from wsgicache.dashboard.forms import COOKIE, Forms, Session
+from wsgicache.rules.cookies import cookie_name
+from wsgicache.why import asked as requests
 
 __all__ = ["Answer", "Asked", "Section", "query_of"]
 
@@ -41,6 +43,29 @@ class Asked:
         environ = self.environ
         host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
         return f"{environ['wsgi.url_scheme']}://{host}"
+
+    @property
+    def cookies(self) -> str:
+        """Return the cookies of the request, without that of this page."""
+        cookies = self.environ.get("HTTP_COOKIE", "").split(";")
+        return "; ".join(one.strip() for one in cookies if cookie_name(one) not in ("", COOKIE))
+
+    def is_own(self, url: str) -> bool:
+        """Return whether *url* is below this page, which does not ask itself. Raises ValueError."""
+        mount = self.environ.get("SCRIPT_NAME", "")
+        path = _plain(requests.Asked(url).environ()["PATH_INFO"])
+        return bool(mount) and f"{path}/".startswith(f"{_plain(mount)}/")
+
+
+def _plain(path: str) -> str:
+    """Return *path* as a lenient server may take it: in lower case, without empty segments."""
+    found: list[str] = []
+    for segment in path.lower().split("/"):
+        if segment == "..":
+            del found[-1:]
+        elif segment not in ("", "."):
+            found.append(segment)
+    return "/" + "/".join(found)
 
 
 @dataclass(frozen=True)

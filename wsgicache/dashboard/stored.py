@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from markupsafe import Markup
 
+from wsgicache.dashboard.hiding import is_secret, shown_value
 from wsgicache.dashboard.markup import Column, count, duration, link, shown, size, table
 from wsgicache.dashboard.sections import Answer, Asked
-from wsgicache.rules.credentials import CREDENTIAL_FIELDS
 from wsgicache.rules.keys import Key, Selector, url_of
 from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
-from wsgicache.rules.names import environ_keys
 from wsgicache.rules.policy import Policy
 from wsgicache.stores.equivalents import equivalent_keys
 from wsgicache.why.asked import cookie_names
@@ -25,8 +24,6 @@ _LONGEST_VALUE = 80
 """Most characters of a value that selects: it tells variants apart."""
 _BEFORE_VALUES = 5
 """What comes before the values in a selector: see `rules.keys.Values`."""
-_SECRETS = frozenset(environ_keys(("Authorization", "Proxy-Authorization", *CREDENTIAL_FIELDS)))
-"""The environ keys of fields whose values prove who asks, whatever the policy says of them."""
 _IMPLIED = ("the request line", "the request line", "the mount point")
 
 
@@ -162,7 +159,8 @@ def _variant(
         Markup("<li>{}</li>\n").format(shown(line, 500))
         for line in why_kept(stored, asked.cache.policy, now, wall)
     )
-    lines = [(name, shown(_hidden(name, value))) for name, value in stored.fields]
+    policy = asked.cache.policy
+    lines = [(name, shown(shown_value(name, value, policy))) for name, value in stored.fields]
     lines += [(f"{name}, for this cache", shown(value)) for name, value in stored.withheld]
     heading = f"Variant {number} of {total}" if total > 1 else "The stored response"
     tells = ": ".join(selected[0]) if total > 1 and selected else ""
@@ -196,13 +194,6 @@ def _where(stored: StoredResponse) -> str:
     return "" if stored.content is not None else ", kept apart from the entry"
 
 
-def _hidden(name: str, value: str) -> str:
-    """Return a field value without what a cookie holds."""
-    if name.lower() in ("set-cookie", "set-cookie2"):
-        return f"{value.partition('=')[0]}=…"
-    return value
-
-
 def _selecting(
     stored: StoredResponse, selector: Selector, policy: Policy
 ) -> Iterator[tuple[str, str]]:
@@ -223,7 +214,7 @@ def _selecting(
         if key == "HTTP_COOKIE" and isinstance(value, str):
             names = ", ".join(f"{name}=…" for name in cookie_names(value))
             yield "Cookie", shown(names, _LONGEST_VALUE)
-        elif value is not None and (key in _SECRETS or key in policy.field_credentials):
+        elif value is not None and is_secret(key, policy):
             yield _field_name(key), "(a secret)"
         else:
             yield _field_name(key), _value(value)
