@@ -213,6 +213,8 @@ def test_what_browsers_do_is_said_for_each_that_does_otherwise() -> None:
     apart = text_of(column("200 OK", [HTML, ("Cache-Control", "no-store")], 0.0))
     assert " ".join(names) in apart
     assert "goes Back the page as it was left, no request asks for all of it" in apart
+    gone = text_of(column("410 Gone", [HTML], 0.0))
+    assert "keeps the browser open answers from it for ever" in gone
     picture = text_of(column("200 OK", [("Content-Type", "image/png")], 0.0))
     assert ("reloads a page that shows it" in picture, "logs out" in picture) == (True, False)
     page = b"<body onunload='x()'>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import inf
 
 from markupsafe import Markup
 
@@ -69,6 +70,8 @@ def _kept(seen: Seen, copy: Copy) -> str:
         return "keeps nothing"
     if not copy.seconds:
         return "keeps it, and asks each time"
+    if copy.seconds == inf:
+        return "answers from it for ever"
     guessed = " (guessed from Last-Modified)" if seen.is_heuristic else ""
     behind = f", then asks behind it for {duration(copy.behind)}" if copy.behind else ""
     left = copy.seconds - seen.age
