@@ -44,8 +44,17 @@ _LONG = 1024
 """Most characters of a URL that is remembered."""
 MOST_NOTED = 128
 """Requests after which what was noted goes into the rows. Their URLs may be long."""
-_OURS = 3
-"""References to a counter whose response is gone: a list, a variable and an argument."""
+
+
+def _ours() -> int:
+    """Return how many references a list and a variable count as; interpreters differ in that."""
+    for one in [object()]:
+        return getrefcount(one)
+    raise AssertionError
+
+
+_OURS = _ours()
+"""References to a counter whose response is gone."""
 
 
 class Counting:
