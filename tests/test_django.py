@@ -229,9 +229,7 @@ def test_the_cache_is_one_and_follows_the_settings(project: Path) -> None:
         "assert isinstance(cache, CacheMiddleware)\n"
         "from django.core.servers.basehttp import get_internal_wsgi_application as for_runserver\n"
         "assert for_runserver() is application\n"
-        "print(cache.policy.name, cache.policy.only_cookies, cache.policy.debug)\n"
-        "from wsgicache.django.options import policy_of\n"
-        "assert policy_of({'only_cookies': ['a']}).only_cookies == ('a', 'wsgicache-dashboard')"
+        "print(cache.policy.name, cache.policy.only_cookies, cache.policy.debug)"
     )
     done = run(project, script)
     assert done.stdout == "x None False\n"

@@ -77,6 +77,7 @@ def test_what_may_say_who_asks_or_for_what_is_seen(name: str) -> None:
         ("of none, nothing", (), (), "sid=2", ""),
         ("of those, what is not ignored", ("csrf*",), ("sid", "csrf*"), "sid=2; csrf=3", "sid=2"),
         ("white space round a name", (), ("sid",), "\tsid =2; a=1", "sid =2"),
+        ("the page's own", (), (), "sid=1; wsgicache-dashboard=2", "wsgicache-dashboard=2"),
         ("a pair without =", (), ("sid",), "sid; a", "sid"),
         ("a name is the whole of it", ("a",), None, "ab=1; ba=2; a=3", "ab=1; ba=2"),
         ("empty pairs at the ends", ("a",), None, "; sid=2; a=1;", "sid=2"),

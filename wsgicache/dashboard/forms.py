@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from markupsafe import Markup
 
+from wsgicache.rules.cookies import DASHBOARD_COOKIE as COOKIE
 from wsgicache.rules.keys import canonical_host
 
 __all__ = ["COOKIE", "MOST_BYTES", "TOKEN", "Forms", "Session", "form_in", "refusal"]
@@ -23,7 +24,6 @@ __all__ = ["COOKIE", "MOST_BYTES", "TOKEN", "Forms", "Session", "form_in", "refu
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-COOKIE = "wsgicache-dashboard"
 TOKEN = "token"
 """The name of the field of a form that has its token."""
 MOST_BYTES = 64 * 1024

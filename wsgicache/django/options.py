@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,6 @@ from django.utils.module_loading import import_string
 
 from wsgicache.arguments import has_methods
 from wsgicache.controls.routes import Route
-from wsgicache.dashboard.forms import COOKIE
 from wsgicache.operating import checked_token
 from wsgicache.rules.checks import must_be, several, text
 from wsgicache.rules.policy import Policy
@@ -65,10 +63,7 @@ def policy_of(policy: object, debug: bool = False) -> Policy:
         kind = "a dict of options of Policy, such as {'sort_query': True}, or a Policy"
         raise TypeError(must_be(f"{SUBJECT}['POLICY']", kind, policy))
     changes: dict[str, Any] = {"debug": True, **policy} if debug else dict(policy)
-    made = Policy(**changes)
-    if made.only_cookies is None:
-        return made
-    return replace(made, only_cookies=(*made.only_cookies, COOKIE))  # the dashboard reads it
+    return Policy(**changes)
 
 
 def routes_of(routes: object) -> tuple[Route, ...]:

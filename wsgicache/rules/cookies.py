@@ -13,8 +13,8 @@ from typing import NamedTuple
 from wsgicache.rules.bounds import LONGEST, Remembered
 
 __all__ = [
-    "ANALYTICS_COOKIES", "DJANGO_COOKIES", "FLASK_COOKIES", "FORM_COOKIES", "USUAL_SETTERS",
-    "Hiding", "Setter", "cookie_name", "hiding", "shown",
+    "ANALYTICS_COOKIES", "DASHBOARD_COOKIE", "DJANGO_COOKIES", "FLASK_COOKIES", "FORM_COOKIES",
+    "USUAL_SETTERS", "Hiding", "Setter", "cookie_name", "hiding", "shown",
 ]  # fmt: skip
 
 ANALYTICS_COOKIES = (
@@ -49,6 +49,9 @@ DJANGO_COOKIES = ("sessionid", "csrftoken", "messages", "django_language")
 """The usual names of Django's own cookies."""
 FLASK_COOKIES = ("session", "remember_token")
 """The usual names of the cookies of Flask and Flask-Login."""
+
+DASHBOARD_COOKIE = "wsgicache-dashboard"
+"""The cookie of the page about the cache. Browsers send it to that page alone."""
 
 
 class Setter(NamedTuple):
@@ -92,7 +95,7 @@ def hiding(patterns: tuple[str, ...], only: tuple[str, ...] | None) -> Hiding | 
     """Return the function that says which cookies the app does not see, or None if it sees all.
 
     Hidden are those whose names match one of *patterns*, and with *only* all whose names match none
-    of *only*.
+    of *only*. The cookie of the page about the cache is hidden only by *patterns*.
     """
     return _hidings[patterns, only]
 
@@ -101,7 +104,8 @@ def _hiding(asked: tuple[tuple[str, ...], tuple[str, ...] | None]) -> Hiding | N
     patterns, only = asked
     if not patterns and only is None:
         return None
-    ignored, needed = _matching(patterns), None if only is None else _matching(only)
+    ignored = _matching(patterns)
+    needed = None if only is None else _matching((*only, DASHBOARD_COOKIE))
 
     # PERF: visitors have the same names, and different values.
     def is_hidden(name: str) -> bool:
