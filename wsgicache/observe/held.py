@@ -7,15 +7,19 @@ from collections.abc import Iterable, Mapping
 from wsgicache.observe.rows import MOST_ROUTES, path_head, within
 from wsgicache.observe.stats import Held
 from wsgicache.rules.keys import Key
-from wsgicache.rules.model import CacheEntry
+from wsgicache.rules.model import IMPLIED, CacheEntry
 
 __all__ = ["by_route", "route_of"]
+
+_MOUNT = 1 + IMPLIED.index("SCRIPT_NAME")
+"""The place of SCRIPT_NAME among the values that select."""
 
 
 def route_of(key: Key, entry: CacheEntry) -> str:
     """Return the route of the *entry* under *key*: the framework's, else the head of the path."""
-    for stored in entry.responses.values():
-        return stored.route or path_head("", key[2])
+    for selector, stored in entry.responses.items():
+        mount = selector[_MOUNT] if isinstance(selector, tuple) else None  # or it is a digest
+        return stored.route or path_head(mount if isinstance(mount, str) else "", key[2])
     return path_head("", key[2])
 
 
