@@ -35,6 +35,8 @@ class Named(models.Model):
 class Street(Named):
     pass
 def groups(place):
+    if place.owner < 0:
+        raise ValueError("nobody owns it")
     return [f"owner-{place.owner}", *(f"tag-{tag.name}" for tag in place.tags.all())]
 purge_on_save(Famous, groups=groups)
 purge_on_save(Page)
@@ -136,6 +138,14 @@ with CaptureQueriesContext(connection) as asked:
 said(f"{len(asked)} queries")
 Page.objects.create()
 said("languages")
+odd = Place.objects.create(slug="odd", owner=-1)
+said("raises")
+save(odd, owner=1)
+said("mended")
+save(odd, owner=-1)
+found.clear()
+odd.delete()
+said("raises, deleted")
 """
 EXPECTED = """
 created /p owner-1
@@ -158,6 +168,9 @@ after its COMMIT /o owner-6 owner-7
 fixture /raw owner-1 tag-green
 3 queries streets streets
 languages /de/page/1 /en/page/1
+raises /odd
+mended /odd owner-1
+raises, deleted /odd
 """
 
 

@@ -150,8 +150,9 @@ class _Watch:
         return callable(self._groups) or callable(self._urls)
 
     def _shown(self, instance: Any) -> _Shown:
-        groups = _listed("groups", self._groups, instance)
-        return _Shown(groups, _listed("urls", self._urls, instance))
+        return _Shown(
+            _found("groups", self._groups, instance), _found("urls", self._urls, instance)
+        )
 
     def _note(self, instance: Any, changed: Iterable[Any]) -> None:
         """Note on *instance* which objects change with it, and where they are shown."""
@@ -198,6 +199,18 @@ def _tried(purging: Callable[[], object]) -> None:
         purging()
     except Exception:
         _LOG.exception("a purge after COMMIT failed: old pages may stay for their lifetime")
+
+
+def _found(name: str, given: Names, instance: Any) -> tuple[str, ...]:
+    """Return what is *given* for *instance*. What that raises is logged: the save goes on.
+
+    Else nobody could mend or delete an object without a URL.
+    """
+    try:
+        return _listed(name, given, instance)
+    except Exception:
+        _LOG.exception("the %s of an object are not known: old pages may stay", name)
+        return ()
 
 
 def _own_urls(instance: Any) -> list[str]:
