@@ -362,6 +362,17 @@ def test_a_command_ends_only_itself_when_it_is_called(project: Path) -> None:
     assert run(project, script).stdout.endswith("\nafter\n")
 
 
+def test_a_path_is_purged_for_no_host_only_with_an_error(project: Path) -> None:
+    with_settings(project, "WSGICACHE = {'STORE': 'redis://localhost:1/0'}\nALLOWED_HOSTS = ['*']")
+    script = (
+        f"{SETUP}\nfrom django.core.management import CommandError, call_command\n"
+        "try: call_command('wsgicache', 'purge', '--url', '/fruit/1')\n"
+        "except CommandError as error: print(error)"
+    )
+    said = run(project, script).stdout
+    assert said.startswith("the settings name no host for /fruit/1: name those of visitors in")
+
+
 def test_a_save_stays_where_the_purge_fails(project: Path) -> None:
     script = (
         f"{SETUP}{TABLES}\n"

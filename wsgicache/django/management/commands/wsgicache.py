@@ -78,6 +78,12 @@ def _with_hosts(arguments: list[str]) -> list[str]:
     for one in arguments:
         if found[:1] in (["purge"], ["inspect"]) and found[-1] == "--url" and one[:1] == "/":
             urls = absolute([one], asked=False)
+            if not urls:
+                raise CommandError(
+                    f"the settings name no host for {one}: name those of visitors in "
+                    "settings.WSGICACHE['HOSTS'], such as ['www.example.org'], or write the whole "
+                    "URL."
+                )
             if found[0] == "purge":
                 found += [word for url in urls[:-1] for word in (url, "--url")]
                 found += [urls[-1], *({"--both-schemes"} - set(arguments))]
