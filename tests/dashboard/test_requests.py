@@ -288,6 +288,16 @@ def test_a_child_of_a_fork_begins_anew() -> None:
     assert (site.listed(), site.recent.bytes) == ([], 0)
 
 
+def test_a_cache_that_begins_anew_has_new_ones() -> None:
+    """As that of an application in Flask does, whose blueprints bring routes later."""
+    site = Site()
+    site.go("/old")
+    vars(site.cache).update(vars(CacheMiddleware(app, clock=site.clock)))
+    site.visitor.ask("/requests")
+    site.go("/new")
+    assert [path_of(row) for row in recent_of(site.cache).rows()] == ["/new"]
+
+
 def test_without_a_cache_that_tells_there_is_nothing() -> None:
     recent = Recent(None, FakeClock())
     recent.watch()

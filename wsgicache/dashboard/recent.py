@@ -84,7 +84,7 @@ class Recent:
     """The last requests that *watching* tells of, by *clock*."""
 
     def __init__(self, watching: Watching | None, clock: Clock) -> None:
-        self._watching, self._clock = watching, clock
+        self.watching, self._clock = watching, clock
         self._until: float | None = None
         self._left_out: frozenset[str] = frozenset()
         self.since: float | None = None
@@ -115,8 +115,8 @@ class Recent:
             self._until = float("inf") if forever else max(now + _WATCHED_SECONDS, self._until or 0)
             if self.since is None:
                 self.since = now
-        if self._watching is not None:
-            self._watching.add(self.note)
+        if self.watching is not None:
+            self.watching.add(self.note)
 
     @property
     def is_kept(self) -> bool:
@@ -130,8 +130,8 @@ class Recent:
 
     def _rest(self) -> None:
         """Record no more, since nobody looks."""
-        if self._watching is not None:
-            self._watching.remove(self.note)
+        if self.watching is not None:
+            self.watching.remove(self.note)
         with self._lock:
             self._forget()
             self._until = self.since = None
@@ -246,9 +246,10 @@ _lock = threading.Lock()
 
 
 def recent_of(cache: CacheMiddleware) -> Recent:
-    """Return the last requests to *cache*."""
+    """Return the last requests to *cache*: new ones after it has begun anew."""
+    watching = cache._counting.watching
     with _lock:
         found = _known.get(cache)
-        if found is None:
-            found = _known[cache] = Recent(cache._counting.watching, cache.clock)
+        if found is None or found.watching is not watching:
+            found = _known[cache] = Recent(watching, cache.clock)
         return found
