@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.dashboard.visiting import SAME_ORIGIN, Visitor, text_of
+from tests.dashboard.visiting import SAME_ORIGIN, Visitor, assert_harmless, text_of
 from tests.scene import Lint, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 from wsgicache.dashboard import Dashboard
@@ -112,6 +112,10 @@ def test_variants_side_by_side(visitor: Visitor, site: Site, cache: CacheMiddlew
     said = text_of(visitor.ask("/url?url=/q").text)
     assert "side by side, 3 more are not shown" in said
     assert "for a stranger" not in said
+
+
+def test_a_link_to_the_page_reverses_no_text(visitor: Visitor) -> None:
+    assert_harmless(visitor.ask("/url?url=/%E2%80%AEa%E2%81%A6").text)
 
 
 def test_what_is_stored_is_shown_without_secrets(site: Site) -> None:

@@ -153,7 +153,7 @@ def test_one_secret_serves_several_processes(cache: CacheMiddleware) -> None:
     assert "Purged: everything." in text_of(one.ask(f"/{done.header('Location')}").text)
 
 
-@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("hostile", [*HOSTILE, "\u202e<xss>\u2066"])
 def test_what_was_purged_is_text(visitor: Visitor, hostile: str) -> None:
     for form in (
         {"kind": "groups", "what": hostile},

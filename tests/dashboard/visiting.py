@@ -77,6 +77,8 @@ def assert_harmless(html: str) -> None:
     parser = _Tags()
     parser.feed(html)
     assert len(parser.tags) > 20
+    # What is hidden is sent as it came.
+    assert not set("\u202e\u2066") & set(re.sub(r'<input type="hidden"[^>]*>', "", html))
     for tag, attributes in parser.tags:
         assert "xss" not in tag
         assert not any(name.startswith("on") or name == "style" for name in attributes), tag

@@ -68,7 +68,7 @@ def _form(asked: Asked, text: str) -> Markup:
         '<button name="who" value="{}">Ask with my cookies, and compare</button></p>\n'
         '<p class="note">The application is asked, and nothing is stored. A stranger has no '
         "cookies and no credentials. {}</p></form>\n"
-    ).format(text, _LONGEST, asked.session.hidden, text, _STRANGER, _MINE, sent)
+    ).format(shown(text, _LONGEST), _LONGEST, asked.session.hidden, text, _STRANGER, _MINE, sent)
 
 
 def _target(asked: Asked, text: str) -> str | None:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from wsgicache.dashboard.forms import MOST_BYTES
 from wsgicache.dashboard.markup import count, link, shown
 from wsgicache.dashboard.sections import Answer, Asked
 from wsgicache.purging import Purged, counted, nothing_found
@@ -93,9 +94,10 @@ def _alert(text: str) -> Markup:
 
 def _forms(asked: Asked, given: Mapping[str, str], said: Markup, status: str = "200 OK") -> Answer:
     kind, soft = given.get("kind", ""), Markup(" checked") if "soft" in given else ""
-    values = {
-        name: given.get("what", "") if name == kind else "" for name in ("url", "groups", "prefix")
-    }
+    # What a link has filled in must not look like something else.
+    lines = [shown(line, MOST_BYTES) for line in given.get("what", "").splitlines()]
+    values = {kind: "\n".join(lines)}
+    origin = shown(given.get("origin", ""), MOST_BYTES)
     forms = Markup("").join(
         Markup(
             '<form action="purge" method="post">{}<input type="hidden" name="kind" value="{}">\n'
@@ -107,7 +109,7 @@ def _forms(asked: Asked, given: Mapping[str, str], said: Markup, status: str = "
             asked.session.hidden,
             name,
             legend,
-            Markup(fields).format(values.get(name, ""), given.get("origin", "")),
+            Markup(fields).format(values.get(name, ""), origin),
             soft if name == kind else "",
             button,
         )
