@@ -38,8 +38,8 @@ def dashboard(request: Any, place: str) -> HttpResponseBase:
         _made.append(Dashboard(get_wsgi_application(), secret=settings.SECRET_KEY))
     environ = {
         **request.META,
-        "SCRIPT_NAME": request.path[: len(request.path) - len(place) - 1],
-        "PATH_INFO": f"/{place}",
+        "SCRIPT_NAME": _of_wsgi(request.path[: len(request.path) - len(place) - 1]),
+        "PATH_INFO": _of_wsgi(f"/{place}"),
         # Without TLS on the last way, a proxy may have said that there was some before.
         "wsgi.url_scheme": request.scheme,
         "HTTP_HOST": request.get_host(),
@@ -54,6 +54,11 @@ def dashboard(request: Any, place: str) -> HttpResponseBase:
 
 
 dashboard = csrf_exempt(dashboard)  # Its forms have tokens of their own.
+
+
+def _of_wsgi(path: str) -> str:
+    """Return *path* as an environ has it: bytes as characters (PEP 3333)."""
+    return path.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
 def _is_superuser(request: Any) -> bool:
