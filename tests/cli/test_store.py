@@ -14,6 +14,7 @@ from tests.scene import environ_for, exchange
 from tests.stores.servers import Server
 from wsgicache import CacheMiddleware
 from wsgicache.cli import main
+from wsgicache.cli.terminal import say, visible
 from wsgicache.stores import store_from_url
 
 
@@ -412,3 +413,21 @@ def test_every_command_has_help() -> None:
         done = run(name, "--help")
         assert done.exit_code == 0
         assert "memcached://" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("\x1b[31m\n\x9b", r"\x1b[31m\x0a\x9b"),
+        ("/a\u202egnp.exe\u2066", r"/a\u202egnp.exe\u2066"),
+        ("\u2028x\u061c", r"\u2028x\u061c"),
+        ("/\ud800\udfff", r"/\ud800\udfff"),
+        ("/ä кэш 日本", "/ä кэш 日本"),
+    ],
+)
+def test_a_line_for_a_terminal(
+    text: str, seen: str, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert visible(text) == seen
+    say(text)
+    assert capsysbinary.readouterr().out == f"{seen}\n".encode()

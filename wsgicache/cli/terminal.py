@@ -12,6 +12,10 @@ __all__ = ["TerminalSafe", "say", "visible"]
 
 CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 """C0 and C1 controls, with which a path could rewrite the terminal, and their visible forms."""
+_ODD = (0x61C, *range(0x200E, 0x2010), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+"""Characters that end a line, or reverse what is beside them."""
+CONTROL_CHARACTERS |= {code: f"\\u{code:04x}" for code in (*_ODD, *range(0xD800, 0xE000))}
+"""Those, and surrogates, which no terminal has and no stream writes."""
 _ALL_BUT_LINES = {c: text for c, text in CONTROL_CHARACTERS.items() if chr(c) not in "\t\n"}
 
 
