@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from wsgicache.cli.terminal import visible
 from wsgicache.dashboard import Dashboard
+from wsgicache.rules.keys import host_asked
 
 __all__ = ["MOUNT", "Once", "with_pages"]
 
@@ -40,7 +41,7 @@ def with_pages(app: WSGIApplication, cache: CacheMiddleware, host: str = "") -> 
         path = environ.get("PATH_INFO", "")
         if path != MOUNT and not path.startswith(f"{MOUNT}/"):
             return app(environ, start_response)
-        if not is_own(_host(environ), own):
+        if not is_own(host_asked(environ), own):
             return _refused(environ, start_response)
         return dashboard(environ, start_response)
 
@@ -77,10 +78,6 @@ def _refused(environ: WSGIEnvironment, start_response: StartResponse) -> list[by
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]
 
 
-def _host(environ: WSGIEnvironment) -> str:
-    return str(environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}")
-
-
 class Once:
     """The place where a first response that was not stored is explained; named once."""
 
@@ -93,5 +90,5 @@ class Once:
             return ""
         self._is_named = True
         target = quote(environ["REQUEST_URI"], safe="/")
-        where = f"{environ['wsgi.url_scheme']}://{visible(_host(environ))}{MOUNT}"
+        where = f"{environ['wsgi.url_scheme']}://{visible(host_asked(environ))}{MOUNT}"
         return f"why: {where}/explain?url={target}"

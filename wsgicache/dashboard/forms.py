@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from markupsafe import Markup
 
 from wsgicache.rules.cookies import DASHBOARD_COOKIE as COOKIE
-from wsgicache.rules.keys import canonical_host
+from wsgicache.rules.keys import canonical_host, host_asked
 
 __all__ = ["COOKIE", "MOST_BYTES", "TOKEN", "Forms", "Session", "form_in", "refusal"]
 
@@ -130,6 +130,5 @@ def _is_own_origin(environ: Mapping[str, Any], *, is_known: bool) -> bool:
     own = environ["wsgi.url_scheme"]
     if parts.scheme not in ("http", "https") or (own, parts.scheme) == ("https", "http"):
         return False
-    host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
     there = canonical_host(parts.scheme, parts.netloc)
-    return there is not None and there == canonical_host(parts.scheme, host)
+    return there is not None and there == canonical_host(parts.scheme, host_asked(environ))

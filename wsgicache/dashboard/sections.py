@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from wsgicache.dashboard.forms import COOKIE, Forms, Session
 from wsgicache.rules.cookies import cookie_name
+from wsgicache.rules.keys import host_asked
 from wsgicache.why import asked as requests
 
 __all__ = ["Answer", "Asked", "Section", "query_of"]
@@ -40,9 +41,7 @@ class Asked:
     @property
     def origin(self) -> str:
         """Return scheme and host of the request, such as ``http://localhost:8000``."""
-        environ = self.environ
-        host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-        return f"{environ['wsgi.url_scheme']}://{host}"
+        return f"{self.environ['wsgi.url_scheme']}://{host_asked(self.environ)}"
 
     @property
     def cookies(self) -> str:

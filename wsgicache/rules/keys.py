@@ -16,9 +16,9 @@ from wsgicache.rules.bounds import LONGEST, Remembered
 from wsgicache.rules.negotiating import canonical_codings
 
 __all__ = [
-    "HOSTS", "Key", "Kind", "Selector", "Values", "canonical_host", "digested", "host_of_server",
-    "key_of_url",
-    "same_origin_key", "selecting_value", "target_key", "told_target", "url_of",
+    "HOSTS", "Key", "Kind", "Selector", "Values", "canonical_host", "digested", "host_asked",
+    "host_of_server", "key_of_url", "same_origin_key", "selecting_value", "target_key",
+    "told_target", "url_of",
 ]  # fmt: skip
 
 Key = tuple[str, str, str, str]
@@ -72,6 +72,12 @@ def host_of_server(environ: Mapping[str, Any]) -> str | None:
         return None
     server = f"{environ.get('SERVER_NAME', '')}:{environ.get('SERVER_PORT', '')}"
     return canonical_host(environ["wsgi.url_scheme"], server)
+
+
+def host_asked(environ: Mapping[str, Any]) -> str:
+    """Return the host that a request asks for, and its port, as they came."""
+    given = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+    return str(given)
 
 
 def target_key(environ: Mapping[str, Any]) -> Key | None:
