@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from hashlib import blake2b
-from importlib.resources import files
 from time import gmtime, strftime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -13,9 +11,11 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from wsgicache.cli.terminal import visible
+from wsgicache.dashboard.assets import loaded
 from wsgicache.dashboard.markup import duration
 from wsgicache.observe.stats import Told
 from wsgicache.rules.fields import parse_age
+from wsgicache.rules.keys import host_asked
 from wsgicache.rules.model import FieldLines
 from wsgicache.why.brief import Brief, brief
 from wsgicache.why.browsers import BROWSERS, Seen
@@ -29,21 +29,8 @@ PLACE = "/-/wsgicache/"
 """Where the page about the cache is, and what the strip loads."""
 _KINDS = {"strip.css": "text/css; charset=utf-8", "strip.js": "text/javascript; charset=utf-8"}
 
-
-def _loaded() -> tuple[dict[str, str], dict[str, tuple[str, bytes]]]:
-    """Return the paths by names, and types and contents by paths."""
-    paths: dict[str, str] = {}
-    found: dict[str, tuple[str, bytes]] = {}
-    for name, kind in _KINDS.items():
-        content = files("wsgicache.cli").joinpath("files", name).read_bytes()
-        stem, _, suffix = name.partition(".")
-        digest = blake2b(content, digest_size=6).hexdigest()
-        paths[name] = f"{PLACE}{stem}-{digest}.{suffix}"
-        found[paths[name]] = kind, content
-    return paths, found
-
-
-_PATHS, FILES = _loaded()
+_PATHS, FILES = loaded("wsgicache.cli", _KINDS, PLACE)
+"""The paths by names, and the files by paths."""
 
 _STRIP = Markup("""
 <wsgicache-strip><template shadowrootmode="open">{style}<details id="strip" data-at="{at}" \
@@ -71,8 +58,7 @@ class Came:
         self, environ: WSGIEnvironment, fields: FieldLines, told: Told | None, wall: float
     ) -> None:
         self.environ, self.fields, self.told, self.wall = environ, fields, told, wall
-        host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-        self.origin = f"{environ['wsgi.url_scheme']}://{host}"
+        self.origin = f"{environ['wsgi.url_scheme']}://{host_asked(environ)}"
         values = {name.lower(): value for name, value in fields}
         self.cache_status = values.get("cache-status", "")
         self.age = parse_age(values.get("age"))

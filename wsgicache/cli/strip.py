@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from wsgicache.cli.foot import FILES, PLACE, Came, foot
+from wsgicache.dashboard.assets import CACHED
 from wsgicache.dashboard.recent import is_page_view
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.observe.stats import Told
@@ -57,8 +58,7 @@ def with_strip(app: WSGIApplication, cache: CacheMiddleware) -> WSGIApplication:
             lines = [
                 ("Content-Type", kind),
                 ("Content-Length", str(len(content))),
-                # The name changes with the content.
-                ("Cache-Control", "private, max-age=31536000, immutable"),
+                CACHED,
                 ("X-Content-Type-Options", "nosniff"),
             ]
             start_response("200 OK", lines)

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from wsgicache.controls.control import KEY, Controls
 from wsgicache.controls.decorators import never_cache
 from wsgicache.dashboard import asking, entries, explained, overview, purge, requests
-from wsgicache.dashboard.assets import ASSETS, path_of
+from wsgicache.dashboard.assets import ASSETS, CACHED, path_of
 from wsgicache.dashboard.forms import Forms, form_in, refusal
 from wsgicache.dashboard.markup import page
 from wsgicache.dashboard.sections import Answer, Asked, Section, query_of
@@ -101,11 +101,7 @@ class Dashboard:
                 start_response,
                 "200 OK",
                 asset.content,
-                [
-                    ("Content-Type", asset.kind),
-                    # The name changes with the content. No shared cache has to keep it.
-                    ("Cache-Control", "private, max-age=31536000, immutable"),
-                ],
+                [("Content-Type", asset.kind), CACHED],
             )
         section = _BY_PATH.get(path)
         if section is None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from importlib.resources import files
 from typing import NamedTuple
 
-__all__ = ["ASSETS", "Asset", "path_of"]
+__all__ = ["ASSETS", "CACHED", "Asset", "loaded", "path_of"]
+
+CACHED = ("Cache-Control", "private, max-age=31536000, immutable")
+"""The name changes with the content. No shared cache has to keep it."""
 
 _KINDS = {
     "style.css": "text/css; charset=utf-8",
@@ -22,19 +26,25 @@ class Asset(NamedTuple):
     content: bytes
 
 
-def _loaded() -> tuple[dict[str, str], dict[str, Asset]]:
-    """Return the paths by names, and the files by paths."""
+def loaded(
+    package: str, kinds: Mapping[str, str], place: str
+) -> tuple[dict[str, str], dict[str, Asset]]:
+    """Return the paths below *place* by names, and the files of *package* by paths.
+
+    *kinds* are their types by names.
+    """
     paths: dict[str, str] = {}
     found: dict[str, Asset] = {}
-    for name, kind in _KINDS.items():
-        content = files("wsgicache.dashboard").joinpath("files", name).read_bytes()
+    for name, kind in kinds.items():
+        content = files(package).joinpath("files", name).read_bytes()
         stem, _, suffix = name.partition(".")
-        paths[name] = f"assets/{stem}-{blake2b(content, digest_size=6).hexdigest()}.{suffix}"
+        digest = blake2b(content, digest_size=6).hexdigest()
+        paths[name] = f"{place}{stem}-{digest}.{suffix}"
         found[paths[name]] = Asset(kind, content)
     return paths, found
 
 
-_PATHS, ASSETS = _loaded()
+_PATHS, ASSETS = loaded("wsgicache.dashboard", _KINDS, "assets/")
 
 
 def path_of(name: str) -> str:
