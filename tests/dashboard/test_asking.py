@@ -130,6 +130,10 @@ def test_what_is_stored_is_shown_without_secrets(site: Site) -> None:
     assert "Stored responses side by side" in said
     assert "s3cret" not in said
     assert "s3cret" not in page.ask("/entries?url=http://example.org/p").text
+    page.ask("/url")
+    asked = text_of(page.send("/url", url="/p", who="mine").text)
+    assert "X-Auth-Token … …" in asked
+    assert "s3cret" not in asked
 
 
 @pytest.mark.parametrize(

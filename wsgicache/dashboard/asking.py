@@ -109,7 +109,7 @@ def _asked(asked: Asked, url: str, who: str) -> Markup:
         again = visit(asked.cache, url, _fields(asked), remote)
         mine = visit(asked.cache, url, _fields(asked, asked.cookies), remote)
         visits["you"] = mine
-        compared = _compared(compare(first, again, mine))
+        compared = _compared(compare(first, again, mine), asked.cache.policy)
     now = asked.cache.clock.wall()
     tables = {name: _browsers(one, now) for name, one in visits.items()}
     if len(set(tables.values())) == 1 and len(tables) == 2:
@@ -121,7 +121,7 @@ def _asked(asked: Asked, url: str, who: str) -> Markup:
     return Markup(
         '<section aria-labelledby="asked">\n<h2 id="asked">What the application answers</h2>\n'
         "{}{}{}</section>\n"
-    ).format(_answers(visits), compared, columns)
+    ).format(_answers(visits, asked.cache.policy), compared, columns)
 
 
 def _browsers(one: Visit, now: float) -> Markup:
@@ -129,7 +129,7 @@ def _browsers(one: Visit, now: float) -> Markup:
     return browsers.column(one.outcome.status, one.outcome.fields, now, content)
 
 
-def _answers(visits: dict[str, Visit]) -> Markup:
+def _answers(visits: dict[str, Visit], policy: Policy) -> Markup:
     """Return the answers side by side."""
     columns = [Column("answer to"), *map(Column, visits)]
     rows: list[tuple[object, ...]] = [
@@ -145,7 +145,7 @@ def _answers(visits: dict[str, Visit]) -> Markup:
     names = {name.lower(): name for one in visits.values() for name, _ in one.outcome.fields}
     names.pop("cache-status", None)
     rows += [
-        (token(name), *(_code(one.value(lower)) for one in visits.values()))
+        (token(name), *(_told(lower, one.value(lower), policy) for one in visits.values()))
         for lower, name in sorted(names.items())
     ]
     return table("Answers of the application, through this cache", columns, rows)
@@ -153,6 +153,11 @@ def _answers(visits: dict[str, Visit]) -> Markup:
 
 def _code(text: str) -> object:
     return Markup("<code>{}</code>").format(shown(text)) if text else "–"
+
+
+def _told(name: str, value: str, policy: Policy) -> object:
+    """Return the *value* of a response field, in which no cookie has one any more."""
+    return _code("…" if value and is_secret(environ_key(name), policy) else value)
 
 
 def _meaning(one: Visit) -> str:
@@ -164,11 +169,15 @@ def _meaning(one: Visit) -> str:
     return FORWARDS.get(outcome.forward or "", "")
 
 
-def _compared(found: Comparison) -> Markup:
+def _compared(found: Comparison, policy: Policy) -> Markup:
     """Return in what the two answers differ."""
     columns = [Column("field"), Column("a stranger"), Column("you"), Column("each time another")]
     rows = [
-        (_code(one.name), _code(one.first), _code(one.other), "yes" if one.by_itself else "no")
+        (
+            _code(one.name),
+            *(_told(one.name, value, policy) for value in (one.first, one.other)),
+            "yes" if one.by_itself else "no",
+        )
         for one in found.fields
     ]
     fields = table("Fields that differ", columns, rows, empty="The fields are the same.")
