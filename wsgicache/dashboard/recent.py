@@ -243,6 +243,7 @@ def _referer(environ: Mapping[str, Any]) -> str:
 
 _known: WeakKeyDictionary[CacheMiddleware, Recent] = WeakKeyDictionary()
 _lock = threading.Lock()
+forks.around(_lock.acquire, _lock.release)
 
 
 def recent_of(cache: CacheMiddleware) -> Recent:
