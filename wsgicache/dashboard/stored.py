@@ -20,6 +20,8 @@ __all__ = ["freshness", "stored_for"]
 
 _MOST_VARIANTS = 64
 """Most variants that a page shows; the policy keeps no more by default."""
+_MOST_FIELDS = 50
+"""Most field lines of each; an application may send hundreds."""
 _LONGEST_VALUE = 80
 """Most characters of a value that selects: it tells variants apart."""
 _BEFORE_VALUES = 5
@@ -162,6 +164,8 @@ def _variant(
     policy = asked.cache.policy
     lines = [(name, shown(shown_value(name, value, policy))) for name, value in stored.fields]
     lines += [(f"{name}, for this cache", shown(value)) for name, value in stored.withheld]
+    if (left_out := len(lines) - _MOST_FIELDS) > 0:
+        lines[_MOST_FIELDS:] = [("and", f"{count(left_out)} more, which are not shown")]
     heading = f"Variant {number} of {total}" if total > 1 else "The stored response"
     tells = ": ".join(selected[0]) if total > 1 and selected else ""
     return Markup(
