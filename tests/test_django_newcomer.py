@@ -203,7 +203,8 @@ def test_each_command_works_with_the_settings(project: Path) -> None:
 
 
 def test_commands_say_that_each_process_has_a_cache_of_its_own(project: Path) -> None:
-    for code, said in manage(project, *(f"wsgicache {one}" for one in ("stats", "purge --all"))):
+    looking = ("stats", "purge --all", "top --once")
+    for code, said in manage(project, *(f"wsgicache {one}" for one in looking)):
         assert code == 1
         assert "as DEBUG is on: each process has a cache of its own" in said
 

@@ -567,10 +567,11 @@ def test_the_help_lists_the_commands() -> None:
 def test_the_commands_need_a_store_that_they_can_reach() -> None:
     app = site()
     WSGICache(app)
-    for words in (["purge", "--all"], ["inspect", "--url", "/page"], ["stats"]):
+    for words in (["purge", "--all"], ["inspect", "--url", "/page"], ["stats"], ["top", "--once"]):
         done = app.test_cli_runner().invoke(args=["wsgicache", *words])
         assert done.exit_code == 2
-        assert "--store" in done.output
+        assert "WSGICACHE_STORE must be the URL of one" in done.output
+        assert ("as its argument" if words[0] == "top" else "with --store") in done.output
 
 
 def test_flask_is_imported_with_an_application_only() -> None:

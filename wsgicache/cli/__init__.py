@@ -53,6 +53,22 @@ class CommandsOf(Commands):
     """The commands for one application, which need not name it: all but ``run``."""
 
     app: WSGIApplication | str
+    store_setting = ""
+    """The setting that names the store, for errors."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. An error about a store that nothing names says what may name it."""
+        try:
+            return super().invoke(ctx)
+        except click.MissingParameter as error:
+            name = error.param.name if error.param is not None else None
+            if name not in ("address", "place"):
+                raise
+            own = "the URL of one as its argument" if name == "place" else "one with --store"
+            text = f"there is no store to look into: {self.store_setting} must be the URL of one "
+            raise click.UsageError(
+                f"{text}that processes share, or name {own}", error.ctx
+            ) from None
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command called *cmd_name*, about the application, or None."""
@@ -74,11 +90,12 @@ def commands_of(
     *,
     origin: str | None = None,
     set_up: str | None = None,
+    store_setting: str,
 ) -> click.Group:
     """Return the group ``wsgicache`` of the commands for *app*, or for MODULE:APP.
 
     By default they look into the store at *address*, and into the *folder* of its counters. Paths
-    are at *origin*. A doctor looks at the store *set_up*.
+    are at *origin*. A doctor looks at the store *set_up*. Errors name the *store_setting*.
     """
     store = {} if address is None else {"address": address}
     place = folder or address
@@ -95,5 +112,5 @@ def commands_of(
     }
     summary = "Look into the cache of this application, and purge it."
     group = CommandsOf("wsgicache", help=summary, context_settings={"default_map": defaults})
-    group.app = app
+    group.app, group.store_setting = app, store_setting
     return group

@@ -57,7 +57,9 @@ def stats(
     from wsgicache.operating import counted
 
     if address is None and folder is None:
-        raise click.UsageError("--store or --counters is needed")
+        context = click.get_current_context()
+        (lacking,) = (one for one in context.command.params if one.name == "address")
+        raise click.MissingParameter("Either this or --counters is needed.", context, lacking)
     nodes: dict[str, dict[str, object]] = {}
     if address is None:
         found = counted(None, folder)

@@ -118,8 +118,10 @@ class WSGICache:
         if place is not None:
             mount_dashboard(app, cache, place, guard)
         _begin_anew_with_clients(app)
-        address, folder = app.config.get(FLASK.key("store")), options["counters"]
-        app.cli.add_command(commands_of(app, address if isinstance(address, str) else None, folder))
+        key, folder = FLASK.key("store"), options["counters"]
+        address = app.config.get(key)
+        named = address if isinstance(address, str) else None
+        app.cli.add_command(commands_of(app, named, folder, store_setting=key))
 
 
 def _begin_anew_with_clients(app: Flask) -> None:

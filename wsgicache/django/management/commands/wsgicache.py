@@ -17,6 +17,7 @@ from wsgicache.django.options import is_shared, options_of
 __all__ = ["Command"]
 
 _OWN = "wsgicache.django:get_wsgi_application()"
+_SETTING = "settings.WSGICACHE['STORE']"
 _LOG = logging.getLogger("wsgicache")
 
 
@@ -50,6 +51,7 @@ class Command(BaseCommand):
             counters,
             origin=_origin(),
             set_up=shared,
+            store_setting=_SETTING,
         )
         try:
             group.main(_with_hosts(arguments) or ["--help"], prog_name="manage.py wsgicache")
@@ -61,14 +63,15 @@ class Command(BaseCommand):
 def _refuse_memory(arguments: list[str], counts: bool) -> None:
     """Raise CommandError if there is nothing to look into, unless the *arguments* name it."""
     name, *rest = arguments
-    looks = {"inspect": True, "purge": True, "stats": not counts, "top": not (counts or rest)}
+    place = any(one[:1] != "-" for one in rest)
+    looks = {"inspect": True, "purge": True, "stats": not counts, "top": not (counts or place)}
     named = any(one.startswith(("--store", "--counters", "--help")) for one in rest)
     if looks.get(name) and not named:
-        store = "settings.WSGICACHE['STORE'] is not the URL of one"
-        why = "DEBUG is on" if settings.DEBUG else store
+        why = "DEBUG is on" if settings.DEBUG else f"{_SETTING} is not the URL of one"
+        how = "its URL as the argument" if name == "top" else "--store"
         raise CommandError(
             f"there is no store that processes share, as {why}: each process has a cache of its "
-            "own, which this command cannot reach. Name a store with --store."
+            f"own, which this command cannot reach. Name a store with {how}."
         )
 
 
