@@ -22,7 +22,7 @@ from wsgicache.django import door
 from wsgicache.django.hosts import absolute
 from wsgicache.rules.checks import must_be, several, text
 
-__all__ = ["purge_on_save", "watched_paths"]
+__all__ = ["after_commit", "purge_on_save", "watched_paths"]
 
 Names = Iterable[str] | Callable[[Any], Iterable[str]]
 _FUNCTION = "purge_on_save"
@@ -103,7 +103,7 @@ class _Watch:
         if not issubclass(sender, self._model):
             return
         if raw:  # A fixture may be saved before the rows that it refers to.
-            _after_commit(using, lambda: self._purge([self._shown(instance)]))
+            after_commit(using, lambda: self._purge([self._shown(instance)]))
         else:
             self._schedule(using, [*self._noted(instance)[1], self._shown(instance)])
 
@@ -169,7 +169,7 @@ class _Watch:
 
     def _schedule(self, using: str, shown: list[_Shown]) -> None:
         if shown:
-            _after_commit(using, lambda: self._purge(shown))
+            after_commit(using, lambda: self._purge(shown))
 
     def _purge(self, shown: list[_Shown]) -> None:
         if groups := dict.fromkeys(name for one in shown for name in one.groups):
@@ -189,7 +189,7 @@ def _others(manager: Any, table: Any, instance: Any, reverse: bool) -> Iterator[
                 yield from manager.filter(pk__in=list(known))
 
 
-def _after_commit(using: str, purging: Callable[[], object]) -> None:
+def after_commit(using: str, purging: Callable[[], object]) -> None:
     """Call *purging* after COMMIT. What it raises is logged, as the save is done."""
     on_commit(partial(_tried, purging), using=using)
 

@@ -6,7 +6,6 @@ change purges it under every URL: with a query, below a page that moves, or with
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -16,7 +15,6 @@ from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import router
 from django.db.models.signals import post_delete, post_save, pre_delete
-from django.db.transaction import on_commit
 from wagtail import hooks
 from wagtail.contrib.frontend_cache.backends import BaseBackend
 from wagtail.models import Page, PageViewRestriction, ReferenceIndex, Site
@@ -26,12 +24,12 @@ from wsgicache.controls.control import current
 from wsgicache.controls.decorators import cache_groups, never_cache
 from wsgicache.django.door import cache as own_cache
 from wsgicache.django.hosts import absolute
+from wsgicache.django.saving import after_commit
 
 __all__ = ["ALL_PAGES", "Backend", "connect", "group_of"]
 
 ALL_PAGES = "wagtail-pages"
 """The group of all pages of Wagtail."""
-_LOG = logging.getLogger("wsgicache")
 
 
 def group_of(page: Any) -> str:
@@ -176,11 +174,5 @@ def _referring(objects: Iterable[Any]) -> set[Any]:
     return pages
 
 
-def _after_commit(purge: Callable[[], object]) -> None:
-    def purging() -> None:
-        try:
-            purge()
-        except Exception:  # The change is saved, whatever comes of the purge.
-            _LOG.exception("a purge after COMMIT failed: old pages may stay for their lifetime")
-
-    on_commit(purging, using=router.db_for_write(Page))
+def _after_commit(purging: Callable[[], object]) -> None:
+    after_commit(router.db_for_write(Page), purging)
