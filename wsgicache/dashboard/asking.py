@@ -156,7 +156,7 @@ def _code(text: str) -> object:
 
 
 def _told(name: str, value: str, policy: Policy) -> object:
-    """Return the *value* of a response field, in which no cookie has one any more."""
+    """Return what a page shows of the *value* of a response field; cookies have none any more."""
     return _code("…" if value and is_secret(environ_key(name), policy) else value)
 
 

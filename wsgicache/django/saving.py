@@ -146,7 +146,7 @@ class _Watch:
             self._schedule(using, [*shown, *map(self._shown, changed)])
 
     def _depends(self) -> bool:
-        """Whether it depends on the object what is purged."""
+        """Return whether what is purged depends on the object."""
         return callable(self._groups) or callable(self._urls)
 
     def _shown(self, instance: Any) -> _Shown:
@@ -204,7 +204,7 @@ def _tried(purging: Callable[[], object]) -> None:
 def _found(name: str, given: Names, instance: Any) -> tuple[str, ...]:
     """Return what is *given* for *instance*. What that raises is logged: the save goes on.
 
-    Else nobody could mend or delete an object without a URL.
+    Otherwise an object without a URL could not be mended or deleted.
     """
     try:
         return _listed(name, given, instance)

@@ -35,13 +35,12 @@ class WSGICache:
 
     The options are those of `CacheMiddleware`. ``app.config`` may have each of them, too, such as
     ``WSGICACHE_STORE``, and that one counts. There the store may be a URL, and the policy a dict of
-    options for `Policy`. With *static_versions* the URLs of static
-    files name their version, in ``url_for("static", …)`` and in ``static(…)`` of templates, and
-    browsers keep the files for ever. *dashboard* is the path of a page about the cache, which has
-    purges; *dashboard_guard* decorates its view, so that only operators pass. Under ``app.debug``
-    and ``TESTING`` the cache uses a new `MemoryStore` in place of the store, and the log says so.
-    Under ``TESTING`` it begins anew with each ``app.test_client()``. Raises TypeError or
-    ValueError.
+    options for `Policy`. With *static_versions* the URLs of static files name their version, in
+    ``url_for("static", …)`` and in ``static(…)`` of templates, and browsers keep the files for
+    ever. *dashboard* is the path of a page about the cache, which has purges; *dashboard_guard*
+    decorates its view, so that only operators pass. Under ``app.debug`` and ``TESTING`` the cache
+    uses a new `MemoryStore` in place of the store, and the log says so. Under ``TESTING`` it begins
+    anew with each ``app.test_client()``. Raises TypeError or ValueError.
     """
 
     def __init__(

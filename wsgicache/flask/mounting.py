@@ -36,7 +36,7 @@ def checked_place(app: Flask, place: object, guard: object) -> str:
 
 
 def exempting(policy: Policy, app: Flask, place: str) -> Policy:
-    """Return *policy* for a cache that leaves the page at *place* alone, and its cookie."""
+    """Return *policy* for a cache that leaves the page at *place* alone."""
     root = str(app.config["APPLICATION_ROOT"]).rstrip("/")
     return replace(policy, exempt=(*policy.exempt, f"{root}{place}/"))
 
