@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from wsgicache.rules.keys import Key
@@ -250,4 +249,3 @@ class Stats:
 
 
 _DERIVED = tuple(name for name, value in vars(Stats).items() if isinstance(value, property))
-NO_PURGES: Mapping[str, int] = MappingProxyType({})
