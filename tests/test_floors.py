@@ -99,6 +99,7 @@ FLOORS = """
     why.audit why.doctor why.explain why.kept
     dashboard.assets dashboard.charts dashboard.forms dashboard.markup dashboard.recent
     dashboard.browsers dashboard.hiding dashboard.sections
+    dashboard.beside
     dashboard.asking dashboard.explained dashboard.overview dashboard.purge dashboard.requests
         dashboard.stored
     dashboard.entries
@@ -359,6 +360,7 @@ ROOMS = {
     "cli.wrapped": "cli/test_run.py",
     "dashboard": "dashboard/test_dashboard.py",
     "dashboard.assets": "dashboard/test_dashboard.py",
+    "dashboard.beside": "dashboard/test_asking.py",
     "dashboard.browsers": "dashboard/test_asking.py",
     "dashboard.charts": "dashboard/test_overview.py",
     "dashboard.explained": "cli/test_pages.py",

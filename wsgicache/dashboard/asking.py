@@ -9,15 +9,16 @@ from markupsafe import Markup
 from werkzeug.urls import iri_to_uri
 
 from wsgicache.dashboard import browsers
-from wsgicache.dashboard.hiding import is_secret, shown_value
-from wsgicache.dashboard.markup import Column, count, duration, link, shown, size, table, token
+from wsgicache.dashboard.beside import beside, code
+from wsgicache.dashboard.hiding import is_secret
+from wsgicache.dashboard.markup import Column, count, link, shown, size, table, token
 from wsgicache.dashboard.sections import Answer, Asked
 from wsgicache.rules.fields import environ_key
-from wsgicache.rules.keys import Selector, canonical_host
-from wsgicache.rules.model import CacheEntry, FieldLines, StoredResponse
+from wsgicache.rules.keys import canonical_host
+from wsgicache.rules.model import FieldLines
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
-from wsgicache.rules.variants import FIRST_NAMED, matching
+from wsgicache.rules.variants import matching
 from wsgicache.why import asked as requests
 from wsgicache.why.causes import FORWARDS, cause_of
 from wsgicache.why.comparing import decoded
@@ -27,8 +28,6 @@ __all__ = ["answer"]
 
 _LONGEST = 4096
 _LONGEST_TITLE = 90
-_MOST_BESIDE = 6
-"""Most variants side by side."""
 _MOST_READ = 64 * 1024
 """Bytes of a content in which a handler of ``unload`` is looked for."""
 _COMMON = ("User-Agent", "Accept-Language")
@@ -134,7 +133,7 @@ def _answers(visits: dict[str, Visit], policy: Policy) -> Markup:
     columns = [Column("answer to"), *map(Column, visits)]
     rows: list[tuple[object, ...]] = [
         ("status", *(shown(one.outcome.status) for one in visits.values())),
-        ("Cache-Status", *(_code(one.value("cache-status")) for one in visits.values())),
+        ("Cache-Status", *(code(one.value("cache-status")) for one in visits.values())),
         ("which means", *(_meaning(one) for one in visits.values())),
         ("content", *(size(len(one.answer.content)) for one in visits.values())),
     ]
@@ -151,13 +150,9 @@ def _answers(visits: dict[str, Visit], policy: Policy) -> Markup:
     return table("Answers of the application, through this cache", columns, rows)
 
 
-def _code(text: str) -> object:
-    return Markup("<code>{}</code>").format(shown(text)) if text else "–"
-
-
 def _told(name: str, value: str, policy: Policy) -> object:
     """Return what a page shows of the *value* of a response field; cookies have none any more."""
-    return _code("…" if value and is_secret(environ_key(name), policy) else value)
+    return code("…" if value and is_secret(environ_key(name), policy) else value)
 
 
 def _meaning(one: Visit) -> str:
@@ -174,7 +169,7 @@ def _compared(found: Comparison, policy: Policy) -> Markup:
     columns = [Column("field"), Column("a stranger"), Column("you"), Column("each time another")]
     rows = [
         (
-            _code(one.name),
+            code(one.name),
             *(_told(one.name, value, policy) for value in (one.first, one.other)),
             "yes" if one.by_itself else "no",
         )
@@ -256,7 +251,7 @@ def _of_entry(asked: Asked, url: str) -> Iterator[Markup]:
         return
     chosen = next(iter(matching(request, entry, cache.policy)), None)
     variants.sort(key=lambda one: one[0] != chosen)
-    yield _beside(entry, variants, cache.clock.now(), chosen, cache.policy)
+    yield beside(entry, variants, cache.clock.now(), chosen, cache.policy)
     now, wall = cache.clock.now(), cache.clock.wall()
     stored = variants[0][1]
     age = ("Age", str(max(0, int(now - stored.generated_at))))
@@ -276,65 +271,3 @@ def _now(asked: Asked, url: str, cookies: str) -> str:
     if found.outcome == "bypass":
         return "an answer of the application: the request passes by the cache."
     return f"an answer of the application: {FORWARDS[found.forward or 'uri-miss']}."
-
-
-def _beside(
-    entry: CacheEntry,
-    variants: list[tuple[Selector, StoredResponse]],
-    now: float,
-    chosen: Selector | None,
-    policy: Policy,
-) -> Markup:
-    """Return what is stored side by side; what differs is marked."""
-    some = variants[:_MOST_BESIDE]
-    heads = ["for a stranger" if selector == chosen else "" for selector, _ in some]
-    columns = [Column("variant"), *(Column(f"{n} {head}") for n, head in enumerate(heads, 1))]
-    rows: list[tuple[object, ...]] = []
-
-    def row(name: str, cells: list[str]) -> None:
-        differ = len(set(cells)) > 1
-        mark = Markup(' <strong class="differs">differs</strong>') if differ else ""
-        rows.append((token(name) + mark, *map(_code, cells)))
-
-    for name in entry.nominated:
-        row(f"request: {_field_of(name)}", [_selecting(one, name, policy) for one in some])
-    row("status", [stored.status for _, stored in some])
-    row("age", [duration(int(now - stored.generated_at)) for _, stored in some])
-    row("lifetime", [duration(stored.freshness_lifetime) for _, stored in some])
-    row("content", [size(stored.length) for _, stored in some])
-    names = {name.lower(): name for _, stored in some for name, _ in stored.fields}
-    for lower, name in sorted(names.items()):
-        values = [
-            ", ".join(
-                shown_value(one, value, policy)
-                for one, value in stored.fields
-                if one.lower() == lower
-            )
-            for _, stored in some
-        ]
-        row(shown(name), values)
-    more = len(variants) - len(some)
-    caption = (
-        f"Stored responses side by side{f', {count(more)} more are not shown' if more else ''}"
-    )
-    return table(caption, columns, rows)
-
-
-def _field_of(key: str) -> str:
-    return key.removeprefix("HTTP_").replace("_", "-").title()
-
-
-def _selecting(variant: tuple[Selector, StoredResponse], key: str, policy: Policy) -> str:
-    """Return the value of a request field that selects *variant*, as far as it may be shown."""
-    selector, stored = variant
-    named = stored.kind[0]
-    if key not in named:
-        return "(any)"
-    if not isinstance(selector, tuple):
-        return "(a digest)"
-    value = selector[FIRST_NAMED + named.index(key)]
-    if value is None:
-        return "(absent)"
-    if key == "HTTP_COOKIE" or is_secret(key, policy):
-        return shown_value(_field_of(key), value, policy) if isinstance(value, str) else "…"
-    return value if isinstance(value, str) else ", ".join(value)

@@ -40,10 +40,8 @@ _HELD_SECONDS = 5.0
 """Seconds after which a store is asked again what it holds."""
 _REST = 100
 """How many times as long as that took nobody asks again."""
-_LONG = 1024
-"""Most characters of a URL that is remembered."""
-MOST_NOTED = 128
-"""Requests after which what was noted goes into the rows. Their URLs may be long."""
+MOST_NOTED, _LONG_URL = 128, 1024
+"""Requests after which, or after one with a long URL, what was noted goes into the rows."""
 
 
 def _ours() -> int:
@@ -106,7 +104,7 @@ class Counting:
         uses = stored.aged[2]
         if not isinstance(uses, Uses) or uses.is_stale is not is_stale:
             with self._lock:
-                row = self._row(("hit", None, None, stored.status[:1], _route(request, stored)))
+                row = self._hits(request, stored, stored.status[:1])
                 uses = self._counter(row, stored.length, stored.fill_seconds, is_stale)
         now = self._clock.now()
         if now - self._ticked >= 1:
@@ -122,7 +120,7 @@ class Counting:
             with self._lock:
                 other = uses.others.get(first)
                 if other is None:
-                    row = self._row(("hit", None, None, first, _route(request, stored)))
+                    row = self._hits(request, stored, first)
                     other = self._counter(row, 0, uses.saved, uses.is_stale)
                     uses.others[first] = other
         next(other)
@@ -136,7 +134,7 @@ class Counting:
             self._tick(told[4])
         elif (
             len(noted) >= MOST_NOTED
-            or ((key := told[7]) is not None and len(key[2]) + len(key[3]) + len(key[1]) > _LONG)
+            or ((key := told[7]) and len(key[2]) + len(key[3]) + len(key[1]) > _LONG_URL)
         ) and self._lock.acquire(blocking=False):
             try:
                 self._add_noted()
@@ -183,10 +181,14 @@ class Counting:
         """Return the row for such requests, under the lock."""
         return self._rows.get(of) or self._new_row(of)
 
+    def _hits(self, request: Request, stored: StoredResponse, first: str) -> Row:
+        """Return the row for hits of *stored* with that class of status, under the lock."""
+        route = stored.route or path_head(request.environ.get("SCRIPT_NAME", ""), request.key[2])
+        return self._row(("hit", None, None, first, route))
+
     def _new_row(self, of: Labels) -> Row:
         """Return a new row for such requests, if there is room for it."""
-        short = usual(of)
-        if short != of:
+        if (short := usual(of)) != of:
             return self._row(short)
         outcome, forward, detail, first, route = of
         if route != OTHER and (
@@ -227,7 +229,7 @@ class Counting:
                     row.saved += served.saved
                     row.stored_bytes += served.bytes
                     row.stale += served.ttl <= 0
-                if forward and key and outcome != "hit" and len(key[2]) + len(key[3]) < _LONG:
+                if forward and key and outcome != "hit" and len(key[2]) + len(key[3]) < _LONG_URL:
                     asked(key, told)
 
     # ── taking over ────────────────────────────────────────────────────────────────────────────
@@ -316,8 +318,3 @@ class Counting:
                 "errors": self.errors,
                 **held,
             }
-
-
-def _route(request: Request, stored: StoredResponse) -> str:
-    """Return the route of a *request* that *stored* answers."""
-    return stored.route or path_head(request.environ.get("SCRIPT_NAME", ""), request.key[2])

@@ -16,25 +16,14 @@ from wsgicache.reporting import tell_of_full_store
 from wsgicache.rules.checks import whole
 from wsgicache.rules.entries import Change
 from wsgicache.rules.keys import Key
-from wsgicache.stores import StoreError
+from wsgicache.stores import StoreError, sieve
 from wsgicache.stores.environments import MAX_BYTES, Opened, environment_at
 from wsgicache.stores.folders import check_folder, whole_path
 from wsgicache.stores.shared.applications import NAMESPACE
 from wsgicache.stores.shared.names import FORMAT
 from wsgicache.stores.shared.nodes import Found
 from wsgicache.stores.shared.store import PackedStore
-from wsgicache.stores.sieve import (
-    add,
-    beginnings,
-    cost_of,
-    drop,
-    evict,
-    evictions,
-    held,
-    kept_bytes,
-    names_below,
-    value_of,
-)  # fmt: skip
+from wsgicache.stores.sieve import add, cost_of, drop, evict, evictions, held, kept_bytes, value_of
 from wsgicache.stores.stamps import Stamps, Telling
 
 __all__ = ["LMDBStore"]
@@ -299,13 +288,13 @@ class _Node:
 
     def listed(self, prefix: str) -> list[str]:
         """Return the names that begin with *prefix*."""
-        return self._ask(lambda opened: names_below(opened, prefix))
+        return self._ask(lambda opened: sieve.names_below(opened, prefix))
 
     def begun(
         self, prefix: str, place: str, most: int, length: int
     ) -> tuple[list[tuple[bytes, str]], str]:
         """Return the first *length* bytes of some values, and places (`shared.listing.Begun`)."""
-        return self._ask(lambda opened: beginnings(opened, prefix, place, most, length))
+        return self._ask(lambda opened: sieve.beginnings(opened, prefix, place, most, length))
 
     def life(self) -> str:
         """Return an empty string: the files go with the machine, and only as a whole."""
