@@ -35,7 +35,7 @@ def test_a_process_is_missed_once_it_was_killed_and_not_before() -> None:
 
 
 def asked_in_a_child(*, below: bool = False) -> bool:
-    """What a child is told, or with *below* one of another parent."""
+    """What a child learns, or with *below* one of another parent."""
     child = fork()
     if not child:
         os._exit(asked_in_a_child() if below else is_first_of_server("memory"))

@@ -180,7 +180,7 @@ def test_a_browser_with_foreign_cookies_sees_it(
     row = answered("")
     assert row[:3] == ["GET /items", "200", STORED]
     length = row[4]
-    # What comes after the browser's list of requests is full is told, too.
+    # It also says what came after the list of requests of the browser was full.
     browser.execute_script("performance.setResourceTimingBufferSize(0)")
     for status, size in (("200", length), ("304", "0")):
         row = answered("Fetch the list")

@@ -69,7 +69,7 @@ STORES = {
 
 
 class Own:
-    """The smallest store of one's own."""
+    """A store with no more than the protocol asks for."""
 
     def __init__(self) -> None:
         self.held: dict[Key, CacheEntry] = {}
