@@ -789,7 +789,8 @@ def test_examples_and_recipes_have_nothing(tmp_path: Path) -> None:
         f"{examples / 'sessions'}:shop:app",
         *(f"{recipes}:{name}" for name in RECIPES),
     ]
-    line = [sys.executable, "-c", EACH, *places]
+    # Pyramid imports pkg_resources, which warns of itself.
+    line = [sys.executable, "-W", "ignore:pkg_resources is deprecated", "-c", EACH, *places]
     done = subprocess.run(
         line, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
     )
