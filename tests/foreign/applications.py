@@ -36,7 +36,7 @@ class Application(NamedTuple):
     users: Mapping[str, tuple[str, str]] = {}
     """For each user what they write at the login; the last is the one who changes things."""
     login: str = ""
-    edits: tuple[tuple[str, str, Mapping[str, str]], ...] = ()
+    edits: tuple[tuple[str, str, Mapping[str, Any]], ...] = ()
     """What changes: a method, or FORM for the form of that page; the path; and fields."""
     wishes: tuple[tuple[str, str, Mapping[str, str]], ...] = ()
     """The same, for what a visitor does who has no login."""
@@ -546,9 +546,9 @@ api.register""",
                 "/_dash-update-component",
                 {
                     "output": "shown.children",
-                    "outputs": {"id": "shown", "property": "children"},  # type: ignore[dict-item]
-                    "inputs": [{"id": "number", "property": "value", "value": "7"}],  # type: ignore[dict-item]
-                    "changedPropIds": ["number.value"],  # type: ignore[dict-item]
+                    "outputs": {"id": "shown", "property": "children"},
+                    "inputs": [{"id": "number", "property": "value", "value": "7"}],
+                    "changedPropIds": ["number.value"],
                 },
             ),
         ),
