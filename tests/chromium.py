@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.running import binary
+from tests.running import DEADLINE, binary
 
+T = TypeVar("T")
 SIZES = {1280: 800, 390: 844}
 """The sizes of a window: a desk, and a telephone."""
 OPTIONS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
@@ -32,6 +37,32 @@ def chromium(folder: Path, *more: str) -> Iterator[webdriver.Chrome]:
         yield browser
     finally:
         browser.quit()
+
+
+def soon(browser: webdriver.Chrome, question: Callable[[webdriver.Chrome], T]) -> T:
+    """What the question answers, once it is true.
+
+    A page that leaves, or a part that is replaced, cannot be asked: the question is asked again.
+    """
+    waiting = WebDriverWait(browser, DEADLINE, 0.05, [WebDriverException])
+    return waiting.until(question)
+
+
+def found(browser: webdriver.Chrome, by: str, what: str) -> WebElement:
+    """An element, once it is there."""
+    return soon(browser, lambda driver: driver.find_element(by, what))
+
+
+def followed(
+    browser: webdriver.Chrome, act: Callable[[WebElement], object], by: str, what: str
+) -> None:
+    """Act on an element of the page that leads to another page, and wait until this one is left.
+
+    The driver may come back from a click while the old page still stands.
+    """
+    element = found(browser, by, what)
+    act(element)
+    soon(browser, staleness_of(element))
 
 
 def show_at(browser: webdriver.Chrome, width: int, scheme: str = "light") -> None:

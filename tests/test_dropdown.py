@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.chromium import served
-from tests.running import DEADLINE, ROOT, binary, eventually
+from tests.chromium import chromium, served, soon
+from tests.running import ROOT, eventually
 from wsgicache import (
     CacheMiddleware,
     Policy,
@@ -86,35 +85,19 @@ def browser(
 ) -> Iterator[webdriver.Chrome]:
     """Headless Chromium with a profile of its own; going back shows a page that it has kept as it
     was, or loads it anew."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary("chromium")
-    for flag in (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(f"--{flag}")
-    if request.param == "pages loaded anew":
-        options.add_argument("--disable-features=BackForwardCache")
-    service = webdriver.ChromeService(binary("chromedriver"))
-    driver = webdriver.Chrome(options=options, service=service)
-    try:
-        yield driver
-    finally:
-        driver.quit()
+    more = ["--disable-features=BackForwardCache"] * (request.param == "pages loaded anew")
+    with chromium(tmp_path_factory.mktemp("profile"), *more) as browser:
+        yield browser
 
 
 def shown(browser: webdriver.Chrome, when: str = "[data-loaded]") -> int:
     """How many items the list has, once the page has loaded it."""
-    waiting = WebDriverWait(browser, DEADLINE)
-    loaded = waiting.until(lambda driver: driver.find_element(By.CSS_SELECTOR, when))
-    return len(loaded.find_elements(By.TAG_NAME, "option"))
+    return soon(
+        browser,
+        lambda driver: len(
+            driver.find_element(By.CSS_SELECTOR, when).find_elements(By.TAG_NAME, "option")
+        ),
+    )
 
 
 def played(browser: webdriver.Chrome, app: App, shop: Shop) -> list[int]:
@@ -125,10 +108,10 @@ def played(browser: webdriver.Chrome, app: App, shop: Shop) -> list[int]:
         browser.find_element(By.ID, "save").click()
         lengths.append(shown(browser, "[data-loaded][data-saved]"))
         browser.find_element(By.ID, "away").click()
-        WebDriverWait(browser, DEADLINE).until(lambda driver: driver.title == "away")
+        soon(browser, lambda driver: driver.title == "away")
         shop.items.append("one more")
         browser.back()
-        WebDriverWait(browser, DEADLINE).until(lambda driver: driver.title == "items")
+        soon(browser, lambda driver: driver.title == "items")
         lengths.append(shown(browser))
         browser.get("about:blank")
     return lengths
@@ -229,14 +212,14 @@ SHOWN = dict(re.findall(r"^((?:nothing|``).*?)  +((?:hers|anew) .*)$", HOWTO, re
 def who(browser: webdriver.Chrome) -> str:
     """Whose page is shown, "hers" or asked for "anew", once it is."""
     script = "return document.querySelector('body[data-shown] #who')?.textContent"
-    found = WebDriverWait(browser, DEADLINE).until(lambda driver: driver.execute_script(script))
+    found = soon(browser, lambda driver: driver.execute_script(script))
     return "hers" if found == "alice" else "anew"
 
 
 def gone(browser: webdriver.Chrome, to: str) -> None:
     """Follow the link of the page, and be there."""
     browser.find_element(By.ID, "go").click()
-    WebDriverWait(browser, DEADLINE).until(lambda driver: driver.title == to)
+    soon(browser, lambda driver: driver.title == to)
 
 
 @pytest.mark.parametrize("said", SITES)

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.chromium import SIZES, chromium, overflow, show_at, trouble
-from tests.running import DEADLINE, Answer, Running, eventually
+from tests.chromium import SIZES, chromium, overflow, show_at, soon, trouble
+from tests.running import Answer, Running, eventually
 from wsgicache import demo
 
 pytestmark = pytest.mark.network
@@ -210,9 +209,7 @@ def test_it_fits_and_the_log_is_in_view(running: Running, browser: webdriver.Chr
             assert overflow(browser) == 0
             colours.add((scheme, browser.execute_script(BACKGROUND)))
         browser.execute_script("ask('/nothing' + 'x'.repeat(99))")
-        newest = WebDriverWait(browser, DEADLINE).until(
-            lambda driver: driver.execute_script(NEWEST)
-        )
+        newest = soon(browser, lambda driver: driver.execute_script(NEWEST))
         assert 0 < newest["y"] <= SIZES[width] - newest["height"]
         assert overflow(browser) == 0
     assert len(colours) == 2

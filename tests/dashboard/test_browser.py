@@ -12,12 +12,12 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.remote.webelement import WebElement
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from tests.chromium import SIZES, chromium, served, show_at, trouble
+from tests.chromium import SIZES, chromium, followed, found, served, show_at, soon, trouble
 from tests.dashboard.visiting import HOSTILE
-from tests.running import DEADLINE, ROOT
+from tests.running import ROOT
 from tests.scene import environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, cache_groups, cached
 from wsgicache.dashboard import Dashboard
@@ -100,23 +100,19 @@ def test_it_works_without_javascript(browser: webdriver.Chrome) -> None:
         show_at(browser, 1280)
         with served(mounted(cache)) as url:
             browser.get(f"{url}admin/")
-            browser.implicitly_wait(DEADLINE)  # for the next page, which a form leads to
-            browser.find_element(By.LINK_TEXT, "Entries").click()
-            box = browser.find_element(By.NAME, "q")
-            box.send_keys("example.org", Keys.ENTER)
-            browser.find_element(By.LINK_TEXT, "http://example.org/").click()
-            browser.find_element(By.CSS_SELECTOR, "button.danger").click()
-            done = browser.find_element(By.CSS_SELECTOR, ".done").text
+            followed(browser, WebElement.click, By.LINK_TEXT, "Entries")
+            followed(browser, lambda box: box.send_keys("example.org", Keys.ENTER), By.NAME, "q")
+            followed(browser, WebElement.click, By.LINK_TEXT, "http://example.org/")
+            followed(browser, WebElement.click, By.CSS_SELECTOR, "button.danger")
+            done = found(browser, By.CSS_SELECTOR, ".done").text
             assert done == "Purged: 2 responses of http://example.org/."
-            browser.implicitly_wait(0)
             assert browser.find_elements(By.ID, "pause") == []
             browser.refresh()  # it asks again, and sends nothing again
-            assert browser.find_element(By.CSS_SELECTOR, ".done").text == done
+            assert found(browser, By.CSS_SELECTOR, ".done").text == done
             assert cache.stats().purges == {"url": 1}
             assert trouble(browser) == []
             browser.get("about:blank")
     finally:
-        browser.implicitly_wait(0)
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
@@ -133,7 +129,7 @@ def test_it_is_brought_up_to_date(browser: webdriver.Chrome) -> None:
             return browser.find_element(By.ID, "totals").text
 
         def shows(text: str) -> None:
-            WebDriverWait(browser, DEADLINE).until(lambda _: text in totals())
+            soon(browser, lambda _: text in totals())
 
         shows("Requests\n2\n")
         exchange(cache, environ_for(headers=[("Accept-Language", "de")]))

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
-from selenium.webdriver.support.ui import WebDriverWait
-from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.chromium import SIZES, chromium, overflow, show_at, trouble
+from tests.chromium import SIZES, chromium, overflow, served, show_at, soon, trouble
 from tests.dashboard.visiting import Visitor, text_of
-from tests.running import DEADLINE
 from tests.scene import FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.dashboard import Dashboard
@@ -307,14 +303,15 @@ def test_without_a_cache_that_tells_there_is_nothing() -> None:
 # ── in a browser ─────────────────────────────────────────────────────────────────────────────────
 
 
-class Quiet(WSGIRequestHandler):
-    def log(self, *args: Any) -> None:
-        """Nothing."""
-
-
 NEWEST = """const first = document.querySelector("ol.requests li").innerText;
 return first.includes("NEW") && [
   document.querySelector("details[open] .times").innerText, document.activeElement.localName]"""
+
+
+def opened(browser: WebDriver) -> bool:
+    """Open what the first view fetched; the list may be replaced meanwhile."""
+    browser.find_element("tag name", "summary").click()
+    return True
 
 
 @pytest.mark.network
@@ -326,25 +323,14 @@ def test_a_browser_shows_them_as_they_come(tmp_path: Path) -> None:
         site.fetch(f"/poll?{number}", "/shop", "empty", Cache_Control="no-cache")
     hostile(site)
     site.go("/" + "long" * 90)
-    server = make_server(
-        "127.0.0.1", 0, Dashboard(site.cache), threaded=True, request_handler=Quiet
-    )
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        with chromium(tmp_path) as browser:
-            waiting = WebDriverWait(browser, DEADLINE)
-            for width, scheme in zip(SIZES, ("light", "dark"), strict=True):
-                show_at(browser, width, scheme)
-                browser.get(f"http://127.0.0.1:{server.port}/requests")
-                browser.find_element("tag name", "summary").click()
-                site.go(f"/new-{width}/never")
-                newest = NEWEST.replace("NEW", f"/new-{width}")
-                shown = waiting.until(partial(WebDriver.execute_script, script=newest))
-                assert shown == ["×1,000", "summary"]
-                assert overflow(browser) == 0
-            assert trouble(browser) == []
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(Dashboard(site.cache)) as url, chromium(tmp_path) as browser:
+        for width, scheme in zip(SIZES, ("light", "dark"), strict=True):
+            show_at(browser, width, scheme)
+            browser.get(f"{url}requests")
+            soon(browser, opened)
+            site.go(f"/new-{width}/never")
+            newest = NEWEST.replace("NEW", f"/new-{width}")
+            shown = soon(browser, partial(WebDriver.execute_script, script=newest))
+            assert shown == ["×1,000", "summary"]
+            assert overflow(browser) == 0
+        assert trouble(browser) == []
