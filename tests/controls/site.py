@@ -145,13 +145,13 @@ def django_site() -> Any:
         def page(request: HttpRequest, number: int) -> HttpResponse:
             return HttpResponse(content(number))
 
-        class Page(View):  # type: ignore[misc]
+        class Page(View):
             @method_decorator(word)
             def get(self, request: HttpRequest, number: int) -> HttpResponse:
                 return HttpResponse(content(number))
 
         @word
-        class Dispatched(View):  # type: ignore[misc]
+        class Dispatched(View):
             def get(self, request: HttpRequest, number: int) -> HttpResponse:
                 return HttpResponse(content(number))
 

@@ -208,8 +208,9 @@ def begin(folder: str) -> None:
     from wagtail.images.models import Image
     from wagtail.models import Page, Site
 
-    get_user_model().objects.create_superuser("editor", "editor@shop.example", "secret")
-    get_user_model().objects.create_user("visitor", "visitor@shop.example", "secret")
+    users: Any = get_user_model().objects
+    users.create_superuser("editor", "editor@shop.example", "secret")
+    users.create_user("visitor", "visitor@shop.example", "secret")
     home = Page.objects.get(depth=1).add_child(instance=Article(title="Home", slug="main"))
     Site.objects.update(hostname=HOSTS[0], port=80, root_page=home)
     Site.clear_site_root_paths_cache()

@@ -127,7 +127,7 @@ def answered_by_the_cache(environ: Any, status: str, fields: Any, content: bytes
     from django.core.handlers.wsgi import WSGIRequest
     from django.http import HttpResponse, HttpResponseNotModified
 
-    response = HttpResponseNotModified() if status[:3] == "304" else HttpResponse(content)
+    response: Any = HttpResponseNotModified() if status[:3] == "304" else HttpResponse(content)
     for name in list(response.headers):
         del response[name]
     put_into(response, status, [])
@@ -166,10 +166,13 @@ def put_caches() -> None:
     from django.core.servers.basehttp import WSGIServer
     from django.test.client import ClientHandler
 
-    handle, make = ClientHandler.__call__, wsgi.get_wsgi_application
-    ClientHandler.__call__ = lambda handler, environ: through(handler, environ, handle)
-    wsgi.get_wsgi_application = lambda: cached(make())
-    WSGIServer.set_app = lambda server, app: Server.set_app(server, cached(app))
+    handlers: Any = ClientHandler
+    making: Any = wsgi
+    servers: Any = WSGIServer
+    handle, make = handlers.__call__, making.get_wsgi_application
+    handlers.__call__ = lambda handler, environ: through(handler, environ, handle)
+    making.get_wsgi_application = lambda: cached(make())
+    servers.set_app = lambda server, app: Server.set_app(server, cached(app))
 
 
 def said(error: tuple[Any, BaseException, Any]) -> str:
@@ -211,7 +214,8 @@ def main(report: str, behind: str, *labels: str) -> None:
 
     found: dict[str, str] = {}
     result_class = recording(found)
-    DiscoverRunner.get_resultclass = lambda runner: result_class
+    runners: Any = DiscoverRunner
+    runners.get_resultclass = lambda runner: result_class
     if behind == "1":
         put_caches()
     sys.argv = ["runtests.py", "--parallel", "1", "--noinput", *labels]

@@ -108,7 +108,7 @@ def in_flask(*, settings: dict[str, Any] | None = None, **options: Any) -> flask
     return app
 
 
-def item(number: int = 0) -> str:
+def item(number: int = 0) -> Any:
     """A page without controls."""
     raise AssertionError("asked")
 

@@ -217,7 +217,7 @@ def _flask_client(app: Any, options: dict[str, Any]) -> CachedClient:
 def _django_client(site: CachedApp, options: dict[str, Any]) -> Any:
     from django.test import Client as DjangoClient
 
-    client = DjangoClient(**options)
+    client: Any = DjangoClient(**options)
     client.handler = DjangoHandler(site, client.handler.enforce_csrf_checks)
     return client
 
@@ -240,13 +240,14 @@ class DjangoHandler:
         exchange = self._site.began(environ)
         with ExitStack() as stack:
             _keep_connections(stack)
-            before = getattr(WSGIRequest, "_dont_enforce_csrf_checks", False)
-            stack.callback(setattr, WSGIRequest, "_dont_enforce_csrf_checks", before)
-            WSGIRequest._dont_enforce_csrf_checks = self._exempt
+            kind: Any = WSGIRequest
+            before = getattr(kind, "_dont_enforce_csrf_checks", False)
+            stack.callback(setattr, kind, "_dont_enforce_csrf_checks", before)
+            kind._dont_enforce_csrf_checks = self._exempt
             body, status, fields = run_wsgi_app(self._site.app, environ, buffered=True)
         self._site.ended(exchange)
         code, _, reason = status.partition(" ")
-        response = HttpResponse(b"".join(body), status=int(code), reason=reason)
+        response: Any = HttpResponse(b"".join(body), status=int(code), reason=reason)
         del response["Content-Type"]
         for name in dict.fromkeys(name.title() for name, _ in fields):
             values = fields.getlist(name)

@@ -1,0 +1,3 @@
+from collections.abc import Callable
+
+def SignedCookieSessionFactory(secret: str, **options: object) -> Callable[..., object]: ...
