@@ -81,8 +81,8 @@ FLOORS = """
     operating
     middleware
     prometheus
-    configuring flask.putting
-    bottle pyramid
+    configuring
+    bottle flask.putting pyramid
     flask.blueprints flask.mounting flask.signals flask.versions
     flask.extension
     flask

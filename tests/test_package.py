@@ -14,11 +14,14 @@ import zipfile
 from importlib.metadata import version
 from operator import attrgetter
 from pathlib import Path
+from typing import ForwardRef
 
 import pytest
 
 import wsgicache
 from tests.running import ROOT
+from wsgicache import configuring
+from wsgicache.configuring import CacheOptions
 
 NOT_SOURCE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist")
 
@@ -130,11 +133,20 @@ def test_the_version_is_that_of_the_package() -> None:
 
 def test_signatures_show_what_may_be_given() -> None:
     """Each argument by its name, as help() and an IDE show it."""
-    for function in (wsgicache.cached, wsgicache.cache_for, wsgicache.Route, wsgicache.easy_setup):
+    for function in (
+        wsgicache.cached,
+        wsgicache.cache_for,
+        wsgicache.Route,
+        wsgicache.CacheMiddleware,
+    ):
         kinds = {one.kind for one in inspect.signature(function).parameters.values()}
         assert inspect.Parameter.VAR_KEYWORD not in kinds, function
-    given = inspect.signature(wsgicache.easy_setup).parameters.keys()
-    assert inspect.signature(wsgicache.CacheMiddleware).parameters.keys() == given
+
+
+def test_what_passes_on_options_takes_those_of_the_cache() -> None:
+    _, *options = inspect.signature(wsgicache.CacheMiddleware).parameters.values()
+    given = {one.name: ForwardRef(one.annotation, module=configuring.__name__) for one in options}
+    assert given == CacheOptions.__annotations__
 
 
 def test_the_cache_shows_its_interface_and_nothing_else() -> None:

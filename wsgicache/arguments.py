@@ -48,12 +48,12 @@ def explained(
     """Make a function explain wrong arguments, and name the cure.
 
     With an *example* it takes keywords only; without one it may take others, too. Its signature
-    does not change. *keywords* are the ones it takes, if its signature does not name them.
+    does not change. *keywords* are the ones it takes besides those that its signature names.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         name = function.__qualname__.removesuffix(".__init__")
-        names = keywords or (function.__kwdefaults__ or {}).keys()
+        names = {*(keywords or ()), *(function.__kwdefaults__ or ())}
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -5,24 +5,16 @@ This module does not import Bottle.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
-from wsgicache.configuring import DOTTED, controls_of, naming, options_of
+from wsgicache.arguments import explained
+from wsgicache.configuring import DOTTED, CacheOptions, controls_of, naming, options_of
 from wsgicache.controls.control import Control
-from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.checks import must_be
-from wsgicache.rules.policy import Policy
 
 __all__ = ["WSGICache"]
-
-if TYPE_CHECKING:
-    from wsgicache.clock import Clock
-    from wsgicache.observe.watching import Observer
-    from wsgicache.origin.background import Runner
-    from wsgicache.stores import Store
 
 
 class WSGICache:
@@ -38,30 +30,12 @@ class WSGICache:
     name = "wsgicache"
     api = 2
 
+    @explained(keywords=CacheOptions.__annotations__)
     def __init__(
-        self,
-        *,
-        cache: Control | Iterable[Control] = (),
-        store: Store | None = None,
-        policy: Policy | None = None,
-        clock: Clock | None = None,
-        runner: Runner | None = None,
-        routes: Iterable[Route] = (),
-        purge_token: str | None = None,
-        counters: str | os.PathLike[str] | None = None,
-        observer: Observer | None = None,
+        self, *, cache: Control | Iterable[Control] = (), **options: Unpack[CacheOptions]
     ) -> None:
         self._usual = controls_of("cache of WSGICache()", cache)
-        self._options: dict[str, Any] = {
-            "store": store,
-            "policy": policy,
-            "clock": clock,
-            "runner": runner,
-            "routes": routes,
-            "purge_token": purge_token,
-            "counters": counters,
-            "observer": observer,
-        }
+        self._options: dict[str, Any] = {**options}
         self._app: Any = None
         self._cache: CacheMiddleware | None = None
 

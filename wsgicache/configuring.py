@@ -7,21 +7,26 @@ files of Pyramid and Bottle.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
+from wsgicache.clock import Clock
 from wsgicache.controls.control import Control, checked
+from wsgicache.controls.routes import Route
+from wsgicache.observe.watching import Observer
+from wsgicache.origin.background import Runner
 from wsgicache.rules.checks import flag, must_be, several
 from wsgicache.rules.options import CHECKS
 from wsgicache.rules.policy import Policy
-from wsgicache.stores import store_from_url
+from wsgicache.stores import Store, store_from_url
 
 __all__ = [
-    "DOTTED", "FLASK", "Form", "configured", "controls_of", "naming", "nearest", "options_of",
-    "policy_of", "store_of", "unfold",
+    "DOTTED", "FLASK", "CacheOptions", "Form", "configured", "controls_of", "naming", "nearest",
+    "options_of", "policy_of", "store_of", "unfold",
 ]  # fmt: skip
 
 _WORDS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
@@ -46,8 +51,17 @@ FLASK = Form("app.config", "WSGICACHE_", "{} in WSGICACHE_POLICY")
 DOTTED = Form("the settings", "wsgicache.", "wsgicache.policy.{}")
 
 
-OPTIONS = ("store", "policy", "routes", "purge_token", "counters", "clock", "runner", "observer")
-"""The options of `CacheMiddleware`."""
+class CacheOptions(TypedDict, total=False):
+    """The options of `CacheMiddleware`, for what passes them on."""
+
+    store: Store | None
+    policy: Policy | None
+    clock: Clock | None
+    runner: Runner | None
+    routes: Iterable[Route]
+    purge_token: str | None
+    counters: str | os.PathLike[str] | None
+    observer: Observer | None
 
 
 def configured(config: Mapping[str, Any], form: Form, names: Iterable[str]) -> dict[str, Any]:
@@ -117,7 +131,7 @@ def options_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     wrong key, or for a wrong value of the store and the policy.
     """
     ours = unfold(settings, DOTTED)
-    options = configured(ours, DOTTED, OPTIONS)
+    options = configured(ours, DOTTED, CacheOptions.__annotations__)
     try:
         if "store" in options:
             options["store"] = store_of(options["store"])

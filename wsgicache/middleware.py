@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wsgicache.arguments import check_parts
+from wsgicache.arguments import check_parts, explained
 from wsgicache.bodies import exhaust, leaving
 from wsgicache.clock import SYSTEM_CLOCK, Clock
 from wsgicache.controls.judging import Judge
@@ -60,6 +60,7 @@ class CacheMiddleware(Operated):
     it is answered. Raises TypeError or ValueError.
     """
 
+    @explained()
     def __init__(
         self,
         app: WSGIApplication,

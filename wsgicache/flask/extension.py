@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Unpack
 
-from wsgicache.configuring import FLASK, configured, naming, policy_of, store_of
-from wsgicache.controls.routes import Route
+from wsgicache.arguments import explained
+from wsgicache.configuring import FLASK, CacheOptions, configured, naming, policy_of, store_of
 from wsgicache.flask.mounting import checked_place, exempting, mount_dashboard
 from wsgicache.flask.putting import DEBUGGING, begin_anew, must_be_bare, put_around
 from wsgicache.flask.versions import put_versions
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.checks import flag, must_be
-from wsgicache.rules.policy import Policy
 
 __all__ = ["WSGICache"]
 
 if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
-
-    from wsgicache.clock import Clock
-    from wsgicache.observe.watching import Observer
-    from wsgicache.origin.background import Runner
-    from wsgicache.stores import Store
-
 
 TESTING = "wsgicache: TESTING is on, so each test client begins with an empty cache of its own"
 
@@ -43,32 +35,19 @@ class WSGICache:
     anew with each ``app.test_client()``. Raises TypeError or ValueError.
     """
 
+    @explained(keywords=CacheOptions.__annotations__)
     def __init__(
         self,
         app: Flask | None = None,
         *,
-        store: Store | None = None,
-        policy: Policy | None = None,
-        clock: Clock | None = None,
-        runner: Runner | None = None,
-        routes: Iterable[Route] = (),
-        purge_token: str | None = None,
-        counters: str | os.PathLike[str] | None = None,
-        observer: Observer | None = None,
         static_versions: bool = False,
         dashboard: str | None = None,
         dashboard_guard: Callable[[Any], Any] | None = None,
+        **options: Unpack[CacheOptions],
     ) -> None:
         self._app: Flask | None = None
         self._options: dict[str, Any] = {
-            "store": store,
-            "policy": policy,
-            "clock": clock,
-            "runner": runner,
-            "routes": routes,
-            "purge_token": purge_token,
-            "counters": counters,
-            "observer": observer,
+            **options,
             "static_versions": static_versions,
             "dashboard": dashboard,
             "dashboard_guard": dashboard_guard,
@@ -98,15 +77,18 @@ class WSGICache:
         from wsgicache.cli import commands_of
 
         must_be_bare(app)
-        options = {**self._options, **configured(app.config, FLASK, self._options)}
+        options = {
+            **self._options,
+            **configured(app.config, FLASK, {*CacheOptions.__annotations__, *self._options}),
+        }
         if app.debug or app.testing:
             options |= {"store": None, "counters": None}
             app.logger.info(DEBUGGING if app.debug else TESTING)
         try:
-            options["store"] = store_of(options["store"])
-            options["policy"] = policy_of(options["policy"], app.debug)
+            options["store"] = store_of(options.get("store"))
+            options["policy"] = policy_of(options.get("policy"), app.debug)
             if flag("static_versions", options.pop("static_versions")):
-                options["routes"] = (*options["routes"], put_versions(app))
+                options["routes"] = (*options.get("routes", ()), put_versions(app))
             place, guard = options.pop("dashboard"), options.pop("dashboard_guard")
             if place is not None:
                 place = checked_place(app, place, guard)
@@ -117,7 +99,7 @@ class WSGICache:
         if place is not None:
             mount_dashboard(app, cache, place, guard)
         _begin_anew_with_clients(app)
-        key, folder = FLASK.key("store"), options["counters"]
+        key, folder = FLASK.key("store"), options.get("counters")
         address = app.config.get(key)
         named = address if isinstance(address, str) else None
         app.cli.add_command(commands_of(app, named, folder, store_setting=key))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
+from wsgicache.arguments import explained
+from wsgicache.configuring import CacheOptions
 from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.checks import must_be
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from wsgicache.clock import Clock
-    from wsgicache.observe.watching import Observer
-    from wsgicache.origin.background import Runner
-    from wsgicache.stores import Store
-
 DEBUGGING = "wsgicache: app.debug is on, so this start has an empty cache of its own"
 _OPTIONS = "wsgicache.options"
 """The extension of an application that is the options of its cache."""
@@ -30,18 +26,8 @@ _ROUTES = "wsgicache.routes"
 """The extension that is the list of routes of its blueprints."""
 
 
-def easy_setup(
-    app: Flask,
-    *,
-    store: Store | None = None,
-    policy: Policy | None = None,
-    clock: Clock | None = None,
-    runner: Runner | None = None,
-    routes: Iterable[Route] = (),
-    purge_token: str | None = None,
-    counters: str | os.PathLike[str] | None = None,
-    observer: Observer | None = None,
-) -> CacheMiddleware:
+@explained(keywords=CacheOptions.__annotations__)
+def easy_setup(app: Flask, **options: Unpack[CacheOptions]) -> CacheMiddleware:
     """Put a cache in front of the Flask *app*, and return it.
 
     The options are those of `CacheMiddleware`. The cache becomes ``app.wsgi_app`` and
@@ -52,22 +38,11 @@ def easy_setup(
     """
     must_be_bare(app)
     if app.debug:
-        store = None
-        policy = Policy(debug=True) if policy is None else policy
+        options["store"] = None
+        if options.get("policy") is None:
+            options["policy"] = Policy(debug=True)
         app.logger.info(DEBUGGING)
-    return put_around(
-        app,
-        {
-            "store": store,
-            "policy": policy,
-            "clock": clock,
-            "runner": runner,
-            "routes": routes,
-            "purge_token": purge_token,
-            "counters": counters,
-            "observer": observer,
-        },
-    )
+    return put_around(app, {**options})
 
 
 def must_be_bare(app: Flask) -> None:
@@ -118,7 +93,7 @@ def _made(app: Flask, inner: WSGIApplication, options: dict[str, Any]) -> CacheM
     """Return a cache around *inner* that sends the signals of *app*."""
     from wsgicache.flask.signals import Signalling
 
-    observer = options["observer"]
+    observer = options.get("observer")
     if observer is not None and not callable(observer):
         return CacheMiddleware(inner, **options)  # it raises
     signalling = Signalling(app, observer)
