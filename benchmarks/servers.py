@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -121,10 +122,28 @@ COMMANDS = {
 SERVERS = ("cheroot", *COMMANDS, "werkzeug")
 
 
+_held: deque[int] = deque()
+"""Sockets that are bound to the last free ports, as file descriptors."""
+_MOST_HELD = 100
+
+
 def free_port() -> int:
-    """A loopback port that nobody listens at."""
-    with socket.create_server((HOST, 0)) as unused:
-        return int(unused.getsockname()[1])
+    """A loopback port that nobody listens at, and that no other process gets meanwhile.
+
+    On Linux it stays bound, so the system gives it to nobody who asks for any port. A server binds
+    it all the same: of sockets with these options only one may listen. The oldest are let go.
+    """
+    with socket.socket() as unused:
+        if sys.platform == "linux":
+            unused.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            unused.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        unused.bind((HOST, 0))
+        port: int = unused.getsockname()[1]
+        if sys.platform == "linux":
+            _held.append(unused.detach())
+    while len(_held) > _MOST_HELD:
+        os.close(_held.popleft())
+    return port
 
 
 def line(

@@ -15,13 +15,15 @@ from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from benchmarks.servers import free_port
 from tests.running import DEADLINE, binary
 
 T = TypeVar("T")
 SIZES = {1280: 800, 390: 844}
 """The sizes of a window: a desk, and a telephone."""
 OPTIONS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
---disable-background-networking --disable-component-update --disable-sync""".split()
+--disable-background-networking --disable-component-update --disable-sync
+--disable-dev-shm-usage""".split()
 
 
 @contextmanager
@@ -32,7 +34,8 @@ def chromium(folder: Path, *more: str) -> Iterator[webdriver.Chrome]:
     for option in (*OPTIONS, f"--user-data-dir={folder}", *more):
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options, webdriver.ChromeService(binary("chromedriver")))
+    service = webdriver.ChromeService(binary("chromedriver"), free_port())
+    browser = webdriver.Chrome(options, service)
     try:
         yield browser
     finally:

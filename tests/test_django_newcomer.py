@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.servers import free_port
 from tests.running import ROOT, environment, eventually
 
 PAGE = (ROOT / "docs/howto/django.rst").read_text("utf-8")
@@ -218,9 +218,7 @@ def test_the_tests_of_the_page_pass(project: Path) -> None:
 @contextmanager
 def serving(project: Path, *options: str) -> Iterator[Callable[[], str]]:
     """Run ``manage.py runserver``; what asks it for a page returns its Cache-Status, if any."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     running = subprocess.Popen(
         [sys.executable, "manage.py", "runserver", str(port), *options],
         cwd=project,

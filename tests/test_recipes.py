@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
+from benchmarks.servers import free_port
 from tests.running import refuse
-from tests.servers.process import free_port, running
+from tests.servers.process import running
 from tests.servers.rows import SERVERS, as_nobody, program
 from tests.servers.wire import Reply, fetch
 

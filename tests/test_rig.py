@@ -6,12 +6,14 @@ from __future__ import annotations
 import re
 import socket
 import socketserver
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
 
+from benchmarks.servers import free_port
 from tests import running
 from tests.rig.gates import DEADLINE, Gate, together
 from tests.rig.proxy import Proxy
@@ -154,6 +156,20 @@ def test_who_raises_or_hangs_is_noticed() -> None:
             together(2, shut, longest=0)
     finally:
         shut.open()
+
+
+# ── ports ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a port is held on Linux only")
+def test_a_free_port_is_given_to_nobody_else() -> None:
+    """But a server may listen there, end, and listen again."""
+    port = free_port()
+    for _ in range(2):
+        with socket.socket() as other, pytest.raises(OSError, match="already in use"):
+            other.bind(("127.0.0.1", port))
+        with socket.create_server(("127.0.0.1", port)):
+            socket.create_connection(("127.0.0.1", port), DEADLINE).close()
 
 
 # ── what tests are called ────────────────────────────────────────────────────────────────────────

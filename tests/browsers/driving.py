@@ -16,10 +16,9 @@ from typing import Any, Protocol
 
 from selenium import webdriver
 
+from tests.chromium import chromium as driven
 from tests.running import DEADLINE, binary, eventually
 
-FLAGS = """headless no-sandbox disable-gpu disable-quic no-first-run
-    disable-background-networking disable-component-update disable-sync""".split()
 PATIENCE = 4 * DEADLINE
 """Seconds for what a script in a page does, on a busy machine."""
 PREFERENCES: dict[str, Any] = {
@@ -84,17 +83,9 @@ class Chromium:
 @contextmanager
 def chromium(profile: Path, keeps_pages: bool = True) -> Iterator[Chromium]:
     """Chromium with the *profile*, which may keep pages that one leaves, or not."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary("chromium")
-    for flag in (*FLAGS, f"user-data-dir={profile}"):
-        options.add_argument(f"--{flag}")
-    if not keeps_pages:
-        options.add_argument("--disable-features=BackForwardCache")
-    driver = webdriver.Chrome(options, webdriver.ChromeService(binary("chromedriver")))
-    try:
+    more = [] if keeps_pages else ["--disable-features=BackForwardCache"]
+    with driven(profile, *more) as driver:
         yield Chromium(driver)
-    finally:
-        driver.quit()
 
 
 class Firefox:

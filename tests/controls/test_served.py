@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.servers import free_port
 from tests.controls.site import SITES, WORDS
 from tests.rig.gates import DEADLINE, together
-from tests.servers.process import free_port, running
+from tests.servers.process import running
 
 pytestmark = pytest.mark.network
 

@@ -20,8 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.servers import free_port
 from tests.running import environment
-from tests.servers.process import free_port
 from tests.stores.servers import Server
 
 FILES = {

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.servers import free_port
 from tests.processes.serving import HOST, Answer, Client, answers
 from tests.running import DEADLINE
-from tests.servers.process import free_port, running
+from tests.servers.process import running
 from tests.servers.rows import program
 
 SITE = {"Host": HOST}

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.servers import free_port
 from tests.running import DEADLINE, eventually
-from tests.servers.process import Process, free_port, running
+from tests.servers.process import Process, running
 
 HOST = "site.example"
 

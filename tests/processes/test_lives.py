@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.servers import free_port
 from tests.processes import twice
 from tests.processes.serving import Answer, Site, answers, serving, threads
 from tests.running import DEADLINE, ROOT, environment, eventually, module, refuse
-from tests.servers.process import free_port, running
+from tests.servers.process import running
 from tests.servers.rows import program
 
 ALONE_AND_SHARED = pytest.mark.parametrize("shared", ["", "lmdb", "memcached"], indirect=True)

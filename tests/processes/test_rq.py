@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.servers import free_port
 from tests.processes.serving import Site
 from tests.running import ROOT, environment, module
-from tests.servers.process import free_port, running
+from tests.servers.process import running
 from tests.stores.servers import Server
 
 APP = """

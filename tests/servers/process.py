@@ -27,12 +27,6 @@ ALARM = re.compile(r"\b(warn|\w*warning|\w*error|critical|fatal|traceback|except
 QUIET = re.compile(rf"/raises|/breaks|{ON_PURPOSE}|django\.request:|Enable tracemalloc")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Process(NamedTuple):
     port: int
     log: Path

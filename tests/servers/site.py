@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.servers.process import Process, free_port, running
+from benchmarks.servers import free_port
+from tests.servers.process import Process, running
 from tests.servers.rows import Server
 from tests.servers.wire import Reply, Wire, fetch
 from wsgicache.rules.fields import is_entity_tag

@@ -9,8 +9,9 @@ from importlib.util import find_spec
 
 import pytest
 
+from benchmarks.servers import free_port
 from tests.running import binary, module
-from tests.servers.process import free_port, running
+from tests.servers.process import running
 
 pytestmark = pytest.mark.network
 
