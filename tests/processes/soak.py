@@ -19,8 +19,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.servers import free_port
 from tests.rig.proxy import Proxy
-from tests.servers.process import free_port, running
+from tests.running import DEADLINE, eventually
+from tests.servers.process import running
 from tests.stores.servers import Server
 
 CLIENTS = 8
@@ -85,7 +87,7 @@ class Soak:
     def client(self, seed: int) -> None:
         """Ask until told to stop; a new connection when it has hung up on the server."""
         rng = random.Random(seed)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
         while not self._stop.wait(PAUSE):
             target = self._target(rng)
             method = "POST" if target.startswith("/changed") and rng.random() < 0.3 else "GET"
@@ -131,7 +133,7 @@ class Soak:
 
     def look(self) -> State:
         """What the process holds now."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
         try:
             connection.request("GET", "/state", headers={"Connection": "close"})
             pages, files, threads, flights = map(int, connection.getresponse().read().split())
@@ -142,14 +144,15 @@ class Soak:
     def run(
         self, seconds: float, proxy: Proxy | None, every: float = EVERY, lasts: float = LASTS
     ) -> None:
-        """The load for *seconds*, with a fault of *proxy* every so often, that *lasts* so long."""
+        """The load for *seconds*, with a fault of *proxy* every so often, that *lasts* so long; and
+        longer, where a busy machine has not had as many faults by then."""
         clients = [threading.Thread(target=self.client, args=(n,)) for n in range(CLIENTS)]
         for client in clients:
             client.start()
         end, next_fault = time.monotonic() + seconds, time.monotonic() + every / 2
         healthy_at = float("inf")
         try:
-            while (now := time.monotonic()) < end:
+            while (now := time.monotonic()) < end or (proxy and self.faults < seconds // every):
                 if proxy is not None and now >= next_fault:
                     FAULTS[self.faults % len(FAULTS)][1](proxy)
                     self.faults += 1
@@ -164,12 +167,13 @@ class Soak:
                 proxy.heal()
             self._stop.set()
             for client in clients:
-                client.join(60)
-        for _ in range(100):  # until what was begun in the background has ended
+                client.join(DEADLINE)
+
+        def is_idle() -> bool:
             self.states.append(self.look())
-            if self.states[-1].flights == 0:
-                break
-            time.sleep(0.1)
+            return self.states[-1].flights == 0
+
+        eventually(is_idle, "what was begun in the background has not ended")
 
     # ── figures ─────────────────────────────────────────────────────────────────────────────────
 
