@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.scene import environ_for, exchange
-from tests.stores.servers import Server
+from tests.stores.servers import PLENTY, Server
 from wsgicache import CacheMiddleware
 from wsgicache.cli import main
 from wsgicache.cli.terminal import say, visible
@@ -20,7 +20,7 @@ from wsgicache.stores import store_from_url
 
 @pytest.fixture
 def address(memcached: Server, namespace: str) -> str:
-    return f"memcached://{memcached.address}/{namespace}?timeout=5&generation_seconds=0"
+    return f"memcached://{memcached.address}/{namespace}?timeout={PLENTY}&generation_seconds=0"
 
 
 def run(*arguments: str, **environment: str) -> Result:
@@ -113,7 +113,7 @@ def test_purge_of_something_else(site: Site, address: str, options: list[str]) -
 
 
 def test_purge_by_prefix(redis_server: Server, namespace: str) -> None:
-    address = f"redis://{redis_server.address}/0?namespace={namespace}&timeout=5"
+    address = f"redis://{redis_server.address}/0?namespace={namespace}&timeout={PLENTY}"
     site = Site(address)
     for target in ("/a/1", "/a/2", "/b"):
         site.hit(target)
@@ -123,7 +123,7 @@ def test_purge_by_prefix(redis_server: Server, namespace: str) -> None:
 
 
 def test_purge_of_several(redis_server: Server, namespace: str) -> None:
-    address = f"redis://{redis_server.address}/0?namespace={namespace}&timeout=5"
+    address = f"redis://{redis_server.address}/0?namespace={namespace}&timeout={PLENTY}"
     site = Site(address)
     targets = ("/a/1", "/a/2", "/b", "/c")
     for target in targets:
@@ -292,7 +292,8 @@ def test_stats_of_a_cache_on_any_store(address: str, tmp_path: Path) -> None:
 
 @pytest.mark.network
 def test_stats_with_a_server_down(memcached: Server) -> None:
-    done = run("stats", "--store", f"memcached://{memcached.address},127.0.0.1:1/x?timeout=5")
+    address = f"memcached://{memcached.address},127.0.0.1:1/x?timeout={PLENTY}"
+    done = run("stats", "--store", address)
     assert done.exit_code == 1
     assert "  curr_items: " in done.output
     assert "127.0.0.1:1\n  error: 127.0.0.1:1: ConnectionRefusedError" in done.output
@@ -300,7 +301,7 @@ def test_stats_with_a_server_down(memcached: Server) -> None:
 
 @pytest.mark.network
 def test_stats_of_redis(redis_server: Server, tmp_path: Path) -> None:
-    done = run("stats", "--store", f"redis://{redis_server.address}/0?timeout=5")
+    done = run("stats", "--store", f"redis://{redis_server.address}/0?timeout={PLENTY}")
     assert "  used_memory: " in done.output
     assert run("stats", "--store", f"file://{tmp_path}").exit_code == 0
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.dashboard.visiting import HOSTILE, Visitor, assert_harmless, text_of
 from tests.scene import FakeClock, environ_for, exchange
-from tests.stores.servers import Server
+from tests.stores.servers import PLENTY, Server
 from wsgicache import CacheMiddleware, MemoryStore, Policy, store_from_url
 from wsgicache.dashboard import Dashboard, entries
 from wsgicache.rules.keys import Key, url_of
@@ -98,8 +98,8 @@ def make(tmp_path: Path, request: pytest.FixtureRequest, namespace: str) -> Make
             server: Server = request.getfixturevalue(
                 "redis_server" if kind == "redis" else "memcached"
             )
-            place = f"0?namespace={namespace}" if kind == "redis" else namespace
-            return store_from_url(f"{kind}://127.0.0.1:{server.port}/{place}")
+            place = f"0?namespace={namespace}&" if kind == "redis" else f"{namespace}?"
+            return store_from_url(f"{kind}://127.0.0.1:{server.port}/{place}timeout={PLENTY}")
         return store_from_url(f"{kind}://{tmp_path}/cache")
 
     return made

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.stores.servers import PLENTY
+
 pytest.register_assert_rewrite("tests.processes.serving")
 
 
@@ -32,9 +34,9 @@ def shared(request: pytest.FixtureRequest) -> str:
     space = request.getfixturevalue("namespace")
     if kind == "memcached":
         server = request.getfixturevalue("memcached")
-        return f"memcached://{server.address}/{space}?timeout=2"
+        return f"memcached://{server.address}/{space}?timeout={PLENTY}"
     server = request.getfixturevalue("redis_server")
-    return f"redis://{server.address}/0?namespace={space}&timeout=2"
+    return f"redis://{server.address}/0?namespace={space}&timeout={PLENTY}"
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -13,7 +13,7 @@ from tests.processes import soak
 from tests.processes.own_writes import play
 from tests.processes.test_lives import ends_after
 from tests.running import ROOT, environment
-from tests.stores.servers import Server
+from tests.stores.servers import PLENTY, Server
 
 
 def forks(store: str) -> Callable[[int], str]:
@@ -27,7 +27,7 @@ def forks(store: str) -> Callable[[int], str]:
             named = {"WSGICACHE_TEST_STORE": f"lmdb://{folder.name}/cache?max_bytes=64MiB"}
         elif store == "memcached":
             server.start()
-            named = {"WSGICACHE_TEST_STORE": f"memcached://{server.address}/forks?timeout=2"}
+            named = {"WSGICACHE_TEST_STORE": f"memcached://{server.address}/forks?timeout={PLENTY}"}
         try:
             done = subprocess.run(
                 line, cwd=ROOT, env=environment(**named), capture_output=True, text=True
@@ -58,11 +58,12 @@ def own_writes(program: str) -> Callable[[int], str]:
     def row(count: int) -> str:
         server = Server(program)
         server.start()
-        path = "/own?timeout=2" if program == "memcached" else "/0?namespace=own&timeout=2"
+        path = "/own?" if program == "memcached" else "/0?namespace=own&"
         scheme = program.removesuffix("-server")
         try:
             with tempfile.TemporaryDirectory() as folder:
-                played = play(f"{scheme}://{server.address}{path}", Path(folder), count)
+                store = f"{scheme}://{server.address}{path}timeout={PLENTY}"
+                played = play(store, Path(folder), count)
         finally:
             server.kill()
         assert not played.stale, played

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 from unittest import mock
 
+from tests.running import DEADLINE, eventually
 from tests.scene import environ_for, exchange
-from tests.stores.servers import Server
+from tests.stores.servers import PLENTY, Server
 from wsgicache import CacheMiddleware
 from wsgicache.stores import StoreError
 from wsgicache.stores.memcached import MemcachedStore
@@ -49,7 +50,7 @@ class Load:
         self.older = 0
         """How many answers were older than a purge that had not failed."""
         self._stop = threading.Event()
-        self.store = MemcachedStore([s.address for s in servers], **{"timeout": 0.1, **options})
+        self.store = MemcachedStore([s.address for s in servers], **options)
         self.cache = CacheMiddleware(self.app, store=self.store)
 
     def app(self, environ: Any, start_response: Any) -> list[bytes]:
@@ -89,7 +90,7 @@ class Load:
             finally:
                 self._stop.set()
                 for thread in threads:
-                    thread.join(60)
+                    thread.join(DEADLINE)
         assert not any(thread.is_alive() for thread in threads)
 
     @contextmanager
@@ -107,6 +108,12 @@ class Load:
 
         with mock.patch.object(Connections, "ask", noted):
             yield
+
+    def goes_on(self, seconds: float) -> None:
+        """Return after so many seconds, and after some requests that began meanwhile, at least."""
+        before = len(self.asked)
+        time.sleep(seconds)
+        eventually(lambda: len(self.asked) > before + 4 * THREADS, "nobody asks any more")
 
     # ── figures ─────────────────────────────────────────────────────────────────────────────────
 
@@ -146,12 +153,10 @@ class Load:
         )
 
 
-def wait_for_hits(load: Load, seconds: float = 30) -> None:
+def wait_for_hits(load: Load) -> None:
     """Until there are hits again. Raises AssertionError if there are none."""
-    begin = time.monotonic()
-    while not any(one.hit for one in load.between(begin, time.monotonic())):
-        assert time.monotonic() - begin < seconds, "the store has not healed"
-        time.sleep(0.05)
+    before = len(load.asked)
+    eventually(lambda: any(one.hit for one in load.asked[before:]), "the store has not healed")
 
 
 def outage(
@@ -161,15 +166,15 @@ def outage(
     of that; and the figures, as a line."""
     load = Load([server])
     with load.running():
-        time.sleep(seconds / 4)
+        load.goes_on(seconds / 4)
         started = time.monotonic()
         begin()
-        time.sleep(seconds)
+        load.goes_on(seconds)
         ended = time.monotonic()
         end()
         wait_for_hits(load)
         healed = time.monotonic()
-        time.sleep(seconds / 4)
+        load.goes_on(seconds / 4)
     usual = load.p99(0, started)
     # What was refused at once has waited for nothing but its turn to run.
     stalls = [took for at, took, _ in load.stalls if started - 0.2 <= at < ended and took > 0.005]
@@ -195,12 +200,12 @@ def hung(server: Server, seconds: float) -> tuple[Load, str]:
 
 def one_of_three(servers: list[Server], seconds: float) -> tuple[Load, str]:
     """One server of three is killed."""
-    load = Load(servers)
+    load = Load(servers, timeout=PLENTY)
     with load.running():
-        time.sleep(seconds / 4)
+        load.goes_on(seconds / 4)
         servers[0].kill()
         begin = time.monotonic()
-        time.sleep(seconds)
+        load.goes_on(seconds)
         end = time.monotonic()
     load.ratio = load.hot_ratio(begin, end)
     return load, (

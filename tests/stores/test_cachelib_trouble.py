@@ -17,7 +17,7 @@ from cachelib import FileSystemCache, RedisCache
 from tests.running import binary, eventually, module
 from tests.scene import EPOCH, FakeClock, Scene
 from tests.stores.contract import KEY, content_of, fill, found
-from tests.stores.servers import Server
+from tests.stores.servers import PLENTY, Server
 from tests.stores.talking import listening
 from wsgicache.rules.entries import emptied
 from wsgicache.stores import StoreError, store_from_url
@@ -202,7 +202,7 @@ def test_redis_serves_more_threads_than_redis_py_has_connections_for(own_redis: 
     """A pool of redis-py has 100 by default, and refuses the next thread."""
     from wsgicache.stores.net.redis import client as limited
 
-    with limited("redis", f"redis://{own_redis.address}/0", 5) as client:
+    with limited("redis", f"redis://{own_redis.address}/0", PLENTY) as client:
         busy = [client.connection_pool.get_connection() for _ in range(120)]
         assert client.ping()
         for connection in busy:
@@ -243,7 +243,7 @@ def test_redis_on_a_unix_socket(tmp_path: Path, clock: FakeClock) -> None:
     process = subprocess.Popen([*line, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL)
     try:
         eventually(path.exists, "redis-server has made no socket")
-        store = store_from_url(f"unix://{path}?timeout=5", clock=clock)
+        store = store_from_url(f"unix://{path}?timeout={PLENTY}", clock=clock)
         fill(store, clock, content := os.urandom(300_000)).commit()
         assert content_of(store, found(store)) == content
     finally:

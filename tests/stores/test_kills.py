@@ -17,7 +17,7 @@ from pymemcache.client.base import Client
 from tests.running import fork, module
 from tests.scene import FakeClock, Scene
 from tests.stores.contract import KEY, content_of, fill, found
-from tests.stores.servers import Server
+from tests.stores.servers import PLENTY, Server
 from tests.stores.shared.test_records import mutated
 from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.lmdb import LMDBStore
@@ -108,7 +108,7 @@ class Stage:
         """A store on this stage."""
         if self.kind == "memcached":
             port = self._places["memcached"].port
-            return MemcachedStore(("127.0.0.1", port), timeout=5.0, **options)
+            return MemcachedStore(("127.0.0.1", port), timeout=PLENTY, **options)
         if self.kind == "redis":
             return CachelibStore(RedisCache(self.client), limit=500_000, **options)
         if self.kind == "lmdb":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -159,6 +160,38 @@ def test_an_operation_has_an_end(serve: Callable[[socket.socket], None], clock: 
         with pytest.raises(StoreError, match=r"127\.0\.0\.1:\d+: (Timeout|ConnectionReset)Error"):
             store.get(KEY)
         assert len(dripped) < 400
+
+
+def test_one_thread_waits_for_a_server_that_hangs(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others go on soon; when it has waited for all of its time, the server is left alone."""
+    now, said = 100.0, list[str]()
+    monkeypatch.setattr("wsgicache.stores.net.memcached.monotonic", lambda: now)
+    monkeypatch.setattr(breaker, "PAUSE", (3600, 3600))
+
+    def ask() -> None:
+        with pytest.raises(StoreError) as caught:
+            store.get(KEY)
+        said.append(str(caught.value))
+
+    with listening(hang) as port:
+        store = MemcachedStore(("127.0.0.1", port), clock=clock, timeout=PLENTY)
+        (generations,) = store._nodes.values()
+        node: Any = generations.node
+        node._connections._turn.patience = 0.01
+        threads = [threading.Thread(target=ask, daemon=True) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(said) >= 19, f"more than one wait: {said}")
+        assert [one for one in said if "NotWaited" not in one] == []
+        now += PLENTY + 1
+        eventually(lambda: len(said) == 20, "it waits for ever")
+        assert "Hung" in said[-1]
+        with pytest.raises(StoreError, match="is left alone"):
+            store.get(KEY)
+        for thread in threads:
+            thread.join()
 
 
 def test_a_black_hole(clock: FakeClock) -> None:

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import pytest
 
+from benchmarks.servers import free_port
 from tests.running import DEADLINE
-from tests.servers.process import free_port, running
-from tests.stores.servers import Server
+from tests.servers.process import running
+from tests.stores.servers import PLENTY, Server
 
 WORKERS = 4
 SECONDS = 0.2
@@ -65,13 +66,13 @@ class Site:
 def site(request: pytest.FixtureRequest, tmp_path: Path, namespace: str) -> Iterator[Site]:
     if request.param == "memcached":
         server: Server = request.getfixturevalue("memcached")
-        address = f"memcached://{server.address}/{namespace}?timeout=2&{WINDOW}"
+        address = f"memcached://{server.address}/{namespace}?timeout={PLENTY}&{WINDOW}"
     elif request.param == "lmdb":
         address = f"lmdb://{tmp_path}/cache?max_bytes=64MiB"
     else:
         server = request.getfixturevalue("redis_server")
         near = f"near=8MiB&stamps={tmp_path}/stamps"
-        address = f"redis://{server.address}/0?namespace={namespace}&timeout=2&{near}"
+        address = f"redis://{server.address}/0?namespace={namespace}&timeout={PLENTY}&{near}"
     port = free_port()
     line = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
     line += ["--workers", str(WORKERS), "--worker-tmp-dir", str(tmp_path)]

@@ -14,7 +14,7 @@ from pymemcache.client.base import Client
 from tests.running import module
 from tests.scene import FakeClock
 from tests.stores.contract import KEY, Make, SharedContract, StoreContract, fill, found
-from tests.stores.servers import Server
+from tests.stores.servers import PLENTY, Server
 from wsgicache import MemoryStore
 from wsgicache.rules.entries import emptied
 from wsgicache.stores.cachelib import CachelibStore
@@ -217,7 +217,7 @@ class _Memcached(SharedContract):
         addresses = [server.address for server in servers]
 
         def make(**options: Any) -> Any:
-            how = {"namespace": namespace, "clock": clock, "timeout": 5.0, **options}
+            how = {"namespace": namespace, "clock": clock, "timeout": PLENTY, **options}
             return MemcachedStore(addresses, **how)
 
         return make
@@ -267,7 +267,7 @@ class TestTiered(StoreContract):
 
     @pytest.fixture
     def make(self, memcached: Server, clock: FakeClock, namespace: str) -> Make:
-        how: Any = {"namespace": namespace, "clock": clock, "timeout": 5.0}
+        how: Any = {"namespace": namespace, "clock": clock, "timeout": PLENTY}
         return lambda: TieredStore(
             MemoryStore(), MemcachedStore(memcached.address, **how), clock=clock
         )

@@ -15,7 +15,7 @@ from tests.games.faulty_games import FaultyGame
 from tests.games.test_state_machine import POLICIES, OriginDown
 from tests.rig.stores import server_store
 from tests.scene import Environ, Exchange, FakeClock
-from tests.stores.servers import Server
+from tests.stores.servers import PLENTY, Server
 from wsgicache import MemoryStore
 from wsgicache.stores import store_from_url
 from wsgicache.stores.cachelib import CachelibStore
@@ -72,7 +72,7 @@ def test_a_trace_is_the_same_over_every_store(
         files = iter(range(2 * GAMES))
 
         def over(name: str, port: int) -> Make:
-            return lambda clock: stores.enter_context(server_store(name, port, clock, 5))
+            return lambda clock: stores.enter_context(server_store(name, port, clock, PLENTY))
 
         makes: dict[str, Make] = {
             "simple": lambda clock: CachelibStore(SimpleCache(), clock=clock),

@@ -16,10 +16,10 @@ from cachelib import RedisCache, SimpleCache
 
 from tests.rig.gates import together
 from tests.rig.stores import Faulty
-from tests.running import eventually, fork, module
+from tests.running import DEADLINE, eventually, fork, module
 from tests.scene import FakeClock, Scene, environ_for, exchange
 from tests.stores.contract import KEY, content_of, fill, found
-from tests.stores.servers import Server
+from tests.stores.servers import PLENTY, Server
 from tests.stores.talking import listening
 from wsgicache import CacheMiddleware
 from wsgicache.rules.entries import emptied
@@ -28,8 +28,6 @@ from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.memcached import MemcachedStore
 from wsgicache.stores.net import addresses
 from wsgicache.stores.shared.memo import Memo
-
-PLENTY = 5.0
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +47,7 @@ def nameserver(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
     def late(host: Any, *more: Any, **how: Any) -> Any:
         if host != "127.0.0.1" and not how.get("flags"):
-            assert answers.wait(30)
+            assert answers.wait(DEADLINE)
             if host != "store.example":
                 raise socket.gaierror(socket.EAI_NONAME, "not known")
             host = "127.0.0.1"
@@ -60,7 +58,7 @@ def nameserver(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answers.set()
     for thread in threading.enumerate():
         if thread.name == "wsgicache-look-up":
-            thread.join(30)
+            thread.join(DEADLINE)
 
 
 @pytest.mark.network
@@ -129,10 +127,11 @@ def test_the_second_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_child_has_its_own_turn_to_wait(started: Callable[..., Server], clock: FakeClock) -> None:
     """It is forked while another thread of its parent waits for a server that hangs."""
     server = started("memcached")
-    store: Any = MemcachedStore(server.address, clock=clock, timeout=20.0)
+    store: Any = MemcachedStore(server.address, clock=clock, timeout=PLENTY)
     fill(store, clock).commit()
     (generations,) = store._nodes.values()
     turn = generations.node._connections._turn
+    turn.patience = 0.05
     server.hang()
 
     def wait() -> None:
@@ -141,7 +140,7 @@ def test_a_child_has_its_own_turn_to_wait(started: Callable[..., Server], clock:
     waiting = threading.Thread(target=wait)
     waiting.start()
     eventually(lambda: turn.waiting is not None, "nobody waits")
-    turn._since -= 60  # for a long time
+    turn._since -= PLENTY  # for a long time
     assert server.process is not None
     child = fork()
     if child == 0:
@@ -232,7 +231,7 @@ def test_what_redis_refuses(
     """No request fails, what can be read is served, a purge says why not, and then all is well."""
     behind = Refusing(redis_server)
     with listening(behind.serve) as port:
-        store = store_from_url(f"redis://127.0.0.1:{port}/0?namespace={namespace}&timeout=5")
+        store = store_from_url(f"redis://127.0.0.1:{port}/0?namespace={namespace}&timeout={PLENTY}")
         scene = make_scene(store=store, lint=False)
         scene.app(200, "page", cache_control="max-age=60")
         scene.get("/stored")
@@ -268,7 +267,7 @@ def test_a_hit_in_redis_is_one_round_trip(
 ) -> None:
     behind = Refusing(redis_server)
     with listening(behind.serve) as port:
-        address = f"redis://127.0.0.1:{port}/0?namespace={namespace}&timeout=5"
+        address = f"redis://127.0.0.1:{port}/0?namespace={namespace}&timeout={PLENTY}"
         scene = make_scene(store=store_from_url(address, clock=clock), clock=clock)
         scene.app(200, b"x" * size, cache_control="max-age=60", vary="Accept", cache_tag="a")
         scene.get("/")
@@ -293,7 +292,7 @@ def test_a_server_that_is_not_there_at_the_start(
 ) -> None:
     server = started("memcached" if scheme == "memcached" else "redis-server")
     server.kill()
-    scene = make_scene(store=store_from_url(f"{scheme}://{server.address}/?timeout=5"))
+    scene = make_scene(store=store_from_url(f"{scheme}://{server.address}/?timeout={PLENTY}"))
     scene.app(200, "page", cache_control="max-age=60")
     for _ in range(5):
         assert scene.get("/").text == "page"
@@ -477,7 +476,7 @@ def test_what_is_no_record_is_said_once_a_minute(
 def test_a_redis_client_with_too_few_connections(redis_server: Server, namespace: str) -> None:
     """It raises where none is left: that is a miss."""
     redis = module("redis")
-    with redis.Redis(port=redis_server.port, max_connections=1, socket_timeout=5) as client:
+    with redis.Redis(port=redis_server.port, max_connections=1, socket_timeout=PLENTY) as client:
         store = CachelibStore(RedisCache(client), namespace=namespace)
 
         def app(environ: Any, start_response: Any) -> list[bytes]:

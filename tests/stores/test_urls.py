@@ -9,7 +9,7 @@ import pytest
 
 from tests.scene import FakeClock
 from tests.stores.contract import content_of, fill, found
-from tests.stores.servers import Server
+from tests.stores.servers import PLENTY, Server
 from wsgicache import MemoryStore
 from wsgicache.stores import store_from_url
 from wsgicache.stores.cachelib import CachelibStore
@@ -124,8 +124,8 @@ def test_file(tmp_path: Path) -> None:
 def test_real_servers(memcached: Server, redis_server: Server, namespace: str) -> None:
     clock = FakeClock()
     for url in (
-        f"memcached://{memcached.address}/{namespace}?timeout=5",
-        f"redis://{redis_server.address}/0?namespace={namespace}&timeout=5",
+        f"memcached://{memcached.address}/{namespace}?timeout={PLENTY}",
+        f"redis://{redis_server.address}/0?namespace={namespace}&timeout={PLENTY}",
     ):
         store = store_from_url(url, clock=clock)
         fill(store, clock, b"page").commit()
