@@ -99,11 +99,12 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
-def eventually(question: Callable[[], object], what: str) -> None:
-    """Wait until the question is answered with something true; fail after DEADLINE seconds."""
+def eventually(question: Callable[[], object], what: object) -> None:
+    """Wait until the question is answered with something true; fail after DEADLINE seconds, and say
+    *what* is not so, or what it returns then."""
     end = time.monotonic() + DEADLINE
     while not question():
-        assert time.monotonic() < end, what
+        assert time.monotonic() < end, what() if callable(what) else what
         time.sleep(0.02)
 
 
@@ -137,7 +138,7 @@ class Running:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        eventually(lambda: not self.alive(), f"still there: {self.alive()}")
+        self.is_gone()
         if self.process.stderr:
             self.reader.join()
 
@@ -152,7 +153,7 @@ class Running:
         def found() -> object:
             return re.search(pattern, self.log) or self.process.poll() is not None
 
-        eventually(found, f"{pattern} is not in the log:\n{self.log}")
+        eventually(found, lambda: f"{pattern} is not in the log:\n{self.log}")
         if self.process.poll() is not None:
             self.reader.join()
         match = re.search(pattern, self.log)
@@ -190,6 +191,10 @@ class Running:
         with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as connection:
             connection.sendall(data)
             return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def is_gone(self) -> None:
+        """Wait until no process is left. One that was killed is there until it has a processor."""
+        eventually(lambda: not self.alive(), lambda: f"still there: {self.alive()}")
 
     def alive(self) -> list[str]:
         """The command lines of all processes that bear the mark, orphans too (needs /proc)."""

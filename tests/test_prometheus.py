@@ -15,9 +15,9 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest, make_wsgi_app
 
-from tests.running import ROOT, binary, eventually
+from benchmarks.servers import free_port
+from tests.running import DEADLINE, ROOT, binary, eventually
 from tests.scene import Scene
-from tests.servers.process import free_port
 from wsgicache import CacheMiddleware
 from wsgicache.prometheus import Collector
 
@@ -72,7 +72,7 @@ def prometheus(tmp_path: Path) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, make_wsgi_app(registry), handler_class=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     config = {
-        "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms"},
+        "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
         "scrape_configs": [
             {
                 "job_name": "wsgicache",
@@ -104,7 +104,7 @@ def prometheus(tmp_path: Path) -> Iterator[str]:
 def asked(address: str, query: str) -> list[Any]:
     """What Prometheus answers to a query."""
     url = f"{address}/api/v1/query?{urlencode({'query': query})}"
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=DEADLINE) as response:
         found: list[Any] = json.load(response)["data"]["result"]
     return found
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.observe.counted import Row, distinct, row_of, rows_of
+from tests.running import DEADLINE
 from tests.scene import EPOCH, Environ, Exchange, FakeClock, Reply, Scene, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy
 from wsgicache.frameworks import route_behind, route_matched
@@ -249,11 +250,12 @@ def test_those_who_wait_are_hits_that_collapsed(monkeypatch: pytest.MonkeyPatch)
 
     def app(environ: Environ, start_response: Any) -> list[bytes]:
         entered.set()
-        assert go.wait(10)
+        assert go.wait(DEADLINE)
         start_response("200 OK", [("Cache-Control", "max-age=60")])
         return [b"page"]
 
-    cache = CacheMiddleware(app)
+    policy = Policy(collapse_timeout=3600)
+    cache = CacheMiddleware(app, policy=policy, clock=FakeClock())
     waiting, wait = threading.Semaphore(0), cache._flights.wait
 
     def noted(*arguments: Any) -> Any:
@@ -263,11 +265,11 @@ def test_those_who_wait_are_hits_that_collapsed(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cache._flights, "wait", noted)
     threads = [threading.Thread(target=exchange, args=(cache, environ_for())) for _ in range(3)]
     threads[0].start()
-    assert entered.wait(10)
+    assert entered.wait(DEADLINE)
     for thread in threads[1:]:
         thread.start()
     for _ in threads[1:]:
-        assert waiting.acquire(timeout=10)
+        assert waiting.acquire(timeout=DEADLINE)
     go.set()
     for thread in threads:
         thread.join()

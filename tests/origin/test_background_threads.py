@@ -240,18 +240,18 @@ for number in range(3):
     cache = CacheMiddleware(app, clock=clock)
     exchange(cache, environ_for())
     clock.advance(2)
-    app.plays(Turn(before=lambda: (stuck.release(), time.sleep(60))))
+    app.plays(Turn(before=lambda: (stuck.release(), time.sleep(3600))))
     assert exchange(cache, environ_for()).hit
     stuck.acquire()
 print("stuck", flush=True)
 if "wait" in sys.argv:
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
 @pytest.mark.parametrize("how", ["end", "wait"])
 def test_a_stuck_refresh_keeps_no_process_alive(how: str) -> None:
-    """Three caches, each with a refresh that hangs for a minute: one second for all of them."""
+    """Three caches, each with a refresh that hangs for an hour."""
     process = subprocess.Popen(
         [sys.executable, "-c", STUCK, how],
         cwd=Path(__file__).parents[2],
@@ -261,11 +261,9 @@ def test_a_stuck_refresh_keeps_no_process_alive(how: str) -> None:
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == b"stuck\n"
-        began = time.monotonic()
         if how == "wait":
             process.send_signal(signal.SIGINT)
         process.wait(DEADLINE)
-        assert time.monotonic() - began < 10, "a minute is not waited for"
     finally:
         process.kill()
         process.wait()
