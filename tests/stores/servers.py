@@ -57,8 +57,10 @@ class Server:
         self.process.send_signal(number)
 
     def hang(self) -> None:
-        """It accepts connections and says nothing."""
+        """It accepts connections and says nothing, from when this returns."""
         self.signal(signal.SIGSTOP)
+        assert self.process is not None
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def resume(self) -> None:
         self.signal(signal.SIGCONT)
