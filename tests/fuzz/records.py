@@ -55,7 +55,9 @@ class Shelf:
     def look(self, names: Sequence[str]) -> list[tuple[bytes | None, object]]:
         return [(self.kept.get(name), self.kept.get(name)) for name in names]
 
-    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+    def swap(
+        self, name: str, value: bytes | None, version: object, seconds: int, full: bool = False
+    ) -> bool:
         if self.kept.get(name) != version:
             return False
         if value is None:

@@ -119,7 +119,9 @@ class Bytes:
         self._turns.step()
         return [self._kept.get(name, (None, None)) for name in names]
 
-    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+    def swap(
+        self, name: str, value: bytes | None, version: object, seconds: int, full: bool = False
+    ) -> bool:
         self._turns.step()
         if self._kept.get(name, (None, None))[1] != version:
             return False

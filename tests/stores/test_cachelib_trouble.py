@@ -19,6 +19,7 @@ from tests.scene import EPOCH, FakeClock, Scene
 from tests.stores.contract import KEY, content_of, fill, found
 from tests.stores.servers import PLENTY, Server
 from tests.stores.talking import listening
+from wsgicache import CacheMiddleware
 from wsgicache.rules.entries import emptied
 from wsgicache.stores import StoreError, store_from_url
 from wsgicache.stores.cachelib import CachelibStore
@@ -54,7 +55,7 @@ def store(client: Any, clock: FakeClock) -> CachelibStore:
 def busy(store: CachelibStore, make_scene: Callable[..., Scene], clock: FakeClock) -> Scene:
     """A cache with a page that is stored, and an app that has more."""
     scene = make_scene(store=store, clock=clock)
-    scene.app(200, "page", cache_control="max-age=60")
+    scene.app(200, "page", cache_control="max-age=60", cache_groups='"g"')
     scene.get("/stored")
     assert scene.get("/stored").hit
     return scene
@@ -84,23 +85,43 @@ def test_redis_is_a_replica_that_takes_no_writes(busy: Scene, client: Any) -> No
     assert busy.get("/1").hit
 
 
+PURGES: dict[str, Callable[[CacheMiddleware], object]] = {
+    "url": lambda cache: cache.purge("http://example.org/stored"),
+    "soft": lambda cache: cache.purge("http://example.org/stored", soft=True),
+    "group": lambda cache: cache.purge_groups("g"),
+    "prefix": lambda cache: cache.purge_prefix("http://example.org/"),
+    "all": lambda cache: cache.purge_all(),
+}
+
+
 @pytest.mark.network
-def test_redis_is_out_of_memory(busy: Scene, client: Any) -> None:
+@pytest.mark.parametrize("purge", PURGES.values(), ids=list(PURGES))
+def test_redis_is_out_of_memory(busy: Scene, client: Any, purge: Any) -> None:
+    """It stores nothing more, and a purge still ends what it has."""
     client.config_set("maxmemory-policy", "noeviction")
     client.config_set("maxmemory", 1)
     for number in range(FAILURES + 2):
         got = busy.get(f"/{number}")
         assert (got.code, got.fwd) == (200, "uri-miss")
     assert busy.get("/stored").hit
+    purge(busy.cache)
+    assert not busy.get("/stored").hit
+    assert not busy.get("/stored").hit, "there is still no room"
     with pytest.raises(StoreError, match="command not allowed when used memory"):
-        busy.cache.purge_all()
-    with pytest.raises(StoreError, match="command not allowed when used memory"):
-        busy.cache.purge("http://example.org/stored")
-    assert not busy.get("/stored").hit  # it is not there any more, at least
+        busy.cache.purge("http://example.org/nothing")
     client.config_set("maxmemory", 0)
     busy.get("/stored")
-    busy.cache.purge_all()
-    assert not busy.get("/stored").hit
+    assert busy.get("/stored").hit
+
+
+@pytest.mark.network
+def test_a_mark_ends_in_a_redis_that_is_out_of_memory(store: CachelibStore, client: Any) -> None:
+    mark = store.first_mark("sid=1")
+    assert store.mark("sid=1") == mark
+    client.config_set("maxmemory-policy", "noeviction")
+    client.config_set("maxmemory", 1)
+    store.end_mark("sid=1")
+    assert store.mark("sid=1") == ""
 
 
 @pytest.mark.network

@@ -65,7 +65,9 @@ class CacheNode:
         """Return what is kept under *names*; the value is also its version."""
         return [(value, value) for value in self.read(names)]
 
-    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+    def swap(
+        self, name: str, value: bytes | None, version: object, seconds: int, full: bool = False
+    ) -> bool:
         """Keep *value* (None: nothing), if what is kept is still *version*."""
         with self._lock:
             if self.read((name,))[0] != version:
@@ -135,17 +137,19 @@ class RedisNode(CacheNode):
     """Redis, or a server like it: a script replaces a value if it is the one that was read."""
 
     atomic = True
-    # Records begin with their digest, so their first bytes distinguish them.
+    # Records begin with their digest, so their first bytes distinguish them. A server that is full
+    # refuses SET, unless the script has written before: DEL counts as that.
     _VERSION = 32
     _SWAP = """
         if redis.call('GETRANGE', KEYS[1], 0, 31) ~= ARGV[1] then return 0 end
-        if ARGV[3] == '' then redis.call('DEL', KEYS[1])
-        else redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
+        if ARGV[3] == '' or ARGV[4] == '1' then redis.call('DEL', KEYS[1]) end
+        if ARGV[3] ~= '' then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
         return 1
     """
     # A value of another type is not a record: MGET returns nothing for it.
     _ADD = """
         if redis.call('TYPE', KEYS[1])['ok'] == 'string' then return 0 end
+        if ARGV[3] == '1' then redis.call('DEL', KEYS[1]) end
         redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
         return 1
     """
@@ -219,17 +223,18 @@ class RedisNode(CacheNode):
             (value, None if value is None else value[: self._VERSION]) for value in self.read(names)
         ]
 
-    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+    def swap(
+        self, name: str, value: bytes | None, version: object, seconds: int, full: bool = False
+    ) -> bool:
         """Keep *value* (None: nothing), if what is kept is still *version*."""
         key = self._key(name)
         if version is None:
             if value is None:
                 return True
-            return bool(self._ask(lambda: self._client.eval(self._ADD, 1, key, value, seconds)))
-        left = b"" if value is None else str(seconds)
-        return bool(
-            self._ask(lambda: self._client.eval(self._SWAP, 1, key, version, value or b"", left))
-        )
+            given: tuple[object, ...] = value, seconds, int(full)
+            return bool(self._ask(lambda: self._client.eval(self._ADD, 1, key, *given)))
+        given = version, value or b"", "" if value is None else seconds, int(full)
+        return bool(self._ask(lambda: self._client.eval(self._SWAP, 1, key, *given)))
 
     def settle(
         self,

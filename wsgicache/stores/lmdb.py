@@ -160,7 +160,9 @@ class _Node:
             (value, None if value is None else value[: self._VERSION]) for value in self.read(names)
         ]
 
-    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+    def swap(
+        self, name: str, value: bytes | None, version: object, seconds: int, full: bool = False
+    ) -> bool:
         """Keep *value* (None: nothing), if what is kept is still *version*."""
         key, now = name.encode("ascii"), time()
 

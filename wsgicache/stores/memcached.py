@@ -192,7 +192,9 @@ class _Node:
         found = self._ask(lambda client: client.sock.look(wanted))
         return [found.get(name, (None, None)) for name in wanted]
 
-    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+    def swap(
+        self, name: str, value: bytes | None, version: object, seconds: int, full: bool = False
+    ) -> bool:
         """Keep *value* (None: nothing), if what is kept is still *version*."""
         if version is None:
             if value is None:

@@ -116,14 +116,13 @@ class Generations:
     def look(self, name: str, beside: str) -> tuple[bytes | None, object, bytes | None, State]:
         """Return the value and version of *name*, the value *beside* it, and the current state."""
         now, known = self._times.now(), self.state
-        found = self.node.look((name, beside, self._name.text))
-        (value, version), (other, _), (record, _) = found
+        (value, version), (other, _), (record, _) = self.node.look((name, beside, self.name))
         return value, version, other, self._learned(record, known, now)
 
     def current(self) -> State:
         """Return the current state of the node."""
         now, known = self._times.now(), self.state
-        return self._learned(self.node.read((self._name.text,))[0], known, now)
+        return self._learned(self.node.read((self.name,))[0], known, now)
 
     def of(self, groups: Sequence[str]) -> list[Generation | None]:
         """Return how far purges of *groups* go, None for each that the node does not know."""
@@ -202,12 +201,12 @@ class Generations:
     def _next(self, begun: Callable[[State], State]) -> None:
         for _ in range(_ATTEMPTS):
             known = self.state
-            ((value, version),) = self.node.look((self._name.text,))
+            ((value, version),) = self.node.look((self.name,))
             life = self.node.life()
             state = begun(self._current(value, known, life) or self._first())
             ours = state.application or self._application.name
             state = state._replace(life=life or state.life, application=ours)
-            if self.node.swap(self._name.text, self._record(self._name, state), version, LONGEST):
+            if self._kept(self._name, state, version):
                 self._learn(state, self._times.now(), None)
                 return
         raise StoreError(f"{self.node.name}: the generation changed too often to begin a new one")
@@ -218,10 +217,12 @@ class Generations:
             ((value, version),) = self.node.look((name.text,))
             state = self._state(value, name)
             purged = change(Generation(number) if state is None else state.purged)
-            record = self._record(name, State(0, purged, 0, 0.0))
-            if self.node.swap(name.text, record, version, LONGEST):
+            if self._kept(name, State(0, purged, 0, 0.0), version):
                 return
         raise StoreError(f"{self.node.name}: a group changed too often to purge it")
+
+    def _kept(self, name: Name, state: State, version: object) -> bool:
+        return self.node.swap(name.text, self._record(name, state), version, LONGEST, full=True)
 
     # ── records ────────────────────────────────────────────────────────────────────────────────
 
@@ -263,9 +264,8 @@ class Generations:
 
     def _first(self) -> State:
         """Return a state after all earlier ones: the wall clock counts faster than purges do."""
-        number = int(self._times.wall() * 1000)
-        if self.state is not None:
-            number = max(number, self.state.number + 1)
+        known = 0 if self.state is None else self.state.number + 1
+        number = max(int(self._times.wall() * 1000), known)
         return State(number, Generation(number), number, 0.0)
 
     def _learn(self, state: State, now: float, record: bytes | None) -> None:

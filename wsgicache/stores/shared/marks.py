@@ -9,6 +9,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from uuid import uuid4
 
+from wsgicache.stores import StoreError
 from wsgicache.stores.shared.names import Name, Names
 from wsgicache.stores.shared.nodes import LONGEST, Node
 from wsgicache.stores.shared.records import seal, unseal
@@ -58,7 +59,11 @@ class SharedMarks:
         """Give *cookies* a new mark. Raises if their node cannot be reached."""
         name = self._name(cookies)
         record = seal(name.echo, uuid4().hex, (), self._secret)
-        self._route(name.text).write(name.text, record, LONGEST)
+        node = self._route(name.text)
+        try:
+            node.write(name.text, record, LONGEST)
+        except StoreError:  # perhaps it has no room; a mark that is gone has ended, too
+            node.remove(name.text)
 
     def _name(self, cookies: str) -> Name:
         """Return a name for *cookies*, which are secrets and are written nowhere."""

@@ -47,10 +47,13 @@ class Node(Protocol):
         The version is None where there is nothing.
         """
 
-    def swap(self, name: str, value: bytes | None, version: object, seconds: int) -> bool:
+    def swap(
+        self, name: str, value: bytes | None, version: object, seconds: int, full: bool = False
+    ) -> bool:
         """Replace what is under *name* by *value* for at most *seconds*, if it still has *version*.
 
-        With None for *value*, remove it. Returns whether the version was still the same.
+        With None for *value*, remove it. With *full* a server without room keeps it, too, where
+        that can be. Returns whether the version was still the same.
         """
 
     def settle(

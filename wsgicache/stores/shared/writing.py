@@ -138,7 +138,9 @@ class Writing:
             return True
         purged = entry is not None and entry.emptied_at != before.emptied_at
         try:
-            swapped = node.swap(name.text, packed, version, seconds)
+            # A purge of nothing could fill a full server further, without end.
+            full = purged and version is not None
+            swapped = node.swap(name.text, packed, version, seconds, full)
         except StoreError:
             if entry is not None and not entry.responses:
                 # There is no room for the moment of a purge, but the entry may still be removed.
