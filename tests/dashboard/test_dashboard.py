@@ -4,6 +4,7 @@ the cache."""
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from tests.scene import Lint, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy, Route, cache_for, cached
 from wsgicache.dashboard import SECTIONS, Dashboard
 from wsgicache.dashboard.assets import ASSETS
+from wsgicache.stores.lmdb import LMDBStore
+from wsgicache.stores.memory import MemoryStore
 
 
 def app(environ: Any, start_response: Any) -> list[bytes]:
@@ -47,6 +50,26 @@ def test_every_section_has_the_frame_and_is_kept_nowhere(visitor: Visitor, path:
     assert re.search(r"\sstyle=|\son\w+=|<style|<script(?! src=)", got.text) is None
     head = visitor.ask(f"/{path}", "HEAD")
     assert (head.body, head.header("Content-Length")) == (b"", str(len(got.body)))
+
+
+@pytest.mark.parametrize(
+    ("counters", "kind", "said"),
+    [
+        (False, MemoryStore, ["each has a store of its own", "each counts for itself"]),
+        (True, MemoryStore, ["each has a store of its own"]),
+        (True, LMDBStore, []),
+    ],
+)
+def test_several_processes_that_share_nothing(
+    counters: bool, kind: Any, said: list[str], tmp_path: Path
+) -> None:
+    store = LMDBStore(tmp_path / "store") if kind is LMDBStore else MemoryStore()
+    cache = CacheMiddleware(app, store=store, counters=tmp_path if counters else None)
+    visitor = Visitor(Dashboard(cache))
+    several = {"wsgi.multiprocess": True}
+    found = re.findall("several processes, and (.*?)[.]", visitor.ask("/", changes=several).text)
+    assert found == said
+    assert "several processes, and" not in visitor.ask("/").text
 
 
 def test_it_loads_files_whose_names_change_with_them(visitor: Visitor) -> None:

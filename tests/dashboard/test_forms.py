@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +49,44 @@ SENT: list[tuple[list[tuple[str, str]], dict[str, Any], bool]] = [
 ]  # fmt: skip
 
 
+class Reporter:
+    """What a log would have."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    def __call__(self, kind: str, message: str) -> None:
+        assert "of no use" in message
+        self.kinds.append(kind)
+
+
+def _linked(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+def _piped(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path, 0o600)
+
+
+def _no_folder(path: Path) -> None:
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.write_bytes(b"")
+
+
+TROUBLES: dict[str, Callable[[Path], object]] = {
+    "read by others": lambda path: path.chmod(0o640),
+    "of another user": lambda path: None,
+    "a link": _linked,
+    "short": lambda path: path.write_bytes(b"k" * 31),
+    "long": lambda path: path.write_bytes(b"k" * 33),
+    "a pipe": _piped,
+    "no folder": _no_folder,
+}
+
+
 def asked(headers: Any = (), changes: Any = None, cookie: str = "", body: bytes = b"") -> Any:
     more = [("Cookie", cookie)] if cookie else []
     return environ_for("POST", "/purge", [*headers, *more], body, changes)
@@ -70,6 +113,66 @@ def test_a_form_needs_the_token_of_its_session(token: str) -> None:
     form = {"token": session.token}
     assert refusal(environ, form, Forms(b"secret").session(environ)) is None
     assert refusal(environ, form, Forms(b"other").session(environ)) is not None
+
+
+def takes(forms: Forms, other: Forms) -> str | None:
+    """Why *other* refuses a form that *forms* has made, or None."""
+    session = forms.session(asked())
+    environ = asked([OWN], cookie=f"{COOKIE}={session.name}")
+    return refusal(environ, {"token": session.token}, other.session(environ))
+
+
+def test_processes_with_a_folder_take_the_forms_of_each_other(tmp_path: Path) -> None:
+    """Those of one secret and those of the folder are two worlds."""
+    folder, said = str(tmp_path / "counters"), Reporter()
+    one, other = Forms(folder=folder, report=said), Forms(folder=folder, report=said)
+    assert takes(one, other) is None
+    assert "counters=DIR" not in (takes(Forms(), one) or "counters=DIR")
+    assert takes(Forms(b"secret", folder), Forms(b"secret")) is None
+    (key,) = Path(folder).iterdir()
+    assert (stat.S_IMODE(key.stat().st_mode), len(key.read_bytes())) == (0o600, 32)
+    assert said.kinds == []
+
+
+def test_many_processes_begin_at_once(tmp_path: Path) -> None:
+    """All get the key of the first one."""
+    folder = str(tmp_path)
+
+    def key(number: int) -> str:
+        return Forms(folder=folder).signed("form", "a")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(key, range(64)))) == 1
+    assert len(os.listdir(folder)) == 1
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=list(TROUBLES))
+def test_a_key_that_others_may_know_is_none(
+    trouble: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form says what to do about it, and the log why."""
+    path, said = tmp_path / "counters" / "forms.key", Reporter()
+    path.parent.mkdir()
+    path.write_bytes(b"k" * 32)
+    path.chmod(0o600)
+    assert takes(Forms(folder=str(path.parent)), Forms(folder=str(path.parent))) is None
+    with monkeypatch.context() as context:
+        trouble(path)
+        if trouble is TROUBLES["of another user"]:
+            context.setattr(os, "geteuid", lambda: os.getuid() + 1)
+        forms = Forms(folder=str(path.parent), report=said)
+        assert takes(forms, forms) is None
+        why = takes(Forms(folder=str(path.parent)), forms) or ""
+    assert "CacheMiddleware(app, counters=DIR)" in why
+    assert "Dashboard(cache, secret=SECRET)" in why
+    assert set(said.kinds) == {"forms"}
+
+
+def test_forms_of_before_a_fork_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    forms = Forms()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert takes(forms, forms) is None
+    assert "counters=DIR" not in (takes(Forms(b"other"), forms) or "counters=DIR")
 
 
 @pytest.mark.parametrize("cookie", ["", "x", f"{COOKIE}=", f"{COOKIE}=a", f'{COOKIE}="; ,[', "a=b"])

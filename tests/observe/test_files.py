@@ -321,10 +321,12 @@ def test_counters_are_beside_an_lmdb_store(tmp_path: Path) -> None:
 
 
 def test_the_thread_writes_within_a_second(tmp_path: Path) -> None:
-    """A process that serves only hits, and then nothing, is seen by others."""
-    ours, other = cache(tmp_path), cache(tmp_path)
+    """A process that serves only hits, and then nothing, or only purges, is seen by others."""
+    ours, other, third = cache(tmp_path), cache(tmp_path), cache(tmp_path)
     ask(ours, 3)
+    third.purge("http://example.org/")
     eventually(lambda: other.stats().count == 3, "nothing is written")
+    eventually(lambda: other.stats().purges == {"url": 1}, "no purge is written")
 
 
 def test_what_counters_may_be() -> None:

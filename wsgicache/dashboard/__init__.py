@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -61,9 +62,9 @@ class Dashboard:
     """A page about *cache*, as a WSGI app.
 
     Where it gets the whole path of a request, as in a view, *at* says where it is, such as
-    ``/admin/cache``. Forms are protected by tokens. Without a *secret* each process has one of its
-    own; several processes need the same, such as the secret key of the framework. Raises TypeError
-    or ValueError.
+    ``/admin/cache``. Forms are protected by tokens, made with the *secret*, such as the secret key
+    of the framework. Without one it is in the folder where all processes count; if there is none,
+    each process has its own, and refuses the forms of others. Raises TypeError or ValueError.
     """
 
     def __init__(self, cache: CacheMiddleware, *, at: str = "", secret: str | bytes = "") -> None:
@@ -74,7 +75,9 @@ class Dashboard:
             raise TypeError(f"Dashboard.secret must be a str or bytes, got {type(secret).__name__}")
         self._at = text("Dashboard.at", at, _PLACE, re.compile(r"(?:/[^/]+)*"))
         self._cache = cache
-        self._forms = Forms(secret.encode() if isinstance(secret, str) else secret)
+        given = secret.encode() if isinstance(secret, str) else secret
+        folder = "" if cache._files is None else cache._files.folder
+        self._forms = Forms(given, folder, cache._report)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request below the place where it is mounted (PEP 3333)."""
@@ -134,6 +137,8 @@ class Dashboard:
             answer = Answer(refused + answer.body, "403 Forbidden", answer.title, has_form=True)
         else:
             answer = section.answer(asked)
+        apart = Markup("").join(map(_APART.format, asked.apart()))
+        answer = replace(answer, body=apart + answer.body)
         more = list(answer.fields)
         if answer.has_form and session.is_new:
             more.append(("Set-Cookie", session.cookie(environ)))
@@ -172,6 +177,7 @@ class Dashboard:
         return _sent(method, start_response, answer.status, content, [*fields, *more])
 
 
+_APART = Markup('<p class="alert">The server has several processes, and {}.</p>\n')
 _NOT_FOUND = Section("-", "Not found", lambda asked: Answer(), is_listed=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl
@@ -12,6 +12,7 @@ from markupsafe import Markup
 from wsgicache.dashboard.forms import COOKIE, Forms, Session
 from wsgicache.rules.cookies import cookie_name
 from wsgicache.rules.keys import host_asked
+from wsgicache.stores.memory import MemoryStore
 from wsgicache.why import asked as requests
 
 __all__ = ["Answer", "Asked", "Section", "query_of"]
@@ -48,6 +49,20 @@ class Asked:
         """Return the cookies of the request, without that of this page."""
         cookies = self.environ.get("HTTP_COOKIE", "").split(";")
         return "; ".join(one.strip() for one in cookies if cookie_name(one) not in ("", COOKIE))
+
+    def apart(self) -> Iterator[str]:
+        """Yield what the processes of the server do not share, if it has several."""
+        if self.environ.get("wsgi.multiprocess"):
+            if isinstance(self.cache.store, MemoryStore):
+                yield (
+                    "each has a store of its own. Only that of one is shown here, and purged. With "
+                    "an lmdb:// store they share one"
+                )
+            if self.cache._files is None:
+                yield (
+                    "each counts for itself. Only what one has counted is shown here. With "
+                    "CacheMiddleware(app, counters=DIR) they count together"
+                )
 
     def is_own(self, url: str) -> bool:
         """Return whether *url* is below this page, which does not ask itself. Raises ValueError."""

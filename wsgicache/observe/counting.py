@@ -64,8 +64,8 @@ class Counting:
         self.watching: Watching | None = None
         """Who wants to know of each request."""
         self._noted: list[Told] = []
-        self.noticed: Callable[[], object] | None = None
-        """What is called once a second while requests come."""
+        self.noticed: Callable[[], object] = lambda: None
+        """What is called each second while requests come, and after purges and validations."""
         self._rows: dict[Labels, Row] = {}
         self._routes: dict[str, Windows] = {}
         self._uses: list[Uses] = []
@@ -95,8 +95,7 @@ class Counting:
 
     def is_watched(self) -> bool:
         """Return whether somebody wants to know of each request, so that none only counts."""
-        watching = self.watching
-        return watching is not None and watching.is_on()
+        return self.watching is not None and self.watching.is_on()
 
     def uses(self, request: Request, stored: StoredResponse, age: int) -> Iterator[int]:
         """Return the counter for plain hits of *stored*, which is *age* whole seconds old."""
@@ -166,11 +165,13 @@ class Counting:
             self._validating += told.spent
             failed = told.outcome == "refused" and told.detail in (None, "raised")
             self._failures += failed or told.status[:1] == "5"
+        self.noticed()
 
     def purged(self, kind: str) -> None:
         """Count a purge."""
         with self._lock:
             self.purges[kind] = self.purges.get(kind, 0) + 1
+        self.noticed()
 
     def failed(self) -> None:
         """Count an error of the store."""
@@ -259,8 +260,7 @@ class Counting:
                 self._pass_on(now)
             finally:
                 self._lock.release()
-            if self.noticed is not None:
-                self.noticed()
+            self.noticed()
 
     def _pass_on(self, now: float) -> None:
         """Give the windows what the rows have.

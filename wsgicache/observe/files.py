@@ -28,7 +28,7 @@ from wsgicache.observe import sheets
 from wsgicache.observe.counting import Part
 from wsgicache.observe.summing import NOTHING, ended, merged
 
-__all__ = ["Files", "parts_in"]
+__all__ = ["Files", "parts_in", "private"]
 
 Report = Callable[[str, str], None]
 
@@ -132,7 +132,7 @@ class Files:
         with _locked(self.folder, exclusive=True, report=self._report):
             _take_over(self.folder, self._report)
             path = os.path.join(self.folder, self._name)
-            file = _private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            file = private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             try:
                 _take(file)
                 _allocate(file, sheets.SIZE)
@@ -181,7 +181,7 @@ def _work(ref: weakref.ref[Files]) -> None:
             return
 
 
-def _private(path: str, how: int) -> int:
+def private(path: str, how: int) -> int:
     """Open a regular file, as all that this package makes are. Raises OSError for anything else.
 
     A link could lead to a file of somebody else, and a pipe would keep its reader waiting.
@@ -229,7 +229,7 @@ def _take_over(folder: str, report: Report) -> None:
     path = os.path.join(folder, _PAST)
     if os.path.lexists(f"{path}.new"):
         os.unlink(f"{path}.new")
-    with open(f"{path}.new", "x", encoding="ascii", opener=_private) as out:
+    with open(f"{path}.new", "x", encoding="ascii", opener=private) as out:
         json.dump({"part": merged(parts), "gone": gone}, out)
     os.replace(f"{path}.new", path)
     for name in gone:
@@ -239,7 +239,7 @@ def _take_over(folder: str, report: Report) -> None:
 def _past(folder: str, report: Report) -> dict[str, Any]:
     """Return what processes have counted that have ended, and the names of their last files."""
     try:
-        with open(os.path.join(folder, _PAST), "rb", opener=_private) as file:
+        with open(os.path.join(folder, _PAST), "rb", opener=private) as file:
             found = json.loads(file.read(_LARGEST), parse_constant=sheets.no_number)
         gone = [name for name in found["gone"] if type(name) is str]
         return {"part": sheets.checked(found["part"]), "gone": gone}
@@ -258,7 +258,7 @@ def _opened(folder: str, how: int, report: Report) -> Iterator[tuple[str, int]]:
         names = []
     for name in sorted(name for name in names if name.endswith(_END))[:_MOST_FILES]:
         try:
-            file = _private(os.path.join(folder, name), how)
+            file = private(os.path.join(folder, name), how)
         except FileNotFoundError:
             continue
         except OSError:
@@ -286,7 +286,7 @@ def _locked(folder: str, *, exclusive: bool, report: Report) -> Iterator[None]:
     """Keep others from taking over meanwhile what ended processes have left, if that can be."""
     try:
         how = os.O_RDWR | os.O_CREAT if exclusive else os.O_RDONLY
-        file = _private(os.path.join(folder, _LOCK), how)
+        file = private(os.path.join(folder, _LOCK), how)
     except OSError:
         if exclusive:
             raise
