@@ -88,7 +88,7 @@ def test_redis_is_a_replica_that_takes_no_writes(busy: Scene, client: Any) -> No
 PURGES: dict[str, Callable[[CacheMiddleware], object]] = {
     "url": lambda cache: cache.purge("http://example.org/stored"),
     "soft": lambda cache: cache.purge("http://example.org/stored", soft=True),
-    "group": lambda cache: cache.purge_groups("g"),
+    "group": lambda cache: cache.purge_groups("g", "unknown"),
     "prefix": lambda cache: cache.purge_prefix("http://example.org/"),
     "all": lambda cache: cache.purge_all(),
 }
