@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 
 from benchmarks.servers import free_port
-from tests.running import binary, module
+from tests.running import binary, eventually, module
 from tests.servers.process import running
 
 pytestmark = pytest.mark.network
@@ -23,9 +23,9 @@ SERVERS = {
 }
 
 
-RESET = 92
+RESET = (52, 92)
 """What curl ends with where the server resets the stream, as one may that needs no content: granian
-does so before or after it has answered."""
+does so before or after it has answered. Before it, curl has got nothing."""
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -47,7 +47,7 @@ def got(port: int, path: str, content: bytes | None = None) -> str:
     url = f"http://127.0.0.1:{port}{path}"
     curl = [binary("curl"), "--silent", "--include", "--http2-prior-knowledge", *sent, url]
     done = subprocess.run(curl, input=content, capture_output=True, timeout=30)
-    assert done.returncode in (0, RESET)
+    assert done.returncode in (0, *RESET)
     return done.stdout.decode()
 
 
@@ -61,5 +61,5 @@ def test_what_was_made_of_the_content_is_not_stored(port: int) -> None:
 
 
 def test_content_that_is_not_read_changes_nothing(port: int) -> None:
-    got(port, "/unread", b"content")
+    eventually(lambda: got(port, "/unread", b"content"), "an answer before the stream is reset")
     assert "; hit" in got(port, "/unread")
