@@ -88,7 +88,7 @@ FLOORS = """
     flask
     wsgicache
     why.asked why.browsers why.globs why.layers
-    why.trying
+    why.logins why.trying
     why.changes why.comparing why.grouping why.removals why.watching
     why.causes why.cures why.following why.inputs why.visitors
     why.bases why.brief why.remedies why.sitemap why.views
@@ -377,6 +377,7 @@ ROOMS = {
     "why.frameworks": "why/test_doctor.py",
     "why.inputs": "why/test_audit.py",
     "why.layers": "cli/test_run.py",
+    "why.logins": "why/test_audit.py",
     "why.pages": "why/test_audit.py",
     "why.remedies": "why/test_audit.py",
     "why.sitemap": "why/test_doctor.py",

@@ -13,7 +13,15 @@ import pytest
 from flask import Flask, request
 
 from tests.running import ROOT, environment
-from wsgicache import CacheMiddleware, MemoryStore, Policy, cache_control, cache_for, easy_setup
+from wsgicache import (
+    CacheMiddleware,
+    MemoryStore,
+    Policy,
+    cache_control,
+    cache_for,
+    cached,
+    easy_setup,
+)
 from wsgicache.flask import WSGICache, signals
 from wsgicache.testing import (
     CacheClock,
@@ -60,6 +68,12 @@ def shop() -> Flask:
     @cache_control(public=True, max_age=60)
     def leak() -> str:
         return f"of {request.cookies.get('name')}"
+
+    @app.get("/account")
+    @cached(server=60)
+    def account() -> tuple[str, int]:
+        name = {"Bearer a": "Ann"}.get(request.headers.get("Authorization", ""))
+        return (f"of {name}", 200) if name else ("refused", 401)
 
     @app.get("/long")
     @cache_for(minutes=1)
@@ -361,6 +375,8 @@ def test_the_fixtures(pytester: pytest.Pytester) -> None:
             assert audit().clean == 2
             with pytest.raises(AssertionError, match="leak.*cookie name"):
                 audit("/leak", login="name=Ann")
+            with pytest.raises(AssertionError, match="leak.*header Authorization"):
+                audit("/account", login=["name=Ann", "Authorization: Bearer a"])
 
         @pytest.mark.parametrize("cached_client", [shop()], indirect=True)
         def test_a_parameter(cached_client, assert_stored):
@@ -398,11 +414,16 @@ def test_an_audit_of_all_that_is_visited(pytester: pytest.Pytester) -> None:
 
         def test_wrong_again(cached_client):
             cached_client.get("/leak")
+
+        def test_wrong_by_a_token(cached_client):
+            cached_client.get("/account", headers={"Authorization": "Bearer a"})
+            cached_client.get("/account")
         """,
         "--wsgicache-audit",
     )
-    done.assert_outcomes(passed=3, errors=1)
+    done.assert_outcomes(passed=4, errors=2)
     done.stdout.fnmatch_lines(["*leak: http://localhost/leak: cookie name*"])
+    done.stdout.fnmatch_lines(["*leak: http://localhost/account: header Authorization*"])
 
 
 def test_without_an_application_it_says_what_to_write(pytester: pytest.Pytester) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -80,10 +80,10 @@ def _audits(site: CachedApp, audited: set[str]) -> Iterator[list[str]]:
     """Yield in sentences what is wrong with each page of *site* that no test has got before."""
     from wsgicache.why.audit import audit
 
-    for url, cookies in site.visited.items():
+    for url, login in site.visited.items():
         if url not in audited:
             audited.add(url)
-            found = audit(site.cache, [url], login=cookies)
+            found = audit(site.cache, [url], login=login)
             if found.is_bad():
                 yield list(found.lines())
 
@@ -112,7 +112,11 @@ def audit(_wsgicache_app: Callable[..., CachedApp]) -> Callable[..., Audit]:
     """Audit URLs, by default those that this test has got: ``audit("/items", "/me")``."""
 
     def audited(
-        *urls: str, app: Any = None, login: str = "", crawl: bool = False, strict: bool = False
+        *urls: str,
+        app: Any = None,
+        login: str | Iterable[str] = (),
+        crawl: bool = False,
+        strict: bool = False,
     ) -> Audit:
         from wsgicache.why.audit import audit as audit_of
 

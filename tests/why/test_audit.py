@@ -165,6 +165,47 @@ def test_a_credential_that_is_read_is_no_waste(is_read: bool, severities: list[s
     assert [one.severity for one in found(plain(page)).findings] == severities
 
 
+NAMES = {"Bearer a": "Ann", "Bearer b": "Bob", "who=a": "Ann", "who=b": "Bob"}
+"""Visitors; an audit does not see these texts in the view."""
+TOKENS = ["Authorization: Bearer a", "X: 1\nauthorization: Bearer b"]
+RELEASING = {"Cache-Control": "s-maxage=60"}
+
+
+@pytest.mark.parametrize(
+    ("key", "stranger", "login", "fields", "cure"),
+    [
+        ("HTTP_AUTHORIZATION", 401, [], RELEASING, ""),
+        ("HTTP_AUTHORIZATION", 401, TOKENS[0], RELEASING, "never_cache on the view, or vary('Au"),
+        # Without another visitor each change of the token fails.
+        ("HTTP_AUTHORIZATION", 500, TOKENS[:1], RELEASING, ""),
+        ("HTTP_AUTHORIZATION", 500, TOKENS, RELEASING, "never_cache on the view, or vary('Au"),
+        ("HTTP_AUTHORIZATION", 500, TOKENS, {**RELEASING, "Vary": "Authorization"}, ""),
+        ("HTTP_AUTHORIZATION", 500, TOKENS, FRESH, ""),
+        ("HTTP_X_SHOP", 401, "X-Shop: who=a", FRESH, "Policy(credentials=[*CRED"),
+        ("HTTP_COOKIE", 500, ["Cookie: who=a"], RELEASING, ""),
+        ("HTTP_COOKIE", 500, ["Cookie: who=a", "who=b"], RELEASING, "private on the view, or"),
+    ],
+)
+def test_the_page_of_a_login_is_tried_with_those_of_others(
+    key: str, stranger: int, login: str | list[str], fields: dict[str, str], cure: str
+) -> None:
+    def page(environ: dict[str, str]) -> Any:
+        name = NAMES.get(environ.get(key, ""))
+        return (name, 200, fields) if name else ("refused", stranger, {})
+
+    findings = audit(CacheMiddleware(plain(page)), [URL], login=login).findings
+    assert [one.severity for one in findings] == ["leak"] * bool(cure)
+    for one in findings:
+        assert one.cure.startswith(cure)
+        assert "hide it" not in one.cure
+
+
+def test_a_login_is_a_text() -> None:
+    wrong: Any = [1]
+    with pytest.raises(TypeError, match="each of login must be a str, got 1"):
+        audit(CacheMiddleware(plain(str)), [URL], login=wrong)
+
+
 def test_a_decorator_that_wastes_copies_is_named() -> None:
     view = vary("X-Device")(lambda: ("page", FRESH))
     (finding,) = found(in_flask(view)).findings
@@ -207,11 +248,17 @@ def test_links_are_followed_within_the_site() -> None:
 
 
 SITE = """
+NAMES = {"k1": b"Ann"}
+
 def app(environ, start_response):
     fields = [("Content-Type", "text/html"), ("Cache-Control", "max-age=60")]
     if environ["PATH_INFO"] == "/waste":
         fields.append(("Vary", "Accept"))
+    if environ["PATH_INFO"] == "/me":
+        fields = [("Content-Type", "text/html"), ("Cache-Control", "s-maxage=60")]
     start_response("200 OK", fields)
+    if environ["PATH_INFO"] == "/me":
+        return [NAMES.get(environ.get("HTTP_X_API_KEY"), b"stranger")]
     return [environ.get("HTTP_X_DEVICE", "none").encode() if environ["PATH_INFO"] == "/p" else b""]
 """
 
@@ -232,6 +279,13 @@ def test_the_command_prints_findings_and_json(
         CliRunner().invoke(main, ["audit", "audited_site:app", "/p", "--json"]).stdout
     )
     assert data["findings"][0]["input"] == "header X-Device"
-    for arguments, code in (([], 0), (["/waste"], 0), (["/waste", "--strict"], 1), (["/p"], 1)):
+    for arguments, code in (
+        ([], 0),
+        (["/waste"], 0),
+        (["/waste", "--strict"], 1),
+        (["/p"], 1),
+        (["/me"], 0),
+        (["/me", "--login", "Cookie: a=b", "--login", "X-Api-Key: k1"], 1),
+    ):
         done = CliRunner().invoke(main, ["audit", "audited_site:app", *arguments])
         assert done.exit_code == code

@@ -108,7 +108,14 @@ def explain(
 @origin_option
 @click.option("--urls", type=click.File(), help="A file of paths or URLs, one a line.")
 @click.option("--crawl", is_flag=True, help="Follow the links of each page.")
-@click.option("--login", default="", metavar="'Cookie: …'", help="Cookies of somebody logged in.")
+@click.option(
+    "--login",
+    "logins",
+    metavar="'NAME: VALUE'",
+    multiple=True,
+    help="A field by which somebody is logged in, such as 'Cookie: …' or 'Authorization: …'; "
+    "several are on lines of their own. May be repeated, for several visitors.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 on any finding.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def audit(
@@ -117,7 +124,7 @@ def audit(
     origin: str,
     urls: TextIO | None,
     crawl: bool,
-    login: str,
+    logins: tuple[str, ...],
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -130,7 +137,6 @@ def audit(
 
     cache = loaded(target)
     asked = [*paths, *(line.strip() for line in urls or ())]
-    cookies = login.partition(":")[2].strip() if login.lower().startswith("cookie:") else login
     show = sys.stderr.isatty()
 
     def progress(url: str) -> None:
@@ -141,7 +147,7 @@ def audit(
         done = audited(
             cache,
             [_absolute(one, origin) for one in asked if one] or [_absolute("/", origin)],
-            login=cookies,
+            login=logins,
             crawl=crawl,
             progress=progress,
         )

@@ -22,6 +22,7 @@ from wsgicache.stores.memory import MemoryStore
 from wsgicache.testing.clocks import CacheClock
 from wsgicache.why.explain import Explanation, explain
 from wsgicache.why.layers import inward, own_cache
+from wsgicache.why.logins import login_of
 from wsgicache.why.sitemap import is_django, is_flask
 from wsgicache.why.trying import Shelf, StandingClock, standing
 
@@ -93,7 +94,7 @@ class CachedApp:
         self.app = app
         """What the clients ask."""
         self.visited: dict[str, str] = {}
-        """The URLs that clients have got, with the Cookie field that one of them sent, if any."""
+        """The URLs that clients have got, with the login of one of them, as `audit` takes it."""
         self.kept: list[Exchange] = []
         """The exchanges after which a response was stored."""
         self._undo = ExitStack()
@@ -156,7 +157,8 @@ class CachedApp:
             return None
         url = url_of(key)
         if environ["REQUEST_METHOD"] == "GET":
-            self.visited[url] = environ.get("HTTP_COOKIE") or self.visited.get(url, "")
+            login = login_of(environ, self.cache.policy.credentials)
+            self.visited[url] = login or self.visited.get(url, "")
         shelf = Shelf()
         shelf.entries[key] = self.cache.store.get(key)
         clock = StandingClock(self.cache.clock.now(), self.cache.clock.wall())

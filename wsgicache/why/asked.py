@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from wsgicache.rules.model import FieldLines
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-__all__ = ["SESSION_COOKIES", "Asked", "absolute", "cookie_names"]
+__all__ = ["SESSION_COOKIES", "Asked", "absolute", "cookie_names", "pairs"]
 
 SESSION_COOKIES = frozenset(
     "session sessionid remember_token messages beaker.session.id PHPSESSID".split()
@@ -33,6 +33,13 @@ def _is_field(key: str) -> bool:
 def cookie_names(value: str) -> list[str]:
     """Return the names of the cookies in *value*, a Cookie field."""
     return [name for one in value.split(";") if (name := cookie_name(one))]
+
+
+def pairs(cookies: str) -> Iterator[tuple[str, str]]:
+    """Yield the names and values in a Cookie field."""
+    for one in cookies.split(";"):
+        if name := cookie_name(one):
+            yield name, one.partition("=")[2].strip()
 
 
 def absolute(url: str, origin: str = "http://localhost") -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from wsgicache.middleware import CacheMiddleware
+from wsgicache.why.logins import Logins
 from wsgicache.why.pages import Finding, Page
 from wsgicache.why.trying import Recorded
 
@@ -84,23 +85,26 @@ def audit(
     cache: CacheMiddleware,
     urls: Iterable[str],
     *,
-    login: str = "",
+    login: str | Iterable[str] = (),
     crawl: bool = False,
     most: int = 1000,
     progress: Callable[[str], object] = lambda url: None,
 ) -> Audit:
     """Audit the absolute *urls* of the app behind *cache*, with its policy and routes.
 
-    *login* is a Cookie field of somebody who is logged in. With *crawl*, links are followed within
-    the same origin, to *most* URLs, but none that looks as if it logged somebody out. The app is
-    asked many times, by GET and HEAD; nothing is stored. *progress* is called with each URL.
+    *login* has the fields of somebody who is logged in, such as ``"Authorization: Bearer …"``,
+    each on a line of its own; or is a list of such texts, one for each visitor. With *crawl*, links
+    are followed within the same origin, to *most* URLs, but none that looks as if it logged
+    somebody out. The app is asked many times, by GET and HEAD; nothing is stored. *progress* is
+    called with each URL. Raises TypeError.
     """
+    logins = Logins(login)
     done = Audit()
     queue = list(dict.fromkeys(urls))
     seen = set(queue)
     for url in queue:
         progress(url)
-        page = Page(cache, url, login)
+        page = Page(cache, url, logins)
         found = page.findings()
         done.findings += found
         if page.why_not:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wsgicache.rules.cookies import cookie_name
 from wsgicache.rules.fields import environ_key
-from wsgicache.why.asked import Asked
+from wsgicache.why.asked import Asked, pairs
 from wsgicache.why.comparing import Template
 from wsgicache.why.inputs import Input
 from wsgicache.why.trying import Outcome, Recorded, Shelf
 
-__all__ = ["Base", "fails", "pairs"]
+__all__ = ["Base", "fails"]
 
 _NO_HEAD = ("405", "501")
 """An app that answers HEAD with these serves GET alone."""
@@ -73,10 +71,3 @@ class Base:
 def fails(answer: Recorded) -> bool:
     """Whether the app made no page: nobody should get that instead of one."""
     return answer.raised is not None or answer.status[:1] == "5"
-
-
-def pairs(cookies: str) -> Iterator[tuple[str, str]]:
-    """Yield the names and values in a Cookie field."""
-    for one in cookies.split(";"):
-        if name := cookie_name(one):
-            yield name, one.partition("=")[2].strip()

@@ -213,24 +213,29 @@ def query_inputs(url: str, said: str | None) -> Iterator[Input]:
             yield Input(f"query {name}", key, ("1", "2", MADE_UP), False, key)
 
 
-def field_inputs(reads: Reads, offered: Mapping[str, tuple[str, ...]]) -> Iterator[Input]:
-    """Yield the known request fields, and those that an app has read.
+def field_inputs(
+    reads: Reads, offered: Mapping[str, tuple[str, ...]], logins: Mapping[str, tuple[str, ...]]
+) -> Iterator[Input]:
+    """Yield the known request fields, those that an app has read, and those of *logins*.
 
     *offered* has the values that the operator offers, by environ key.
     """
+    said = {environ_key(name): values for name, values in logins.items()}
     known = dict.fromkeys([*_VALUES, *CREDENTIAL_FIELDS, *SELECTING_FIELDS])
     by_key = {environ_key(name): name for name in known}
     for key in reads.places:
         if key.startswith("HTTP_"):
             by_key.setdefault(key, key[5:].replace("_", "-").title())
+    for name in logins:
+        by_key.setdefault(environ_key(name), name)
     identity = {*CREDENTIAL_FIELDS, *_ADDRESSES, "Authorization"}
     identity |= {name for name in by_key.values() if name not in _VALUES and _SAYS_WHO.search(name)}
     for key, name in by_key.items():
         if key not in _NOT_INPUTS:
             usual = ("1",) if name in CREDENTIAL_FIELDS else _FLAGS
-            values = (*offered.get(key, ()), *_VALUES.get(name, usual))
+            values = (*said.get(key, ()), *offered.get(key, ()), *_VALUES.get(name, usual))
             values = _with_words(values, reads, key)
-            yield Input(f"header {name}", key, values, name in identity, key)
+            yield Input(f"header {name}", key, values, name in identity or key in said, key)
     key = "HTTP_FORWARDED"
     yield Input("header Forwarded", key, ("for=203.0.113.9",), True, key)
 
@@ -250,11 +255,11 @@ def environ_inputs(reads: Reads) -> Iterator[Input]:
             yield Input(f"environ {key}", key, values, key in _WHO, key)
 
 
-def cookie_inputs(seen: Mapping[str, str], reads: Reads) -> Iterator[Input]:
+def cookie_inputs(seen: Mapping[str, tuple[str, ...]], reads: Reads) -> Iterator[Input]:
     """Yield the cookies that an app may have read.
 
     Those are the ones that it read by name and, if it parses cookies itself, those *seen*, which
-    may have the value of somebody logged in, those that are often read, and the texts in the code
+    may have the values of those logged in, those that are often read, and the texts in the code
     that reads.
     """
     names = [key.partition(" ")[2] for key in reads.places if key.startswith("cookie ")]
@@ -264,10 +269,10 @@ def cookie_inputs(seen: Mapping[str, str], reads: Reads) -> Iterator[Input]:
         ]
         names += [*seen, *words, *_PREFERENCES, *_SESSIONS]
     for name in dict.fromkeys(names):
-        value, noted = seen.get(name, ""), f"cookie {name}"
-        values = (value, *_COOKIE_VALUES) if value else _COOKIE_VALUES
+        own, noted = seen.get(name, ()), f"cookie {name}"
+        values = (*own, *_COOKIE_VALUES)
         read = noted if noted in reads.places else "HTTP_COOKIE"
-        is_identity = name in _SESSIONS or (bool(value) and name not in _PREFERENCES)
+        is_identity = name in _SESSIONS or (any(own) and name not in _PREFERENCES)
         yield Input(noted, "HTTP_COOKIE", _with_words(values, reads, read), is_identity, noted)
 
 

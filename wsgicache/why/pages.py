@@ -12,7 +12,7 @@ from wsgicache.controls.routes import Route
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.cookies import cookie_name
 from wsgicache.why.asked import Asked
-from wsgicache.why.bases import Base, fails, pairs
+from wsgicache.why.bases import Base, fails
 from wsgicache.why.comparing import Template
 from wsgicache.why.following import followed
 from wsgicache.why.grouping import groups
@@ -24,6 +24,7 @@ from wsgicache.why.inputs import (
     query_inputs,
     together,
 )
+from wsgicache.why.logins import Logins
 from wsgicache.why.remedies import cure_of, hiding, waste, written
 from wsgicache.why.trying import (
     Outcome,
@@ -79,9 +80,9 @@ class Finding(NamedTuple):
 
 
 class Page:
-    """One URL, as a stranger asks for it and as somebody logged in does."""
+    """One URL, as a stranger asks for it and as each of those logged in does."""
 
-    def __init__(self, cache: CacheMiddleware, url: str, login: str) -> None:
+    def __init__(self, cache: CacheMiddleware, url: str, logins: Logins) -> None:
         self._cache = cache
         self._policy = standing(cache.policy)
         self._url = url
@@ -92,14 +93,13 @@ class Page:
         self._is_behind = False
         """Whether the app is asked as the cache asks it, since it needs what that makes of
         requests."""
-        self._cookies = dict(pairs(login))
+        self._logins = logins
+        self._cookies = dict(logins.cookies)
         early = cache._routes.matching(Asked(url).environ()).early
         self._offered = {one.key: one.offered for one in early.negotiated}
         self.answers: list[Recorded] = []
         """What each of them is answered first."""
-        self._asked = [Asked(url, changes=_CLIENT)]
-        if login:
-            self._asked.append(Asked(url, [("Cookie", login)], changes=_CLIENT))
+        self._asked = [Asked(url, fields, changes=_CLIENT) for fields in ([], *logins.each)]
         self.is_stored = False
         """Whether the cache stores any of these answers."""
         self.why_not = ""
@@ -111,7 +111,7 @@ class Page:
         answer = behind or self._app.asked(asked)
         for name, value in answer.fields:
             if name.lower() == "set-cookie":
-                self._cookies.setdefault(cookie_name(value.partition(";")[0]), "")
+                self._cookies.setdefault(cookie_name(value.partition(";")[0]), ())
         return answer
 
     def _through(
@@ -182,8 +182,8 @@ class Page:
         while again:
             again = False
             reads = self._reads
-            inputs = [*field_inputs(reads, self._offered), *environ_inputs(reads)]
-            inputs += cookie_inputs(self._cookies, reads)
+            inputs = [*field_inputs(reads, self._offered, self._logins.values)]
+            inputs += [*environ_inputs(reads), *cookie_inputs(self._cookies, reads)]
             inputs += query_inputs(self._url, base.answer.value("No-Vary-Search"))
             new = [one for one in inputs if (one.name, one.is_identity) not in seen]
             many = []
@@ -245,7 +245,8 @@ class Page:
             if severity is None or not self._is_seen(base, asked):
                 continue
             if (difference := self._confirmed(base, asked)) is not None:
-                line = cure_of(one, severity) + self._hiding(base, one, asked)
+                line = cure_of(one, severity, self._policy.credentials)
+                line += self._hiding(base, one, asked)
                 values = (base.value(one), value)
                 return self._finding(one, severity, values, difference, line)
         is_named = one.noted == one.key and base.names(one.key) and one.tells(self._reads)
@@ -292,11 +293,11 @@ class Page:
     def _hiding(self, base: Base, one: Input, asked: Asked) -> str:
         """Return the route that hides *one* input, if the page of *asked* is the same then."""
         route = hiding(self._url, one, base.named())
-        if route is None:
-            return ""
+        if route is None or (one.is_identity and base.answer.status[:1] == "4"):
+            return ""  # Nobody could log in.
         for _ in range(_TURNS):  # what differs by itself is the same once
             answer = self._through(asked, more=(route,))[1]
-            if answer is not None and base.difference(answer, asked) is None:
+            if answer and not fails(answer) and base.difference(answer, asked) is None:
                 return f"; or hide it from the app: {written(route)}, which was tried"
         return ""
 

@@ -25,8 +25,11 @@ Names = Callable[[Recorded, tuple[Route, ...]], bool]
 """Whether Vary names the field in what is stored of this answer, with these routes."""
 
 
-def cure_of(one: Input, severity: str) -> str:
-    """Return the line to write so that *one* input is known to the caches."""
+def cure_of(one: Input, severity: str, credentials: Iterable[str]) -> str:
+    """Return the line to write so that *one* input is known to the caches.
+
+    The policy knows that the fields *credentials* say who asks.
+    """
     kind, _, name = one.name.partition(" ")
     if name == "REQUEST_METHOD":
         return "answer HEAD with the fields of GET (RFC 9110 §9.3.2)"
@@ -38,6 +41,8 @@ def cure_of(one: Input, severity: str) -> str:
         return 'vary("Cookie") on the view'
     if kind == "environ":
         return "never_cache on the view: no request field has it, so Vary cannot name it"
+    if one.key in map(environ_key, ("Authorization", *credentials)) and severity == "leak":
+        return f"never_cache on the view, or vary({name!r}) for a copy for each visitor"
     if one.is_identity and severity == "leak":
         return f"Policy(credentials=[*CREDENTIAL_FIELDS, {name!r}])"
     return f"vary({name!r}) on the view"
