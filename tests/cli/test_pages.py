@@ -48,7 +48,7 @@ def shown(cache: CacheMiddleware, query: str, **options: Any) -> Exchange:
 def test_the_page_explains_what_this_browser_would_get(app: Pages, cache: CacheMiddleware) -> None:
     got = shown(cache, "url=/page%3Fq%3D%3Ci%3E", headers=COOKIE)
     assert (got.code, got.header("Cache-Control")) == (200, "no-store")
-    assert "http://localhost:8000/page?q=&lt;i&gt;: the application answers, and" in got.text
+    assert "http://localhost:8000/page?q=%3Ci%3E: the application answers, and" in got.text
     assert "because of freshness" in got.text
     assert "said by the request: Cookie: a=…" in got.text
     assert "Route(&#39;/page&#39;, cached(server=300))" in got.text

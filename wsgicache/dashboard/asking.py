@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from markupsafe import Markup
-from werkzeug.urls import iri_to_uri
 
 from wsgicache.dashboard import browsers
 from wsgicache.dashboard.beside import beside, code
 from wsgicache.dashboard.hiding import is_secret
 from wsgicache.dashboard.markup import Column, count, link, shown, size, table, token
-from wsgicache.dashboard.sections import Answer, Asked
+from wsgicache.dashboard.sections import LONGEST, Answer, Asked
 from wsgicache.rules.fields import environ_key
-from wsgicache.rules.keys import canonical_host
 from wsgicache.rules.model import FieldLines
 from wsgicache.rules.policy import Policy
 from wsgicache.rules.request import Request
@@ -26,7 +23,6 @@ from wsgicache.why.visitors import Comparison, Visit, compare, visit
 
 __all__ = ["answer"]
 
-_LONGEST = 4096
 _LONGEST_TITLE = 90
 _MOST_READ = 64 * 1024
 """Bytes of a content in which a handler of ``unload`` is looked for."""
@@ -42,9 +38,10 @@ def answer(asked: Asked) -> Answer:
     if not text:
         parts.append(Markup('<p class="note">Nothing is stored by what you do here.</p>\n'))
         return Answer(Markup("").join(parts), has_form=True)
-    url = _target(asked, text)
-    if url is None:
-        why = "The URL must be one of this host, such as /items, and not one of this page."
+    try:
+        url = asked.target(text)
+    except ValueError as error:
+        why = shown(str(error), LONGEST)
         parts.append(Markup('<p class="alert" role="alert">{}</p>\n').format(why))
         return Answer(Markup("").join(parts), "400 Bad Request", has_form=True)
     if asked.form is not None:
@@ -67,27 +64,7 @@ def _form(asked: Asked, text: str) -> Markup:
         '<button name="who" value="{}">Ask with my cookies, and compare</button></p>\n'
         '<p class="note">The application is asked, and nothing is stored. A stranger has no '
         "cookies and no credentials. {}</p></form>\n"
-    ).format(shown(text, _LONGEST), _LONGEST, asked.session.hidden, text, _STRANGER, _MINE, sent)
-
-
-def _target(asked: Asked, text: str) -> str | None:
-    """Return the absolute URL that *text* names, or None if it is no page of this host to ask for.
-
-    What is below this page is none: it would ask itself.
-    """
-    if len(text) > _LONGEST:
-        return None
-    whole = f"{asked.origin}{text}" if text.startswith("/") else text
-    try:
-        url = iri_to_uri(whole).partition("#")[0]
-        parts, own = urlsplit(url), urlsplit(asked.origin)
-        requests.Asked(url).environ()
-    except ValueError:
-        return None
-    host = canonical_host(parts.scheme, parts.netloc)
-    if host is None or (parts.scheme, host) != (own.scheme, canonical_host(own.scheme, own.netloc)):
-        return None
-    return None if asked.is_own(url) else url
+    ).format(shown(text, LONGEST), LONGEST, asked.session.hidden, text, _STRANGER, _MINE, sent)
 
 
 def _fields(asked: Asked, cookies: str = "") -> FieldLines:

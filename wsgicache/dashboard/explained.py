@@ -9,7 +9,6 @@ from markupsafe import Markup
 from wsgicache.dashboard.hiding import shown_value
 from wsgicache.dashboard.markup import link, shown
 from wsgicache.dashboard.sections import Answer, Asked
-from wsgicache.rules.checks import must_be
 from wsgicache.rules.policy import Policy
 from wsgicache.why.explain import Explanation
 
@@ -32,14 +31,9 @@ def answer(asked: Asked) -> Answer:
     ).format(shown(given, _LONGEST))
     if not given:
         return Answer(form)
-    url = f"{asked.origin}{given}" if given[:1] == "/" else given
-    status, policy = "200 OK", asked.cache.policy
+    url, status, policy = "", "200 OK", asked.cache.policy
     try:
-        # By another host an app may answer what it refuses to the site that asks (DNS rebinding).
-        if not f"{url}/".startswith(f"{asked.origin}/"):
-            raise ValueError(must_be("the URL", f"one of {asked.origin}, such as '/page'", url))
-        if asked.is_own(url):
-            raise ValueError(must_be("the URL", "one of the site, and not one of this page", url))
+        url = asked.target(given)
         lines = _shown(asked.cache.explain(url, _fields(asked)), policy).lines()
         text = "\n".join(shown(line, _LONGEST) for line in lines)
     except ValueError as error:  # the URL is none

@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from markupsafe import Markup
+from werkzeug.urls import iri_to_uri
 
 from wsgicache.dashboard.forms import COOKIE, Forms, Session
+from wsgicache.rules.checks import must_be
 from wsgicache.rules.cookies import cookie_name
-from wsgicache.rules.keys import host_asked
+from wsgicache.rules.keys import canonical_host, host_asked
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.why import asked as requests
 
-__all__ = ["Answer", "Asked", "Section", "query_of"]
+__all__ = ["LONGEST", "Answer", "Asked", "Section", "query_of"]
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
     from wsgicache.middleware import CacheMiddleware
 
+LONGEST = 4096
+"""Most characters of a URL that a form asks for."""
 _MOST_FIELDS = 100
 
 
@@ -64,11 +68,34 @@ class Asked:
                     "CacheMiddleware(app, counters=DIR) they count together"
                 )
 
-    def is_own(self, url: str) -> bool:
-        """Return whether *url* is below this page, which does not ask itself. Raises ValueError."""
+    def target(self, text: str) -> str:
+        """Return the absolute URL of this host that *text* names, as a path or whole.
+
+        Raises ValueError for any other. By another host an app may answer what it refuses to the
+        host that asks (DNS rebinding), and what is below this page would ask itself.
+        """
+        kind = f"one of {self.origin}, such as '/items', and not one of this page"
+        whole = f"{self.origin}{text}" if text.startswith("/") else text
+        try:
+            url = iri_to_uri(whole).partition("#")[0]
+            path, host = requests.Asked(url).environ()["PATH_INFO"], _host(url)
+        except ValueError:
+            host = None
+        if host is None or host != _host(self.origin) or len(text) > LONGEST or self._is_own(path):
+            raise ValueError(must_be("the URL", kind, text))
+        return url
+
+    def _is_own(self, path: str) -> bool:
+        """Return whether *path* is below this page."""
         mount = self.environ.get("SCRIPT_NAME", "")
-        path = _plain(requests.Asked(url).environ()["PATH_INFO"])
-        return bool(mount) and f"{path}/".startswith(f"{_plain(mount)}/")
+        return bool(mount) and f"{_plain(path)}/".startswith(f"{_plain(mount)}/")
+
+
+def _host(url: str) -> tuple[str, str] | None:
+    """Return the scheme and the host of *url* as a key has them, or None if it has no host."""
+    parts = urlsplit(url)
+    host = canonical_host(parts.scheme, parts.netloc)
+    return None if host is None else (parts.scheme, host)
 
 
 def _plain(path: str) -> str:
