@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from logging import DEBUG
 from typing import Any
 
+from wsgicache import forks
 from wsgicache.observe.rows import path_head
 from wsgicache.observe.stats import Told
 from wsgicache.rules.checks import must_be
@@ -70,6 +72,12 @@ class Watching:
         self.is_on = self._as_before
         """Returns whether somebody wants to know of the next request."""
         self._report = report
+        self.begin_in_child()
+        forks.renew(self)
+
+    def begin_in_child(self) -> None:
+        """Make a new lock."""
+        self._lock = threading.Lock()
 
     def beside(self, report: Callable[[str, str], None]) -> Watching:
         """Return one that tells the same observer, and no watcher."""
@@ -77,14 +85,16 @@ class Watching:
 
     def add(self, watcher: Watcher) -> None:
         """Tell *watcher* of each request, too."""
-        if watcher not in self._watchers:
-            self._watchers = (*self._watchers, watcher)
-        self.is_on = _always
+        with self._lock:
+            if watcher not in self._watchers:
+                self._watchers = (*self._watchers, watcher)
+            self.is_on = _always
 
     def remove(self, watcher: Watcher) -> None:
         """Tell *watcher* of no more requests."""
-        self._watchers = tuple(one for one in self._watchers if one != watcher)
-        self.is_on = _always if self._watchers else self._as_before
+        with self._lock:
+            self._watchers = tuple(one for one in self._watchers if one != watcher)
+            self.is_on = _always if self._watchers else self._as_before
 
     def tell(self, told: Told, environ: Mapping[str, Any]) -> None:
         """Tell of the request in *environ*."""
