@@ -61,11 +61,12 @@ FLOORS = """
         stores.shared.apart stores.shared.nodes stores.stamps
     stores.net.memcached stores.net.redis stores.shared.records
     stores.memory stores.shared.generations stores.shared.leases stores.shared.marks
-        stores.shared.pieces stores.shared.listing
+        stores.shared.pieces stores.shared.listing stores.shared.survey
     stores.shared.reading
     stores.shared.writing
     stores.environments stores.shared.store
     stores.caches stores.sieve
+    stores.tables
     stores.cachelib stores.lmdb stores.memcached stores.tiered
     stores.urls
     keeper purging
@@ -115,7 +116,8 @@ FLOORS = """
     cli.foot cli.pages cli.wrapped
     cli.strip
     cli.run cli.store cli.why
-    cli.stats cli.top
+    cli.stats
+    cli.top
     cli.warm
     cli
     django.options django.static
@@ -330,6 +332,7 @@ ROOMS = {
     "stores.caches": "stores/test_cachelib_trouble.py",
     "stores.environments": "stores/test_lmdb.py",
     "stores.sieve": "stores/test_lmdb.py",
+    "stores.tables": "stores/test_lmdb.py",
     "stores": "stores/test_urls.py",
     "stores.weights": "stores/test_stores.py",
     "stores.listing": "stores/contract.py",
@@ -347,6 +350,7 @@ ROOMS = {
     "stores.shared.nodes": "stores/shared/test_generations.py",
     "stores.shared.pieces": "stores/test_trouble.py",
     "stores.shared.reading": "stores/test_trouble.py",
+    "stores.shared.survey": "stores/test_lmdb.py",
     "stores.shared.writing": "stores/test_trouble.py",
     "stores.shared.store": "stores/test_stores.py",
     "cli": "cli/test_run.py",

@@ -83,7 +83,7 @@ class CacheMiddleware(Operated):
         """Whether the cache is on. While it is False, every request passes by."""
         self._off_file = OffFile(self.policy.off_file) if self.policy.off_file else None
         self._purge_token = checked_token(purge_token)
-        self._counting = Counting(self.clock, partial(holding_of, self.store))
+        self._counting = Counting(self.clock, partial(holding_of, self.store, alone=True))
         self._report = Reporter(self.clock, self._counting.failed)
         self._counting.watching = Watching(observer, self._report)
         self._files = files_of(counters, self.store, self._counting, self._report)

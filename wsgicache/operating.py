@@ -19,7 +19,7 @@ from wsgicache.purging import counted as counted_responses
 from wsgicache.reporting import Reporter
 from wsgicache.rules.checks import must_be, secret
 from wsgicache.rules.keys import target_key
-from wsgicache.stores import Store
+from wsgicache.stores import SharedStore, Store
 
 __all__ = [
     "BESIDE", "Operated", "answer_purge", "checked_token", "counted", "files_of", "holding_of",
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from wsgicache.why.explain import Explanation, Lines
 
 
-def holding_of(store: Store) -> Holding:
-    """Return what *store* holds, as far as it can tell."""
+def holding_of(store: Store, *, alone: bool = False) -> Holding:
+    """Return what *store* holds, as far as it can tell, or what this process *alone* holds."""
+    if alone and isinstance(store, SharedStore):
+        return Holding(is_shared=True)
     try:
         told: Holding = getattr(store, "holding", Holding)()
         return told
@@ -64,10 +66,15 @@ def files_of(
 
 
 def counted(store: Store | None, folder: str | None) -> Stats | None:
-    """Return what processes have counted in *folder*, by default beside *store*, or None."""
-    beside = getattr(store, "folder", None)
-    folder = folder or (beside and os.path.join(beside, BESIDE))
-    if not folder or not os.path.isdir(folder):
+    """Return what processes have counted in *folder*, by default beside *store*, or None.
+
+    The folder may also be that of a store beside which they count.
+    """
+    beside = folder or getattr(store, "folder", None)
+    places = [os.path.join(beside, BESIDE)] if beside else []
+    places += [folder] if folder else []
+    folder = next(filter(os.path.isdir, places), None)
+    if folder is None:
         return None
     report = Reporter(SYSTEM_CLOCK)
     parts, alive = parts_in(folder, report)

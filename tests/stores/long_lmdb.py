@@ -213,7 +213,7 @@ def check_bound(folder: Path, count: int) -> tuple[int, int]:
             largest = max(largest, sum(files))
     assert largest <= 1.1 * limit, largest
     (told,) = store.stats().values()
-    return largest, int(str(told["entries"]))
+    return largest, int(str(told["records"]))
 
 
 def memory(count: int) -> str:

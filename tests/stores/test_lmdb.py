@@ -19,10 +19,12 @@ import pytest
 from tests.rig.gates import together
 from tests.scene import FakeClock
 from tests.stores.contract import KEY, content_of, fill, found
+from wsgicache.observe.stats import Held
 from wsgicache.rules.entries import emptied
 from wsgicache.stores import StoreError
 from wsgicache.stores.environments import environment_at
-from wsgicache.stores.lmdb import LMDBStore, _Node
+from wsgicache.stores.lmdb import LMDBStore
+from wsgicache.stores.tables import Tables
 
 MIB = 1 << 20
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
@@ -128,6 +130,36 @@ def test_a_new_page_is_kept_where_all_others_are_used(
     assert int(str(told["bytes"])) > 0.5 * 8 * MIB
 
 
+def test_what_the_files_hold_by_route(
+    open_one: Callable[..., LMDBStore], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages count, not the records that belong to them. A survey rests for long."""
+    store, passed = open_one(), iter([0.0, 2.0, 201.0, 203.0, 205.0])
+    monkeypatch.setattr("wsgicache.stores.shared.survey.monotonic", lambda: next(passed))
+    for kind in range(4):
+        headers = (("X-Kind", str(kind)),)
+        content = b"y" * 5_000
+        fill(store, clock, content, target="/other/1", headers=headers, vary="X-Kind").commit()
+    (told,) = store.stats().values()
+    assert int(str(told["records"])) > 4
+    assert [tuple_of(one) for one in store.holding().routes] == [("/other", 1, 4, 0)]
+    for number in range(300):
+        fill(store, clock, b"x" * 20_000, target=f"/items/{number}").commit()
+    assert store.holding().entries == 1, "as it was a short while ago"
+    held = store.holding()
+    kept = sum(found(store, f"/items/{number}") is not None for number in range(300))
+    assert {tuple_of(one) for one in held.routes} == {
+        ("/items", kept, 1, 300 - kept),
+        ("/other", 1, 4, 0),
+    }
+    assert (held.entries, held.widest, held.evictions) == (kept + 1, 4, 300 - kept)
+    assert held.is_shared
+
+
+def tuple_of(one: Held) -> tuple[str, int, int, int]:
+    return one.route, one.entries, one.widest, one.evictions
+
+
 def test_without_its_state_nothing_would_be_valid_so_it_stays(
     open_one: Callable[..., LMDBStore], clock: FakeClock
 ) -> None:
@@ -150,13 +182,13 @@ def test_what_is_replaced_counts_once(open_one: Callable[..., LMDBStore], clock:
         for size in sizes:
             fill(store, clock, b"x" * size).commit()
         (told,) = store.stats().values()
-        kept.append((told["bytes"], told["entries"]))
+        kept.append((told["bytes"], told["records"]))
     assert kept[0] == kept[1]
     (generations,) = store._nodes.values()
     for name in generations.node.listed(""):
         generations.node.remove(name)
     (told,) = store.stats().values()
-    assert (told["bytes"], told["entries"]) == (0, 0)
+    assert (told["bytes"], told["records"]) == (0, 0)
 
 
 def test_what_has_ended_is_gone(
@@ -166,7 +198,7 @@ def test_what_has_ended_is_gone(
     (generations,) = store._nodes.values()
     node: Any = generations.node
     node.write("a", b"value", 10)
-    monkeypatch.setattr("wsgicache.stores.lmdb.time", lambda: time() + 11)
+    monkeypatch.setattr("wsgicache.stores.tables.time", lambda: time() + 11)
     assert node.read(("a",)) == [None]
     assert node.swap("a", b"other", None, 10)
     assert node.read(("a",)) == [b"other"]
@@ -341,13 +373,13 @@ def test_nothing_is_removed_that_another_process_uses(
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many names each look at the file asks for."""
     counts: list[int] = []
-    read = _Node.read
+    read = Tables.read
 
-    def noted(node: _Node, names: Any) -> Any:
+    def noted(node: Tables, names: Any) -> Any:
         counts.append(len(names))
         return read(node, names)
 
-    monkeypatch.setattr(_Node, "read", noted)
+    monkeypatch.setattr(Tables, "read", noted)
     return counts
 
 
@@ -377,15 +409,15 @@ def test_a_purge_between_the_note_and_the_state_is_seen_by_the_next_hit(
     fill(store, clock).commit()
     store.get(KEY)
     clock.advance(1)
-    look = _Node.look
+    look = Tables.look
 
-    def late(node: _Node, names: Any) -> Any:
-        monkeypatch.setattr(_Node, "look", look)
+    def late(node: Tables, names: Any) -> Any:
+        monkeypatch.setattr(Tables, "look", look)
         told = look(node, names)
         other.bump([], clock.now())
         return told
 
-    monkeypatch.setattr(_Node, "look", late)
+    monkeypatch.setattr(Tables, "look", late)
     assert found(store) is not None
     assert found(store) is None
 

@@ -24,15 +24,19 @@ def route_of(key: Key, entry: CacheEntry) -> str:
 
 
 def by_route(
-    entries: Iterable[tuple[Key, CacheEntry]], evicted: Mapping[str, int]
-) -> tuple[Held, ...]:
-    """Return what *entries* come to for each route, and how many were *evicted* of each."""
+    pages: Iterable[tuple[str, int]], evicted: Mapping[str, int]
+) -> tuple[tuple[Held, ...], int, int]:
+    """Return what *pages* come to for each route, how many they are, and the widest one's variants.
+
+    Of each there is the route, and the number of its variants. *evicted* says how many pages of
+    each route had no room.
+    """
     found: dict[str, tuple[int, int]] = dict.fromkeys(evicted, (0, 0))
-    for key, entry in entries:
-        route = within(found, route_of(key, entry), MOST_ROUTES)
+    total = most = 0
+    for route, variants in pages:
+        route = within(found, route, MOST_ROUTES)
         count, widest = found.get(route, (0, 0))
-        found[route] = count + 1, max(widest, len(entry.responses))
-    return tuple(
-        Held(route, count, widest, evicted.get(route, 0))
-        for route, (count, widest) in found.items()
-    )
+        found[route] = count + 1, max(widest, variants)
+        total, most = total + 1, max(most, variants)
+    held = [Held(route, *of, evicted.get(route, 0)) for route, of in found.items()]
+    return tuple(held), total, most

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 __all__ = [
     "CLASSES",
+    "LONGEST_ROUTE",
     "MOST_ROUTES",
     "OTHER",
     "Labels",
@@ -20,7 +21,7 @@ __all__ = [
 
 OTHER = "other"
 """The route of all requests beyond the routes that have rows of their own."""
-_LONGEST_ROUTE = 128
+LONGEST_ROUTE = 128
 MOST_ROUTES = 500
 """Most routes that have rows of their own."""
 CLASSES = {"": OTHER, **{first: f"{first}xx" for first in "12345"}}
@@ -91,11 +92,11 @@ def within(routes: Collection[str], route: str, most: int) -> str:
 def usual(of: Labels) -> Labels:
     """Return *of* with a class of status that there is, and a short route."""
     first, route = of[3:]
-    return *of[:3], first if first in CLASSES else "", route[:_LONGEST_ROUTE]
+    return *of[:3], first if first in CLASSES else "", route[:LONGEST_ROUTE]
 
 
 def path_head(mount: str, path: str) -> str:
     """Return where an app is mounted, and the first segment of the *path* below, if not long."""
     end = path.find("/", len(mount) + 1)
-    head = ((path or "/") if end < 0 else path[:end])[:_LONGEST_ROUTE]
+    head = ((path or "/") if end < 0 else path[:end])[:LONGEST_ROUTE]
     return head if head.isascii() else head.encode("latin-1", "replace").decode("utf-8", "replace")

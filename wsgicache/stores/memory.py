@@ -90,9 +90,10 @@ class MemoryStore(Listed, Marks, Searches):
         """Return what the store holds."""
         with self._lock:
             evicted, nodes = dict(self._evicted), list(self._nodes.values())
-        routes = by_route(((one.key, one.entry) for one in nodes), evicted)
-        widest = max((one.widest for one in routes), default=0)
-        sizes = len(self), self.bytes, self.max_bytes, widest, self.evictions, self.unused
+        held = [(one.key, one.entry) for one in nodes if one.entry.responses]
+        pages = ((route_of(*one), len(one[1].responses)) for one in held)
+        routes, entries, widest = by_route(pages, evicted)
+        sizes = entries, self.bytes, self.max_bytes, widest, self.evictions, self.unused
         return Holding(*sizes, routes=routes)
 
     def get(self, key: Key) -> CacheEntry | None:

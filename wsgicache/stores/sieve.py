@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from struct import Struct
+from typing import TypeVar
 
 import lmdb
 
+from wsgicache.observe.rows import MOST_ROUTES, OTHER
 from wsgicache.stores.environments import PLACES, Opened
 
 __all__ = [
-    "add", "beginnings", "cost_of", "drop", "evict", "evictions", "held", "kept_bytes",
-    "names_below", "value_of",
+    "add", "cost_of", "drop", "evict", "evicted_by_route", "evictions", "held", "kept_bytes",
+    "names_below", "records", "taken", "value_of",
 ]  # fmt: skip
+
+T = TypeVar("T")
 
 _HEAD = Struct(">dQ")
 """The head of a value: when it ends, and its number."""
@@ -28,6 +32,10 @@ _BESIDE = 80
 """Bytes of an entry's place in the order."""
 _MOST_PASSED = 20_000
 """Most entries that the hand passes at once; then it takes the next, used or not."""
+_OF_ROUTE = b"evicted of "
+"""What the name of a counter of evicted pages begins with; the route follows."""
+_LONGEST_ROUTE = 400
+"""Bytes of a route in such a name: LMDB takes names of 511 bytes."""
 
 
 def value_of(record: bytes | None, opened: Opened, now: float) -> bytes | None:
@@ -55,8 +63,26 @@ def kept_bytes(txn: lmdb.Transaction, opened: Opened) -> int:
 
 
 def evictions(txn: lmdb.Transaction, opened: Opened) -> int:
-    """Return how many entries have gone to make room."""
+    """Return how many pages have gone to make room."""
     return _count(txn, opened, b"evicted")
+
+
+def records(opened: Opened) -> int:
+    """Return how many records there are: those of entries, and all that belongs to them."""
+    with opened.env.begin() as txn:
+        return int(txn.stat(opened.entries)["entries"])
+
+
+def evicted_by_route(txn: lmdb.Transaction, opened: Opened) -> dict[str, int]:
+    """Return how many pages of each route have gone to make room."""
+    found: dict[str, int] = {}
+    cursor = txn.cursor(opened.about)
+    there = cursor.set_range(_OF_ROUTE)
+    while there and (name := bytes(cursor.key())).startswith(_OF_ROUTE):
+        route = name[len(_OF_ROUTE) :].decode("utf-8", "replace")
+        found[route] = int(_NUMBER.unpack(cursor.value())[0])
+        there = cursor.next()
+    return found
 
 
 def add(
@@ -92,13 +118,22 @@ def drop(txn: lmdb.Transaction, opened: Opened, name: bytes, before: bytes) -> N
 
 
 def evict(
-    txn: lmdb.Transaction, opened: Opened, wanted: int, stays: Callable[[bytes], bool]
+    txn: lmdb.Transaction,
+    opened: Opened,
+    wanted: int,
+    stays: Callable[[bytes], bool],
+    page: Callable[[bytes, memoryview], str | None],
 ) -> None:
-    """Make room for *wanted* bytes, as far as possible; *stays* says which names stay."""
+    """Make room for *wanted* bytes, as far as possible; *stays* says which names stay.
+
+    *page* returns the route of what is under a name, or None if that is no page. The transaction
+    gives memory views.
+    """
     total, freed, passed, met = kept_bytes(txn, opened), 0, 0, (-1, -1, b"")
-    evicted = 0
+    evicted: dict[str, int] = {}
     cursor = txn.cursor(opened.order)
-    there = cursor.set_range(txn.get(b"hand", db=opened.about) or b"\0") or cursor.first()
+    hand = bytes(txn.get(b"hand", db=opened.about) or b"\0")
+    there = cursor.set_range(hand) or cursor.first()
     while there and freed < wanted:
         number, record = map(bytes, cursor.item())
         place, name = _NUMBER.unpack(number)[0] % PLACES, record[_NUMBER.size :]
@@ -114,13 +149,30 @@ def evict(
             there = cursor.next() or cursor.first()
         else:
             freed += _NUMBER.unpack_from(record)[0]
+            value = txn.get(name, db=opened.entries)
+            route = None if value is None else page(name, memoryview(value)[_HEAD.size :])
+            if route is not None:
+                evicted[route] = evicted.get(route, 0) + 1
             txn.delete(name, db=opened.entries)
             cursor.delete()
-            evicted += 1
             there = bool(cursor.key()) or cursor.first()
-    txn.put(b"hand", cursor.key() or b"\0", db=opened.about)
+    txn.put(b"hand", bytes(cursor.key()) or b"\0", db=opened.about)
     _set(txn, opened, b"bytes", max(0, total - freed))
-    _set(txn, opened, b"evicted", evictions(txn, opened) + evicted)
+    _set(txn, opened, b"evicted", evictions(txn, opened) + sum(evicted.values()))
+    _note_evicted(txn, opened, evicted)
+
+
+def _note_evicted(txn: lmdb.Transaction, opened: Opened, evicted: dict[str, int]) -> None:
+    """Count pages that were *evicted*, by route."""
+    known = len(evicted_by_route(txn, opened)) if evicted else 0
+    for route, count in evicted.items():
+        name = _OF_ROUTE + route.encode("utf-8", "replace")[:_LONGEST_ROUTE]
+        before = _count(txn, opened, name)
+        if not before and known >= MOST_ROUTES:
+            name = _OF_ROUTE + OTHER.encode("ascii")
+            before = _count(txn, opened, name)
+        known += not before
+        _set(txn, opened, name, before + count)
 
 
 def names_below(opened: Opened, prefix: str) -> list[str]:
@@ -136,15 +188,16 @@ def names_below(opened: Opened, prefix: str) -> list[str]:
     return found
 
 
-def beginnings(
-    opened: Opened, prefix: str, place: str, most: int, length: int
-) -> tuple[list[tuple[bytes, str]], str]:
-    """Return the first *length* bytes of values from *place* on, and the place after each.
+def taken(
+    opened: Opened, prefix: str, place: str, most: int, take: Callable[[float, memoryview], T]
+) -> tuple[list[tuple[T, str]], str]:
+    """Return what *take* makes of values from *place* on, and the place after each.
 
-    A place is the first name that may be there. No value is marked as used.
+    It gets when a value ends, and the value, only for that call. A place is the first name that may
+    be there. No value is marked as used.
     """
     begin = prefix.encode("ascii")
-    found: list[tuple[bytes, str]] = []
+    found: list[tuple[T, str]] = []
     with opened.env.begin(buffers=True) as txn:
         cursor = txn.cursor(opened.entries)
         there = cursor.set_range(begin + place.encode("ascii", "replace"))
@@ -152,9 +205,10 @@ def beginnings(
             name = bytes(cursor.key()[len(begin) :]).decode("ascii")
             if len(found) == most:
                 return found, name
-            value = bytes(cursor.value()[_HEAD.size : _HEAD.size + length])
+            record = cursor.value()
+            made = take(_HEAD.unpack_from(record)[0], record[_HEAD.size :])
             # The next name is not shorter, and not before this one with the smallest character.
-            found.append((value, f"{name}!"))
+            found.append((made, f"{name}!"))
             there = cursor.next()
     return found, ""
 

@@ -39,6 +39,7 @@ from wsgicache.rules.model import CacheEntry, StoredResponse
 from wsgicache.stores.shared import names, records
 from wsgicache.stores.shared.names import FORMAT, KINDS, Names, key_of_echo
 from wsgicache.stores.shared.records import MAGIC, echo_of, pack, seal, unpack, unseal
+from wsgicache.stores.shared.survey import page_in
 
 ECHO = name().echo
 
@@ -170,6 +171,7 @@ def test_random_bytes_are_a_miss(junk: bytes) -> None:
     assert unpacked(junk) is None
     assert unpacked(MAGIC + junk) is None
     echo_of(MAGIC + junk)
+    assert page_in(memoryview(junk)) is page_in(memoryview(MAGIC + junk)) is None
 
 
 class Canary:

@@ -29,7 +29,7 @@ from wsgicache.rules.model import NEVER, CacheEntry, StoredResponse
 from wsgicache.stores.shared.apart import NUMBERS as _NUMBER
 from wsgicache.stores.shared.apart import Apart, kept_of, kind_in, number_of, read_row, row_of
 
-__all__ = ["AHEAD", "MAGIC", "LateEntry", "echo_of", "pack", "seal", "unpack", "unseal"]
+__all__ = ["AHEAD", "MAGIC", "LateEntry", "begun", "echo_of", "pack", "seal", "unpack", "unseal"]
 
 MAGIC = b"wsgicache 3\n"
 _DIGEST = 20
@@ -83,6 +83,15 @@ def echo_of(record: object) -> bytes | None:
         return None
     length, _ = _LENGTHS.unpack_from(record, len(MAGIC) + _DIGEST)
     return record[_BEFORE_ECHO : _BEFORE_ECHO + length]
+
+
+def begun(record: memoryview) -> tuple[bytes, bytes]:
+    """Return the echo and the head in what looks like a record; nothing is checked."""
+    if len(record) < _BEFORE_ECHO or record[: len(MAGIC)] != MAGIC:
+        return b"", b""
+    echo, head = _LENGTHS.unpack_from(record, len(MAGIC) + _DIGEST)
+    rest = record[_BEFORE_ECHO:]
+    return bytes(rest[:echo]), bytes(rest[echo : echo + head])
 
 
 def _no_number(text: str) -> None:

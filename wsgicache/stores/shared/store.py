@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import chain
-from typing import Any
 
 from wsgicache.arguments import has_methods
 from wsgicache.clock import SYSTEM_CLOCK, Clock
@@ -244,17 +243,10 @@ class PackedStore:
         return [generations.node for generations in self._nodes.values()]
 
     def holding(self) -> Holding:
-        """Return what a store in a folder holds, and whether a node is left alone."""
+        """Return whether a node is left alone; servers hold what others keep there, too."""
         told = [one.node for one in self._nodes.values()]
         is_open = any(getattr(getattr(node, "_breaker", None), "is_open", False) for node in told)
-        figures: dict[str, Any] = dict(told[0].stats()) if self.folder else {}
-        entries, held, budget = (
-            figures.get("entries"),
-            figures.get("bytes"),
-            figures.get("max_bytes"),
-        )
-        evictions = figures.get("evictions")
-        return Holding(entries, held, budget, None, evictions, is_shared=True, is_open=is_open)
+        return Holding(is_shared=True, is_open=is_open)
 
     def stats(self) -> dict[str, dict[str, object]]:
         """Return the figures of each node, or what it raises under ``error``."""
