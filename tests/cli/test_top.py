@@ -158,9 +158,10 @@ def test_a_store_beside_which_processes_count(tmp_path: Path) -> None:
     folder.mkdir()
     done = run(f"lmdb://{folder}", "--once")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == f"Error: lmdb://{folder} has no folder of counters\n"
+    assert done.stderr.startswith(f"Error: lmdb://{folder} has no folder of counters beside it. ")
     (folder / "counters").symlink_to(tmp_path)
     assert " 0 entries" in run(f"lmdb://{folder}", "--once").stdout
+    assert "504 requests" in run(str(folder), "--once").stdout, "the folder of the store, too"
 
 
 def test_no_counters(tmp_path: Path) -> None:
@@ -169,6 +170,28 @@ def test_no_counters(tmp_path: Path) -> None:
     assert "\\x1b" in done.stderr
     assert "\x1b" not in done.stderr
     assert run().exit_code == 2
+    nothing = run(str(tmp_path), "--once")
+    assert (nothing.exit_code, nothing.stdout.splitlines()[0]) == (
+        0,
+        "no process has counted here yet",
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("shop:app", "shop:app is an application, and its processes count in a folder. Name the "),
+        ("my.shop:make()", "my.shop:make() is an application, and its processes count in a folder"),
+        ("/none", "there is no folder /none. Name the folder that CacheMiddleware(app, counters="),
+        ("memcached://127.0.0.1:1/x", "memcached://127.0.0.1:1/x has no folder of counters beside"),
+    ],
+)
+def test_what_has_no_counters(place: str, why: str) -> None:
+    """The message says what that is, and what to name; ``stats`` says the same."""
+    assert run(place, "--once").stderr.startswith(f"Error: {why}")
+    done = CliRunner().invoke(main, ["stats", "--counters", place])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"Error: {why}")
 
 
 def started(folder: Path, output: int, keys: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:

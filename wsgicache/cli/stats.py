@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from wsgicache.cli.store import opened, secret_option
-from wsgicache.cli.terminal import say
+from wsgicache.cli.terminal import say, visible
 from wsgicache.observe.table import routes
 
-__all__ = ["stats"]
+__all__ = ["NOTHING_YET", "lacking", "stats"]
 
 if TYPE_CHECKING:
     from wsgicache.observe.stats import Stats
@@ -22,6 +23,8 @@ _NO_COUNTERS = (
     "no counters: write CacheMiddleware(app, counters=DIR), and --counters DIR here, to see what "
     "the cache has done"
 )
+NOTHING_YET = "no process has counted here yet"
+_APP = re.compile(r"[\w.]+:[\w.]+(?:\(\))?")
 _MOST = 10
 """Routes and URLs that are shown, the most frequent ones."""
 
@@ -52,21 +55,21 @@ def stats(
 
     Without a folder of counters it shows what the servers of the store say.
 
-    Exits with 1 if a server of the store does not answer, or if nothing was counted.
+    Exits with 1 if a server of the store does not answer, or if there is no folder of counters.
     """
     from wsgicache.operating import counted
 
-    if address is None and folder is None:
-        context = click.get_current_context()
-        (lacking,) = (one for one in context.command.params if one.name == "address")
-        raise click.MissingParameter("Either this or --counters is needed.", context, lacking)
     nodes: dict[str, dict[str, object]] = {}
-    if address is None:
-        found = counted(None, folder)
-    else:
+    if address is not None:
         with opened(address, secret_file) as store:
             found = counted(store, folder)
             nodes = getattr(store, "stats", dict)()
+    elif folder is None:
+        context = click.get_current_context()
+        (param,) = (one for one in context.command.params if one.name == "address")
+        raise click.MissingParameter("Either this or --counters is needed.", context, param)
+    elif (found := counted(None, folder)) is None:
+        raise click.ClickException(lacking(folder))
     if as_json:
         say(json.dumps({} if found is None else found.as_json()))
     else:
@@ -77,15 +80,29 @@ def stats(
                 say(name)
                 for figure, value in figures.items():
                     say(f"  {figure}: {value}")
-        if found is None and address is not None:
+        if found is None:
             say(_NO_COUNTERS)
-    failed = any("error" in figures for figures in nodes.values())
-    if failed or (found is None and address is None):
+    if any("error" in figures for figures in nodes.values()):
         raise SystemExit(1)
+
+
+def lacking(place: str) -> str:
+    """Return why there are no counters at *place*, and which place has them."""
+    shown = visible(place)
+    name = "Name the folder that CacheMiddleware(app, counters=DIR) has"
+    if "://" in place:
+        return f"{shown} has no folder of counters beside it. {name}"
+    name += ", or the lmdb:// store beside which the processes count"
+    if _APP.fullmatch(place):
+        return f"{shown} is an application, and its processes count in a folder. {name}"
+    return f"there is no folder {shown}. {name}"
 
 
 def sentences(stats: Stats) -> Iterator[str]:
     """Yield what *stats* say, line by line."""
+    if not stats.processes and not stats.count:
+        yield NOTHING_YET
+        return
     yield (
         f"{stats.count} requests, {stats.hit_ratio:.1%} hits; the application took "
         f"{stats.spent_seconds:.1f} s, hits saved it {stats.saved_seconds:.1f} s"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from wsgicache.cli.stats import NOTHING_YET, lacking
 from wsgicache.cli.store import opened, secret_option
 from wsgicache.cli.terminal import say, visible
 from wsgicache.observe.stats import SPANS, Stats
@@ -126,7 +127,7 @@ def top(
         def look() -> Stats:
             found = counted(store, None if store is not None else place)
             if found is None:
-                raise click.ClickException(f"{visible(place)} has no folder of counters")
+                raise click.ClickException(lacking(place))
             return found
 
         with suppress(KeyboardInterrupt):
@@ -171,6 +172,8 @@ def told(stats: Stats, sort: str) -> dict[str, Any]:
 
 def headline(stats: Stats) -> str:
     """Return the totals of *stats*."""
+    if not stats.processes and not stats.count:
+        return NOTHING_YET
     held = stats.store
     counts = {"widest": held.widest, "evicted": held.evictions, "of them unused": held.unused}
     counts["processes"] = stats.processes
