@@ -100,7 +100,7 @@ FLOORS = """
     why.audit why.doctor why.explain why.kept
     dashboard.assets dashboard.charts dashboard.forms dashboard.markup dashboard.recent
     dashboard.browsers dashboard.hiding dashboard.sections
-    dashboard.beside
+    dashboard.beside dashboard.totals
     dashboard.asking dashboard.explained dashboard.overview dashboard.purge dashboard.requests
         dashboard.stored
     dashboard.entries
@@ -371,6 +371,7 @@ ROOMS = {
     "dashboard.recent": "dashboard/test_requests.py",
     "dashboard.stored": "dashboard/test_entries.py",
     "dashboard.sections": "dashboard/test_dashboard.py",
+    "dashboard.totals": "dashboard/test_overview.py",
     "why.asked": "why/test_explain.py",
     "why.bases": "why/test_audit.py",
     "why.capacity": "why/test_doctor.py",

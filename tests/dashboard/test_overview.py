@@ -11,7 +11,7 @@ from tests.dashboard.visiting import Visitor, text_of
 from tests.scene import FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.dashboard import Dashboard
-from wsgicache.dashboard.charts import bar
+from wsgicache.dashboard.charts import bar, curve
 from wsgicache.dashboard.markup import shown
 from wsgicache.dashboard.overview import _explained, _of_route
 from wsgicache.observe.stats import Holding
@@ -107,6 +107,36 @@ def test_a_reason_leads_to_what_explains_it() -> None:
     assert 'href="explain?url=http%3A%2F%2Fexample.org%2Fnever"' in got
     assert 'href="entries?url=http%3A%2F%2Fexample.org%2Fnever"' in got
     assert 'href="explain?url=%ED%A0%80"' in _explained("\ud800", "uri-miss")
+
+
+def test_curves_of_what_came_lately() -> None:
+    clock = FakeClock()
+    cache = CacheMiddleware(app, clock=clock)
+    for _ in range(4):
+        exchange(cache, environ_for(target="/a"))
+        clock.advance(20)
+    got = Visitor(Dashboard(cache)).ask("/").text.replace("\N{NO-BREAK SPACE}", " ")
+    assert 'aria-label="Hit ratio, in the last 1 min 20 s: from 0 % to 0 %"' in got
+    assert 'aria-label="Requests a second, in the last 1 min 20 s: 0.1 at most"' in got
+    assert "at most 0.1 in the last 1 min 20 s" in got
+
+
+def test_a_curve_has_no_place_for_what_is_not_known() -> None:
+    drawn = curve("hit", [None, 0.0, None, 1.0, 3.0], 2.0, "<")
+    assert '<polyline class="hit" points="25.0,100.0 75.0,50.0 100.0,0.0"/>' in drawn
+    assert '<polygon class="hit" points="25.0,100 25.0,100.0' in drawn
+    assert 'role="img" aria-label="&lt;"' in drawn
+    assert curve("hit", [None, 1.0], 2.0, "") == curve("hit", [0.0, 0.0], 0.0, "") == ""
+
+
+def test_variants_and_evictions_of_a_route() -> None:
+    cache = CacheMiddleware(app)
+    exchange(cache, environ_for(target="/a"))
+    assert "20 B 0 0 1 0 1" not in seen(cache)
+    assert "does not tell the variants" not in seen(cache)
+    other = CacheMiddleware(app, store=Failing())
+    exchange(other, environ_for(target="/a"))
+    assert "This store does not tell the variants and evictions of a route." in seen(other)
 
 
 def test_a_bar_ends_where_all_ends() -> None:

@@ -469,6 +469,28 @@ def test_a_route_that_is_not_told(environ: Environ) -> None:
 # ── the snapshot ─────────────────────────────────────────────────────────────────────────────────
 
 
+def test_what_came_in_the_last_1000_seconds() -> None:
+    """Each ten of them since the counting began, without those that have not ended."""
+    scene = Scene(clock=FakeClock(EPOCH // 10 * 10 + 5))
+    scene.app(200, "page", cache_control="max-age=60")
+    begin = int(scene.clock.wall()) - 5
+    for _ in range(3):
+        scene.get()
+    assert scene.cache.stats().history == ()
+    scene.after(25)
+    scene.get()
+    expected = [(0, 3, 2), (10, 0, 0), (20, 0, 0)]
+    for ahead in (0, -7200):  # by the wall clock, even if somebody sets it
+        scene.clock.step(ahead)
+        begin += ahead
+        history = scene.cache.stats().history
+        assert [(one.at - begin, one.requests, one.hits) for one in history] == expected
+    scene.clock.step(7200)
+    scene.after(3000)
+    history = scene.cache.stats().history
+    assert (len(history), sum(one.requests for one in history)) == (100, 0)
+
+
 def test_rates_forget() -> None:
     """All within the last 10 seconds counts fully; what is older leaves bit by bit."""
     scene = Scene(lint=False)
@@ -486,6 +508,8 @@ def test_rates_forget() -> None:
     assert stats.routes[0].rates == stats.rates
     scene.after(2000)
     assert [rate.requests for rate in scene.cache.stats().rates] == [0, 0, 0]
+    scene.get("/b")  # it came now, and not when requests ended
+    assert round(scene.cache.stats().rates[0].requests, 6) == 0.1
 
 
 def test_a_snapshot_is_frozen_and_goes_to_json() -> None:

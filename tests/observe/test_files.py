@@ -179,6 +179,8 @@ def test_a_sheet_always_has_a_whole_part() -> None:
         sheet({**PART, "rows": [["hit", 1, *ROW[2:]]]}),
         sheet({**PART, "rows": [["h" * 1000, *ROW[1:]]]}),
         sheet({**PART, "rates": {"/": [1.0] * 11}}),
+        sheet({**PART, "history": [[1, 2]]}),
+        sheet({**PART, "history": [[1, 2, 3]] * 201}),
         sheet({**PART, "asked": [["u" * 9000, 3, 1, "stored", "uri-miss", None]]}),
         sheet({**PART, "purges": {"url": True}}),
         sheet({**PART, "rows": [ROW] * 7000}),
@@ -295,6 +297,7 @@ def test_the_sum_of_parts() -> None:
         "at": 50.0,
         "validations": [2, 1, 0.5],
         "store": [1, 2, 3, 4, 5, 6],
+        "history": [[n, 2, 1] for n in range(200)],
     }
     other["held"] = {"/": [1, 2, 3], "/b": [4, 5, 6]}
     found = merged([PART, other, {**other, "rows": [[*ROW[:4], "/b", *ROW[5:]]]}])
@@ -306,6 +309,8 @@ def test_the_sum_of_parts() -> None:
     assert found["held"] == {"/": [2, 2, 6], "/b": [8, 5, 12]}
     assert ended(other)["held"] == {"/": [0, 0, 3], "/b": [0, 0, 6]}
     assert ended(other)["store"] == [0, 0, 0, 0, 5, 6]
+    assert ended(other)["history"] == other["history"], "that stays"
+    assert found["history"] == [[n, 4, 2] for n in range(99, 200)]
     # The windows of 10 seconds have ended in the first one.
     assert found["rates"]["/"] == [2.0] * 4 + [3.0] * 8
 

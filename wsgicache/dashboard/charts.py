@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-__all__ = ["bar", "key"]
+__all__ = ["bar", "curve", "key"]
 
 
 def bar(parts: Sequence[tuple[str, float]], text: str = "") -> Markup:
@@ -27,6 +27,24 @@ def bar(parts: Sequence[tuple[str, float]], text: str = "") -> Markup:
             at += width
     said = Markup(' role="img" aria-label="{}"').format(text) if text else ' aria-hidden="true"'
     return Markup('<svg class="bar"{}>{}</svg>').format(Markup(said), Markup("").join(drawn))
+
+
+def curve(name: str, values: Sequence[float | None], most: float, text: str) -> Markup:
+    """Return a curve of *values* from 0 to *most*, with the class *name*; None has no place in it.
+
+    *text* says what it shows to who does not see it. Fewer than two values make no curve.
+    """
+    last = len(values) - 1
+    known = [(at, min(max(one, 0.0), most)) for at, one in enumerate(values) if one is not None]
+    if len(known) < 2 or most <= 0:
+        return Markup()
+    points = [f"{100 * at / last:.1f},{100 - 100 * one / most:.1f}" for at, one in known]
+    ends = [f"{point.partition(',')[0]},100" for point in (points[0], points[-1])]
+    return Markup(
+        '<svg class="curve" viewBox="0 0 100 100" preserveAspectRatio="none" role="img" '
+        'aria-label="{}"><polygon class="{name}" points="{}"/><polyline class="{name}" '
+        'points="{}"/></svg>'
+    ).format(text, " ".join([ends[0], *points, ends[1]]), " ".join(points), name=name)
 
 
 def key(name: str) -> Markup:

@@ -48,9 +48,9 @@ def _visible(one: str) -> str:
 # ── numbers ────────────────────────────────────────────────────────────────────────────────────
 
 
-def count(number: int) -> str:
+def count(number: int | None) -> str:
     """Return a whole *number* in groups of three digits."""
-    return f"{number:,}"
+    return "–" if number is None else f"{number:,}"
 
 
 def size(number: float) -> str:

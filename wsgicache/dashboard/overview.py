@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from time import gmtime, strftime
 
 from markupsafe import Markup
 
@@ -21,6 +19,7 @@ from wsgicache.dashboard.markup import (
     token,
 )
 from wsgicache.dashboard.sections import Answer, Asked
+from wsgicache.dashboard.totals import totals
 from wsgicache.observe.rows import OTHER
 from wsgicache.observe.stats import Requests, Stats
 from wsgicache.observe.table import RouteRow, routes
@@ -39,6 +38,9 @@ _PARAMETER = re.compile(r"[<{:(*^$]")
 """Where the fixed beginning of a route ends, in any framework."""
 _MOST_ROUTES = 100
 """Most rows of routes; `wsgicache top` shows all."""
+_UNKNOWN = Markup(
+    '<p class="note">This store does not tell the variants and evictions of a route.</p>\n'
+)
 _MOST_REASONS = 12
 _MOST_ASKED = 20
 
@@ -47,7 +49,7 @@ def answer(asked: Asked) -> Answer:
     """Return how the cache is doing."""
     stats = asked.cache.stats()
     parts = {
-        "totals": _totals(asked, stats),
+        "totals": totals(asked, stats),
         "outcomes": _outcomes(stats),
         "routes": _routes(stats),
         "asked": _asked(stats),
@@ -58,86 +60,6 @@ def answer(asked: Asked) -> Answer:
         for name, part in parts.items()
     )
     return Answer(body, refreshes=True)
-
-
-# ── totals ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def _totals(asked: Asked, stats: Stats) -> Markup:
-    since = strftime("%Y-%m-%d %H:%M:%S", gmtime(stats.since)) if stats.count else ""
-    passed = max(asked.cache.clock.wall() - stats.since, 0.0)
-    when = f"Counted since {since} UTC, for {duration(passed)}" if since else "Nothing counted yet"
-    processes = "1 process" if stats.processes == 1 else f"{stats.processes} processes"
-    figures = Markup("").join(
-        Markup('<div><dt>{}</dt><dd class="figure{}">{}</dd><dd>{}</dd></div>\n').format(
-            name, Markup(" wrong") if is_wrong else "", figure, more
-        )
-        for name, figure, more, is_wrong in _figures(asked, stats)
-    )
-    return Markup('<p class="note">{}, in {}.</p>\n<dl class="figures">\n{}</dl>\n').format(
-        when, processes, figures
-    )
-
-
-def _figures(asked: Asked, stats: Stats) -> Iterator[tuple[str, object, object, bool]]:
-    """Yield name, figure, what there is to say of it, and whether something is wrong."""
-    now = stats.rates[0]
-    yield "Hit ratio", ratio(stats.hit_ratio if stats.count else None), _shares(stats), False
-    yield "Requests", count(stats.count), f"{now.requests:.1f} a second now", False
-    yield (
-        "Time saved",
-        duration(stats.saved_seconds),
-        f"The application took {duration(stats.spent_seconds)}.",
-        False,
-    )
-    yield "Sent from the store", size(stats.stored_bytes), _from_app(stats), False
-    yield from _holding(stats)
-    is_on = asked.cache.enabled
-    yield "Cache", "on" if is_on else "off", "" if is_on else "Every request passes by.", not is_on
-    failed = f"{count(stats.validation_failures)} failed" if stats.validation_failures else ""
-    yield "Background validations", count(stats.validations), failed, bool(failed)
-    stale = f"{count(stats.collapsed)} answered together with another"
-    yield "Served stale", count(stats.stale), stale, False
-
-
-def _shares(stats: Stats) -> Markup:
-    parts = [("hit", stats.hit_ratio)]
-    rates = ", ".join(
-        f"{ratio(rate.hit_ratio)} in {count(rate.seconds)}\N{NO-BREAK SPACE}s"
-        for rate in stats.rates
-        if rate.requests
-    )
-    return bar(parts) + Markup('<span class="note">{}</span>').format(rates or "No request lately.")
-
-
-def _from_app(stats: Stats) -> str:
-    return f"{size(stats.application_bytes)} came from the application."
-
-
-def _holding(stats: Stats) -> Iterator[tuple[str, object, object, bool]]:
-    held = stats.store
-    if held.bytes is not None:
-        more: object = ""
-        if held.budget:
-            share = held.bytes / held.budget
-            more = bar([("held", share)]) + Markup("{} of {}").format(
-                ratio(share), size(held.budget)
-            )
-        yield "Store", size(held.bytes), more, False
-    if held.entries is not None:
-        widest = f"At most {count(held.widest)} variants each." if held.widest else ""
-        evicted = f"{count(held.evictions)} evicted. " if held.evictions else ""
-        yield "Entries", count(held.entries), f"{evicted}{widest}", False
-    elif held.bytes is None:
-        yield "Store", "–", "This store does not tell how much it holds.", False
-    breaker = "open" if held.is_open else "closed"
-    left = " The store, or one of its servers, is left alone." if held.is_open else ""
-    yield (
-        "Store errors",
-        count(stats.store_errors),
-        f"The breaker is {breaker}.{left}",
-        bool(stats.store_errors) or held.is_open,
-    )
 
 
 # ── what requests came to ──────────────────────────────────────────────────────────────────────
@@ -213,6 +135,8 @@ def _routes(stats: Stats) -> Markup:
         Column("from store", is_number=True),
         Column("stale", is_number=True),
         Column("collapsed", is_number=True),
+        Column("variants", is_number=True),
+        Column("evicted", is_number=True),
         Column("requests", is_number=True),
         Column("mostly against"),
     ]
@@ -221,8 +145,9 @@ def _routes(stats: Stats) -> Markup:
     note = f" and {count(more)} more" if more > 0 else ""
     caption = f"By route, the most frequent first{note}"
     rows = [_route(row) for row in found[:_MOST_ROUTES]]
-    return Markup("<h2>Routes</h2>\n{}").format(
-        table(caption, columns, rows, empty="No request yet.")
+    unknown = "" if stats.store.routes or not rows else _UNKNOWN
+    return Markup("<h2>Routes</h2>\n{}{}").format(
+        table(caption, columns, rows, empty="No request yet."), unknown
     )
 
 
@@ -241,6 +166,8 @@ def _route(row: RouteRow) -> tuple[object, ...]:
         size(row.stored_bytes),
         count(row.stale),
         count(row.collapsed),
+        count(row.variants),
+        count(row.evicted),
         count(row.count),
         against,
     )

@@ -20,7 +20,7 @@ from wsgicache.observe.frequent import Frequent
 from wsgicache.observe.rows import MOST_ROUTES, OTHER, Labels, Row, Uses, path_head, usual
 from wsgicache.observe.stats import Holding, Told
 from wsgicache.observe.watching import Watching
-from wsgicache.observe.windows import Windows
+from wsgicache.observe.windows import History, Windows
 from wsgicache.rules.keys import Key, url_of
 from wsgicache.rules.model import NEVER, StoredResponse
 from wsgicache.rules.request import Request
@@ -82,6 +82,7 @@ class Counting:
         for row in self._rows.values():
             row.begin()
         self._routes = {route: Windows() for route in self._routes}
+        self._history = History()
         self._asked: Frequent[Key, Told] = Frequent(_MOST_URLS)
         self._validations = self._failures = 0
         self._validating = 0.0
@@ -126,12 +127,12 @@ class Counting:
 
     def count(self, told: Told, environ: Mapping[str, Any]) -> None:
         """Count the request in *environ*."""
+        if told[4] - self._ticked >= 1:
+            self._tick(told[4])  # first: this request comes after what it looks back on
         # PERF: only appends, for which the interpreter needs no lock.
         noted = self._noted
         noted.append(told)
-        if told[4] - self._ticked >= 1:
-            self._tick(told[4])
-        elif (
+        if (
             len(noted) >= MOST_NOTED
             or ((key := told[7]) and len(key[2]) + len(key[3]) + len(key[1]) > _LONG_URL)
         ) and self._lock.acquire(blocking=False):
@@ -272,13 +273,9 @@ class Counting:
         self._add_noted()
         at = now if self._ticked == NEVER else min(now, self._ticked + 1)
         for row in self._rows.values():
-            counted, spent, saved = row.passed
-            if row.count != counted or row.spent != spent:
-                new = row.count - counted
-                hits = new if row.of[0] == "hit" else 0
-                measures = new, hits, row.spent - spent, row.saved - saved
+            if measures := row.newly():
                 self._routes[row.of[4]].add(at, measures)
-                row.passed = row.count, row.spent, row.saved
+                self._history.add(at, measures)
         self._ticked = now
 
     def _store(self, now: float, exact: bool) -> Part:
@@ -309,6 +306,7 @@ class Counting:
                 "at": wall,
                 "rows": [row.as_json() for row in self._rows.values() if row.count],
                 "rates": {route: windows.sums(now) for route, windows in self._routes.items()},
+                "history": self._history.counts(now, wall),
                 "asked": [
                     [url_of(key), times, error, *told[:3]]
                     for key, times, error, told in self._asked.most_frequent()

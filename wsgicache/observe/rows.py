@@ -75,7 +75,16 @@ class Row:
         self.count = self.stored_bytes = self.app_bytes = self.stale = 0
         self.spent = self.saved = 0.0
         self.passed: tuple[int, float, float] = (0, 0.0, 0.0)
-        """What the windows have of `count`, `spent` and `saved`."""
+        """What `newly` has returned of `count`, `spent` and `saved`."""
+
+    def newly(self) -> tuple[int, int, float, float] | None:
+        """Return what came since the last call: requests, hits, seconds spent and saved, if any."""
+        counted, spent, saved = self.passed
+        if self.count == counted and self.spent == spent:
+            return None
+        self.passed = self.count, self.spent, self.saved
+        new = self.count - counted
+        return new, new if self.of[0] == "hit" else 0, self.spent - spent, self.saved - saved
 
     def as_json(self) -> list[object]:
         """Return the row as JSON has it."""

@@ -20,7 +20,7 @@ from wsgicache.observe.counting import MOST_ROWS, Part
 from wsgicache.observe.rows import MOST_ROUTES
 from wsgicache.observe.stats import HELD, OF_ROUTE, SPANS
 from wsgicache.observe.summing import NOTHING
-from wsgicache.observe.windows import MEASURES
+from wsgicache.observe.windows import INTERVALS, MEASURES
 
 __all__ = ["SIZE", "checked", "no_number", "read", "write"]
 
@@ -103,6 +103,10 @@ def checked(found: Any) -> Part:
         _texts([url], _LONG)
         _texts([outcome, forward, detail], _SHORT, optional=(1, 2))
         _numbers(counts, 2)
+    if len(found["history"]) > 2 * INTERVALS:
+        raise ValueError("too many intervals")
+    for interval in found["history"]:
+        _numbers(interval, 3)
     _texts(purges, _SHORT)
     _numbers(list(purges.values()), len(purges))
     _numbers(found["validations"], 3)

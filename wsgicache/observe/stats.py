@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from wsgicache.rules.keys import Key
 
 __all__ = [
-    "HELD", "OF_ROUTE", "SPANS", "Asked", "Held", "Holding", "Rate", "Requests", "RouteRates",
-    "Served", "Stats", "Told",
+    "HELD", "OF_ROUTE", "SPANS", "Asked", "Held", "Holding", "Interval", "Rate", "Requests",
+    "RouteRates", "Served", "Stats", "Told",
 ]  # fmt: skip
 
 SPANS = (10, 100, 1000)
@@ -117,6 +117,18 @@ class RouteRates:
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """What came in some seconds of the past."""
+
+    at: int
+    """When they began, in seconds since the epoch."""
+    seconds: int
+    requests: int
+    """The number of requests."""
+    hits: int
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A URL for which the application was asked often."""
 
@@ -177,6 +189,8 @@ class Stats:
     """What happened in the last 10, 100 and 1,000 seconds."""
     routes: tuple[RouteRates, ...]
     """The same for each route."""
+    history: tuple[Interval, ...]
+    """What came in the last 1,000 seconds, each ten of them, the oldest first."""
     asked: tuple[Asked, ...]
     """The URLs for which the application was asked most often."""
     validations: int
@@ -240,7 +254,7 @@ class Stats:
     def as_json(self) -> dict[str, Any]:
         """Return the statistics as JSON has them."""
         said: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("requests", "rates", "routes", "asked"):
+        for name in ("requests", "rates", "routes", "history", "asked"):
             said[name] = [asdict(row) for row in said[name]]
         said["purges"], said["store"] = dict(self.purges), asdict(self.store)
         for name in _DERIVED:

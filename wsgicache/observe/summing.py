@@ -15,12 +15,13 @@ from wsgicache.observe.stats import (
     Asked,
     Held,
     Holding,
+    Interval,
     Rate,
     Requests,
     RouteRates,
     Stats,
 )
-from wsgicache.observe.windows import MEASURES
+from wsgicache.observe.windows import INTERVAL, INTERVALS, MEASURES
 
 __all__ = ["NOTHING", "ended", "merged", "summed"]
 
@@ -36,6 +37,7 @@ NOTHING: Part = {
     "at": 0.0,
     "rows": [],
     "rates": {},
+    "history": [],
     "asked": [],
     "validations": [0, 0, 0.0],
     "purges": {},
@@ -57,6 +59,7 @@ def merged(parts: Sequence[Part]) -> Part:
     rows: dict[tuple[Any, ...], list[Any]] = {}
     rates: dict[str, list[Any]] = {}
     asked: dict[str, list[Any]] = {}
+    history: dict[int, list[Any]] = {}
     purges: dict[str, int] = {}
     by_route: dict[str, list[int]] = {}
     routes: set[str] = {OTHER}
@@ -67,6 +70,8 @@ def merged(parts: Sequence[Part]) -> Part:
             _add(rows, labels, row[_LABELS:])
         for route, sums in part["rates"].items():
             _add(rates, _within(routes, route), _recent(sums, newest - part["at"]))
+        for at, *came in part["history"]:
+            _add(history, at, came)
         for url, count, error, *what in part["asked"]:
             known = asked.get(url, (0, 0))
             asked[url] = [known[0] + count, known[1] + error, *what]
@@ -86,6 +91,7 @@ def merged(parts: Sequence[Part]) -> Part:
         "at": newest,
         "rows": [[*labels, *sums] for labels, sums in frequent],
         "rates": rates,
+        "history": [[at, *history[at]] for at in sorted(history)[-INTERVALS - 1 :]],
         "asked": [[url, *found] for url, found in often],
         "validations": [sum(found) for found in validations],
         "purges": purges,
@@ -123,6 +129,7 @@ def summed(parts: Sequence[Part], store: Holding, processes: int) -> Stats:
         requests=tuple(Requests(*row) for row in part["rows"]),
         rates=_rates(every),
         routes=tuple(RouteRates(route, _rates(s)) for route, s in sorted(part["rates"].items())),
+        history=_intervals(part),
         asked=tuple(Asked(*found) for found in part["asked"]),
         validations=validations,
         validation_failures=failures,
@@ -130,6 +137,17 @@ def summed(parts: Sequence[Part], store: Holding, processes: int) -> Stats:
         purges=MappingProxyType(part["purges"]),
         store_errors=part["errors"],
         store=store,
+    )
+
+
+def _intervals(part: Part) -> tuple[Interval, ...]:
+    """Return what came in each interval since the counting began; the last one has ended."""
+    counts = {at: came for at, *came in part["history"]}
+    end = int(part["at"] // INTERVAL)
+    # Somebody may have set the wall clock since.
+    begin = max(min([int(part["since"] // INTERVAL), *counts]), end - INTERVALS)
+    return tuple(
+        Interval(at * INTERVAL, INTERVAL, *counts.get(at, (0, 0))) for at in range(begin, end)
     )
 
 

@@ -1,10 +1,10 @@
-"""What happened in the last 10, 100 and 1,000 seconds: sums that forget."""
+"""What happened in the last 10, 100 and 1,000 seconds: sums that forget, and their history."""
 
 from __future__ import annotations
 
 from array import array
 
-__all__ = ["MEASURES", "Windows"]
+__all__ = ["INTERVAL", "INTERVALS", "MEASURES", "History", "Measures", "Windows"]
 
 MEASURES = 4
 """Requests, hits, seconds spent and seconds saved."""
@@ -12,6 +12,9 @@ _WIDTHS = (1, 10, 100)
 """The seconds of one slot of each window."""
 _SLOTS = 11
 """Ten slots make a window; the eleventh one leaves it bit by bit."""
+Measures = tuple[int, int, float, float]
+INTERVAL, INTERVALS = 10, 100
+"""The seconds of one interval of the history, and how many it has."""
 
 
 class Windows:
@@ -23,7 +26,7 @@ class Windows:
         self._slots = array("d", bytes(8 * MEASURES * _SLOTS * len(_WIDTHS)))
         self._latest = [0] * len(_WIDTHS)
 
-    def add(self, at: float, measures: tuple[float, float, float, float]) -> None:
+    def add(self, at: float, measures: Measures) -> None:
         """Add *measures*, which were taken *at* that time."""
         self._move(at)
         for window, latest in enumerate(self._latest):
@@ -51,3 +54,24 @@ class Windows:
                 place = (window * _SLOTS + slot % _SLOTS) * MEASURES
                 self._slots[place : place + MEASURES] = array("d", bytes(8 * MEASURES))
             self._latest[window] = max(latest, reached)
+
+
+class History:
+    """Requests and hits of the last 1,000 seconds, by intervals of ten seconds."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, list[int]] = {}
+
+    def add(self, at: float, measures: Measures) -> None:
+        """Add *measures*, which were taken *at* that time."""
+        counts = self._counts.setdefault(int(at // INTERVAL), [0, 0])
+        counts[0] += measures[0]
+        counts[1] += measures[1]
+        while len(self._counts) > INTERVALS + 1:
+            del self._counts[min(self._counts)]
+
+    def counts(self, now: float, wall: float) -> list[list[int]]:
+        """Return the numbers of intervals by the *wall* clock, with requests and hits of each."""
+        ahead = int(wall // INTERVAL) - int(now // INTERVAL)
+        first = int(now // INTERVAL) - INTERVALS
+        return [[at + ahead, *of] for at, of in self._counts.items() if at >= first]
