@@ -362,6 +362,20 @@ def test_a_command_ends_only_itself_when_it_is_called(project: Path) -> None:
     assert run(project, script).stdout.endswith("\nafter\n")
 
 
+def test_a_process_without_requests_purges_at_the_port_of_what_is_stored(project: Path) -> None:
+    (project / "store").mkdir()
+    with_settings(project, f"WSGICACHE = {{'STORE': 'lmdb://{project}/store'}}")
+    run(project, f"{SETUP}{TABLES}\nask('/fruit/1', 'shop.example:8000')")
+    script = (
+        f"{SETUP}\nfrom django.core.management import call_command\n"
+        "from wsgicache.django.hosts import absolute\n"
+        "print(*absolute(['/a']))\n"
+        "call_command('wsgicache', 'purge', '--url', '/fruit/1')\n"
+    )
+    named = "http://shop.example/a http://www.shop.example/a http://shop.example:8000/a"
+    assert run(project, script).stdout.splitlines() == [named, "purged 1 response of 6 URLs"]
+
+
 def test_a_path_is_purged_for_no_host_only_with_an_error(project: Path) -> None:
     with_settings(project, "WSGICACHE = {'STORE': 'redis://localhost:1/0'}\nALLOWED_HOSTS = ['*']")
     script = (

@@ -34,6 +34,7 @@ from news import views
 urlpatterns = [
     path("admin/cache/", include("wsgicache.django.urls")),
     path("кэш/", include("wsgicache.django.urls")),
+    path("<slug:shop>/cache/", include("wsgicache.django.urls")),
     path("admin/", admin.site.urls),
     path("news/", views.News.as_view()),
     path("news/<int:pk>", views.article, name="article"),
@@ -96,6 +97,7 @@ class AdminTest(TransactionTestCase):
         style = re.search(r'href="([^"]+[.]css)"', response.text)[1]
         self.assertEqual(client.get(f"/admin/cache/{style}").status_code, 200)
         self.assertEqual(client.get("/admin/cache/nowhere").status_code, 404)
+        self.assertEqual(client.get(f"/north/cache/{style}").status_code, 200)
         self.assertEqual(client.get("/кэш/explain", {"url": "/admin/"}).status_code, 200)
         self.assertEqual(client.get("/кэш/explain", {"url": "/кэш/"}).status_code, 400)
 

@@ -514,7 +514,7 @@ COMMANDS = {
     "stats": "1 requests",
     "audit /page": "1 page without findings",
     "doctor": "no findings",
-    "warm /page": "1 request: 0 stored, 1 in the store already",
+    "warm /page": "1 request to http://localhost: 0 stored, 1 in the store already",
     "top --once --json": '"/page"',
 }
 

@@ -183,7 +183,7 @@ def test_the_summary_says_each_reason_once() -> None:
     cache = new()
     done = cache.warm([f"{URL}{path}" for path in ("/a", "/error", "/raises", *paths)])
     assert list(done.lines()) == [
-        "10 requests: 1 stored, 0 in the store already, 9 not stored",
+        f"10 requests to {URL}: 1 stored, 0 in the store already, 9 not stored",
         "  the application answers 500 No",
         f"    {URL}/error",
         "  raised (§4.2.4): The application raised an exception.",
@@ -193,6 +193,12 @@ def test_the_summary_says_each_reason_once() -> None:
         "    and 2 more",
     ]
     assert len(done.failed) == 2
+    done = cache.warm(f"https://{number}.example/a" for number in range(7))
+    origins = ", ".join(f"https://{number}.example" for number in range(5))
+    assert next(done.lines()).startswith(f"7 requests to {origins} and 2 more: 7 stored, ")
+    assert (
+        next(cache.warm([]).lines()) == "0 requests: 0 stored, 0 in the store already, 0 not stored"
+    )
 
 
 def test_a_sitemap_is_asked_of_the_application(tmp_path: Path) -> None:
@@ -231,7 +237,7 @@ def test_the_command_fills_a_store_that_processes_share(tmp_path: Path) -> None:
     assert told == dict.fromkeys((f"{URL}/{name}" for name in "abcd"), "stored")
     done = run("/a", "/none", "--origin", URL, "--store", address)
     assert done.stdout.splitlines()[0] == (
-        "2 requests: 0 stored, 1 in the store already, 1 not stored"
+        f"2 requests to {URL}: 0 stored, 1 in the store already, 1 not stored"
     )
     assert done.exit_code == 0
 

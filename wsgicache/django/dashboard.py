@@ -25,8 +25,11 @@ _made: list[Dashboard] = []
 
 
 @never_cache
-def dashboard(request: Any, place: str) -> HttpResponseBase:
-    """Answer with the page at *place* below this one, or send strangers to the login."""
+def dashboard(request: Any, place: str, **captured: object) -> HttpResponseBase:
+    """Answer with the page at *place* below this one, or send strangers to the login.
+
+    What the pattern above has *captured* does not matter here: ``may`` sees it in the request.
+    """
     may = function_of("DASHBOARD", given_options().get("DASHBOARD")) or _is_superuser
     if not may(request):
         if getattr(getattr(request, "user", None), "is_anonymous", False):

@@ -9,27 +9,31 @@ from django.conf import settings
 
 from wsgicache.django.door import cache, given_options
 from wsgicache.django.options import hosts_of
+from wsgicache.stores import Browsing, StoreError
 
 __all__ = ["absolute", "origin_of_site", "unclear_hosts"]
 
 _AT_HOME = ("localhost", "127.0.0.1", "[::1]")
 """The hosts that Django serves under DEBUG without ALLOWED_HOSTS."""
+_MOST_READ = 100
+"""How many keys of the store are read for their hosts."""
 
 
 def absolute(urls: Iterable[str], asked: bool = True) -> list[str]:
     """Return *urls* with a scheme and a host: a path becomes one URL for each host.
 
-    With *asked* the host of the first request of this process counts, too, and its port for each.
+    With *asked* the host of the first request of this process counts, too, and its port for each;
+    for a process without requests, such as a command, the hosts of some pages in the store.
     """
     found: dict[str, None] = {}
     first = cache._purging.origin if asked else None
+    more = _like(first[1]) if first else _stored() if asked else []
     for url in urls:
         url = url.partition("#")[0]
         if url.startswith("//"):
             found[f"http:{url}"] = None
         elif url.startswith("/"):
-            hosts = [*_hosts(), *(_like(first[1]) if first else ())]
-            found.update(dict.fromkeys(f"http://{host}{url}" for host in hosts))
+            found.update(dict.fromkeys(f"http://{host}{url}" for host in [*_hosts(), *more]))
         else:
             found[url] = None
     return list(found)
@@ -40,6 +44,16 @@ def _like(first: str) -> list[str]:
     if not (port := _port(first)):
         return [first]
     return [first, *(f"{host}:{port}" for host in _hosts() if not _port(host))]
+
+
+def _stored() -> list[str]:
+    """Return the hosts of some pages in the store, with their ports."""
+    store: object = cache.store
+    try:
+        keys = store.some_keys("", _MOST_READ)[0] if isinstance(store, Browsing) else []
+    except StoreError:
+        return []
+    return list(dict.fromkeys(key[1] for key, _ in keys))
 
 
 def _port(host: str) -> str:

@@ -38,7 +38,8 @@ def purge_on_save(
     """Purge after COMMIT when an object of *model* was saved or deleted, or its relations changed.
 
     *groups* are purged, and *urls*: paths, for all hosts of the site, or absolute URLs. Each may be
-    a function of the object; what it returned before the change counts, too. Without *urls* that is
+    a function of the object; what it returned before the change counts, too, which takes one query
+    for each save of an object that is there. Without *urls* that is
     ``get_absolute_url()`` of the object, if it has one. With *soft* they become stale. What fails
     is logged. Models that inherit from *model* count. Raises TypeError or ValueError.
     """

@@ -74,7 +74,10 @@ class Warming:
         left = [one for one in self.done if not one.is_in_store]
         requests = "1 request" if len(self.done) == 1 else f"{len(self.done)} requests"
         told = f"{stored} stored, {already} in the store already, {len(left)} not stored"
-        yield f"{requests}: {told}"
+        origins = list(dict.fromkeys("://".join(urlsplit(one.url)[:2]) for one in self.done))
+        more = f" and {len(origins) - _MOST_SHOWN} more" if len(origins) > _MOST_SHOWN else ""
+        where = f" to {', '.join(origins[:_MOST_SHOWN])}{more}" if origins else ""
+        yield f"{requests}{where}: {told}"
         alike: dict[str, list[Warmed]] = {}
         for one in left:
             what = one.detail or ""

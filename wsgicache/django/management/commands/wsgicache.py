@@ -80,7 +80,7 @@ def _with_hosts(arguments: list[str]) -> list[str]:
     found = list[str]()
     for one in arguments:
         if found[:1] in (["purge"], ["inspect"]) and found[-1] == "--url" and one[:1] == "/":
-            urls = absolute([one], asked=False)
+            urls = absolute([one], asked=not settings.DEBUG)
             if not urls:
                 raise CommandError(
                     f"the settings name no host for {one}: name those of visitors in "
