@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import stat
+import threading
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -332,6 +333,29 @@ def test_the_thread_writes_within_a_second(tmp_path: Path) -> None:
     third.purge("http://example.org/")
     eventually(lambda: other.stats().count == 3, "nothing is written")
     eventually(lambda: other.stats().purges == {"url": 1}, "no purge is written")
+
+
+def test_what_is_counted_while_the_thread_writes_is_written_at_exit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that fills a store ends before the thread has written its first requests."""
+    counted, writes = [{**PART, "at": 1.0}], threading.Event()
+    ours: files.Files
+
+    def part() -> Any:
+        now = counted[-1]
+        if not writes.is_set():
+            writes.set()
+            ours.ended.wait()
+        return now
+
+    ours = files.Files(str(tmp_path), part, lambda *said: None)
+    monkeypatch.setattr(files, "_all", {ours})
+    ours.tick()
+    writes.wait()
+    counted.append({**PART, "purges": {"url": 3}})
+    files._at_exit()
+    assert [one["purges"] for one in files.parts_in(str(tmp_path), print)[0][1:]] == [{"url": 3}]
 
 
 def test_what_counters_may_be() -> None:

@@ -159,13 +159,16 @@ _all: weakref.WeakSet[Files] = weakref.WeakSet()
 
 
 def _at_exit() -> None:
-    """Write for the last time, and end the threads, which would outlive a second interpreter."""
+    """End the threads, which would outlive a second interpreter, and write for the last time.
+
+    A thread may be writing just now what was counted before.
+    """
     for files in list(_all):
         if (thread := files._thread) is not None:
             files.ended.set()
-            files.write()
             if thread.is_alive():
                 thread.join(_EVERY)
+            files.write()
 
 
 atexit.register(_at_exit)
