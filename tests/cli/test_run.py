@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.running import DEADLINE, Running, environment, eventually, run_command
+from wsgicache.cli.run import PARENT_VARIABLE, SOCKET_VARIABLE
 
 pytestmark = pytest.mark.network
 
@@ -406,6 +407,24 @@ def test_nothing_outlives_a_crash(start: Callable[..., Running], reload: list[st
         running.get("/die")
     assert running.process.wait(DEADLINE) == 4
     running.is_gone()
+
+
+def test_what_the_reloader_starts_ends_although_its_parent_was_never_there(folder: Path) -> None:
+    """As when the parent is killed before its child has looked who that is."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        descriptor, late = listener.fileno(), {"WERKZEUG_RUN_MAIN": "true", PARENT_VARIABLE: "-1"}
+        child = subprocess.Popen(
+            run_command("web:app", "--reload"),
+            cwd=folder,
+            env=environment(**late, **{SOCKET_VARIABLE: str(descriptor)}),
+            stderr=subprocess.DEVNULL,
+            pass_fds=[descriptor],
+        )
+        try:
+            assert child.wait(DEADLINE) == 0
+        finally:
+            child.kill()
+            child.wait()
 
 
 @needs_proc

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 SOCKET_VARIABLE = "WSGICACHE_RUN_SOCKET"
 """The environment variable by which the reloader's parent passes the socket to its child."""
+PARENT_VARIABLE = "WSGICACHE_RUN_PARENT"
+"""The environment variable by which it tells its process ID."""
 
 
 @click.command()
@@ -134,6 +136,7 @@ def run(
         if reload:
             listener.set_inheritable(True)
             os.environ[SOCKET_VARIABLE] = str(listener.fileno())
+            os.environ[PARENT_VARIABLE] = str(os.getpid())
             run_with_reloader(serve_reloaded)
         else:
             serve(listener.fileno())
@@ -240,8 +243,8 @@ def end_in_order(name: str) -> None:
 
 
 def end_with_parent() -> None:
-    """End this process when the reloader's parent has ended, in any way."""
-    parent = os.getppid()
+    """End this process when the reloader's parent has ended, in any way and however early."""
+    parent = int(os.environ[PARENT_VARIABLE])
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(0)
