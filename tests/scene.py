@@ -531,9 +531,9 @@ class Scene:
     def settle(self) -> None:
         """Wait until the background validations that run now have ended."""
         for thread in set(threading.enumerate()) - self._threads:
-            if not thread.name.startswith("wsgicache"):
-                continue  # the rig's, not the cache's
-            thread.join(10)
+            if thread.name != "wsgicache-validation":
+                continue  # the rig's, or one that looks after leases from time to time
+            thread.join(30)
             assert not thread.is_alive(), f"{thread} still runs"
 
     def check_closed(self) -> None:
