@@ -2,7 +2,7 @@
 
 ``python -m tests.observe.counted FOLDER THREADS EACH`` is a worker: each of its threads sends so
 many requests, and it prints what their answers said. Without an end (EACH is 0) it writes a log of
-times and totals, until somebody kills it.
+totals, until somebody kills it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -23,13 +22,13 @@ from tempfile import TemporaryDirectory
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from tests.running import ROOT, environment
+from tests.running import ROOT, environment, eventually
 from tests.scene import Environ, Exchange, environ_for
 from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.observe.counting import MOST_ROWS, Counting
 from wsgicache.observe.files import parts_in
 from wsgicache.observe.rows import MOST_ROUTES
-from wsgicache.observe.stats import Holding, Requests
+from wsgicache.observe.stats import Holding, Requests, Stats
 from wsgicache.observe.summing import summed
 from wsgicache.observe.watching import Watching
 
@@ -105,7 +104,7 @@ def worker(folder: str, threads: int, each: int) -> None:
             for _ in cache({**KINDS[turn % len(KINDS)], "PATH_INFO": path}, start):
                 pass
             if not each and (reached := next(total)) % 100 == 0:
-                sys.stdout.write(f"{time.time()} {reached}\n")
+                sys.stdout.write(f"{reached}\n")
                 sys.stdout.flush()
 
     workers = [threading.Thread(target=ask, args=(number,)) for number in range(threads)]
@@ -131,28 +130,31 @@ def play(workers: int, threads: int, each: int) -> str:
             killed = started(0, log)
             others = [started(each, subprocess.PIPE) for _ in range(workers)]
             answers = [one.communicate(timeout=3600)[0] for one in others]
-            until = time.monotonic() + 60
-            while Path(log.name).stat().st_size < 2_000 and time.monotonic() < until:
-                time.sleep(0.05)
-            time.sleep(1.2)
+            told: Counter[Row] = Counter()
+            for status, said, count in [one for text in answers for one in json.loads(text)]:
+                got = Exchange()
+                got.status, got.headers = status, [("Cache-Status", said)]
+                told[row_of(got)] += count
+            complaints: list[str] = []
+
+            def counted() -> tuple[int, Stats]:
+                """How many processes are alive, and what all of them have counted."""
+                parts, alive = parts_in(folder, lambda kind, message: complaints.append(message))
+                return alive, summed(parts, Holding(), alive)
+
+            def logged() -> int:
+                """How many requests the log of the worker that is killed tells of."""
+                return int(Path(log.name).read_text("ascii").rpartition("\n")[0].split()[-1])
+
+            eventually(lambda: Path(log.name).stat().st_size > 500, "its log is short")
+            least = logged()
+            eventually(lambda: counted()[1].count - told.total() >= least, "others see too little")
             killed.kill()
-            ended = time.time()
             killed.wait()
-            log.seek(0)
-            logged = [(float(at), int(n)) for at, n in (one.split() for one in log if " " in one)]
-        told: Counter[Row] = Counter()
-        for status, said, count in [one for text in answers for one in json.loads(text)]:
-            got = Exchange()
-            got.status, got.headers = status, [("Cache-Status", said)]
-            told[row_of(got)] += count
-        complaints: list[str] = []
-        parts, alive = parts_in(folder, lambda kind, message: complaints.append(message))
-        stats = summed(parts, Holding(), alive)
-        assert (alive, complaints) == (0, []), (alive, complaints)
-        by_killed = stats.count - told.total()
-        least = max((n for at, n in logged if at <= ended - 1), default=0)
-        most = logged[-1][1] + 100 * threads
-        assert 0 < least <= by_killed <= most, (least, by_killed, most)
+            alive, stats = counted()
+            assert (alive, complaints) == (0, []), (alive, complaints)
+            by_killed, most = stats.count - told.total(), logged() + 100 * threads
+            assert 0 < least <= by_killed <= most, (least, by_killed, most)
         assert told.total() == workers * threads * each
         lacking = told - rows_of(stats.requests)
         assert not lacking, lacking

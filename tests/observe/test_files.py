@@ -77,7 +77,7 @@ def kill(child: int) -> None:
 
 
 def test_workers_agree_with_their_access_logs() -> None:
-    """A worker that is killed loses what it counted in its last second, and nothing else."""
+    """A worker that is killed loses nothing that others have seen."""
     play(2, 4, 300)
 
 
