@@ -14,15 +14,8 @@ from tests.rig.gates import Gate
 from tests.rig.stores import Leasing
 from tests.running import eventually
 from tests.scene import FakeClock, environ_for
-from wsgicache.origin import turns
 from wsgicache.origin.flights import Flight, Flights
 from wsgicache.origin.watch import Watch
-
-
-@pytest.fixture(autouse=True)
-def long_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits for one that is not given back would wait for ever."""
-    monkeypatch.setattr(turns, "LEASE_SECONDS", 3600.0)
 
 
 def shared() -> tuple[FakeClock, Leasing, Stage, Stage]:

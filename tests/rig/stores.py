@@ -64,11 +64,14 @@ class Leasing(MemoryStore):
         self._guard = threading.Lock()
         self.leases: dict[Any, tuple[str, float]] = {}
         self.asked = 0
+        self.askers: set[str] = set()
+        """The tokens of all who have asked for a lease."""
         self.failing = False
 
     def lease(self, key: Any, token: str, seconds: float) -> bool:
         with self._guard:
             self.asked += 1
+            self.askers.add(token)
             if self.failing:
                 raise Broken("lease")
             now = self._clock.now()

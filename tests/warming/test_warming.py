@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.scene import Scene
+from tests.scene import FakeClock, Scene
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.cli import main
 from wsgicache.cli.warm import _shown
@@ -50,7 +50,8 @@ def told(cache: CacheMiddleware, *paths: str, **options: Any) -> list[tuple[str,
 
 
 def new(**options: Any) -> CacheMiddleware:
-    return CacheMiddleware(site, policy=Policy(max_content=1000, **options))
+    policy = Policy(max_content=1000, collapse_timeout=3600, **options)
+    return CacheMiddleware(site, policy=policy, clock=FakeClock())
 
 
 @pytest.mark.parametrize(
