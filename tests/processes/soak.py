@@ -87,7 +87,7 @@ class Soak:
     def client(self, seed: int) -> None:
         """Ask until told to stop; a new connection when it has hung up on the server."""
         rng = random.Random(seed)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        connection = self._connection()
         while not self._stop.wait(PAUSE):
             target = self._target(rng)
             method = "POST" if target.startswith("/changed") and rng.random() < 0.3 else "GET"
@@ -98,6 +98,16 @@ class Soak:
                 self.failed.append(f"{method} {target}: {error!r}")
                 connection.close()
         connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+
+    def is_hit(self) -> bool:
+        """Whether a hot page that is asked for now is a hit."""
+        before = self.hits
+        with contextlib.closing(self._connection()) as connection:
+            self._ask(connection, "GET", "/hot/0", leaves=False)
+        return self.hits > before
 
     def _ask(
         self, connection: http.client.HTTPConnection, method: str, target: str, leaves: bool
@@ -133,12 +143,9 @@ class Soak:
 
     def look(self) -> State:
         """What the process holds now."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
-        try:
+        with contextlib.closing(self._connection()) as connection:
             connection.request("GET", "/state", headers={"Connection": "close"})
             pages, files, threads, flights = map(int, connection.getresponse().read().split())
-        finally:
-            connection.close()
         return State(time.monotonic(), pages * PAGE / MIB, files, threads, flights)
 
     def run(

@@ -59,7 +59,8 @@ def until_all_have_come(
 @EACH
 def test_a_killed_holder_costs_its_lease_and_no_503(shared: str, tmp_path: Path) -> None:
     """Who fills the key is killed: the others wait for his lease to end, and ask for themselves."""
-    with serving(tmp_path, *threads(3, 4), store=shared) as site:
+    shorter = {"WSGICACHE_TEST_LEASE": "1"}
+    with serving(tmp_path, *threads(3, 4), store=shared, environment=shorter) as site:
         site.meets(3)
         first = site.send(PAGE)
         site.until_asked(1, "GET /page")

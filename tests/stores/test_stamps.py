@@ -14,7 +14,7 @@ import pytest
 from cachelib import SimpleCache
 
 from tests.rig.gates import together
-from tests.running import fork
+from tests.running import DEADLINE, eventually, fork
 from tests.scene import FakeClock
 from tests.stores.contract import KEY, content_of, fill, found
 from wsgicache import MemoryStore
@@ -137,7 +137,7 @@ def test_who_waits_for_a_lease_is_woken_when_it_is_given_back(make: Make) -> Non
     waiting = threading.Thread(target=landings.wait, args=(KEY, since, 600), daemon=True)
     waiting.start()
     one.release(KEY, "one")
-    waiting.join(20)
+    waiting.join(DEADLINE)
     assert not waiting.is_alive()
     landings.wait(KEY, landings.landed(KEY), 0)
 
@@ -170,13 +170,13 @@ class Late:
         self._get, store.shared.get = store.shared.get, self._slow  # type: ignore[method-assign]
         self._thread = threading.Thread(target=found, args=(store,))
         self._thread.start()
-        assert self._has_read.wait(20)
+        assert self._has_read.wait(DEADLINE)
 
     def _slow(self, key: Key) -> CacheEntry | None:
         entry = self._get(key)
         self.store.shared.get = self._get  # type: ignore[method-assign]
         self._has_read.set()
-        assert self._goes_on.wait(20)
+        assert self._goes_on.wait(DEADLINE)
         return entry
 
     def go_on(self) -> None:
@@ -257,6 +257,7 @@ def test_no_process_reads_what_was_purged_before(make: Make, clock: FakeClock) -
                 store, clock, b"%08d" % number + b"x" * 5_000, target=target, cache_tag="a"
             ).commit()
             found(store, target)
+        eventually(lambda: word(2), "no child reads")
         chosen = number % 3
         if chosen < 2:
             how[chosen](store, clock)
@@ -266,7 +267,6 @@ def test_no_process_reads_what_was_purged_before(make: Make, clock: FakeClock) -
         told[:8] = (number + 1).to_bytes(8)
     told[8] = 1
     assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0]
-    assert word(2)
 
 
 def forked(do: Callable[[], object]) -> int:
