@@ -25,7 +25,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MARK = "WSGICACHE_TEST_MARK"
-DEADLINE = 30  # seconds, for what takes a moment on an idle machine
+DEADLINE = 30.0
+"""Seconds for what takes a moment: after them a test fails that hangs."""
 REQUIRED = os.environ.get("WSGICACHE_REQUIRE_SERVERS") == "1"
 """Whether the programs and packages that tests need must be there: CI shall skip none of them."""
 

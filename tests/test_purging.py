@@ -20,6 +20,7 @@ from werkzeug.urls import iri_to_uri
 
 from tests.conftest import MakeScene
 from tests.controls.declaring import view
+from tests.rig.gates import interrupting, together
 from tests.rules.messages import answer
 from tests.scene import FakeClock, Reply, Scene, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy, cache_groups, operating
@@ -977,17 +978,20 @@ def test_nothing_older_than_a_purge_is_served_after_it(seed: int) -> None:
             if got < least:
                 wrong.append((got, least))
 
-    readers = [threading.Thread(target=read) for _ in range(4)]
-    for reader in readers:
-        reader.start()
-    try:
+    def purge() -> None:
+        nonlocal page, purged
         rng = random.Random(seed)
         for number in range(1, 100):
             page = number
             PURGES[rng.choice(["url", "group", "origin", "all", "prefix"])](cache)
             purged = number
-    finally:
-        done.set()
-        for reader in readers:
-            reader.join()
+
+    def work(number: int) -> None:
+        try:
+            read() if number else purge()
+        finally:
+            done.set()
+
+    with interrupting(1e-4):
+        together(5, work)
     assert not wrong

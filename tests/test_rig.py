@@ -15,8 +15,9 @@ import pytest
 
 from benchmarks.servers import free_port
 from tests import running
-from tests.rig.gates import DEADLINE, Gate, together
+from tests.rig.gates import Gate, together
 from tests.rig.proxy import Proxy
+from tests.running import DEADLINE
 
 
 class Echo(socketserver.BaseRequestHandler):

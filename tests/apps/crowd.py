@@ -18,7 +18,8 @@ from pathlib import Path
 from werkzeug.test import Client, TestResponse
 
 from tests.apps import words
-from tests.rig.gates import DEADLINE, together
+from tests.rig.gates import together
+from tests.running import DEADLINE
 from tests.scene import FakeClock
 from wsgicache import CacheMiddleware
 

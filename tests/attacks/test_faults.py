@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.rig.app import App, Script, Turn, page
-from tests.rig.gates import DEADLINE, Crowd, Gate, together
+from tests.rig.gates import Crowd, Gate, together
 from tests.rig.stores import Faulty
-from tests.running import eventually
+from tests.running import DEADLINE, eventually
 from tests.scene import Environ, FakeClock, Field, Reply, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy, SystemClock, clock
 from wsgicache.origin.background import Threads

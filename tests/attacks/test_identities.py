@@ -11,7 +11,6 @@ import contextlib
 import itertools
 import random
 import re
-import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +24,8 @@ from django.urls import path as route
 from django.views.decorators.csrf import csrf_exempt
 from werkzeug.test import Client, TestResponse
 
-from tests.rig.gates import DEADLINE, together
+from tests.rig.gates import interrupting, together
+from tests.running import DEADLINE
 from tests.scene import FakeClock
 from tests.servers.in_process import django_site
 from wsgicache import CacheMiddleware, Policy
@@ -333,16 +333,12 @@ class Mixture:
         self.hits: defaultdict[str, int] = defaultdict(int)
 
     def run(self, requests: int) -> None:
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(1e-4)  # so that the threads meet in more places
-        try:
+        with interrupting(1e-4):
             together(
                 THREADS,
                 lambda seed: self.ask(random.Random(seed), requests // THREADS),
                 max(DEADLINE, requests / 100),
             )
-        finally:
-            sys.setswitchinterval(interval)
 
     def ask(self, chance: random.Random, requests: int) -> None:
         """Ask for everything as everybody, so many times."""

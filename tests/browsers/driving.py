@@ -97,7 +97,7 @@ class Firefox:
         self._number = 0
         self._read()
         self._capabilities = self.ask("WebDriver:NewSession")["capabilities"]
-        self.ask("WebDriver:SetTimeouts", script=PATIENCE * 1000)
+        self.ask("WebDriver:SetTimeouts", script=int(PATIENCE * 1000))
 
     def _read(self) -> Any:
         length = b""

@@ -14,7 +14,8 @@ import pytest
 
 from benchmarks.servers import free_port
 from tests.controls.site import SITES, WORDS
-from tests.rig.gates import DEADLINE, together
+from tests.rig.gates import together
+from tests.running import DEADLINE
 from tests.servers.process import running
 
 pytestmark = pytest.mark.network

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from tests.origin.test_flights import jitter
-from tests.rig.gates import DEADLINE, together
+from tests.rig.gates import interrupting, together
+from tests.running import DEADLINE
 from tests.scene import Environ, FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore
 
@@ -93,12 +93,8 @@ def crowd(operations: int, pages: int = 500, threads: int = THREADS) -> tuple[in
                 with store._lock:  # an update is over
                     assert store.bytes <= store.max_bytes
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
+    with interrupting():
         together(threads, work, max(DEADLINE, operations / 100))
-    finally:
-        sys.setswitchinterval(interval)
     assert len(cache._flights) == 0
     return operations // threads * threads, sum(hits)
 

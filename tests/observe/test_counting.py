@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import sys
 import threading
 import tracemalloc
 from collections import Counter
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.observe.counted import Row, distinct, row_of, rows_of
+from tests.rig.gates import interrupting
 from tests.running import DEADLINE
 from tests.scene import EPOCH, Environ, Exchange, FakeClock, Reply, Scene, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore, Policy
@@ -287,7 +287,7 @@ def test_no_hit_is_lost_under_threads_and_eviction() -> None:
         return [b"page"]
 
     cache = CacheMiddleware(app, store=store)
-    before, each = sys.getswitchinterval(), 1_500
+    each = 1_500
 
     def ask(seed: int) -> None:
         for number in range(each):
@@ -295,15 +295,12 @@ def test_no_hit_is_lost_under_threads_and_eviction() -> None:
             if number % 50 == 0:
                 cache.stats()
 
-    sys.setswitchinterval(1e-6)
-    try:
+    with interrupting(1e-6):
         threads = [threading.Thread(target=ask, args=(seed,)) for seed in (1, 2, 3, 5)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    finally:
-        sys.setswitchinterval(before)
     stats = cache.stats()
     assert stats.count == 4 * each
     assert (stats.store.evictions or 0) > 0

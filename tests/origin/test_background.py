@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rig.app import App, Turn, page
-from tests.rig.gates import DEADLINE, Crowd, Gate
-from tests.running import eventually
+from tests.rig.gates import Crowd, Gate, interrupting
+from tests.running import DEADLINE, eventually
 from tests.scene import Environ, Exchange, FakeClock, Field, Reply, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy
 from wsgicache.origin import background
@@ -83,9 +83,7 @@ def test_a_stale_page_is_validated_once_at_a_time() -> None:
 def test_a_hundred_at_once_are_one_job() -> None:
     stage = Stage()
     stage.stale()
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
+    with interrupting(1e-6):
         for _ in range(20):
             crowd = Crowd(stage.cache, [environ_for() for _ in range(20)])
             assert {answer.body for answer in crowd.answers()} == {b"old"}
@@ -93,8 +91,6 @@ def test_a_hundred_at_once_are_one_job() -> None:
             stage.runner.jobs.clear()
             stage.clock.advance(1)
             stage.cache._background.begin_in_child()
-    finally:
-        sys.setswitchinterval(interval)
 
 
 def test_each_variant_has_a_job_of_its_own() -> None:

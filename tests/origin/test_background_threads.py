@@ -17,8 +17,8 @@ import pytest
 
 from tests.origin.test_background import SWR, Stage
 from tests.rig.app import Turn, page
-from tests.rig.gates import DEADLINE, Gate, together
-from tests.running import environment, eventually, fork
+from tests.rig.gates import Gate, interrupting, together
+from tests.running import DEADLINE, environment, eventually, fork
 from tests.scene import Environ, Scene, environ_for
 from wsgicache import Policy
 from wsgicache.origin import background
@@ -277,8 +277,6 @@ def test_start_and_end_in_any_order() -> None:
     """The table of jobs is empty again, and no hit was ever lost to it."""
     stage = Stage(Policy(refresh_ahead=5), runner=Threads(workers=4, waiting=8))
     stage.app.script = lambda environ, place: Turn(reply=page(cache_control=SWR))
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
 
     def client() -> None:
         for n in range(100):
@@ -289,10 +287,8 @@ def test_start_and_end_in_any_order() -> None:
             stage.clock.advance(1)
             time.sleep(0)
 
-    try:
+    with interrupting():
         together(9, lambda number: client() if number else ticking())
-    finally:
-        sys.setswitchinterval(interval)
     runner = stage.cache._background._runner
     assert isinstance(runner, Threads)
     eventually(lambda: not runner._workers, "threads stay")

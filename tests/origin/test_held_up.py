@@ -12,9 +12,9 @@ import pytest
 
 from tests.origin.test_flights import PATIENT, Stage, processes, told
 from tests.rig.app import Turn, page
-from tests.rig.gates import DEADLINE, Crowd, Gate
+from tests.rig.gates import Crowd, Gate
 from tests.rig.stores import Leasing
-from tests.running import eventually
+from tests.running import DEADLINE, eventually
 from tests.scene import FakeClock, Reply, environ_for
 from wsgicache import Policy
 from wsgicache.origin.flights import REFUSED_SECONDS, Flight, Flights

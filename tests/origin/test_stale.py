@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeScene
+from tests.running import DEADLINE
 from tests.scene import Call, Environ, Reply, Scene
 from tests.stored import FRESH, failing, filled
 from wsgicache import Policy
@@ -174,7 +175,7 @@ def test_stale_while_revalidate(scene: Scene) -> None:
     def slow(environ: Environ) -> Reply:
         assert threading.get_ident() != me, "the client must not wait for this"
         asked.set()
-        assert proceed.wait(10)
+        assert proceed.wait(DEADLINE)
         return Reply(200, "new", etag='"v2"', cache_control="max-age=60")
 
     scene.app(slow)
@@ -184,7 +185,7 @@ def test_stale_while_revalidate(scene: Scene) -> None:
             got = scene.get("/")
             assert (got.text, got.age, got.hit) == ("old", 70, True)
             assert got.verdict["ttl"] == -10
-        assert asked.wait(10)
+        assert asked.wait(DEADLINE)
         assert scene.get("/").text == "old"
     finally:
         proceed.set()

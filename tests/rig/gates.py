@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from tests.running import DEADLINE
 from tests.scene import Environ, Exchange, exchange
 from wsgicache import CacheMiddleware
-
-DEADLINE = 30.0
-"""Seconds after which a test that hangs fails; nothing that works comes near."""
 
 
 class Gate:
@@ -68,6 +68,17 @@ def together(count: int, work: Callable[[int], object], longest: float = DEADLIN
     if raised:
         raise raised[0]
     assert not any(thread.is_alive() for thread in threads), "a thread hangs"
+
+
+@contextmanager
+def interrupting(seconds: float = 1e-5) -> Iterator[None]:
+    """Have threads take turns after so many seconds, so that they meet in more places."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(seconds)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 class Waiters:

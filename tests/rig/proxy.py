@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 
+from tests.running import DEADLINE
+
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -67,7 +69,7 @@ class Proxy:
         self._listener.close()
         self.reset()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(DEADLINE)
             assert not thread.is_alive(), "the proxy hangs"
 
     def hang(self) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 
+from tests.running import eventually
 from tests.servers import views
 from tests.servers.site import ASKED, DOWNLOAD, HOST_LINE, Site
 from tests.servers.wire import Reply
@@ -147,10 +147,8 @@ def closing(site: Site) -> None:
         site.cached("/stream?close-head", method="HEAD")
     site.cached("/stream?close", ("If-None-Match", "*"))
     site.cached("/stream?close-304", ("If-None-Match", "*"))
-    deadline = time.monotonic() + 10
-    while (after := unclosed(site)) > before and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert 0 <= after <= before
+    eventually(lambda: unclosed(site) <= before, "a body is open")
+    assert unclosed(site) >= 0
 
 
 def unclosed(site: Site) -> int:

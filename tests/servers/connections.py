@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+from tests.running import DEADLINE
 from tests.servers import views
 from tests.servers.site import ASKED, Site
 from tests.servers.wire import Reply
@@ -16,7 +17,7 @@ def expect_continue(site: Site) -> None:
         with site.wire() as wire:
             framing = ("Expect: 100-continue", "Content-Length: 1000", "Connection: close")
             wire.send("POST /upload HTTP/1.1", *lines, *framing, *token)
-            assert wire.wait(20 if site.server.invites else 0.1) == site.server.invites
+            assert wire.wait(DEADLINE if site.server.invites else 0.1) == site.server.invites
             wire.send_bytes(body)
             reply = wire.reply()
             assert reply.status == 200

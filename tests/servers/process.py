@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.running import DEADLINE
 from tests.servers.rows import ROOT
 from tests.servers.views import ON_PURPOSE
 
@@ -76,7 +77,7 @@ def end_with_parent() -> None:
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Until the port accepts a connection; AssertionError with the log if it never does."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
         assert process.poll() is None, f"the server ended at once:\n{log.read_text()}"
         # Until it listens.
@@ -90,7 +91,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM to the server, SIGKILL to what is left of its session."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(10)
+        process.wait(DEADLINE)
     with contextlib.suppress(ProcessLookupError):  # nothing is left
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(DEADLINE)

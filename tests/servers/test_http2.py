@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 
 from benchmarks.servers import free_port
-from tests.running import binary, eventually, module
+from tests.running import DEADLINE, binary, eventually, module
 from tests.servers.process import running
 
 pytestmark = pytest.mark.network
@@ -46,7 +46,7 @@ def got(port: int, path: str, content: bytes | None = None) -> str:
     sent = [] if content is None else ["--request", "GET", "--upload-file", "-"]
     url = f"http://127.0.0.1:{port}{path}"
     curl = [binary("curl"), "--silent", "--include", "--http2-prior-knowledge", *sent, url]
-    done = subprocess.run(curl, input=content, capture_output=True, timeout=30)
+    done = subprocess.run(curl, input=content, capture_output=True, timeout=DEADLINE)
     assert done.returncode in (0, *RESET)
     return done.stdout.decode()
 

@@ -111,7 +111,7 @@ def events(field: RequestField) -> Answer:
 
     def produce() -> Iterator[bytes]:
         yield b"data: first\n\n"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 30
         while not flag.exists():
             if time.monotonic() > deadline:
                 yield b"data: the first was never read\n\n"

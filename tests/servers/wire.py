@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from io import BufferedReader
 from typing import NamedTuple
 
+from tests.running import DEADLINE
+
 Field = tuple[str, str]
 
 
@@ -54,7 +56,7 @@ def fetch(
     port: int, method: str, target: str, fields: Iterable[Field], body: bytes | None = None
 ) -> Reply:
     """One request on a connection of its own, by http.client."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
     try:
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in fields:
@@ -80,7 +82,7 @@ class Wire:
     """A connection by hand: bytes out, and replies read without a byte too many."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
         self._file: BufferedReader = self._socket.makefile("rb")
 
     def __enter__(self) -> Wire:

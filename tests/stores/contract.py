@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig.gates import together
+from tests.rig.gates import interrupting, together
 from tests.rules.messages import SAFE, answer, asked, kept
 from tests.scene import EPOCH, FakeClock, Scene
 from tests.stores.samples import told
@@ -495,10 +495,8 @@ class StoreContract:
                 if got is not None and int(got) < least:
                     wrong.append((int(got), least))
 
-        threads = [threading.Thread(target=read) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        try:
+        def purge() -> None:
+            nonlocal newest
             for number in range(1, 31):
                 fill(store, clock, str(number - 1).encode(), cache_tag="a").commit()
                 if number % 3 == 0:
@@ -509,10 +507,15 @@ class StoreContract:
                     clock.advance(0.001)
                     store.update(KEY, emptied(clock.now()))
                 newest = number
-        finally:
-            done.set()
-            for thread in threads:
-                thread.join()
+
+        def work(number: int) -> None:
+            try:
+                read() if number else purge()
+            finally:
+                done.set()
+
+        with interrupting(1e-4):
+            together(5, work)
         assert not wrong
 
     # ── what only some can ──────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 
+from tests.running import DEADLINE
 from tests.stores.servers import PLENTY, Server
 
 
@@ -39,7 +40,7 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
-        thread.join(10)
+        thread.join(DEADLINE)
 
 
 @contextlib.contextmanager
