@@ -537,7 +537,7 @@ def test_each_command_is_about_the_application(tmp_path: Path) -> None:
         )
 
     def said(process: subprocess.Popen[str]) -> str:
-        return process.communicate(timeout=DEADLINE * 2)[0]
+        return process.communicate(timeout=4 * DEADLINE)[0]
 
     assert "stored" in said(started(""))
     running = {words: started(words) for words in COMMANDS}

@@ -17,7 +17,7 @@ from benchmarks.conformance import conformance, load
 from benchmarks.conformance_client import Base, Trial, attempt, run, settled
 from benchmarks.conformance_origin import Origin
 from benchmarks.servers import HOST, SERVERS, ServerFailed, cheroot, serving
-from tests.running import conformance_suite, module
+from tests.running import DEADLINE, conformance_suite, module
 from tests.scene import FakeClock
 from wsgicache import CacheMiddleware, Policy
 
@@ -563,7 +563,7 @@ def test_from_the_command_line(tmp_path: Path, command: list[str]) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=4 * DEADLINE,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -146,7 +146,7 @@ def refused(folder: Path, *arguments: str) -> str:
     """What a start that must fail writes to stderr; it exits with 2 and says nothing else."""
     line = run_command("--port", "0", *arguments)
     done = subprocess.run(
-        line, cwd=folder, env=environment(), capture_output=True, text=True, timeout=DEADLINE
+        line, cwd=folder, env=environment(), capture_output=True, text=True, timeout=4 * DEADLINE
     )
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     return done.stderr

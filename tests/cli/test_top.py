@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.running import ROOT, environment
+from tests.running import DEADLINE, ROOT, environment
 from tests.scene import FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.cli import main
@@ -211,7 +211,7 @@ def follow(shop: Shop, process: subprocess.Popen[bytes], output: int) -> bytes:
         while b"505 requests" not in shown or b"pwn" not in shown.partition(b"505 requests")[2]:
             shown += os.read(output, 65536)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(DEADLINE) == 0
         return shown
     finally:
         process.kill()
@@ -261,7 +261,7 @@ def test_keys_in_a_terminal(shop: Shop, tmp_path: Path) -> None:
         os.write(output, b"<")
         until(b"sorted by route")
         os.write(output, b"q")
-        assert process.wait(30) == 0
+        assert process.wait(DEADLINE) == 0
         assert termios.tcgetattr(end) == before
     finally:
         process.kill()

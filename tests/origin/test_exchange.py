@@ -737,7 +737,7 @@ def test_an_app_that_calls_itself_through_the_cache(bare_scene: Scene) -> None:
     answers: list[bytes] = []
     caller = threading.Thread(target=lambda: answers.append(bare_scene.get("/").body))
     caller.start()
-    caller.join(20)
+    caller.join(30)
     assert answers == [b"<<<<>>>>"]
     assert bare_scene.get("/").hit
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.servers import free_port
 from tests.processes.serving import Site
-from tests.running import ROOT, environment, module
+from tests.running import DEADLINE, ROOT, environment, module
 from tests.servers.process import running
 from tests.stores.servers import Server
 
@@ -59,7 +59,12 @@ def test_a_worker_of_rq_validates(redis_server: Server, namespace: str, tmp_path
                 stale = site.ask(target, "GET", *said)
                 assert (stale.hit, stale.text) == (True, page)
         done = subprocess.run(
-            worker, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60
+            worker,
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=4 * DEADLINE,
         )
         assert done.returncode == 0, done.stderr
         for language, page in pages.items():
