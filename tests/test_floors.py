@@ -43,7 +43,8 @@ FLOORS = """
     rules.partial
     bodies forks frameworks processes switch
     clock
-    arguments reporting observe observe.frequent observe.rows observe.windows
+    arguments reporting observe observe.frequent observe.rows observe.sharing
+        observe.windows
     observe.stats
     observe.held observe.table observe.watching
     observe.counting
@@ -316,6 +317,7 @@ ROOMS = {
     "observe.frequent": "observe/test_counting.py",
     "observe.held": "observe/test_table.py",
     "observe.rows": "observe/test_counting.py",
+    "observe.sharing": "observe/test_files.py",
     "observe.sheets": "observe/test_files.py",
     "observe.stats": "observe/test_counting.py",
     "observe.summing": "observe/test_counting.py",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import itertools
 import json
 import logging
 import os
 import random
+import shutil
 import signal
 import stat
 import threading
@@ -13,6 +17,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -20,7 +25,8 @@ from tests.observe.counted import app, play
 from tests.running import eventually, fork
 from tests.scene import environ_for, exchange
 from wsgicache import CacheMiddleware
-from wsgicache.observe import files, sheets
+from wsgicache.observe import files, sharing, sheets, summing
+from wsgicache.observe.rows import MOST_ROUTES
 from wsgicache.observe.summing import NOTHING, ended, merged
 from wsgicache.stores.lmdb import LMDBStore
 
@@ -104,6 +110,30 @@ def test_processes_count_together_and_the_dead_stay(tmp_path: Path) -> None:
     assert names(tmp_path) == ["counts", "counts", "counts.lock", "counts.past"]
 
 
+def test_what_is_taken_over_keeps_its_route(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three routes two have a name; who has ended takes none away from who goes on."""
+    monkeypatch.setattr(summing, "MOST_ROUTES", 2)
+
+    def work(one: CacheMiddleware, target: str) -> int:
+        def do() -> None:
+            exchange(one, environ_for(target=target))
+            write(one)
+
+        return in_a_process(do)
+
+    kill(work(cache(tmp_path), "/a"))
+    ours = cache(tmp_path)
+    exchange(ours, environ_for(target="/b"))
+    write(ours)
+    kill(work(cache(tmp_path), "/c"))
+    for _ in range(2):
+        assert sorted(row.route for row in ours.stats().requests) == ["/a", "/b", "other"]
+        write(cache(tmp_path))
+    assert names(tmp_path).count("counts") < 4
+
+
 def test_a_child_begins_at_nothing(tmp_path: Path) -> None:
     """Both go on with files of their own, and nothing counts twice."""
     ours = cache(tmp_path)
@@ -143,24 +173,33 @@ def test_what_was_taken_over_counts_once(tmp_path: Path, monkeypatch: pytest.Mon
     assert names(tmp_path).count("counts") == 1
 
 
+def put(content: bytearray, part: Any, number: int = 1) -> None:
+    for at, piece in sheets.pieces(part, number):
+        content[at : at + len(piece)] = piece
+
+
 def sheet(part: Any) -> bytes:
     content = bytearray(sheets.SIZE)
-    sheets.write(content, part)
+    put(content, part)
     return bytes(content)
 
 
 def test_a_sheet_always_has_a_whole_part() -> None:
     """A writer that stops in the middle leaves the part before."""
     content = bytearray(sheets.SIZE)
-    for number in range(4):
+    put(content, {**PART, "errors": 1})
+    for number in range(2, 6):
         part = {**PART, "errors": number}
-        sheets.write(content, part)
+        pieces = sheets.pieces(part, number)
+        for done in range(len(pieces)):
+            half = bytearray(content)
+            for at, piece in pieces[:done]:
+                half[at : at + len(piece)] = piece
+            at, piece = pieces[done]
+            half[at : at + len(piece) // 2] = piece[: len(piece) // 2]
+            assert sheets.read(bytes(half))["errors"] == number - 1, done
+        put(content, part, number)
         assert sheets.read(bytes(content)) == part
-        places = sheets._places()
-        half = bytearray(content)
-        begin = places[(number + 1) % 2]
-        half[begin : begin + 40] = b"x" * 40
-        assert sheets.read(bytes(half))["errors"] == number
 
 
 @pytest.mark.parametrize(
@@ -214,6 +253,79 @@ def test_no_change_of_a_sheet_raises_anything_else() -> None:
             changed[chance.randrange(head)] = chance.randrange(256)
         with suppress(ValueError):
             assert sheets.read(bytes(changed)) == PART
+
+
+def _cut(folder: Path) -> None:
+    (file,) = folder.glob("*.live")
+    os.truncate(file, 0)
+
+
+def _replaced(folder: Path) -> None:
+    (file,) = folder.glob("*.live")
+    file.unlink()
+    file.write_bytes(bytes(sheets.SIZE))
+
+
+CLEANED: dict[str, Any] = {
+    "cut": _cut,
+    "replaced": _replaced,
+    "removed": lambda folder: [file.unlink() for file in folder.iterdir()],
+    "gone": shutil.rmtree,
+}
+
+
+@pytest.mark.parametrize("clean", CLEANED.values(), ids=list(CLEANED))
+def test_what_somebody_cleans_up_is_written_anew(clean: Any, tmp_path: Path) -> None:
+    """In a process of its own: a signal could end it. It counts no request, but writes."""
+
+    def work() -> None:
+        ours = cache(tmp_path / "counters")
+        ask(ours, 3)
+        write(ours)
+        clean(tmp_path / "counters")
+        write(ours)
+
+    child = in_a_process(work)
+    other = cache(tmp_path / "counters").stats()
+    kill(child)
+    assert (other.count, other.processes) == (3, 2)
+
+
+@pytest.mark.parametrize("why", ["a process was stopped", "no locks"])
+def test_a_lock_that_cannot_be_had_stops_nobody(
+    why: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = cache(tmp_path)
+    ask(ours)
+    write(ours)
+    with open(tmp_path / "counts.lock", "rb") as file, monkeypatch.context() as context:
+        context.setattr(sharing, "_PATIENCE", 0.0)
+        if why == "no locks":
+            refused = OSError(errno.ENOLCK, "No locks available")
+            context.setattr(fcntl, "flock", Mock(side_effect=refused))
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        other = cache(tmp_path)
+        ask(other)
+        write(other)
+        assert other.stats().count == 2
+    assert "the counters could not be written" in caplog.text
+    write(other)
+    assert ours.stats().count == 2
+
+
+def test_what_root_makes_is_of_the_user_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = Mock()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", given)
+    ours = cache(tmp_path)
+    ask(ours)
+    write(ours)
+    of = tmp_path.stat()
+    assert {call.args[1:] for call in given.mock_calls} == {(of.st_uid, of.st_gid)}
+    assert given.call_count == len(names(tmp_path))
 
 
 def test_links_and_other_things_are_not_read(tmp_path: Path) -> None:
@@ -280,13 +392,26 @@ def test_trouble_is_a_line_in_the_log(
 
 def test_too_many_rows_leave_something_out() -> None:
     """The rates and the URLs go first."""
-    labels = [f"/{number:05}-{random.Random(number).randbytes(60).hex()}" for number in range(900)]
+    labels = [f"/{number:05}-{random.Random(number).randbytes(80).hex()}" for number in range(900)]
     rates = {label: [random.Random(label).random()] * 12 for label in labels}
     part = {**PART, "rates": rates, "asked": [[label, 1, 0, "a", None, None] for label in labels]}
     part["rows"] = [[*ROW[:4], label, *ROW[5:]] for label in labels]
     found = sheets.read(sheet(part))
     assert (found["rows"], found["rates"], found["asked"]) == (part["rows"], {}, [])
-    more = [[*ROW[:4], random.Random(n).randbytes(100).hex(), *ROW[5:]] for n in range(3000)]
+    # Names that a client makes up, as long as they may be, in several rows each.
+    chance = random.Random(1)
+    heads = [
+        "".join(map(chr, chance.choices(range(0x80, 0x800), k=63))) for _ in range(MOST_ROUTES)
+    ]
+    part["rows"] = [
+        [*ROW[:2], f"{n}", "2xx", head, chance.getrandbits(16), chance.random(), chance.random()]
+        + [chance.getrandbits(30) for _ in range(3)]
+        for n in range(6)
+        for head in heads
+    ]
+    part["held"] = {head: [chance.getrandbits(7), 1, chance.getrandbits(10)] for head in heads}
+    assert len(sheets.read(sheet(part))["rows"]) == len(part["rows"])
+    more = [[*ROW[:4], random.Random(n).randbytes(120).hex(), *ROW[5:]] for n in range(3000)]
     with pytest.raises(ValueError, match="too many"):
         sheet({**part, "rows": more})
 
@@ -314,6 +439,39 @@ def test_the_sum_of_parts() -> None:
     assert found["history"] == [[n, 4, 2] for n in range(99, 200)]
     # The windows of 10 seconds have ended in the first one.
     assert found["rates"]["/"] == [2.0] * 4 + [3.0] * 8
+
+
+def of_routes(since: float, names: str, seconds: float = 0.0) -> Any:
+    """A part of a process that began then, with a request for each route."""
+    rows = [["hit", None, None, "2xx", name, 1, 0.0, seconds, 0, 0, 0] for name in names]
+    return {**NOTHING, "since": since, "rows": rows}
+
+
+def test_the_sum_is_the_same_whoever_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the last bit, and in the same rows, also once some of the processes have ended."""
+    monkeypatch.setattr(summing, "MOST_ROUTES", 4)
+    past, dead, alive = of_routes(1, "a", 0.1), of_routes(5, "afg", 0.7), of_routes(3, "acde", 0.3)
+    sums = [merged(parts) for parts in itertools.permutations([past, dead, alive])]
+    taken_over = merged([dead, past], beside=[alive])
+    sums += [merged([alive, taken_over]), merged([taken_over, alive])]
+    rows = [{tuple(row[:5]): row[5:] for row in one["rows"]} for one in sums]
+    assert all(one == rows[0] for one in rows)
+    assert {row[4] for row in rows[0]} == {"a", "c", "d", "e", "other"}
+    assert sum(row[0] for row in rows[0].values()) == 8
+
+
+def test_the_sum_of_many_rows_can_be_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summing, "MOST_ROWS", 3)
+    parts = [of_routes(1.0, "abcd"), of_routes(2.0, "cef")]
+    for found in (merged(parts), merged(parts[::-1])):
+        said = sorted((row[4], row[5]) for row in found["rows"])
+        assert said == [("a", 1), ("b", 1), ("c", 2), ("other", 3)]
+
+
+def test_a_clock_that_was_wrong_hides_no_rates() -> None:
+    """A process has ended, or counts nothing any more, that was years ahead."""
+    idle = {**PART, "at": 1e9, "rates": {"/": [0.0] * 12}}
+    assert merged([PART, idle, ended({**PART, "at": 1e9})])["rates"]["/"] == [1.0] * 12
 
 
 def test_counters_are_beside_an_lmdb_store(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from markupsafe import Markup
 
-from wsgicache.observe.files import private
+from wsgicache.observe.sharing import private
 from wsgicache.rules.cookies import DASHBOARD_COOKIE as COOKIE
 from wsgicache.rules.keys import canonical_host, host_asked
 

@@ -12,23 +12,22 @@ import atexit
 import errno
 import json
 import os
-import stat
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from mmap import mmap
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 from wsgicache import forks
 from wsgicache.observe import sheets
 from wsgicache.observe.counting import Part
+from wsgicache.observe.sharing import locked, private, take
 from wsgicache.observe.summing import NOTHING, ended, merged
 
-__all__ = ["Files", "parts_in", "private"]
+__all__ = ["Files", "parts_in"]
 
 Report = Callable[[str, str], None]
 
@@ -44,24 +43,6 @@ _MOST_FILES = 4096
 _LARGEST = 4 * 1024 * 1024
 """Most bytes of the file of the past."""
 
-try:
-    import fcntl
-except ImportError:  # Windows: of no process is it known that it has ended
-
-    def _take(file: int, exclusive: bool = True, wait: bool = False) -> bool:
-        return False
-
-else:
-
-    def _take(file: int, exclusive: bool = True, wait: bool = False) -> bool:
-        """Take the lock on *file*; return whether nobody else had it, or, after a wait, has it."""
-        how = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB)
-        try:
-            fcntl.flock(file, how)
-        except BlockingIOError:
-            return False
-        return True
-
 
 class Files:
     """The file of this process in *folder*: what *part* returns, written twice a second."""
@@ -71,7 +52,6 @@ class Files:
         self._part = part
         self._report = report
         self._file = -1
-        self._sheet: mmap | None = None
         self._last: Part = {}
         self.begin_in_child()
         forks.renew(self)
@@ -79,12 +59,9 @@ class Files:
 
     def begin_in_child(self) -> None:
         """Let go of the parent's file; the first request of this process begins another."""
-        if self._file >= 0:
-            os.close(self._file)
-        if self._sheet is not None:
-            self._sheet.close()
-        self._file, self._sheet = -1, None
+        self._close()
         self._name = f"{_BEGIN}{os.getpid()}-{uuid4().hex}{_END}"
+        self._number = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self.ended = threading.Event()
@@ -113,12 +90,17 @@ class Files:
         try:
             self._written = time.monotonic()
             part = self._part()
-            if {**part, "at": 0} == {**self._last, "at": 0}:
+            is_there = self._is_there()
+            if is_there and {**part, "at": 0} == {**self._last, "at": 0}:
                 return part
-            if self._sheet is None:
+            if not is_there:
                 self._open()
-            assert self._sheet is not None
-            sheets.write(self._sheet, part)
+            # A write to a mapped file that another program cuts off would end the process.
+            for at, piece in sheets.pieces(part, self._number + 1):
+                os.lseek(self._file, at, os.SEEK_SET)
+                if os.write(self._file, piece) < len(piece):
+                    raise OSError(errno.ENOSPC, "not all was written", self._name)
+            self._number += 1
             self._last = part
         except Exception:
             self._report("counters", f"{self.folder}: the counters could not be written")
@@ -126,22 +108,35 @@ class Files:
             self._lock.release()
         return part
 
+    def _is_there(self) -> bool:
+        """Return whether the file is where it was made, and whole: somebody may have cleaned up."""
+        try:
+            found = os.lstat(os.path.join(self.folder, self._name))
+            ours = self._file >= 0 and os.path.samestat(found, os.fstat(self._file))
+        except OSError:
+            return False
+        return ours and found.st_size == sheets.SIZE
+
+    def _close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+
     def _open(self) -> None:
-        """Make the file, once what others left is taken over. Raises OSError."""
+        """Make the file, and take over what others have left. Raises OSError."""
+        self._close()
         os.makedirs(self.folder, 0o700, exist_ok=True)
-        with _locked(self.folder, exclusive=True, report=self._report):
-            _take_over(self.folder, self._report)
+        with locked(os.path.join(self.folder, _LOCK), exclusive=True):
             path = os.path.join(self.folder, self._name)
-            file = private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            self._file = private(path, os.O_RDWR | os.O_CREAT)
             try:
-                _take(file)
-                _allocate(file, sheets.SIZE)
-                self._sheet = mmap(file, sheets.SIZE)
+                take(self._file)
+                _take_over(self.folder, self._report)
+                _allocate(self._file, sheets.SIZE)
             except BaseException:
-                os.close(file)
+                self._close()
                 os.unlink(path)
                 raise
-            self._file = file
 
     def others(self) -> tuple[list[Part], int]:
         """Return what all others have counted, and how many of them are alive."""
@@ -184,30 +179,17 @@ def _work(ref: weakref.ref[Files]) -> None:
             return
 
 
-def private(path: str, how: int) -> int:
-    """Open a regular file, as all that this package makes are. Raises OSError for anything else.
-
-    A link could lead to a file of somebody else, and a pipe would keep its reader waiting.
-    """
-    odd = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    file = os.open(path, how | odd | getattr(os, "O_BINARY", 0), 0o600)
-    if stat.S_ISREG(os.fstat(file).st_mode):
-        return file
-    os.close(file)
-    raise OSError(errno.EINVAL, "not a regular file", path)
-
-
 def parts_in(folder: str, report: Report, but: str = "") -> tuple[list[Part], int]:
     """Return what is in the files of *folder* *but* one, and how many live processes wrote them."""
     found: list[Part] = []
     alive = 0
-    with _locked(folder, exclusive=False, report=report):
+    with locked(os.path.join(folder, _LOCK), exclusive=False):
         past = _past(folder, report)
         found.append(past["part"])
         for name, file in _opened(folder, os.O_RDONLY, report):
             if name == but or name in past["gone"]:
                 continue
-            is_alive = not _take(file, exclusive=False)
+            is_alive = not take(file, exclusive=False)
             part = _read(folder, name, file, report)
             if part is not None:
                 found.append(part if is_alive else ended(part))
@@ -219,13 +201,14 @@ def _take_over(folder: str, report: Report) -> None:
     """Add what processes have left that have ended to the file of the past. Raises OSError."""
     past = _past(folder, report)
     parts, gone = [past["part"]], []
+    beside: list[Part] = []
     for name, file in _opened(folder, os.O_RDWR, report):
-        if not _take(file):
-            continue
-        gone.append(name)
+        has_ended = take(file)
         part = None if name in past["gone"] else _read(folder, name, file, report)
+        if has_ended:
+            gone.append(name)
         if part is not None:
-            parts.append(ended(part))
+            (parts if has_ended else beside).append(ended(part))
     if not gone:
         return
     # If this process ends before it has removed the files, the next one finds that they count.
@@ -233,7 +216,9 @@ def _take_over(folder: str, report: Report) -> None:
     if os.path.lexists(f"{path}.new"):
         os.unlink(f"{path}.new")
     with open(f"{path}.new", "x", encoding="ascii", opener=private) as out:
-        json.dump({"part": merged(parts), "gone": gone}, out)
+        json.dump({"part": merged(parts, beside), "gone": gone}, out)
+        out.flush()
+        os.fsync(out.fileno())
     os.replace(f"{path}.new", path)
     for name in gone:
         os.unlink(os.path.join(folder, name))
@@ -284,26 +269,8 @@ def _read(folder: str, name: str, file: int, report: Report) -> Part | None:
         return None
 
 
-@contextmanager
-def _locked(folder: str, *, exclusive: bool, report: Report) -> Iterator[None]:
-    """Keep others from taking over meanwhile what ended processes have left, if that can be."""
-    try:
-        how = os.O_RDWR | os.O_CREAT if exclusive else os.O_RDONLY
-        file = private(os.path.join(folder, _LOCK), how)
-    except OSError:
-        if exclusive:
-            raise
-        yield  # nobody has written here, or nobody else may
-        return
-    try:
-        _take(file, exclusive, wait=True)
-        yield
-    finally:
-        os.close(file)
-
-
 def _allocate(file: int, size: int) -> None:
-    """Take the room on the disk now: a write to a mapped page without it would end the process."""
+    """Take the room on the disk now, so that no count is lost when it is full later."""
     os.ftruncate(file, size)
     if hasattr(os, "posix_fallocate"):
         try:

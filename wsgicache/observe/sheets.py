@@ -3,7 +3,7 @@
 A sheet has two places, and the writer takes the one that is not the latest. So a reader always
 finds one that is whole, whenever the writer stops::
 
-    "wsgicnt1"  2 x [ number (8)  length (4)  digest (4)  JSON, compressed by zlib ]
+    "wsgicnt2"  2 x [ number (8)  length (4)  digest (4)  JSON, compressed by zlib ]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from math import isfinite
-from mmap import mmap
+from operator import itemgetter
 from struct import Struct
 from typing import Any
 
@@ -22,11 +22,11 @@ from wsgicache.observe.stats import HELD, OF_ROUTE, SPANS
 from wsgicache.observe.summing import NOTHING
 from wsgicache.observe.windows import INTERVALS, MEASURES
 
-__all__ = ["SIZE", "checked", "no_number", "read", "write"]
+__all__ = ["SIZE", "checked", "no_number", "pieces", "read"]
 
-MAGIC = b"wsgicnt1"
+MAGIC = b"wsgicnt2"
 _HEAD = Struct("<QII")
-PLACE = 192 * 1024
+PLACE = 256 * 1024
 """Bytes of one place."""
 SIZE = len(MAGIC) + 2 * PLACE
 _LARGEST = 4 * 1024 * 1024
@@ -38,23 +38,22 @@ _LONG = 8192
 _LABELS, _SUMS = 5, 6
 
 
-def write(sheet: mmap | bytearray, part: Part) -> None:
-    """Write *part* on *sheet*. Raises ValueError if it is too large."""
+def pieces(part: Part, number: int) -> list[tuple[int, bytes]]:
+    """Return what to write for *part*, which has that *number*, and where, in this order.
+
+    Parts have the numbers 1, 2, 3 … Raises ValueError if it is too large.
+    """
     content = zlib.compress(json.dumps(part, separators=(",", ":")).encode(), 1)
     if len(content) > PLACE - _HEAD.size:
-        part = {**part, "rates": {}, "asked": []}
+        # Side by side, the rows of a route have its name almost for nothing.
+        rows = sorted(part["rows"], key=itemgetter(_LABELS - 1))
+        part = {**part, "rows": rows, "rates": {}, "asked": [], "held": {}}
         content = zlib.compress(json.dumps(part, separators=(",", ":")).encode(), 6)
     if len(content) > PLACE - _HEAD.size:
         raise ValueError(f"{len(content)} bytes are too many")
-    numbers = [_HEAD.unpack(sheet[at : at + _HEAD.size])[0] for at in _places()]
-    if sheet[: len(MAGIC)] != MAGIC:
-        numbers = [0, 0]
-        sheet[: len(MAGIC)] = MAGIC
-    begin = _places()[numbers[0] > numbers[1]]
-    sheet[begin : begin + _HEAD.size] = bytes(_HEAD.size)
-    sheet[begin + _HEAD.size : begin + _HEAD.size + len(content)] = content
-    head = _HEAD.pack(max(numbers) + 1, len(content), zlib.crc32(content))
-    sheet[begin : begin + _HEAD.size] = head
+    begin = _places()[number % 2]
+    head = _HEAD.pack(number, len(content), zlib.crc32(content))
+    return [(0, MAGIC), (begin, bytes(len(head))), (begin + len(head), content), (begin, head)]
 
 
 def _places() -> tuple[int, int]:
@@ -69,7 +68,9 @@ def read(sheet: bytes) -> Part:
     for begin in _places():
         number, length, digest = _HEAD.unpack(sheet[begin : begin + _HEAD.size])
         content = sheet[begin + _HEAD.size : begin + _HEAD.size + length]
-        if number and length <= PLACE - _HEAD.size and zlib.crc32(content) == digest:
+        # The digest of nothing is 0, as where nothing was written.
+        fits = number and 0 < length <= PLACE - _HEAD.size
+        if fits and zlib.crc32(content) == digest:
             found.append((number, content))
     if not found:
         raise ValueError("no counters yet")

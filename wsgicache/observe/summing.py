@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from wsgicache.observe.counting import Part
+from wsgicache.observe.counting import MOST_ROWS, Part
 from wsgicache.observe.rows import MOST_ROUTES, OTHER
 from wsgicache.observe.stats import (
     HELD,
@@ -28,6 +28,8 @@ __all__ = ["NOTHING", "ended", "merged", "summed"]
 _LABELS = 5
 """The first items of a row: outcome, forward, detail, status and route."""
 _MOST_ASKED = 100
+_GRAINS = 2**20
+"""Grains of a second."""
 _NEVER = 1e12
 """Later than all counting begins."""
 
@@ -54,8 +56,12 @@ def ended(part: Part) -> Part:
     return {**part, "rates": {}, "store": [0, 0, 0, 0, *part["store"][-2:]], "held": held}
 
 
-def merged(parts: Sequence[Part]) -> Part:
-    """Return the sum of *parts*."""
+def merged(parts: Sequence[Part], beside: Sequence[Part] = ()) -> Part:
+    """Return the sum of *parts*.
+
+    The same routes have rows of their own as in the sum of these and those *beside* them, in
+    whatever order they are: no count of a route becomes less because another process was asked.
+    """
     rows: dict[tuple[Any, ...], list[Any]] = {}
     rates: dict[str, list[Any]] = {}
     asked: dict[str, list[Any]] = {}
@@ -63,10 +69,16 @@ def merged(parts: Sequence[Part]) -> Part:
     purges: dict[str, int] = {}
     by_route: dict[str, list[int]] = {}
     routes: set[str] = {OTHER}
-    newest = max((part["at"] for part in parts), default=0.0)
-    for part in parts:
+    # Where nothing comes, a clock that was wrong once may stay so.
+    newest = max((part["at"] for part in parts if any(map(any, part["rates"].values()))), default=0)
+    for part in sorted([*parts, *beside], key=_began):
+        for row in part["rows"]:
+            _within(routes, row[_LABELS - 1])
+    for part in sorted(parts, key=_began):
         for row in part["rows"]:
             labels = (*row[: _LABELS - 1], _within(routes, row[_LABELS - 1]))
+            if len(rows) >= MOST_ROWS and labels not in rows:
+                labels = (*labels[:-1], OTHER)
             _add(rows, labels, row[_LABELS:])
         for route, sums in part["rates"].items():
             _add(rates, _within(routes, route), _recent(sums, newest - part["at"]))
@@ -85,7 +97,9 @@ def merged(parts: Sequence[Part]) -> Part:
     frequent = sorted(rows.items(), key=lambda one: -one[1][0])
     stores = [part["store"] for part in (NOTHING, *parts)]
     *held, widest, evictions, unused = zip(*stores, strict=True)
-    validations = zip(*[part["validations"] for part in (NOTHING, *parts)], strict=True)
+    validations = [0, 0, 0.0]
+    for part in parts:
+        validations = _sum(validations, part["validations"])
     return {
         "since": min((part["since"] for part in parts), default=_NEVER),
         "at": newest,
@@ -93,7 +107,7 @@ def merged(parts: Sequence[Part]) -> Part:
         "rates": rates,
         "history": [[at, *history[at]] for at in sorted(history)[-INTERVALS - 1 :]],
         "asked": [[url, *found] for url, found in often],
-        "validations": [sum(found) for found in validations],
+        "validations": validations,
         "purges": purges,
         "errors": sum(part["errors"] for part in parts),
         "store": [*map(sum, held), max(widest), sum(evictions), sum(unused)],
@@ -165,9 +179,23 @@ def _recent(sums: list[float], past: float) -> list[float]:
     return [0.0 if past > SPANS[n // MEASURES] else one for n, one in enumerate(sums)]
 
 
+def _began(part: Part) -> float:
+    since: float = part["since"]
+    return since
+
+
 def _add(into: dict[Any, list[Any]], what: object, sums: list[Any]) -> None:
-    known = into.get(what)
-    into[what] = sums if known is None else [a + b for a, b in zip(known, sums, strict=True)]
+    into[what] = _sum(into.get(what, [0] * len(sums)), sums)
+
+
+def _sum(known: list[Any], sums: list[Any]) -> list[Any]:
+    """Return the sums of numbers, those with fractions in whole grains.
+
+    Such sums are the same in any order, to the last bit: a counter that goes back by one bit would
+    seem to have begun anew.
+    """
+    exact = (one if type(one) is int else round(one * _GRAINS) / _GRAINS for one in sums)
+    return [one + other for one, other in zip(known, exact, strict=True)]
 
 
 def _rates(sums: Sequence[float]) -> tuple[Rate, ...]:
