@@ -27,7 +27,9 @@ from werkzeug.test import Client
 from tests.browsers.driving import Chromium, chromium, until
 from tests.browsers.site import Quiet
 from wsgicache import CacheMiddleware, MemoryStore
+from wsgicache.cli.strip import with_strip
 from wsgicache.cli.top import drawn
+from wsgicache.clock import SYSTEM_CLOCK
 from wsgicache.dashboard import Dashboard
 
 IMAGES = Path(__file__).parent / "images"
@@ -39,6 +41,9 @@ PAGES = {
     "page-url": ("url?url=/basket", True),
 }
 """The pictures of the page: the path of each, and whether it is dark."""
+STRIP, STRIP_WIDTH, STRIP_HEIGHT = "/news", 720, 230
+"""The page that is shown with a strip at its foot, and how much of it, in pixels."""
+OPEN = "document.querySelector('wsgicache-strip').shadowRoot.querySelector('details').open = true"
 COLOURS = 96
 """Of a picture; more would make its file large."""
 ICON = '<link rel="icon" href="data:,">'
@@ -68,11 +73,24 @@ def shop(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return ["\n".join([*lines, "<p>Have a look around.</p>", ""]).encode()]
 
 
-def visited(app: Any, site: str, visits: int) -> None:
-    """Some visitors come."""
+class Passing:
+    """The clock of the machine, and what has *passed* between visits."""
+
+    passed = 0.0
+
+    def now(self) -> float:
+        return SYSTEM_CLOCK.now() + self.passed
+
+    def wall(self) -> float:
+        return SYSTEM_CLOCK.wall() + self.passed
+
+
+def visited(app: Any, site: str, visits: int, clock: Passing) -> None:
+    """Some visitors come, within seven minutes, and most of them in the middle."""
     chance = random.Random(9111)
     paths = ["/", "/", "/", "/items", "/items", "/basket", "/account", "/news"]
-    for _ in range(visits):
+    for number in range(visits):
+        clock.passed += 3000 / visits * abs(number / visits - 0.5) ** 1.5 + 0.02
         headers = {"Accept-Language": chance.choice(["en", "de", "fr"])}
         if (name := chance.choice(["", "", "ada", "alan"])) != "":
             headers["Cookie"] = f"name={name}"
@@ -102,6 +120,10 @@ def photographed(browser: Chromium, url: str, dark: bool, width: int) -> Image.I
     size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
     ask("Emulation.setDeviceMetricsOverride", size)
     browser.open(url)
+    if url.endswith(STRIP):
+        browser.run(OPEN)
+        ask("Emulation.setDeviceMetricsOverride", {**size, "height": STRIP_HEIGHT})
+        return Image.open(io.BytesIO(browser.driver.get_screenshot_as_png()))
     if "/url?" in url:
         browser.driver.find_element("css selector", "button[value=mine]").click()
         until(browser, "return document.querySelector('#asked') != null", "it is asked")
@@ -113,10 +135,11 @@ def photographed(browser: Chromium, url: str, dark: bool, width: int) -> Image.I
 def draw(folder: Path, visits: int = 600, width: int = 1100) -> list[Path]:
     """Make all pictures; the files."""
     folder.mkdir(exist_ok=True)
-    cache = CacheMiddleware(shop, store=MemoryStore(max_bytes=1 << 20))
+    clock = Passing()
+    cache = CacheMiddleware(shop, store=MemoryStore(max_bytes=1 << 20), clock=clock)
     console = Console(record=True, width=120, file=io.StringIO())
     made = [folder / "top.svg"]
-    app = DispatcherMiddleware(cache, {MOUNT: Dashboard(cache)})
+    app = with_strip(DispatcherMiddleware(cache, {MOUNT: Dashboard(cache)}), cache)
     with (
         TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         served(app) as port,
@@ -124,14 +147,19 @@ def draw(folder: Path, visits: int = 600, width: int = 1100) -> list[Path]:
     ):
         site = f"http://127.0.0.1:{port}"
         browser.open(f"{site}{MOUNT}/requests")  # from now on they are recorded
-        visited(cache, site, visits)
+        visited(cache, site, visits, clock)
         console.print(drawn(cache.stats(), "requests", console.width))
         browser.open(f"{site}/")
         browser.run("document.cookie = 'name=ada'")
         for language in ("/basket", "/items"):
             browser.open(f"{site}{language}")
-        for name, (path, dark) in PAGES.items():
-            image = photographed(browser, f"{site}{MOUNT}/{path.format(site=site)}", dark, width)
+        urls = {
+            name: (f"{site}{MOUNT}/{path.format(site=site)}", dark)
+            for name, (path, dark) in PAGES.items()
+        }
+        for name, (url, dark) in {**urls, "strip": (f"{site}{STRIP}", False)}.items():
+            wide = min(width, STRIP_WIDTH) if name == "strip" else width
+            image = photographed(browser, url, dark, wide)
             made.append(folder / f"{name}.png")
             image.convert("RGB").quantize(COLOURS).save(made[-1], optimize=True)
     # Its fonts are those of whoever looks: a picture loads nothing.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,26 @@ def test_nothing_is_recorded_unless_somebody_looks() -> None:
     site.go("/d")
     assert site.listed() == [("/d", 1, [])]
     assert "ten minutes" not in site.text()
+
+
+@pytest.mark.parametrize(
+    ("processes", "multiprocess", "said"),
+    [
+        (1, False, "in the memory of this process. "),
+        (1, True, f"by process {os.getpid()} alone, one of several: each records its own "),
+        (4, False, f"by process {os.getpid()} alone, one of 4: each records its own requests"),
+    ],
+)
+def test_it_says_whose_requests_these_are(
+    processes: int, multiprocess: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a part that is brought up to date, since another process may answer the next time."""
+    site = Site()
+    told = replace(site.cache.stats(), processes=processes)
+    monkeypatch.setattr(site.cache, "stats", lambda: told)
+    got = site.visitor.ask("/requests", changes={"wsgi.multiprocess": multiprocess})
+    assert '<p class="note" id="recorded" data-refresh>' in got.text
+    assert f"UTC, {said}" in text_of(got.text)
 
 
 def test_secrets_are_not_recorded() -> None:

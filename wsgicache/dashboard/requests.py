@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from time import gmtime, strftime
 
@@ -37,19 +38,25 @@ def answer(asked: Asked) -> Answer:
 
 
 def _introduction(asked: Asked, recent: Recent) -> Markup:
-    processes = asked.cache.stats().processes
-    others = (
-        f"The other {count(processes - 1)} of {count(processes)} processes have their own."
-        if processes > 1
-        else "If the server has several processes, each has its own."
-    )
     since = strftime("%H:%M:%S", gmtime(recent.since or 0))
     ends = "" if recent.is_kept else " It ends ten minutes after the last look at this page."
     return Markup(
-        '<p class="note">Recorded since {} UTC, in the memory of this process. {}{} Queries,'
-        " cookies and addresses are not recorded. What a page fetched is below it, if the browser"
-        " says what fetched it; so two visitors of one page may share a row.</p>\n"
-    ).format(since, others, ends)
+        '<p class="note" id="recorded" data-refresh>Recorded since {} UTC, {}.{} Queries, cookies '
+        "and addresses are not recorded. What a page fetched is below it, if the browser says what "
+        "fetched it; so two visitors of one page may share a row.</p>\n"
+    ).format(since, _by(asked), ends)
+
+
+def _by(asked: Asked) -> Markup:
+    """Return which process has recorded the requests, and that others have their own."""
+    processes = asked.cache.stats().processes
+    if processes < 2 and not asked.environ.get("wsgi.multiprocess"):
+        return Markup("in the memory of this process")
+    all_of = f"one of {count(processes)}" if processes > 1 else "one of several"
+    return Markup(
+        "<strong>by process {} alone, {}:</strong> each records its own requests, and the server "
+        "chooses which one answers here"
+    ).format(os.getpid(), all_of)
 
 
 def _filters(only: str) -> Markup:
