@@ -21,6 +21,7 @@ from wsgicache.cli import main
 from wsgicache.cli.top import COLUMNS, fitting
 from wsgicache.observe import files
 from wsgicache.observe.table import routes
+from wsgicache.origin.background import Job
 
 SHOWN = ROOT / "docs" / "examples" / "metrics" / "top.txt"
 HOSTILE = "\x1b]0;pwn\x07\x9b2J[bold]"
@@ -41,9 +42,13 @@ class Shop:
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
-        self.cache = CacheMiddleware(
-            self.app, store=MemoryStore(), clock=self.clock, counters=folder
-        )
+        self.jobs: list[Job] = []
+        options: dict[str, Any] = {
+            "clock": self.clock,
+            "counters": folder,
+            "runner": self.jobs.append,
+        }
+        self.cache = CacheMiddleware(self.app, store=MemoryStore(), **options)
 
     def app(self, environ: Any, start_response: Any) -> list[bytes]:
         head = "/" + environ["PATH_INFO"].split("/")[1]
@@ -55,6 +60,8 @@ class Shop:
     def ask(self, *targets: str) -> None:
         for target in targets:
             exchange(self.cache, environ_for(target=target))
+            while self.jobs:
+                self.jobs.pop()()
 
     def write(self) -> None:
         assert self.cache._files is not None

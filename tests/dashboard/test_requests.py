@@ -261,6 +261,21 @@ def test_a_row_says_why() -> None:
     assert "Write @cache_for(minutes=5) on the view, or a Route." in page
 
 
+@pytest.mark.parametrize(
+    ("target", "method", "is_linked"),
+    [("/never", "GET", True), ("/never?a=b", "GET", False), ("/never", "POST", False)],
+)
+def test_a_row_leads_to_more_about_its_url(target: str, method: str, is_linked: bool) -> None:
+    """To its variants, and to the explanation, if the whole URL is known."""
+    site = Site()
+    exchange(site.cache, environ_for(method, target))
+    exchange(site.cache, environ_for("GET", "/never", changes={"HTTP_HOST": "other.example"}))
+    got = site.visitor.ask("/requests").text
+    links = [f'href="{path}?url=http%3A%2F%2Fexample.org%2Fnever"' for path in ("url", "explain")]
+    assert [one in got for one in links] == [is_linked] * 2
+    assert "other.example%2F" not in got
+
+
 def test_filters_are_links() -> None:
     site = Site()
     site.go("/kept")

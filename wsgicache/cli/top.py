@@ -183,7 +183,7 @@ def headline(stats: Stats) -> str:
             f"{stats.count} requests",
             f"{stats.hit_ratio:.1%} hits",
             f"{stats.saved_seconds:.1f} s saved",
-            *([] if held.entries is None else [f"{held.entries} entries"]),
+            "entries unknown" if held.entries is None else f"{held.entries} entries",
             *([] if held.bytes is None else [_size(held.bytes) + of]),
             *[f"{name} {number}" for name, number in counts.items() if number is not None],
         ]

@@ -88,7 +88,7 @@ def _listed(asked: Asked, recent: Recent, only: str) -> Markup:
             below = _fetched(asked, row, parts, bool(only)) if parts else ""
             items.append(
                 Markup('<li>{}<p class="facts">{}</p>{}</li>\n').format(
-                    _request(asked, row), _space.join(_facts(row)), below
+                    _request(asked, row), _space.join(_facts(asked, row)), below
                 )
             )
     if not items:
@@ -100,12 +100,20 @@ def _listed(asked: Asked, recent: Recent, only: str) -> Markup:
 
 def _request(asked: Asked, row: Row) -> Markup:
     what = row.what
-    return Markup('<p class="request"><code>{} {}{}</code>{}</p>').format(
+    text = Markup("<code>{} {}{}</code>").format(
         shown(what.method),
         shown(what.url.removeprefix(asked.origin)),
         "?…" if what.has_query else "",
-        _times(row),
     )
+    if _can_be_asked(asked, row):
+        text = link("url", text, url=what.url)
+    return Markup('<p class="request">{}{}</p>').format(text, _times(row))
+
+
+def _can_be_asked(asked: Asked, row: Row) -> bool:
+    """Return whether the sections that ask for a URL can ask for this one."""
+    what = row.what
+    return what.method == "GET" and not what.has_query and what.url.startswith(f"{asked.origin}/")
 
 
 def _times(row: Row) -> Markup:
@@ -114,7 +122,7 @@ def _times(row: Row) -> Markup:
     return Markup(' <b class="times">×{}</b>').format(count(row.count))
 
 
-def _facts(row: Row) -> Iterator[str]:
+def _facts(asked: Asked, row: Row) -> Iterator[str]:
     """Yield what the last request of *row* came to, and why."""
     what = row.what
     said = brief(what.outcome, what.forward, what.detail, row.ttl)
@@ -126,7 +134,8 @@ def _facts(row: Row) -> Iterator[str]:
     if what.outcome != "hit":
         yield f"application {duration(row.spent)}"
     if reason := what.detail or what.forward:
-        yield token(reason)
+        word = token(reason)
+        yield link("explain", word, url=what.url) if _can_be_asked(asked, row) else word
     yield said.reason
     if said.cure:
         yield Markup('<span class="note">{}</span>').format(said.cure)
@@ -136,7 +145,7 @@ def _fetched(asked: Asked, row: Row, parts: list[Row], is_open: bool) -> Markup:
     """Return what the page of *row* fetched."""
     items = Markup("").join(
         Markup('<li>{}<p class="facts">{}</p></li>\n').format(
-            _request(asked, part), _space.join(_facts(part))
+            _request(asked, part), _space.join(_facts(asked, part))
         )
         for part in parts
     )
