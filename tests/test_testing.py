@@ -203,6 +203,10 @@ def test_pages_of_two_users(site: CachedApp) -> None:
     assert_same_for(*two(site, "/public-number"))
     message = said(assert_same_for, *two(site, "/basket"))
     assert "in the test, they got 200 'of Ann' and 200 'of Bob'" in message
+    message = said(assert_same_for, *two(site, "/leak"))
+    assert (
+        "makes the page of both: each alone, they got 200 OK 'of Ann' and 200 OK 'of B" in message
+    )
     message = said(assert_differs_for, *two(site, "/leak"))
     assert "in the test, both users got 200 'of Ann'" in message
 

@@ -82,14 +82,20 @@ def assert_not_stored(response: Response, reason: str | None = None) -> None:
 
 
 def assert_same_for(a: Response, b: Response) -> None:
-    """Assert that two users, who got *a* and *b*, get the same page from an empty cache.
+    """Assert that two users, who got *a* and *b*, get the same page, whoever it was made for.
 
     Both GET requests are repeated through empty caches, in either order and more than once.
     """
     __tracebackhide__ = True
     for order, answers in _repeated(a, b):
         if len({answer for _, answer in answers}) > 1:
-            _fail(b, "the same page for both users", [_differing(order, answers)], "was not")
+            _fail(b, "the same page for both users", [_differing(order, answers)])
+    made = [(one, _from_nothing(one)) for one in (a, b, b, a)]
+    pages = [{answer for who, answer in made if who is one} for one in (a, b)]
+    # What is another page each time is no page of one of them.
+    if pages[0] != pages[1] and len(pages[0]) == len(pages[1]) == 1:
+        hint = "who comes first makes the page of both"
+        _fail(b, "the same page for both users", [_differing(f"{hint}: each alone", made)])
 
 
 def assert_differs_for(a: Response, b: Response) -> None:
@@ -104,7 +110,7 @@ def assert_differs_for(a: Response, b: Response) -> None:
         if shared := pages[0] & pages[1]:
             status, content = min(shared)
             hint = f"{order}, both users got {status} {_excerpt(content)}"
-            _fail(b, "a different page for each user", [hint], "was not")
+            _fail(b, "a different page for each user", [hint])
 
 
 def assert_purged(client: Client, url: str) -> None:
@@ -187,6 +193,13 @@ def _repeated(a: Response, b: Response) -> Iterator[tuple[str, list[tuple[Respon
         yield f"{order}, from an empty cache", [(one, asked.again(cache)) for one, asked in who]
 
 
+def _from_nothing(response: Response) -> _Answer:
+    """Return what the request of *response* gets from an empty cache."""
+    exchange = _exchange(response)
+    assert exchange is not None
+    return exchange.again(like(exchange.site.cache, MemoryStore(), exchange.clock))
+
+
 def _differing(order: str, answers: list[tuple[Response, _Answer]]) -> str:
     one, other, *_ = dict.fromkeys(answer for _, answer in answers)
     shown = [f"{status} {_excerpt(content)}" for status, content in (one, other)]
@@ -201,11 +214,11 @@ def _excerpt(content: bytes) -> str:
 # ── what a failure says ────────────────────────────────────────────────────────────────────────
 
 
-def _fail(response: Response, what: str, hints: list[str], verb: str = "was not") -> NoReturn:
+def _fail(response: Response, what: str, hints: list[str]) -> NoReturn:
     __tracebackhide__ = True
     exchange = _exchange(response)
     asked = "the response" if exchange is None else f"{exchange.method} {exchange.url}"
-    lines = [f"{asked} {verb} {what}", f"  Cache-Status: {_cache_status(response)}"]
+    lines = [f"{asked} was not {what}", f"  Cache-Status: {_cache_status(response)}"]
     lines += [f"  {hint}" for hint in hints]
     if exchange is not None:
         lines += _indented(exchange.explained())
