@@ -25,7 +25,9 @@ from wsgicache.rules.entries import emptied
 from wsgicache.stores import StoreError
 from wsgicache.stores.environments import environment_at
 from wsgicache.stores.lmdb import LMDBStore
+from wsgicache.stores.memory import MemoryStore
 from wsgicache.stores.tables import Tables
+from wsgicache.stores.tiered import TieredStore
 
 MIB = 1 << 20
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
@@ -135,7 +137,7 @@ def test_what_the_files_hold_by_route(
     open_one: Callable[..., LMDBStore], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages count, not the records that belong to them. A survey rests for long."""
-    store, passed = open_one(), iter([0.0, 2.0, 201.0, 203.0, 205.0])
+    store, passed = open_one(), iter([0.0, 2.0, 201.0, 203.0, 205.0, 206.0])
     monkeypatch.setattr("wsgicache.stores.shared.survey.monotonic", lambda: next(passed))
     for kind in range(4):
         headers = (("X-Kind", str(kind)),)
@@ -155,6 +157,7 @@ def test_what_the_files_hold_by_route(
     }
     assert (held.entries, held.widest, held.evictions) == (kept + 1, 4, 300 - kept)
     assert held.is_shared
+    assert TieredStore(MemoryStore(), store).holding() == held, "with a memory in front, too"
 
 
 def tuple_of(one: Held) -> tuple[str, int, int, int]:

@@ -9,7 +9,10 @@ from wsgicache.observe.stats import Held
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import IMPLIED, CacheEntry
 
-__all__ = ["by_route", "route_of"]
+__all__ = ["Tally", "by_route", "route_of", "tallied"]
+
+Tally = dict[str, tuple[int, int]]
+"""By route: the number of pages, and the variants of the one that has most."""
 
 _MOUNT = 1 + IMPLIED.index("SCRIPT_NAME")
 """The place of SCRIPT_NAME among the values that select."""
@@ -23,20 +26,21 @@ def route_of(key: Key, entry: CacheEntry) -> str:
     return path_head("", key[2])
 
 
-def by_route(
-    pages: Iterable[tuple[str, int]], evicted: Mapping[str, int]
-) -> tuple[tuple[Held, ...], int, int]:
-    """Return what *pages* come to for each route, how many they are, and the widest one's variants.
-
-    Of each there is the route, and the number of its variants. *evicted* says how many pages of
-    each route had no room.
-    """
-    found: dict[str, tuple[int, int]] = dict.fromkeys(evicted, (0, 0))
-    total = most = 0
+def tallied(pages: Iterable[tuple[str, int]]) -> Tally:
+    """Return what *pages* come to; of each there is the route, and the number of its variants."""
+    found: Tally = {}
     for route, variants in pages:
         route = within(found, route, MOST_ROUTES)
         count, widest = found.get(route, (0, 0))
         found[route] = count + 1, max(widest, variants)
-        total, most = total + 1, max(most, variants)
+    return found
+
+
+def by_route(tally: Tally, evicted: Mapping[str, int]) -> tuple[tuple[Held, ...], int, int]:
+    """Return what each route has, the number of all pages, and the widest one's variants.
+
+    *evicted* says how many pages of each route had no room.
+    """
+    found = {**dict.fromkeys(evicted, (0, 0)), **tally}
     held = [Held(route, *of, evicted.get(route, 0)) for route, of in found.items()]
-    return tuple(held), total, most
+    return tuple(held), sum(of.entries for of in held), max((of.widest for of in held), default=0)

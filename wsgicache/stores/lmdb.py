@@ -81,8 +81,8 @@ class LMDBStore(PackedStore):
 
     def holding(self) -> Holding:
         """Return what the files hold, and what each route had a short while ago."""
-        pages, (size, budget, evictions, of) = self._survey.pages(), self._tables.figures()
-        routes, entries, widest = by_route(pages, of)
+        tally, (size, budget, evictions, of) = self._survey.tally(), self._tables.figures()
+        routes, entries, widest = by_route(tally, of)
         sizes = entries, size, budget, widest, evictions
         return Holding(*sizes, routes=routes, is_shared=True)
 

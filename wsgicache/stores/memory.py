@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Sequence
 
 from wsgicache import forks
-from wsgicache.observe.held import by_route, route_of
+from wsgicache.observe.held import by_route, route_of, tallied
 from wsgicache.observe.rows import MOST_ROUTES, within
 from wsgicache.observe.stats import Holding
 from wsgicache.reporting import tell_of_full_store
@@ -92,7 +92,7 @@ class MemoryStore(Listed, Marks, Searches):
             evicted, nodes = dict(self._evicted), list(self._nodes.values())
         held = [(one.key, one.entry) for one in nodes if one.entry.responses]
         pages = ((route_of(*one), len(one[1].responses)) for one in held)
-        routes, entries, widest = by_route(pages, evicted)
+        routes, entries, widest = by_route(tallied(pages), evicted)
         sizes = entries, self.bytes, self.max_bytes, widest, self.evictions, self.unused
         return Holding(*sizes, routes=routes)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from time import monotonic, time
 from typing import Protocol, TypeVar
 
+from wsgicache.observe.held import Tally, tallied
 from wsgicache.observe.rows import LONGEST_ROUTE, path_head
 from wsgicache.rules.model import NEVER
 from wsgicache.stores.shared.names import Names, key_of_echo
@@ -60,13 +61,13 @@ class Survey:
         self._node = node
         self._prefix = names.prefix("entry")
         self._until = NEVER
-        self._pages: tuple[Page, ...] = ()
+        self._tally: Tally = {}
 
-    def pages(self) -> tuple[Page, ...]:
-        """Return what each entry is. Raises StoreError."""
+    def tally(self) -> Tally:
+        """Return what the pages of each route come to. Raises StoreError."""
         began = monotonic()
         if began < self._until:
-            return self._pages
+            return self._tally
         now, place = time(), ""
         found: list[Page] = []
 
@@ -79,5 +80,5 @@ class Survey:
             if not place:
                 break
         ended = monotonic()
-        self._pages, self._until = tuple(found), ended + _REST * (ended - began)
-        return self._pages
+        self._tally, self._until = tallied(found), ended + _REST * (ended - began)
+        return self._tally
