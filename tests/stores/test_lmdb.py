@@ -137,7 +137,7 @@ def test_what_the_files_hold_by_route(
     open_one: Callable[..., LMDBStore], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages count, not the records that belong to them. A survey rests for long."""
-    store, passed = open_one(), iter([0.0, 2.0, 201.0, 203.0, 205.0, 206.0])
+    store, passed = open_one(), iter([0.0, 2.0, 201.0, 203.0, 205.0, 206.0, 207.0, 208.0])
     monkeypatch.setattr("wsgicache.stores.shared.survey.monotonic", lambda: next(passed))
     for kind in range(4):
         headers = (("X-Kind", str(kind)),)
@@ -158,6 +158,8 @@ def test_what_the_files_hold_by_route(
     assert (held.entries, held.widest, held.evictions) == (kept + 1, 4, 300 - kept)
     assert held.is_shared
     assert TieredStore(MemoryStore(), store).holding() == held, "with a memory in front, too"
+    monkeypatch.setattr("wsgicache.stores.shared.survey.time", lambda: time() + 1e9)
+    assert open_one().holding().entries == 0, "what has ended does not count"
 
 
 def tuple_of(one: Held) -> tuple[str, int, int, int]:
