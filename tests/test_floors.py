@@ -116,8 +116,8 @@ FLOORS = """
     demo cli.companions cli.folding cli.loading cli.terminal
     cli.foot cli.pages cli.wrapped
     cli.strip
-    cli.run cli.store cli.why
-    cli.stats
+    cli.run cli.store
+    cli.stats cli.why
     cli.top
     cli.warm
     cli

@@ -14,8 +14,7 @@ from wsgicache.observe.files import Files, parts_in
 from wsgicache.observe.stats import Holding, Stats
 from wsgicache.observe.summing import summed
 from wsgicache.origin.background import described
-from wsgicache.purging import Purged, Purging, nothing_found
-from wsgicache.purging import counted as counted_responses
+from wsgicache.purging import Purged, Purging, nothing_found, number_of
 from wsgicache.reporting import Reporter
 from wsgicache.rules.checks import must_be, secret
 from wsgicache.rules.keys import target_key
@@ -225,5 +224,5 @@ def _purged(cache: Operated, token: str, environ: WSGIEnvironment) -> tuple[str,
     except Exception as error:
         cache._report("purge", "a purge over HTTP failed")
         return "502 Bad Gateway", str(error)
-    text = f"purged {counted_responses(done.responses or 0)}{nothing_found(done)}"
+    text = f"purged {number_of('response', done.responses or 0)}{nothing_found(done)}"
     return "200 OK", text if again is None else "\n".join([text, *again.lines()])

@@ -29,7 +29,7 @@ from wsgicache.stores.equivalents import equivalent_keys
 from wsgicache.stores.listing import keys_below
 from wsgicache.stores.memory import MemoryStore
 
-__all__ = ["Purged", "Purging", "counted", "key_of", "nothing_found"]
+__all__ = ["Purged", "Purging", "key_of", "nothing_found", "number_of"]
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -241,9 +241,9 @@ def _told(error: Exception) -> str:
     return f"{'' if isinstance(error, StoreError) else f'{type(error).__name__}: '}{error}"
 
 
-def counted(responses: int) -> str:
-    """Return a number of *responses* in words."""
-    return "1 response" if responses == 1 else f"{responses} responses"
+def number_of(noun: str, count: int) -> str:
+    """Return *count* and the *noun* of what is counted: ``1 page``, ``2 pages``."""
+    return f"{count} {noun if count == 1 else f'{noun}es' if noun[-1] == 's' else f'{noun}s'}"
 
 
 def nothing_found(done: Purged) -> str:

@@ -259,12 +259,14 @@ def test_stats_of_counters(tmp_path: Path) -> None:
     assert "  /items: 3 requests, 33% hits, 0 ms of the application, most often for uri-miss" in (
         done.output
     )
-    assert "  http://example.org/items/1: 1 times, uri-miss, stored" in done.output
+    assert "  http://example.org/items/1: 1 time, uri-miss, stored" in done.output
     assert "  purges (all): 1" in done.output
     assert done.output.isascii(), "nothing hostile"
     assert done.output.replace("\n", "").isprintable()
     assert run("stats").exit_code == 2
-    assert run("stats", "--counters", str(tmp_path / "none")).exit_code == 1
+    done = run("stats", "--counters", str(tmp_path / "none"))
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: --counters must be a folder that exists, got '/")
 
 
 @pytest.mark.network
@@ -284,7 +286,7 @@ def test_stats_of_a_cache_on_any_store(address: str, tmp_path: Path) -> None:
     site.cache.stats()
     counted = ("stats", "--store", address, "--counters", str(tmp_path))
     done = run(*counted)
-    assert (done.exit_code, done.output.splitlines()[0][:24]) == (0, "1 requests, 0.0% hits; t")
+    assert (done.exit_code, done.output.splitlines()[0][:24]) == (0, "1 request, 0.0% hits; th")
     assert "version" not in done.output
     assert "no counters" not in done.output
     assert "\n  version: 1." in run(*counted, "--server").output
@@ -316,11 +318,17 @@ def test_inspect(site: Site, address: str) -> None:
     assert lines[2] == "  in the groups 'a'"
     assert "  Cache-Control: max-age=60" in lines
     assert "page" not in done.output
+    told = json.loads(run("inspect", "--store", address, "--url", URL, "--json").output)
+    (one,) = told["responses"]
+    assert (one["status"], one["lifetime"], one["groups"]) == ("200 OK", 60, ["a"])
+    assert ["Cache-Control", "max-age=60"] in one["fields"]
     run("purge", "--store", address, "--url", URL)
     done = run("inspect", "--store", address, "--url", URL)
     assert (done.exit_code, done.output.splitlines()[0]) == (1, "purged or invalidated 0 s ago")
-    done = run("inspect", "--store", address, "--url", "http://example.org/nothing")
+    nothing = ("inspect", "--store", address, "--url", "http://example.org/nothing")
+    done = run(*nothing)
     assert (done.exit_code, done.output) == (1, "nothing is stored\n")
+    assert run(*nothing, "--json").output == "{}\n"
 
 
 @pytest.mark.network

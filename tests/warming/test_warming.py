@@ -249,6 +249,11 @@ def test_the_command_fills_a_store_that_processes_share(tmp_path: Path) -> None:
         (["/a"], 2, "such as --store lmdb:///var/cache/myapp"),
         (["/a", "--store", "memory://"], 2, "the memory of this process, which ends"),
         (["/a", "--store", "other://"], 2, "must be memory://"),
+        (
+            ["/a", "--store", "lmdb:///none/here"],
+            2,
+            "must be in a directory that exists, got '/none'",
+        ),
         (["--store", "FOLDER"], 2, "there is no URL"),
         (["a", "--store", "FOLDER"], 2, "an absolute http or https URL"),
         (["--sitemap", "/error", "--store", "FOLDER"], 2, "the application answers 500 No"),

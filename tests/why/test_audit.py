@@ -286,6 +286,7 @@ def test_the_command_prints_findings_and_json(
         (["/p"], 1),
         (["/me"], 0),
         (["/me", "--login", "Cookie: a=b", "--login", "X-Api-Key: k1"], 1),
+        (["--login", "x"], 2),
     ):
         done = CliRunner().invoke(main, ["audit", "audited_site:app", *arguments])
         assert done.exit_code == code

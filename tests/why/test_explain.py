@@ -210,11 +210,26 @@ def test_the_command_prints_sentences_and_json(
     assert data["url"] == "http://localhost/page"
     for arguments, text in (
         ([*asked[:3], "-H", "Cookie"], "-H must be"),
+        ([*asked[:3], "-H", "A Cookie: a=b"], "-H must be"),
+        ([*asked[:3], "--then", "Cookie"], "--then must be"),
+        ([*asked[:3], "--origin", "example.org"], "it must be a scheme and a host"),
+        ([*asked[:3], "--store", "none://"], "the URL of a store must be"),
+        ([*asked[:3], "--store", "lmdb:///none/here"], "--store must be a directory that exists"),
         ([*asked[:2], "page"], "URL must be a path such as '/page', or begin with http"),
     ):
         wrong = CliRunner().invoke(main, arguments)
         assert wrong.exit_code == 2
         assert text in wrong.stderr
+
+
+def test_where_the_application_raises_is_said() -> None:
+    def broken(environ: object, start_response: object) -> list[bytes]:
+        raise KeyError("password")
+
+    (reason,) = CacheMiddleware(broken).explain("/page").reasons
+    assert (reason.token, reason.by) == ("raised", "application")
+    line = broken.__code__.co_firstlineno + 1
+    assert reason.said == f"KeyError at {__file__}:{line}"
 
 
 def test_what_the_response_said_is_quoted_as_a_whole() -> None:

@@ -13,6 +13,7 @@ import click
 from wsgicache.cli.store import opened, secret_option
 from wsgicache.cli.terminal import say, visible
 from wsgicache.observe.table import routes
+from wsgicache.purging import number_of
 
 __all__ = ["NOTHING_YET", "lacking", "stats"]
 
@@ -51,11 +52,10 @@ _MOST = 10
 def stats(
     address: str | None, secret_file: Path | None, folder: str | None, server: bool, as_json: bool
 ) -> None:
-    """Show how a cache is doing: what all its processes have counted, whatever store they share.
+    """Show what all processes of a cache have counted.
 
-    Without a folder of counters it shows what the servers of the store say.
-
-    Exits with 1 if a server of the store does not answer, or if there is no folder of counters.
+    Without a folder of counters it shows what the servers of the store say. Exits with 1 if a
+    server of the store does not answer, or if there is no folder of counters.
     """
     from wsgicache.operating import counted
 
@@ -104,7 +104,7 @@ def sentences(stats: Stats) -> Iterator[str]:
         yield NOTHING_YET
         return
     yield (
-        f"{stats.count} requests, {stats.hit_ratio:.1%} hits; the application took "
+        f"{number_of('request', stats.count)}, {stats.hit_ratio:.1%} hits; the application took "
         f"{stats.spent_seconds:.1f} s, hits saved it {stats.saved_seconds:.1f} s"
     )
     for rate in stats.rates:
@@ -125,22 +125,22 @@ def sentences(stats: Stats) -> Iterator[str]:
     held = stats.store
     sizes = {"entries": held.entries, "bytes": held.bytes, "of": held.budget}
     sizes |= {"widest": held.widest, "evicted": held.evictions, "of them unused": held.unused}
-    yield f"  {stats.processes} processes now; the store: " + (
+    yield f"  {number_of('process', stats.processes)} now; the store: " + (
         ", ".join(f"{name} {size}" for name, size in sizes.items() if size is not None)
         or "does not say what it holds"
     )
     yield "by route:"
     for row in routes(stats)[:_MOST]:
-        said = f"{row.count} requests, {row.hit_ratio:.0%} hits"
+        said = f"{number_of('request', row.count)}, {row.hit_ratio:.0%} hits"
         if row.call_seconds is not None:
             said += f", {1000 * row.call_seconds:.0f} ms of the application"
         if row.against is not None:
             said += f", most often for {row.against}"
         if row.evicted is not None:
-            said += f", {row.variants} variants at most, {row.evicted} evicted"
+            said += f", {number_of('variant', row.variants or 0)} at most, {row.evicted} evicted"
         yield f"  {row.route}: {said}"
     if stats.asked:
         yield "the application is asked most often for:"
     for asked in stats.asked[:_MOST]:
         why = asked.detail or asked.outcome
-        yield f"  {asked.url}: {asked.count} times, {asked.forward}, {why}"
+        yield f"  {asked.url}: {number_of('time', asked.count)}, {asked.forward}, {why}"

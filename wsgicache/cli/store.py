@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,12 +13,13 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
+from wsgicache.cli.loading import Refusal
 from wsgicache.cli.terminal import say, visible
 from wsgicache.clock import SYSTEM_CLOCK
 from wsgicache.rules.checks import must_be
-from wsgicache.rules.model import IMPLIED, NEVER, StoredResponse
+from wsgicache.rules.model import IMPLIED, NEVER, CacheEntry, StoredResponse
 
-__all__ = ["inspect", "opened", "purge", "secret_option"]
+__all__ = ["inspect", "opened", "purge", "secret_option", "store_of"]
 
 if TYPE_CHECKING:
     from wsgicache.purging import Purged
@@ -49,7 +51,9 @@ secret_option = click.option(
     multiple=True,
     help="Purge all that is stored for this URL; may be repeated.",
 )
-@click.option("--group", "groups", multiple=True, help="Purge a group; may be repeated.")
+@click.option(
+    "--group", "groups", metavar="NAME", multiple=True, help="Purge a group; may be repeated."
+)
 @click.option(
     "--prefix",
     "prefixes",
@@ -72,9 +76,10 @@ def purge(
     both_schemes: bool,
     origin: str | None,
 ) -> None:
-    """Purge what a store holds; processes that share it see that within a second.
+    """Purge what a store holds.
 
-    Exits with 1 if something could not be reached.
+    Processes that share it see that within a second. Exits with 1 if something could not be
+    reached.
     """
     from wsgicache.purging import Purging
 
@@ -121,25 +126,27 @@ def each(urls: tuple[str, ...], purge: Callable[[str], Purged]) -> Purged:
 
 def sentence_of(done: Purged) -> str:
     """Return a sentence about a purge."""
-    from wsgicache.purging import counted, nothing_found
+    from wsgicache.purging import nothing_found, number_of
 
     verb = "made stale" if done.soft else "purged"
     if done.responses is None:
         if not done.what:
             return f"{verb} everything"
         return f"{verb} all that belongs to {', '.join(map(repr, done.what))}"
-    urls = "1 URL" if len(done.what) == 1 else f"{len(done.what)} URLs"
-    return f"{verb} {counted(done.responses)} of {urls}{nothing_found(done)}"
+    found = number_of("response", done.responses)
+    return f"{verb} {found} of {number_of('URL', len(done.what))}{nothing_found(done)}"
 
 
 @click.command()
 @store_option
 @secret_option
-@click.option("--url", required=True, help="The URL to look for.")
-def inspect(address: str, secret_file: Path | None, url: str) -> None:
-    """Show what is stored for a URL: every response, its age and its fields, not its content.
+@click.option("--url", metavar="URL", required=True, help="The URL to look for.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def inspect(address: str, secret_file: Path | None, url: str, as_json: bool) -> None:
+    """Show what is stored for a URL.
 
-    Exits with 1 if nothing is stored.
+    That is every response with its age and its fields, without its content. Exits with 1 if nothing
+    is stored.
     """
     from wsgicache.purging import key_of
 
@@ -148,23 +155,13 @@ def inspect(address: str, secret_file: Path | None, url: str) -> None:
         told = getattr(getattr(store, "shared", store), "ended", None)
         ended: list[tuple[StoredResponse, list[str]]] = told(key_of(url)) if told else []
     now = SYSTEM_CLOCK.now()
-    if entry is None:
-        say("nothing is stored")
-        raise SystemExit(1)
-    if entry.emptied_at != NEVER:
-        say(f"purged or invalidated {now - entry.emptied_at:.0f} s ago")
-    for gone, groups in ended:
-        what = f"the group {', '.join(map(repr, groups))}" if groups else "everything"
-        say(
-            f"{gone.status or 'a response'}: stored {now - gone.generated_at:.0f} s ago, "
-            f"ended since by a purge of {what}"
-        )
-    say(f"selected by {', '.join((*IMPLIED, *entry.nominated))}")
-    for selector in entry.responses:
-        if (stored := entry.responses.get(selector)) is not None:
-            for line in described(stored, str(selector), now):
-                say(line)
-    if not entry.responses:
+    found = {} if entry is None else told_of(entry, ended, now)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        for line in described(found) if found else ["nothing is stored"]:
+            say(line)
+    if entry is None or not entry.responses:
         raise SystemExit(1)
 
 
@@ -172,19 +169,56 @@ _SHOWN = 8
 """Characters of the digest of all values that select a response."""
 
 
-def described(stored: StoredResponse, variant: str, now: float) -> Iterator[str]:
-    """Yield lines that describe a stored response; *variant* is the digest of what selects it."""
-    age = now - stored.generated_at
-    left = stored.freshness_lifetime - age
-    fresh = f"fresh for {left:.0f} s" if left > 0 else f"stale for {-left:.0f} s"
-    where = "in the entry" if stored.content is not None else "in pieces"
-    yield f"{stored.status}: {age:.0f} s old, {fresh}, {stored.length} bytes {where}"
-    if stored.presented:
-        yield f"  for {stored.presented} (variant {variant[:_SHOWN]})"
-    if stored.groups:
-        yield f"  in the groups {', '.join(map(repr, stored.groups))}"
-    for name, value in stored.fields:
-        yield f"  {name}: {value}"
+def told_of(
+    entry: CacheEntry, ended: list[tuple[StoredResponse, list[str]]], now: float
+) -> dict[str, Any]:
+    """Return what is stored in *entry*, and what a purge has *ended* there, as JSON has it."""
+    return {
+        "emptied": None if entry.emptied_at == NEVER else now - entry.emptied_at,
+        "ended": [
+            {"status": gone.status, "age": now - gone.generated_at, "groups": groups}
+            for gone, groups in ended
+        ],
+        "selected_by": [*IMPLIED, *entry.nominated],
+        "responses": [
+            {
+                "status": stored.status,
+                "age": now - stored.generated_at,
+                "lifetime": stored.freshness_lifetime,
+                "length": stored.length,
+                "in_pieces": stored.content is None,
+                "presented": stored.presented,
+                "variant": str(selector)[:_SHOWN],
+                "groups": list(stored.groups),
+                "fields": [list(field) for field in stored.fields],
+            }
+            for selector in entry.responses
+            if (stored := entry.responses.get(selector)) is not None
+        ],
+    }
+
+
+def described(found: dict[str, Any]) -> Iterator[str]:
+    """Yield lines that say what was *found* in an entry."""
+    if found["emptied"] is not None:
+        yield f"purged or invalidated {found['emptied']:.0f} s ago"
+    for gone in found["ended"]:
+        groups = ", ".join(map(repr, gone["groups"]))
+        what = f"the group {groups}" if groups else "everything"
+        since = f"stored {gone['age']:.0f} s ago, ended since by a purge of {what}"
+        yield f"{gone['status'] or 'a response'}: {since}"
+    yield f"selected by {', '.join(found['selected_by'])}"
+    for one in found["responses"]:
+        left = one["lifetime"] - one["age"]
+        fresh = f"fresh for {left:.0f} s" if left > 0 else f"stale for {-left:.0f} s"
+        where = "in pieces" if one["in_pieces"] else "in the entry"
+        yield f"{one['status']}: {one['age']:.0f} s old, {fresh}, {one['length']} bytes {where}"
+        if one["presented"]:
+            yield f"  for {one['presented']} (variant {one['variant']})"
+        if one["groups"]:
+            yield f"  in the groups {', '.join(map(repr, one['groups']))}"
+        for name, value in one["fields"]:
+            yield f"  {name}: {value}"
 
 
 @contextmanager
@@ -202,10 +236,7 @@ def opened(address: str, secret_file: Path | None, name: str = "--store") -> Ite
             if not options["secret"]:
                 kind = "a file with a secret of 16 bytes or more"
                 raise ValueError(f"{must_be('--secret-file', kind, str(secret_file))}: it is empty")
-        parts = urlsplit(address)
-        folder = unquote(parts.path)
-        if parts.scheme in ("file", "lmdb") and not parts.netloc and not os.path.isdir(folder):
-            raise ValueError(must_be(name, "a directory that exists", folder))
+        _check_folder(address, name)
         if address.partition(":")[0] == "memory":
             kind = "a store that processes share, which the memory of one is not"
             raise ValueError(must_be(name, kind, address))
@@ -216,3 +247,24 @@ def opened(address: str, secret_file: Path | None, name: str = "--store") -> Ite
         raise click.ClickException(visible(str(error))) from None
     except Exception as error:  # any error of a client library
         raise click.ClickException(visible(f"{type(error).__name__}: {error}")) from None
+
+
+def _check_folder(address: str, name: str = "--store", new: bool = False) -> None:
+    """Raise ValueError if *address* is in no directory that exists, or in none for a *new* one."""
+    parts = urlsplit(address)
+    folder = unquote(parts.path)
+    folder = os.path.dirname(folder.rstrip("/")) if new else folder
+    if parts.scheme in ("file", "lmdb") and not parts.netloc and not os.path.isdir(folder):
+        kind = f"{'in ' if new else ''}a directory that exists"
+        raise ValueError(must_be(name, kind, folder))
+
+
+def store_of(address: str, new: bool = False) -> Store:
+    """Return the store at *address* for a cache, maybe a *new* one. Raises Refusal."""
+    from wsgicache.stores import StoreError, store_from_url
+
+    try:
+        _check_folder(address, new=new)
+        return store_from_url(address)
+    except (ValueError, TypeError, StoreError) as error:
+        raise Refusal(visible(str(error))) from None

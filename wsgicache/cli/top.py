@@ -21,6 +21,7 @@ from wsgicache.cli.store import opened, secret_option
 from wsgicache.cli.terminal import say, visible
 from wsgicache.observe.stats import SPANS, Stats
 from wsgicache.observe.table import RouteRow, routes
+from wsgicache.purging import number_of
 
 __all__ = ["drawn", "top"]
 
@@ -114,11 +115,12 @@ _BETWEEN = 2
 def top(
     place: str, secret_file: Path | None, sort: str, interval: float, once: bool, as_json: bool
 ) -> None:
-    """Show live how each route is doing, until Ctrl+C or q; < and > sort by another column.
+    """Show live how each route is doing.
 
-    DIR is the folder in which the processes count. URL is that of an lmdb:// store, beside which
-    they count by default. In a terminal this needs wsgicache[cli]; without it, or into a pipe, it
-    prints plain lines. Exits with 1 if there is no folder of counters.
+    Ctrl+C or q ends it, and < and > sort by another column. DIR is the folder in which the
+    processes count. URL is that of an lmdb:// store, beside which they count by default. In a
+    terminal this needs wsgicache[cli]; without it, or into a pipe, it prints plain lines. Exits
+    with 1 if there is no folder of counters.
     """
     from wsgicache.operating import counted
 
@@ -180,7 +182,7 @@ def headline(stats: Stats) -> str:
     of = f" of {_size(held.budget)}" if held.budget else ""
     return ", ".join(
         [
-            f"{stats.count} requests",
+            number_of("request", stats.count),
             f"{stats.hit_ratio:.1%} hits",
             f"{stats.saved_seconds:.1f} s saved",
             "entries unknown" if held.entries is None else f"{held.entries} entries",

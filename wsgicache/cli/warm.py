@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from wsgicache.cli.loading import Refusal, located
+from wsgicache.cli.store import store_of
 from wsgicache.cli.terminal import say, visible
 from wsgicache.cli.why import field, imported, origin_option, with_store
 from wsgicache.why.layers import own_cache
@@ -33,10 +34,18 @@ _IN_MEMORY = (
 @click.command()
 @click.argument("target", metavar="MODULE:APP")
 @click.argument("paths", metavar="[PATH …]", nargs=-1)
-@click.option("--sitemap", "sitemaps", metavar="URL|FILE", multiple=True, help="A sitemap.")
+@click.option(
+    "--sitemap", "sitemaps", metavar="URL|FILE", multiple=True, help="A sitemap; may be repeated."
+)
 @click.option("--urls", type=click.File(), help="A file of paths or URLs, one a line.")
 @origin_option
-@click.option("-H", "fields", metavar="'NAME: VALUE'", multiple=True, help="A field, each time.")
+@click.option(
+    "-H",
+    "fields",
+    metavar="'NAME: VALUE'",
+    multiple=True,
+    help="A field of each request; may be repeated.",
+)
 @click.option(
     "--variant",
     "variants",
@@ -44,8 +53,19 @@ _IN_MEMORY = (
     multiple=True,
     help="Ask once with this field; several are on lines of their own. May be repeated.",
 )
-@click.option("--jobs", type=click.IntRange(1), default=1, help="Requests at the same time.")
-@click.option("--store", "address", metavar="URL", help="Fill this store.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Requests at the same time.",
+)
+@click.option(
+    "--store",
+    "address",
+    metavar="URL",
+    help="Fill this store, in place of that of the application.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def warm(
     target: str | WSGIApplication,
@@ -59,11 +79,12 @@ def warm(
     address: str | None,
     as_json: bool,
 ) -> None:
-    """Ask the application for pages, and store them before visitors come.
+    """Store pages before visitors ask for them.
 
-    The requests go through the cache, within this process. A sitemap at a URL is asked of the
-    application, too. The store is that of the application, or --store; processes must share it.
-    Exits with 1 where the application or the store fails, and with 2 where there is nothing to do.
+    The application is asked for each. The requests go through the cache, within this process. A
+    sitemap at a URL is asked of the application, too. The store is that of the application, or
+    --store; processes must share it. Exits with 1 where the application or the store fails, and
+    with 2 where there is nothing to do.
     """
     from wsgicache.warming import warm as warmed
 
@@ -102,13 +123,15 @@ def _listed(cache: CacheMiddleware, source: str, origin: str) -> list[str]:
     with located(f"reading {source}"):
         try:
             return sitemap(cache, source)
-        except (SitemapError, OSError) as error:
-            raise Refusal(visible(f"{source}: {error}")) from None
+        except OSError as error:
+            raise Refusal(visible(f"{source}: {error.strerror}")) from None
+        except SitemapError as error:
+            raise Refusal(visible(f"{source}: {str(error).removeprefix(f'{source}: ')}")) from None
 
 
 def _cache(target: str | WSGIApplication, address: str | None) -> CacheMiddleware:
     """Return the cache to fill: of the application *target*, and with the store at *address*."""
-    from wsgicache import MemoryStore, StoreError, store_from_url
+    from wsgicache import MemoryStore
 
     app = imported(target)
     own = own_cache(app)
@@ -116,10 +139,7 @@ def _cache(target: str | WSGIApplication, address: str | None) -> CacheMiddlewar
         if own is None or isinstance(own.store, MemoryStore):
             raise Refusal(_IN_MEMORY)
         return own
-    try:
-        store = store_from_url(address)
-    except (ValueError, TypeError, StoreError) as error:
-        raise Refusal(visible(str(error))) from None
+    store = store_of(address, new=True)
     if isinstance(store, MemoryStore):
         raise Refusal(_IN_MEMORY)
     return with_store(app, own, store)

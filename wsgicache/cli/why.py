@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, TextIO
@@ -12,7 +13,10 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from wsgicache.cli.loading import Refusal, load, located
+from wsgicache.cli.store import store_of
 from wsgicache.cli.terminal import say, visible
+from wsgicache.rules.checks import must_be
+from wsgicache.rules.fields import TOKEN
 from wsgicache.why.layers import own_cache
 
 __all__ = [
@@ -33,8 +37,20 @@ if TYPE_CHECKING:
     from wsgicache.stores import Store
 
 
+def _origin(context: click.Context, option: click.Parameter, given: str) -> str:
+    if not re.match("https?://.", given):
+        kind = "a scheme and a host, such as 'https://www.example.org'"
+        raise click.BadParameter(must_be("it", kind, given))
+    return given.rstrip("/")
+
+
 origin_option = click.option(
-    "--origin", default="http://localhost", show_default=True, help="Where paths are."
+    "--origin",
+    metavar="URL",
+    default="http://localhost",
+    show_default=True,
+    callback=_origin,
+    help="The scheme and the host of paths.",
 )
 
 
@@ -42,7 +58,9 @@ origin_option = click.option(
 @click.argument("target", metavar="MODULE:APP")
 @click.argument("url", metavar="URL")
 @origin_option
-@click.option("-H", "fields", metavar="'NAME: VALUE'", multiple=True, help="A request field.")
+@click.option(
+    "-H", "fields", metavar="'NAME: VALUE'", multiple=True, help="A request field; may be repeated."
+)
 @click.option("--method", default="GET", show_default=True, help="The request's method.")
 @click.option("--store", "address", metavar="URL", help="Look into this store, too.")
 @click.option("--then", metavar="'NAME: VALUE'", multiple=True, help="A field of a second request.")
@@ -61,13 +79,13 @@ def explain(
     no_ask: bool,
     as_json: bool,
 ) -> None:
-    """Explain what the cache does with a request for URL, why, and what would make it a hit.
+    """Explain what happens to a request, and what makes it a hit.
 
     The application is written MODULE:APP. If it is a cache, or has one around it, that one's policy
     and routes count, and its store if processes share that. The application is asked once; nothing
     is stored. URL may begin with a slash.
     """
-    from wsgicache import MemoryStore, store_from_url
+    from wsgicache import MemoryStore
     from wsgicache.purging import Purging
     from wsgicache.why.explain import explain as explained
 
@@ -75,11 +93,11 @@ def explain(
     own = own_cache(app)
     forgets = address is None and own is not None and isinstance(own.store, MemoryStore)
     if address is not None:
-        store = store_from_url(address)
+        store = store_of(address)
     else:
         store = MemoryStore() if own is None or forgets else own.store
     cache = with_store(app, own, store)
-    second = [field(one) for one in then] or None
+    second = [field(one, "--then") for one in then] or None
     with located(f"explaining {url}"):
         explanation = explained(
             cache,
@@ -128,15 +146,19 @@ def audit(
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Find inputs that change a page, and that neither the cache key nor Vary knows.
+    """Find pages that would go to the wrong visitors.
 
-    Each PATH is asked for many times, by GET and HEAD, each time with another field or cookie.
-    Without any, the root is. Exits with 1 where visitors would get each other's pages.
+    An input may change a page though neither the cache key nor Vary knows it. So each PATH is asked
+    for many times, by GET and HEAD, each time with another field or cookie. Without any, the root
+    is. Exits with 1 where visitors would get each other's pages.
     """
     from wsgicache.why.audit import audit as audited
 
     cache = loaded(target)
     asked = [*paths, *(line.strip() for line in urls or ())]
+    for line in "\n".join(logins).splitlines():
+        if not re.search("[:=]", line):
+            raise Refusal(must_be("--login", "'NAME: VALUE', such as 'Cookie: sid=…'", line))
     show = sys.stderr.isatty()
 
     def progress(url: str) -> None:
@@ -166,17 +188,17 @@ def audit(
 @click.option("--strict", is_flag=True, help="Exit with 1 on any finding.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(target: str | WSGIApplication, address: str | None, strict: bool, as_json: bool) -> None:
-    """Find what is wrong with the set-up of the cache, without any traffic.
+    """Find what is wrong with the set-up, without any traffic.
 
     The application is written MODULE:APP. It is loaded and not asked for anything. Exits with 1
     where something is wrong.
     """
-    from wsgicache import store_from_url
     from wsgicache.why.doctor import doctor as diagnosed
 
     app = imported(target)
+    store = None if address is None else store_of(address, new=True)
     with located("looking at the set-up"):
-        done = diagnosed(app, store=None if address is None else store_from_url(address))
+        done = diagnosed(app, store=store)
     if as_json:
         click.echo(json.dumps(done.as_json(), indent=2))
     else:
@@ -231,7 +253,6 @@ def _absolute(url: str, origin: str) -> str:
 def field(text: str, option: str = "-H") -> tuple[str, str]:
     """Return the name and the value of a field that *option* gives. Raises Refusal."""
     name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        kind = "'NAME: VALUE', such as 'Cookie: theme=dark'"
-        raise Refusal(f"{option} must be {kind}, got {text!r}")
+    if not colon or not re.fullmatch(TOKEN, name.strip()):
+        raise Refusal(must_be(option, "'NAME: VALUE', such as 'Cookie: theme=dark'", text))
     return name.strip(), value.strip()

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from wsgicache.dashboard.forms import MOST_BYTES
 from wsgicache.dashboard.markup import count, link, shown
 from wsgicache.dashboard.sections import Answer, Asked
-from wsgicache.purging import Purged, counted, nothing_found
+from wsgicache.purging import Purged, nothing_found, number_of
 
 __all__ = ["answer"]
 
@@ -70,7 +70,7 @@ def _sentence(done: Purged) -> str:
     elif not done.what:
         text = "nothing: no stored URL begins so"
     else:
-        text = f"{counted(done.responses)} of {names}{nothing_found(done)}"
+        text = f"{number_of('response', done.responses)} of {names}{nothing_found(done)}"
     return f"{verb}: {text}."[:_LONGEST]
 
 

@@ -11,6 +11,7 @@ from wsgicache.dashboard.charts import bar, curve
 from wsgicache.dashboard.markup import count, duration, ratio, size
 from wsgicache.dashboard.sections import Asked
 from wsgicache.observe.stats import Stats
+from wsgicache.purging import number_of
 
 __all__ = ["totals"]
 
@@ -20,7 +21,7 @@ def totals(asked: Asked, stats: Stats) -> Markup:
     since = strftime("%Y-%m-%d %H:%M:%S", gmtime(stats.since)) if stats.count else ""
     passed = max(asked.cache.clock.wall() - stats.since, 0.0)
     when = f"Counted since {since} UTC, for {duration(passed)}" if since else "Nothing counted yet"
-    processes = "1 process" if stats.processes == 1 else f"{stats.processes} processes"
+    processes = number_of("process", stats.processes)
     figures = Markup("").join(
         Markup('<div><dt>{}</dt><dd class="figure{}">{}</dd><dd>{}</dd></div>\n').format(
             name, Markup(" wrong") if is_wrong else "", figure, more

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from wsgicache.bodies import close
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.origin.background import described
-from wsgicache.purging import key_of
+from wsgicache.purging import key_of, number_of
 from wsgicache.rules.checks import must_be, whole
 from wsgicache.warming.sitemaps import SitemapError, urls_of
 from wsgicache.why.causes import cause_of
@@ -72,12 +72,11 @@ class Warming:
         stored = sum(one.outcome in ("stored", "validated") for one in self.done)
         already = sum(one.outcome == "hit" for one in self.done)
         left = [one for one in self.done if not one.is_in_store]
-        requests = "1 request" if len(self.done) == 1 else f"{len(self.done)} requests"
         told = f"{stored} stored, {already} in the store already, {len(left)} not stored"
         origins = list(dict.fromkeys("://".join(urlsplit(one.url)[:2]) for one in self.done))
         more = f" and {len(origins) - _MOST_SHOWN} more" if len(origins) > _MOST_SHOWN else ""
         where = f" to {', '.join(origins[:_MOST_SHOWN])}{more}" if origins else ""
-        yield f"{requests}{where}: {told}"
+        yield f"{number_of('request', len(self.done))}{where}: {told}"
         alike: dict[str, list[Warmed]] = {}
         for one in left:
             what = one.detail or ""

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from wsgicache.middleware import CacheMiddleware
+from wsgicache.purging import number_of
 from wsgicache.why.logins import Logins
 from wsgicache.why.pages import Finding, Page
 from wsgicache.why.trying import Recorded
@@ -74,7 +75,7 @@ class Audit:
         for url, why in self.inconclusive:
             yield f"inconclusive: {url}: {why}"
         stored = f"; {self.unstored} of them not stored, so not judged" if self.unstored else ""
-        yield f"{self.clean} {'page' if self.clean == 1 else 'pages'} without findings{stored}"
+        yield f"{number_of('page', self.clean)} without findings{stored}"
 
     def is_bad(self, strict: bool = False) -> bool:
         """Whether there is a leak or a wrong page; with *strict*, whether there is anything."""

@@ -43,7 +43,8 @@ class Reason(NamedTuple):
     said: str
     """The words that caused it."""
     by: str
-    """Who said them: request, response, decorator, route N, default, policy or store."""
+    """Who said them: request, response, decorator, route N, default, policy, store or
+    application."""
     no_cure: str = ""
     """Why nothing can be done about it, if so."""
 

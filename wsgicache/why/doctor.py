@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from wsgicache.purging import number_of
 from wsgicache.rules.checks import must_be
 from wsgicache.stores import Store
 from wsgicache.why.capacity import CAPACITY, keeps_in_process, workers
@@ -59,8 +60,8 @@ class Diagnosis:
             yield f"{finding.severity}: {finding.id}: {finding.what}"
             yield f"  why it matters: {finding.why}"
             yield f"  write: {finding.line}"
-        number = len(self.findings)
-        yield f"{number or 'no'} finding{'' if number == 1 else 's'}"
+        number = number_of("finding", len(self.findings))
+        yield number if self.findings else "no findings"
         for what, to in self.left:
             yield f"not known: {what}: {to}"
 

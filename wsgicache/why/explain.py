@@ -15,6 +15,7 @@ from wsgicache.why.asked import Asked, absolute
 from wsgicache.why.causes import FORWARDS, Reason, cause_of, reasons
 from wsgicache.why.cures import Cure, cures
 from wsgicache.why.trying import Outcome, Recorded, Recorder, Shelf, StandingClock, Trial, summary
+from wsgicache.why.watching import raised_at
 
 __all__ = ["Explanation", "Lines", "explain"]
 
@@ -185,7 +186,7 @@ class _Walk:
         self.key, self.is_equivalent = _key(cache, asked, shelf)
         self._cache = cache
         self._shelf = shelf
-        self._trouble = ""
+        self._troubles: dict[str, tuple[str, str]] = {}
         self._stored = tuple(summary(one, clock.now()) for one in self._found())
         recorder = Recorder(cache.app if ask else _NOBODY, cache.policy.max_content)
         trial = Trial(asked, recorder, cache.policy, cache._routes.all, clock)
@@ -199,13 +200,15 @@ class _Walk:
         self.outcome = outcome
         self.location = (recorder.recorded and recorder.recorded.value("Location")) or ""
         answer = recorder.recorded or Recorded("200 OK", [("Cache-Control", "max-age=60")])
+        if answer.raised is not None:
+            self._troubles["raised"] = raised_at(answer.raised), "application"
         self.replayed = replace(trial, app=answer)
 
     def _found(self) -> list[StoredResponse]:
         try:
             entry = None if self.key is None else self._shelf.get(self.key)
         except Exception as error:  # the walk says that the store fails
-            self._trouble = f"{type(error).__name__}: {error}"
+            self._troubles["store-error"] = f"{type(error).__name__}: {error}", "store"
             return []
         found = {} if entry is None else entry.responses
         # A shared store holds some of them as a whole only for who asks by name.
@@ -223,8 +226,9 @@ class _Walk:
         why: list[Reason] = []
         if detail is not None and outcome not in ("hit", "unknown"):
             why = reasons(self.replayed, detail)
-            if self._trouble and detail == "store-error":
-                why = [reason._replace(said=self._trouble, by="store") for reason in why]
+            if detail in self._troubles:
+                said, by = self._troubles[detail]
+                why = [reason._replace(said=said, by=by) for reason in why]
             if outcome in ("stored", "validated"):  # then it says why the app was asked
                 why = [reason for reason in why if reason.token == detail]
         selecting = self.selecting()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import linecache
+import os
 import re
 import sys
 import sysconfig
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["Reads", "WatchedEnviron"]
+__all__ = ["Reads", "WatchedEnviron", "raised_at"]
 
 _INSTALLED = re.compile(r".*/(?:site|dist)-packages/")
 _STANDARD = tuple(sorted({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}))
@@ -130,6 +132,18 @@ def _shown(frame: FrameType) -> str:
         file = template.filename or template.name
         line = template.get_corresponding_lineno(line)
     return f"{_INSTALLED.sub('', file)}:{line}"
+
+
+def raised_at(error: BaseException) -> str:
+    """Return the kind of *error*, and the line of the application that raised it."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    others = (*_STANDARD, os.path.dirname(os.path.dirname(__file__)))
+    own = [
+        frame
+        for frame in frames
+        if not _INSTALLED.search(file := frame.f_code.co_filename) and not file.startswith(others)
+    ]
+    return f"{type(error).__name__} at {_shown((own or frames)[-1])}"
 
 
 def _texts(code: CodeType) -> tuple[str, ...]:
