@@ -123,7 +123,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"store": "disk:"}, "the URL in wsgicache.store must be memory://, lmdb://"),
     ({"policy.max_variants": "many"}, "wsgicache.policy.max_variants must be a whole number"),
     ({"purge_token": "short"}, "wsgicache.purge_token must be 16 or more printable"),
-    ({"routes": "no.such.module"}, "No module named 'no'"),
+    ({"routes": "no.such.module"}, "wsgicache.routes must be the dotted name of something"),
     ({"observer": f"{__name__}:NEVER"}, "wsgicache.observer must be a callable"),
 ]
 

@@ -247,6 +247,11 @@ def test_two_users_must_get_the_same_url(site: CachedApp) -> None:
         assert_same_for(client.get("/bread"), client.get("/basket"))
     with pytest.raises(TypeError, match="GET"):
         assert_same_for(client.get("/bread"), client.post("/bread"))
+    wrong: Any = None
+    with pytest.raises(TypeError, match=r"response must be a response of a cached client"):
+        assert_hit(wrong)
+    with pytest.raises(TypeError, match="client must be a cached client"):
+        assert_purged(wrong, "/")
 
 
 # ── purges ─────────────────────────────────────────────────────────────────────────────────────

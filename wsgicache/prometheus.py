@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector as AnyCollector
 
+from wsgicache.operating import Operated
+from wsgicache.rules.checks import must_be
+
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
     from wsgicache.observe.stats import Requests, Stats
-    from wsgicache.operating import Operated
 
 __all__ = ["Collector"]
 
@@ -27,6 +29,8 @@ class Collector(AnyCollector):
     """
 
     def __init__(self, cache: Operated) -> None:
+        if not isinstance(cache, Operated):
+            raise TypeError(must_be("cache", "a CacheMiddleware", cache))
         self._cache = cache
 
     def describe(self) -> list[Metric]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsgicache.configuring import DOTTED, controls_of, naming, options_of
 from wsgicache.middleware import CacheMiddleware
+from wsgicache.rules.checks import must_be
 
 __all__ = ["includeme"]
 
@@ -32,12 +33,18 @@ def includeme(config: Any) -> None:
     from pyramid.exceptions import ConfigurationError
 
     settings = dict(config.registry.settings)
+    for name in _DOTTED_NAMES:
+        given = settings.get(key := DOTTED.key(name))
+        if not isinstance(given, str):
+            continue
+        try:
+            settings[key] = config.maybe_dotted(given)
+        except (ImportError, ValueError) as error:
+            kind = "the dotted name of something, such as 'shop.caching.NAME'"
+            raise ConfigurationError(f"{must_be(key, kind, given)}: {error}") from None
     try:
-        for name in _DOTTED_NAMES:
-            if isinstance(settings.get(key := DOTTED.key(name)), str):
-                settings[key] = config.maybe_dotted(settings[key])
         options = options_of(settings)
-    except (TypeError, ValueError, ImportError) as error:
+    except (TypeError, ValueError) as error:
         raise ConfigurationError(str(error)) from None
 
     def put_around(event: Any) -> None:

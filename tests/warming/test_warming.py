@@ -123,6 +123,9 @@ def test_nothing_is_asked_where_a_url_is_wrong(scene: Scene) -> None:
             scene.cache.warm(urls)
     with pytest.raises(ValueError, match="jobs of warm"):
         scene.cache.warm([f"{URL}/"], jobs=0)
+    wrong: Any = {"Cookie": "a=b"}
+    with pytest.raises(TypeError, match=r"each of variants of warm\(\) must be a dict of fields"):
+        scene.cache.warm([f"{URL}/"], variants=wrong)
     assert scene.calls == []
 
 

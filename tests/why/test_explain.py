@@ -241,8 +241,11 @@ def test_what_the_response_said_is_quoted_as_a_whole() -> None:
     assert said["no-store"] == said["private"] == "Cache-Control: no-store, private"
     assert said["set-cookie"] == "Set-Cookie: a=b"
     assert "  it answers 302 Found, to /login" in list(explained.lines())
+    wrong: Any = ["Cookie: a=b"]
     with pytest.raises(ValueError, match="URL must be a path"):
         CacheMiddleware(app).explain("page")
+    with pytest.raises(TypeError, match="each of headers must be the name and the value"):
+        CacheMiddleware(app).explain("/page", wrong)
 
 
 def test_an_explanation_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:

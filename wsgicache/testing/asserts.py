@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Protocol
 
 import http_sf
 
+from wsgicache.rules.checks import must_be
 from wsgicache.stores.memory import MemoryStore
 from wsgicache.testing.sites import KEY, CachedApp, Exchange, like
 from wsgicache.why.causes import FORWARDS
@@ -119,6 +120,8 @@ def assert_purged(client: Client, url: str) -> None:
     *url* is absolute, or begins with a slash. Something must have been stored for it before.
     """
     __tracebackhide__ = True
+    if not hasattr(client, "cached_app"):
+        raise TypeError(must_be("client", "a cached client", client))
     kept = client.cached_app.kept
     ours = [one for one in kept if url in (one.url, _target(one.url))]
     if not ours:
@@ -136,6 +139,8 @@ def assert_purged(client: Client, url: str) -> None:
 
 
 def _cache_status(response: Response) -> str:
+    if not hasattr(response, "headers"):
+        raise TypeError(must_be("response", "a response of a cached client", response))
     lines = response.headers.items()
     return ", ".join(value for name, value in lines if name.lower() == "cache-status")
 

@@ -5,7 +5,7 @@ Each request goes through the cache, as one of a visitor without cookies does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from wsgicache.bodies import close
 from wsgicache.middleware import CacheMiddleware
 from wsgicache.origin.background import described
 from wsgicache.purging import key_of, number_of
-from wsgicache.rules.checks import must_be, whole
+from wsgicache.rules.checks import must_be, several, whole
 from wsgicache.warming.sitemaps import SitemapError, urls_of
 from wsgicache.why.causes import cause_of
 from wsgicache.why.trying import outcome_of
@@ -113,10 +113,9 @@ def warm(
     Raises TypeError or ValueError for a URL that is not absolute, before the application is asked.
     """
     whole("jobs of warm()", jobs, 1)
-    if isinstance(urls, str):
-        raise TypeError(must_be("urls of warm()", "a list of URLs, such as ['http://…']", urls))
-    wanted: Sequence[Fields] = list(variants) or [{}]
-    pairs = [(_written(url), dict(fields)) for url in dict.fromkeys(urls) for fields in wanted]
+    each = several("urls of warm()", urls, lambda _, url: _written(url), "['http://…']")
+    wanted = several("variants of warm()", variants, _variant, "[{'Cookie': 'a=b'}]") or ({},)
+    pairs = [(url, fields) for url in dict.fromkeys(each) for fields in wanted]
     for url, fields in pairs:
         described(url, fields, "")  # it raises
     done = Warming()
@@ -139,7 +138,13 @@ def warm(
     return done
 
 
-def _written(url: str) -> str:
+def _variant(subject: str, given: object) -> dict[str, str]:
+    if not isinstance(given, Mapping):
+        raise TypeError(must_be(subject, "a dict of fields", given))
+    return dict(given)
+
+
+def _written(url: Any) -> str:
     """Return the absolute *url* as it stands in a request. Raises ValueError."""
     from werkzeug.urls import iri_to_uri
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wsgicache.origin.background import described
-from wsgicache.rules.checks import must_be
+from wsgicache.rules.checks import must_be, several
 from wsgicache.rules.cookies import cookie_name
 from wsgicache.rules.fields import environ_key
 from wsgicache.rules.model import FieldLines
@@ -15,7 +15,7 @@ from wsgicache.rules.model import FieldLines
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-__all__ = ["SESSION_COOKIES", "Asked", "absolute", "cookie_names", "pairs"]
+__all__ = ["SESSION_COOKIES", "Asked", "absolute", "cookie_names", "lines_of", "pairs"]
 
 SESSION_COOKIES = frozenset(
     "session sessionid remember_token messages beaker.session.id PHPSESSID".split()
@@ -45,13 +45,28 @@ def pairs(cookies: str) -> Iterator[tuple[str, str]]:
 def absolute(url: str, origin: str = "http://localhost") -> str:
     """Return *url* if it is absolute; for a path, the URL of it at *origin*.
 
-    Raises ValueError for anything else.
+    Raises TypeError or ValueError for anything else.
     """
+    kind = "a path such as '/page', or begin with http:// or https://"
+    if not isinstance(url, str):
+        raise TypeError(must_be("URL", kind, url))
     whole = f"{origin}{url}" if url.startswith("/") else url
     if not whole.startswith(("http://", "https://")):
-        kind = "a path such as '/page', or begin with http:// or https://"
         raise ValueError(must_be("URL", kind, url))
     return whole
+
+
+def lines_of(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> FieldLines:
+    """Return the names and values of *headers*. Raises TypeError for anything else."""
+    lines = headers.items() if isinstance(headers, Mapping) else headers
+    return list(several("headers", lines, _line, "[('Cookie', 'a=b')]"))
+
+
+def _line(subject: str, given: object) -> tuple[str, str]:
+    match given:
+        case (str(name), str(value)):
+            return name, value
+    raise TypeError(must_be(subject, "the name and the value of a field", given))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from wsgicache.middleware import CacheMiddleware
 from wsgicache.rules.keys import Key
 from wsgicache.rules.model import StoredResponse
 from wsgicache.rules.request import Request
-from wsgicache.why.asked import Asked, absolute
+from wsgicache.why.asked import Asked, absolute, lines_of
 from wsgicache.why.causes import FORWARDS, Reason, cause_of, reasons
 from wsgicache.why.cures import Cure, cures
 from wsgicache.why.trying import Outcome, Recorded, Recorder, Shelf, StandingClock, Trial, summary
@@ -151,10 +151,10 @@ def explain(
     HEAD; its body is read up to the policy's ``max_content``. Nothing is written into the store.
     With *then* or *then_url* a second request follows, which the answer to the first may serve.
     With *ask* false the app is not asked. *given* is the environ in which the request has come to
-    a server. Raises ValueError for another kind of URL.
+    a server. Raises TypeError or ValueError for another kind of URL, or of *headers*.
     """
     url = absolute(url)
-    asked = Asked(url, _lines(headers), method, given=given)
+    asked = Asked(url, lines_of(headers), method, given=given)
     clock = StandingClock(cache.clock.now(), cache.clock.wall())
     shelf = Shelf(cache.store)
     may_ask = ask and method in _METHODS
@@ -162,13 +162,10 @@ def explain(
     explanation = first.explained()
     if then is None and then_url is None:
         return explanation
-    second = Asked(absolute(then_url or url), _lines(headers if then is None else then), method)
+    again = lines_of(headers if then is None else then)
+    second = Asked(absolute(then_url or url), again, method)
     other = _Walk(cache, second, shelf, clock, may_ask)
     return replace(explanation, then=other.explained(after=first))
-
-
-def _lines(headers: Lines) -> list[tuple[str, str]]:
-    return list(headers.items() if isinstance(headers, Mapping) else headers)
 
 
 class _Walk:
