@@ -200,10 +200,10 @@ def test_a_purge_that_broke_off_is_ended_by_the_next_fill(
     node, name = generations_of(store).node, store._names.of("state").text
     swap = node.swap
 
-    def fail(one: str, *more: Any) -> bool:
+    def fail(one: str, *more: Any, **full: Any) -> bool:
         if one == name:
             raise StoreError("no route")
-        return swap(one, *more)
+        return swap(one, *more, **full)
 
     with monkeypatch.context() as broken:
         broken.setattr(node, "swap", fail)
