@@ -12,10 +12,17 @@ import pytest
 
 from tests.stores.outages import flapping, hung, killed, one_of_three
 from tests.stores.servers import Server
+from wsgicache.stores.net import breaker
 
 pytestmark = pytest.mark.network
 Start = Callable[..., Server]
-SECONDS = 1.2
+SECONDS = 0.6
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that did not answer is asked again soon, and several times in an outage."""
+    monkeypatch.setattr(breaker, "PAUSE", (0.1, 0.2))
 
 
 def test_memcached_is_killed_and_comes_back(started: Start) -> None:
