@@ -24,6 +24,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# All that tests ask is on this machine, whatever proxy its user goes through.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
+
 # Assertions that stand in modules without tests; pytest explains them too. Others than the servers'
 # own tests import these, and may be collected earlier.
 pytest.register_assert_rewrite(

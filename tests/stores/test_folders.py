@@ -15,7 +15,7 @@ from wsgicache.stores.cachelib import CachelibStore
 from wsgicache.stores.folders import check_folder
 
 OPEN, STICKY, OWN = 0o777, 0o1777, 0o755
-OTHER = 65_534
+OTHER = os.getuid() + 1
 """A user that is neither this one nor root."""
 
 
