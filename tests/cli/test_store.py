@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.stores.servers import PLENTY, Server
 from wsgicache import CacheMiddleware
 from wsgicache.cli import main
 from wsgicache.cli.terminal import say, visible
+from wsgicache.clock import SYSTEM_CLOCK
 from wsgicache.stores import store_from_url
 
 
@@ -25,6 +28,18 @@ def address(memcached: Server, namespace: str) -> str:
 
 def run(*arguments: str, **environment: str) -> Result:
     return CliRunner(env=environment).invoke(main, list(arguments), catch_exceptions=False)
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the system's clock go on by a microsecond whenever it is asked, and by no more."""
+    began, turns = time.time(), itertools.count()
+
+    def now() -> float:
+        return began + next(turns) / 1e6
+
+    for name in ("now", "wall"):
+        monkeypatch.setattr(SYSTEM_CLOCK, name, now)
 
 
 class Site:
@@ -235,6 +250,7 @@ def test_what_cannot_be_purged(options: list[str], code: int, said: str) -> None
     assert "Traceback" not in done.output
 
 
+@pytest.mark.usefixtures("still")
 def test_stats_of_counters(tmp_path: Path) -> None:
     """The same names as in Python, and sentences, whoever asks for it."""
     fields = [("Cache-Control", "max-age=60")]
@@ -309,6 +325,7 @@ def test_stats_of_redis(redis_server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.network
+@pytest.mark.usefixtures("still")
 def test_inspect(site: Site, address: str) -> None:
     done = run("inspect", "--store", address, "--url", URL)
     assert done.exit_code == 0
@@ -349,6 +366,7 @@ def test_inspect_tells_variants_apart(site: Site, address: str) -> None:
 
 
 @pytest.mark.network
+@pytest.mark.usefixtures("still")
 @pytest.mark.parametrize(
     ("options", "said"), [(["--group", "a"], "the group 'a'"), (["--all"], "everything")]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator
 from html import unescape
 from typing import Any
@@ -374,8 +375,8 @@ def pages(environ: Any, start_response: Any) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
-    """The pages, on a server."""
-    cache = CacheMiddleware(pages)
+    """The pages, on a server whose clock stands still: an answer is as old as it was."""
+    cache = CacheMiddleware(pages, clock=FakeClock(time.time()))
     front = with_strip(cache, cache)
     with served(front) as url:
         yield url.rstrip("/")
