@@ -276,19 +276,23 @@ CLEANED: dict[str, Any] = {
 
 @pytest.mark.parametrize("clean", CLEANED.values(), ids=list(CLEANED))
 def test_what_somebody_cleans_up_is_written_anew(clean: Any, tmp_path: Path) -> None:
-    """In a process of its own: a signal could end it. It counts no request, but writes."""
+    """In a process of its own: a signal could end it."""
 
     def work() -> None:
         ours = cache(tmp_path / "counters")
         ask(ours, 3)
         write(ours)
         clean(tmp_path / "counters")
+        left = list((tmp_path).rglob("*"))
+        write(ours)
+        assert list((tmp_path).rglob("*")) == left, "nothing new was counted"
+        ask(ours)
         write(ours)
 
     child = in_a_process(work)
     other = cache(tmp_path / "counters").stats()
     kill(child)
-    assert (other.count, other.processes) == (3, 2)
+    assert (other.count, other.processes) == (4, 2)
 
 
 @pytest.mark.parametrize("why", ["a process was stopped", "no locks"])

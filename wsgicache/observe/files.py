@@ -18,6 +18,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from operator import itemgetter
 from typing import Any
 from uuid import uuid4
 
@@ -42,6 +43,10 @@ _LATE = 1.5
 _MOST_FILES = 4096
 _LARGEST = 4 * 1024 * 1024
 """Most bytes of the file of the past."""
+
+
+_COUNTED = itemgetter("rows", "validations", "purges", "errors")
+"""What changes only if something is counted."""
 
 
 class Files:
@@ -94,6 +99,9 @@ class Files:
             if is_there and {**part, "at": 0} == {**self._last, "at": 0}:
                 return part
             if not is_there:
+                # Whoever removes a folder at the end does not want it again.
+                if self._last and _COUNTED(part) == _COUNTED(self._last):
+                    return part
                 self._open()
             # A write to a mapped file that another program cuts off would end the process.
             for at, piece in sheets.pieces(part, self._number + 1):
