@@ -449,7 +449,8 @@ def test_every_command_has_help() -> None:
         ("/a\u202egnp.exe\u2066", r"/a\u202egnp.exe\u2066"),
         ("\u2028x\u061c", r"\u2028x\u061c"),
         ("/\ud800\udfff", r"/\ud800\udfff"),
-        ("/ä кэш 日本", "/ä кэш 日本"),
+        ("\u200b\ufeff\xad\U000e0041", r"\u200b\ufeff\xad\U000e0041"),
+        ("/ä кэш 日本 e\u0301", "/ä кэш 日本 e\u0301"),
     ],
 )
 def test_a_line_for_a_terminal(

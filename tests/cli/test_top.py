@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,12 +15,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.cells import cell_len
+from rich.console import Console
 
 from tests.running import DEADLINE, ROOT, environment
 from tests.scene import FakeClock, environ_for, exchange
 from wsgicache import CacheMiddleware, MemoryStore
 from wsgicache.cli import main
-from wsgicache.cli.top import COLUMNS, fitting
+from wsgicache.cli.top import COLUMNS, drawn, fitting
 from wsgicache.observe import files
 from wsgicache.observe.table import routes
 from wsgicache.origin.background import Job
@@ -31,6 +35,9 @@ PAGES: dict[str, tuple[float, str]] = {
     "/images": (0.25, "max-age=3600"),
 }
 """The first segment of a path: the seconds that the app takes for it, and its Cache-Control."""
+
+
+NARROW = "evicted variants count collapsed stale bytes hits hits-1000 saved"
 
 
 def run(*arguments: str) -> Result:
@@ -139,21 +146,71 @@ def test_routes_without_requests_come_last(shop: Shop, tmp_path: Path) -> None:
         ("route", 134, "evicted"),
         ("evicted", 134, "variants"),
         ("route", 80, "evicted variants count collapsed stale bytes"),
-        ("route", 0, "evicted variants count collapsed stale bytes hits hits-1000 saved"),
+        ("route", 60, NARROW),
+        ("route", 40, f"{NARROW} hits-100 against"),
+        ("saved", 40, f"{NARROW.removesuffix(' saved')} hits-100 against app"),
     ],
 )
 def test_the_columns_that_fit(shop: Shop, sort: str, width: int, absent: str) -> None:
     """What is wider than the terminal loses columns, but never the one it is sorted by."""
     shown = fitting(routes(shop.cache.stats()), sort, width)
-    assert shown == [name for name in COLUMNS if name not in absent.split()]
+    assert list(shown) == [name for name in COLUMNS if name not in absent.split()]
+
+
+NAMES = (HOSTILE, "a\r\nb", "日本語", "e\u0301\u0301", "\u200b\u202e", "\x01" * 300, "x" * 100_000)
+"""First segments of a path that a client makes up."""
+
+
+def asked_for_names(shop: Shop) -> None:
+    for name in NAMES:
+        exchange(
+            shop.cache, environ_for(changes={"PATH_INFO": f"/{name}".encode().decode("latin-1")})
+        )
+    shop.write()
 
 
 def test_a_hostile_route(shop: Shop, tmp_path: Path) -> None:
-    shop.ask(f"/{HOSTILE}")
-    shop.write()
-    done = run(str(tmp_path), "--once")
+    """The numbers are below their headings, whatever stands before them."""
+    asked_for_names(shop)
+    done = run(str(tmp_path), "--once", "--sort", "route")
     assert "\\x1b]0;pwn\\x07" in done.stdout
     assert done.stdout.replace("\n", "").isprintable()
+    _, heading, *rows = done.stdout.splitlines()
+    assert max(map(cell_len, rows)) < 80 + heading.index("mostly") - heading.index("req/s") + 20
+    for row in rows:
+        number = re.search(r" \d+\.\d ", row)
+        assert number is not None
+        assert cell_len(row[: number.end() - 1]) == heading.index("req/s") + len("req/s"), row
+
+
+@pytest.mark.parametrize("width", [24, 40, 80, 200])
+def test_a_hostile_route_in_a_narrow_terminal(shop: Shop, width: int) -> None:
+    """No client hides the numbers, nor pushes anything over the edge."""
+    asked_for_names(shop)
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    with console.capture() as shown:
+        console.print(drawn(shop.cache.stats(), "requests", width, 5))
+    lines = shown.get().splitlines()
+    assert all(cell_len(line) <= width for line in lines)
+    begin = next(place for place, line in enumerate(lines) if line.startswith("route"))
+    rows = lines[begin + 1 :]
+    assert len(rows) == 5
+    assert all(re.search(r" \d\.\d ", row) for row in rows)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("command", ["top", "stats"])
+def test_an_output_that_cannot_write_all(
+    shop: Shop, tmp_path: Path, encoding: str, command: str
+) -> None:
+    asked_for_names(shop)
+    line = [sys.executable, "-m", "wsgicache", command, "--once", str(tmp_path)]
+    if command == "stats":
+        line[-2] = "--counters"
+    env = environment(PYTHONIOENCODING=encoding)
+    done = subprocess.run(line, env=env, capture_output=True, encoding=encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "/\\u65e5\\u672c" in done.stdout
 
 
 @pytest.mark.usefixtures("shop")
@@ -201,9 +258,11 @@ def test_what_has_no_counters(place: str, why: str) -> None:
     assert done.stderr.startswith(f"Error: {why}")
 
 
-def started(folder: Path, output: int, keys: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+def started(
+    folder: Path, output: int, keys: int = subprocess.DEVNULL, TERM: str = "xterm"
+) -> subprocess.Popen[bytes]:
     line = [sys.executable, "-m", "wsgicache", "top", str(folder), "--interval", "0.1"]
-    env = environment(TERM="xterm", COLUMNS="160", LINES="30")
+    env = environment(TERM=TERM, COLUMNS="160", LINES="30")
     return subprocess.Popen(line, env=env, stdin=keys, stdout=output)
 
 
@@ -244,6 +303,15 @@ def test_in_a_terminal(shop: Shop, tmp_path: Path) -> None:
     assert shown.startswith(b"\x1b[?1049h"), "another screen"
     assert b"\x1b]0;" not in shown
     assert b"\\x1b]0;pwn\\x07\\x9b2J[bold]" in shown, "no markup"
+
+
+def test_in_a_terminal_that_draws_nothing(shop: Shop, tmp_path: Path) -> None:
+    """Plain lines."""
+    output, end = os.openpty()
+    process = started(tmp_path, end, TERM="dumb")
+    os.close(end)
+    assert b"\x1b" not in follow(shop, process, output)
+    os.close(output)
 
 
 def test_keys_in_a_terminal(shop: Shop, tmp_path: Path) -> None:

@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from unicodedata import category, east_asian_width
 
 import click
 
-__all__ = ["TerminalSafe", "say", "visible"]
+__all__ = ["TerminalSafe", "cells", "keys", "say", "visible"]
 
-CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-"""C0 and C1 controls, with which a path could rewrite the terminal, and their visible forms."""
-_ODD = (0x61C, *range(0x200E, 0x2010), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
-"""Characters that end a line, or reverse what is beside them."""
-CONTROL_CHARACTERS |= {code: f"\\u{code:04x}" for code in (*_ODD, *range(0xD800, 0xE000))}
-"""Those, and surrogates, which no terminal has and no stream writes."""
-_ALL_BUT_LINES = {c: text for c, text in CONTROL_CHARACTERS.items() if chr(c) not in "\t\n"}
+_LONGEST_KEY = 32
+"""Most bytes that are read for one key."""
 
 
-def visible(text: str) -> str:
-    """Return *text* with its control characters made visible."""
-    return text.translate(CONTROL_CHARACTERS)
+def visible(text: str, but: str = "") -> str:
+    """Return *text* with all but printable characters, and *but* some others, made visible.
+
+    The others control a terminal, end a line, reverse what is beside them, or take no room. What
+    the output cannot write is made visible, too.
+    """
+    if not text.isprintable():
+        text = "".join([one if one.isprintable() or one in but else _code(one) for one in text])
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _code(one: str) -> str:
+    code = ord(one)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def cells(text: str) -> int:
+    """Return how many cells of a terminal *text* takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if category(one) in ("Mn", "Me") else 1 + (east_asian_width(one) in "WF") for one in text
+    )
 
 
 def say(line: str) -> None:
@@ -36,9 +60,36 @@ def say(line: str) -> None:
         raise click.ClickException(f"cannot write the output: {error.strerror}") from None
 
 
+@contextmanager
+def keys() -> Iterator[Callable[[float], str]]:
+    """Return what waits so many seconds for a key and returns it; empty if none was pressed."""
+    if find_spec("termios") is None or not sys.stdin.isatty():  # Windows, or nobody can type
+        yield _sleep
+        return
+    import termios
+    import tty
+
+    before = termios.tcgetattr(sys.stdin)
+
+    def pressed(seconds: float) -> str:
+        ready, _, _ = select.select([sys.stdin], [], [], seconds)
+        return os.read(sys.stdin.fileno(), _LONGEST_KEY).decode("ascii", "replace") if ready else ""
+
+    try:
+        tty.setcbreak(sys.stdin)
+        yield pressed
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _sleep(seconds: float) -> str:
+    time.sleep(seconds)
+    return ""
+
+
 class TerminalSafe(logging.Formatter):
     """A formatter whose lines cannot control a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's text with visible control characters, except line ends and tabs."""
-        return super().format(record).translate(_ALL_BUT_LINES)
+        return visible(super().format(record), but="\t\n")

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
 from wsgicache.cli.stats import NOTHING_YET, lacking
 from wsgicache.cli.store import opened, secret_option
-from wsgicache.cli.terminal import say, visible
+from wsgicache.cli.terminal import cells, keys, say, visible
 from wsgicache.observe.stats import SPANS, Stats
 from wsgicache.observe.table import RouteRow, routes
 from wsgicache.purging import number_of
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Value = str | float | None
+
+_LONGEST = 80
+"""Most characters of a text, such as a route that a client has made up."""
 
 
 class Column(NamedTuple):
@@ -44,7 +46,8 @@ class Column(NamedTuple):
     def text(self, row: RouteRow) -> str:
         """Return what it shows of *row*, without characters that control a terminal."""
         value = self.value(row)
-        return "-" if value is None else visible(self.form(value))
+        text = "-" if value is None else visible(self.form(value))
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _in_window(place: int) -> Callable[[RouteRow], Value]:
@@ -86,8 +89,12 @@ COLUMNS = {
 """The columns by their names, by which rows are sorted."""
 _TEXTS = ("route", "against")
 """Columns of text; the others are numbers, at the right of their columns."""
-_FIRST_TO_GO = tuple("evicted variants count collapsed stale bytes hits hits-1000 saved".split())
+_FIRST_TO_GO = tuple(
+    "evicted variants count collapsed stale bytes hits hits-1000 saved hits-100 against app".split()
+)
 """Columns that a narrow terminal does not show."""
+_ROUTE = 20
+"""Most cells of a route for which other columns go."""
 _BETWEEN = 2
 """Spaces between two columns."""
 
@@ -133,7 +140,7 @@ def top(
             return found
 
         with suppress(KeyboardInterrupt):
-            if not (once or as_json) and sys.stdout.isatty() and _has_rich():
+            if not (once or as_json) and _can_draw():
                 _live(look, sort, interval)
                 return
             while True:
@@ -205,37 +212,48 @@ def plain(stats: Stats, sort: str) -> Iterator[str]:
 def _widths(rows: Sequence[RouteRow]) -> dict[str, int]:
     """Return how wide each column is."""
     return {
-        name: max(len(column.heading), *(len(column.text(row)) for row in rows), 0)
+        name: max(len(column.heading), *(cells(column.text(row)) for row in rows), 0)
         for name, column in COLUMNS.items()
     }
 
 
 def _aligned(texts: Sequence[str], widths: Mapping[str, int]) -> str:
     """Return the *texts* of one line, each as wide as its column."""
-    shown = [
-        text.ljust(width) if name in _TEXTS else text.rjust(width)
-        for text, (name, width) in zip(texts, widths.items(), strict=True)
-    ]
+    shown: list[str] = []
+    for text, (name, width) in zip(texts, widths.items(), strict=True):
+        rest = (width - cells(text)) * " "
+        shown.append(text + rest if name in _TEXTS else rest + text)
     return (_BETWEEN * " ").join(shown).rstrip()
 
 
-def fitting(rows: Sequence[RouteRow], sort: str, width: int) -> list[str]:
-    """Return the columns that a terminal of that *width* shows, always the one sorted by."""
+def fitting(rows: Sequence[RouteRow], sort: str, width: int) -> dict[str, int]:
+    """Return the columns that a terminal of that *width* shows, always the one sorted by.
+
+    Each has its own width. A route that is long, since a client has made it up, is cut off.
+    """
     widths = _widths(rows)
+    route, widths["route"] = widths["route"], min(widths["route"], _ROUTE)
+
+    def left() -> int:
+        return width - sum(widths.values()) - _BETWEEN * (len(widths) - 1)
+
     for name in _FIRST_TO_GO:
-        if sum(widths.values()) + _BETWEEN * (len(widths) - 1) <= width:
+        if left() >= 0:
             break
         if name != sort:
             del widths[name]
-    return list(widths)
+    widths["route"] = max(min(route, widths["route"] + left()), len(COLUMNS["route"].heading))
+    return widths
 
 
 # ── in a terminal ──────────────────────────────────────────────────────────────────────────────
 
 
-def _has_rich() -> bool:
-    """Return whether the library for terminals is installed."""
-    return find_spec("rich") is not None
+def _can_draw() -> bool:
+    """Return whether this is a terminal that can show a table in place, and rich is installed."""
+    is_utf = sys.stdout.encoding.lower().startswith("utf")
+    is_dumb = os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+    return sys.stdout.isatty() and is_utf and not is_dumb and find_spec("rich") is not None
 
 
 def _live(look: Callable[[], Stats], sort: str, interval: float) -> None:
@@ -244,11 +262,14 @@ def _live(look: Callable[[], Stats], sort: str, interval: float) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    with Live(screen=True, auto_refresh=False) as live, _keys() as pressed:
+    with Live(screen=True, auto_refresh=False) as live, keys() as pressed:
         while True:
-            keys = Text(f"sorted by {sort}: < and > change that, q ends", style="dim")
-            shown = drawn(look(), sort, live.console.width)
-            live.update(Group(shown, keys), refresh=True)
+            hint = Text(f"sorted by {sort}: < and > change that, q ends", style="dim")
+            width, height = live.console.size
+            stats = look()
+            # Its heading, a line with the headings, and the keys; lines break at words.
+            taken = sum(1 + len(text) // max(width - 12, 1) for text in (headline(stats), hint)) + 1
+            live.update(Group(drawn(stats, sort, width, height - taken), hint), refresh=True)
             key = pressed(interval)
             if key in _ENDING:
                 return
@@ -258,8 +279,6 @@ def _live(look: Callable[[], Stats], sort: str, interval: float) -> None:
 _ENDING = ("q", "Q")
 _MOVES = {"<": -1, "\x1b[D": -1, ">": 1, "\x1b[C": 1}
 """Keys that sort by a column to the left or right: < and >, and the arrows."""
-_LONGEST_KEY = 32
-"""Most bytes that are read for one key."""
 
 
 def sorted_next(sort: str, key: str) -> str:
@@ -268,45 +287,19 @@ def sorted_next(sort: str, key: str) -> str:
     return names[(names.index(sort) + _MOVES.get(key, 0)) % len(names)]
 
 
-@contextmanager
-def _keys() -> Iterator[Callable[[float], str]]:
-    """Return what waits so many seconds for a key and returns it; empty if none was pressed."""
-    if find_spec("termios") is None or not sys.stdin.isatty():  # Windows, or nobody can type
-        yield _sleep
-        return
-    import termios
-    import tty
-
-    before = termios.tcgetattr(sys.stdin)
-
-    def pressed(seconds: float) -> str:
-        ready, _, _ = select.select([sys.stdin], [], [], seconds)
-        return os.read(sys.stdin.fileno(), _LONGEST_KEY).decode("ascii", "replace") if ready else ""
-
-    try:
-        tty.setcbreak(sys.stdin)
-        yield pressed
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-
-
-def _sleep(seconds: float) -> str:
-    time.sleep(seconds)
-    return ""
-
-
-def drawn(stats: Stats, sort: str, width: int) -> RenderableType:
-    """Return the table for a terminal of that *width*. Texts are no markup."""
+def drawn(stats: Stats, sort: str, width: int, most: int | None = None) -> RenderableType:
+    """Return the table for a terminal of that *width*, *most* rows of it. Texts are no markup."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    rows = ranked(stats, sort)
+    rows = ranked(stats, sort)[: None if most is None else max(most, 1)]
     shown = fitting(rows, sort, width)
     table = Table(box=None, pad_edge=False, padding=(0, _BETWEEN, 0, 0), header_style="bold")
     for name in shown:
         heading = Text(COLUMNS[name].heading, style="reverse" if name == sort else "")
-        table.add_column(heading, justify="left" if name in _TEXTS else "right", no_wrap=True)
+        side: Literal["left", "right"] = "left" if name in _TEXTS else "right"
+        table.add_column(heading, justify=side, no_wrap=True, width=shown[name])
     for row in rows:
         table.add_row(*[Text(COLUMNS[name].text(row)) for name in shown])
     return Group(Text(headline(stats), style="bold"), table)
