@@ -18,8 +18,11 @@ class Place(models.Model):
     slug = models.TextField()
     owner = models.IntegerField()
     tags = models.ManyToManyField(Tag)
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.began = self.slug[:0]
     def get_absolute_url(self):
-        return f"/{self.slug}"
+        return f"{self.began}/{self.slug}"
 class Cafe(Place):
     pass
 class Famous(Place):
@@ -136,8 +139,18 @@ said("fixture")
 with CaptureQueriesContext(connection) as asked:
     Street.objects.create().save()
 said(f"{len(asked)} queries")
-Page.objects.create()
+page = Page.objects.create()
 said("languages")
+found.clear()
+with CaptureQueriesContext(connection) as asked:
+    page.save()
+    Place(slug="new", owner=1, pk=70).save()
+said(f"{len(asked)} queries, of which one asks for what is not there")
+new = Place.objects.create(slug="more", owner=1)
+found.clear()
+with CaptureQueriesContext(connection) as asked:
+    save(new, owner=6)
+said(f"{len(asked)} queries, two of them about tags")
 odd = Place.objects.create(slug="odd", owner=-1)
 said("raises")
 save(odd, owner=1)
@@ -166,8 +179,10 @@ in another database /o owner-6
 before its COMMIT
 after its COMMIT /o owner-6 owner-7
 fixture /raw owner-1 tag-green
-3 queries streets streets
+2 queries streets streets
 languages /de/page/1 /en/page/1
+5 queries, of which one asks for what is not there /de/page/1 /en/page/1 /new owner-1
+4 queries, two of them about tags /more owner-1 owner-6
 raises /odd
 mended /odd owner-1
 raises, deleted /odd

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.conf.urls.i18n import is_language_prefix_patterns_used
+from django.db.models.base import ModelState
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.db.transaction import on_commit
 from django.utils.translation import override
@@ -38,8 +39,8 @@ def purge_on_save(
     """Purge after COMMIT when an object of *model* was saved or deleted, or its relations changed.
 
     *groups* are purged, and *urls*: paths, for all hosts of the site, or absolute URLs. Each may be
-    a function of the object; what it returned before the change counts, too, which takes one query
-    for each save of an object that is there. Without *urls* that is
+    a function of the object; what it returned before the change counts, too. If it reads more than
+    the primary key, that is one query before each save. Without *urls* that is
     ``get_absolute_url()`` of the object, if it has one. With *soft* they become stale. What fails
     is logged. Models that inherit from *model* count. Raises TypeError or ValueError.
     """
@@ -94,8 +95,7 @@ class _Watch:
             return
         if instance.pk is None or (instance._state.adding and instance._meta.pk.has_default()):
             return
-        was = sender._base_manager.using(using).filter(pk=instance.pk).first()
-        self._note(instance, () if was is None else (was,))
+        self._note(instance, (_before(instance, using),))
 
     def after_save(
         self, sender: Any, instance: Any, using: str, raw: bool = False, **kwargs: Any
@@ -190,6 +190,41 @@ def _others(manager: Any, table: Any, instance: Any, reverse: bool) -> Iterator[
                 yield from manager.filter(pk__in=list(known))
 
 
+class _NotThereError(Exception):
+    """An object is not in the database yet."""
+
+
+_READ = "refresh_from_db"
+"""The method with which Django reads a field that an object lacks."""
+
+
+def _before(instance: Any, using: str) -> Any:
+    """Return the object that *instance* is in the database, which is read when a field is needed.
+
+    Until then it has its primary key only, and nothing that an ``__init__`` sets.
+    """
+    model: Any = type(instance)
+    was = model.__new__(model)
+    was._state = ModelState()
+    was._state.adding, was._state.db = False, using
+    for field in model._meta.pk_fields:
+        vars(was)[field.attname] = getattr(instance, field.attname)
+
+    def gone(*args: Any, **kwargs: Any) -> None:
+        raise _NotThereError
+
+    def read(*args: Any, **kwargs: Any) -> None:
+        found = model._base_manager.using(using).filter(pk=was.pk).first()
+        if found is None:
+            vars(was)[_READ] = gone
+            gone()
+        del vars(was)[_READ]
+        vars(was).update(vars(found))
+
+    vars(was)[_READ] = read
+    return was
+
+
 def after_commit(using: str, purging: Callable[[], object]) -> None:
     """Call *purging* after COMMIT. What it raises is logged, as the save is done."""
     on_commit(partial(_tried, purging), using=using)
@@ -208,7 +243,15 @@ def _found(name: str, given: Names, instance: Any) -> tuple[str, ...]:
     Otherwise an object without a URL could not be mended or deleted.
     """
     try:
-        return _listed(name, given, instance)
+        try:
+            return _listed(name, given, instance)
+        except Exception:
+            if _READ not in vars(instance):
+                raise
+            vars(instance)[_READ]()
+            return _listed(name, given, instance)
+    except _NotThereError:
+        return ()
     except Exception:
         _LOG.exception("the %s of an object are not known: old pages may stay", name)
         return ()
