@@ -105,7 +105,7 @@ def foot(came: Came) -> bytes:
 
 def visible_ascii(text: str) -> bytes:
     """Return *text* in ASCII, which means the same in every charset of a page."""
-    lines = (visible(line) for line in text.split("\n"))
+    lines = (visible(line, but=_NBSP) for line in text.split("\n"))
     return "\n".join(lines).encode("ascii", "xmlcharrefreplace")
 
 

@@ -14,7 +14,7 @@ from unicodedata import category, east_asian_width
 
 import click
 
-__all__ = ["TerminalSafe", "cells", "keys", "say", "visible"]
+__all__ = ["TerminalSafe", "cells", "keys", "say", "visible", "written"]
 
 _LONGEST_KEY = 32
 """Most bytes that are read for one key."""
@@ -23,13 +23,17 @@ _LONGEST_KEY = 32
 def visible(text: str, but: str = "") -> str:
     """Return *text* with all but printable characters, and *but* some others, made visible.
 
-    The others control a terminal, end a line, reverse what is beside them, or take no room. What
-    the output cannot write is made visible, too.
+    The others control a terminal, end a line, reverse what is beside them, or take no room.
     """
-    if not text.isprintable():
-        text = "".join([one if one.isprintable() or one in but else _code(one) for one in text])
+    if text.isprintable():
+        return text
+    return "".join([one if one.isprintable() or one in but else _code(one) for one in text])
+
+
+def written(text: str) -> str:
+    """Return *text*, made `visible`, with codes for what the standard output cannot write."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    return visible(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _code(one: str) -> str:
@@ -51,7 +55,7 @@ def cells(text: str) -> int:
 def say(line: str) -> None:
     """Print a line without control characters. Raises ClickException if it cannot be written."""
     try:
-        click.echo(visible(line))
+        click.echo(written(line))
     except BrokenPipeError:
         raise  # click ends silently
     except OSError as error:

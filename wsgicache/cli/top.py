@@ -17,7 +17,7 @@ import click
 
 from wsgicache.cli.stats import NOTHING_YET, lacking
 from wsgicache.cli.store import opened, secret_option
-from wsgicache.cli.terminal import cells, keys, say, visible
+from wsgicache.cli.terminal import cells, keys, say, written
 from wsgicache.observe.stats import SPANS, Stats
 from wsgicache.observe.table import RouteRow, routes
 from wsgicache.purging import number_of
@@ -46,7 +46,7 @@ class Column(NamedTuple):
     def text(self, row: RouteRow) -> str:
         """Return what it shows of *row*, without characters that control a terminal."""
         value = self.value(row)
-        text = "-" if value is None else visible(self.form(value))
+        text = "-" if value is None else written(self.form(value))
         return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
