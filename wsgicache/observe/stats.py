@@ -190,7 +190,7 @@ class Stats:
     routes: tuple[RouteRates, ...]
     """The same for each route."""
     history: tuple[Interval, ...]
-    """What came in the last 1,000 seconds, each ten of them, the oldest first."""
+    """What came in the last 1,000 seconds, each ten of them, the oldest first; empty if nothing."""
     asked: tuple[Asked, ...]
     """The URLs for which the application was asked most often."""
     validations: int
