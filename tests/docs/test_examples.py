@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,17 @@ def test_an_example_does_what_its_transcript_says(name: str) -> None:
 def _without_seconds(lines: list[str]) -> list[str]:
     """A second may pass meanwhile."""
     return [re.sub(r"ttl=\d+", "ttl=…", line) for line in lines]
+
+
+def test_mypy_leaves_out_nothing_of_the_examples() -> None:
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"]
+    assert rules["strict"]
+    assert "docs/examples" in rules["files"]
+    assert "exclude" not in rules
+    named = [name for one in rules["overrides"] for name in one["module"]]
+    assert not [name for name in named if name.startswith("docs")]
+    for path in EXAMPLES.rglob("*.py"):
+        assert "type: ignore" not in path.read_text("utf-8")
 
 
 def test_every_example_is_shown_with_its_transcript() -> None:
