@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.scene import Scene
-from wsgicache import Policy
+from wsgicache import Policy, clock
 
 if TYPE_CHECKING:
     from tests.stores.servers import Server
@@ -130,6 +132,19 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield start
     for one in servers:
         one.kill()
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the system's clock go on by a microsecond whenever it is asked, and by no more."""
+    began, turns = clock._elapsed(), count()
+
+    def elapsed() -> float:
+        return began + next(turns) / 1e6
+
+    wall = SimpleNamespace(time=lambda: elapsed() + clock.SYSTEM_CLOCK._offset)
+    monkeypatch.setattr(clock, "_elapsed", elapsed)
+    monkeypatch.setattr(clock, "time", wall)
 
 
 @pytest.fixture

@@ -33,6 +33,10 @@ MOST = {
 }
 
 
+pytestmark = pytest.mark.usefixtures("still")
+"""A hit costs more where a second has passed since the last."""
+
+
 @pytest.fixture(autouse=True)
 def little_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered for all caches of a process has room, whatever was tested before."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ from tests.stores.servers import PLENTY, Server
 from wsgicache import CacheMiddleware
 from wsgicache.cli import main
 from wsgicache.cli.terminal import say, visible
-from wsgicache.clock import SYSTEM_CLOCK
 from wsgicache.stores import store_from_url
 
 
@@ -29,18 +26,6 @@ def address(memcached: Server, namespace: str) -> str:
 
 def run(*arguments: str, **environment: str) -> Result:
     return CliRunner(env=environment).invoke(main, list(arguments), catch_exceptions=False)
-
-
-@pytest.fixture
-def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the system's clock go on by a microsecond whenever it is asked, and by no more."""
-    began, turns = time.time(), itertools.count()
-
-    def now() -> float:
-        return began + next(turns) / 1e6
-
-    for name in ("now", "wall"):
-        monkeypatch.setattr(SYSTEM_CLOCK, name, now)
 
 
 class Site:
