@@ -15,7 +15,7 @@ from tests.chromium import SIZES, chromium, overflow, served, show_at, soon, tro
 from tests.running import Running
 from tests.scene import Exchange, FakeClock, Lint, environ_for, exchange
 from wsgicache import CacheMiddleware, Policy
-from wsgicache.cli.foot import FILES, may_load
+from wsgicache.cli.foot import FILES, may_load, visible_ascii
 from wsgicache.cli.strip import with_strip
 
 BROWSER = ("Sec-Fetch-Dest", "document")
@@ -137,6 +137,11 @@ def test_a_page_that_passes_by_and_one_that_never_came_to_the_cache() -> None:
     alone = with_strip(site.app, site.cache)
     said = strip_in(exchange(alone, environ_for(headers=[BROWSER])))
     assert "The request did not go through the cache." in said
+
+
+def test_what_is_not_printable_is_a_code_and_spaces_stay() -> None:
+    said = "5\N{NO-BREAK SPACE}s\x1b\u202e\n\N{MULTIPLICATION SIGN}"
+    assert visible_ascii(said) == b"5&#160;s\\x1b\\u202e\n&#215;"
 
 
 def test_nothing_in_it_is_markup() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,11 +145,20 @@ def test_the_cookie_is_not_sent_with_pages_of_the_site(cache: CacheMiddleware) -
     assert "path" not in cookie.lower()  # so it is the directory of the page
 
 
-def test_one_secret_serves_several_processes(cache: CacheMiddleware) -> None:
-    one, other = (Visitor(Dashboard(cache, secret="s" * 32)) for _ in range(2))
+@pytest.mark.parametrize("shared", ["secret", "counters", ""])
+def test_one_secret_serves_several_processes(shared: str, tmp_path: Path) -> None:
+    """It is given, or in the folder where they count."""
+    secret, counters = "s" * 32 * (shared == "secret"), tmp_path if shared == "counters" else None
+    one, other = (
+        Visitor(Dashboard(CacheMiddleware(app, counters=counters), secret=secret)) for _ in range(2)
+    )
     one.ask("/purge")
     other.cookie, other.token = one.cookie, one.token
     done = other.send("/purge", kind="all", sure="1")
+    if not shared:
+        assert done.code == 403
+        assert "CacheMiddleware(app, counters=DIR)" in text_of(done.text)
+        return
     assert done.code == 303
     assert "Purged: everything." in text_of(one.ask(f"/{done.header('Location')}").text)
 
