@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from wsgicache import CacheMiddleware
     from wsgicache.stores import Store
+    from wsgicache.why.audit import Audit
+    from wsgicache.why.doctor import Diagnosis
 
 
 def _origin(context: click.Context, option: click.Parameter, given: str) -> str:
@@ -173,13 +175,7 @@ def audit(
             crawl=crawl,
             progress=progress,
         )
-    if as_json:
-        click.echo(json.dumps(done.as_json(), indent=2))
-    else:
-        for line in done.lines():
-            say(line)
-    if done.is_bad(strict):
-        raise SystemExit(1)
+    _tell(done, as_json, strict)
 
 
 @click.command()
@@ -199,6 +195,11 @@ def doctor(target: str | WSGIApplication, address: str | None, strict: bool, as_
     store = None if address is None else store_of(address, new=True)
     with located("looking at the set-up"):
         done = diagnosed(app, store=store)
+    _tell(done, as_json, strict)
+
+
+def _tell(done: Audit | Diagnosis, as_json: bool, strict: bool) -> None:
+    """Print the findings. Exits with 1 where they are bad."""
     if as_json:
         click.echo(json.dumps(done.as_json(), indent=2))
     else:
