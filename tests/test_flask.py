@@ -511,7 +511,7 @@ def create_app():
 COMMANDS = {
     "inspect --url http://localhost/page": "200 OK: ",
     "explain /page": "a hit, the cache answers",
-    "stats": "1 requests",
+    "stats": "\nby route:\n  /page: ",
     "audit /page": "1 page without findings",
     "doctor": "no findings",
     "warm /page": "1 request to http://localhost: 0 stored, 1 in the store already",
