@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from wsgicache.arguments import flags
 from wsgicache.clock import SYSTEM_CLOCK
 from wsgicache.observe.counting import Counting
-from wsgicache.observe.files import Files, parts_in
+from wsgicache.observe.files import Files, parts_in, write_all
 from wsgicache.observe.stats import Holding, Stats
 from wsgicache.observe.summing import summed
 from wsgicache.origin.background import described
@@ -75,6 +75,7 @@ def counted(store: Store | None, folder: str | None) -> Stats | None:
     folder = next(filter(os.path.isdir, places), None)
     if folder is None:
         return None
+    write_all()
     report = Reporter(SYSTEM_CLOCK)
     parts, alive = parts_in(folder, report)
     return summed(parts, Holding() if store is None else holding_of(store), alive)

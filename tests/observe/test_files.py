@@ -28,6 +28,7 @@ from wsgicache import CacheMiddleware
 from wsgicache.observe import files, sharing, sheets, summing
 from wsgicache.observe.rows import MOST_ROUTES
 from wsgicache.observe.summing import NOTHING, ended, merged
+from wsgicache.operating import counted
 from wsgicache.stores.lmdb import LMDBStore
 
 ROW = ["hit", None, None, "2xx", "/", 3, 0.0, 1.5, 30, 0, 0]
@@ -495,6 +496,16 @@ def test_the_thread_writes_within_a_second(tmp_path: Path) -> None:
     third.purge("http://example.org/")
     eventually(lambda: other.stats().count == 3, "nothing is written")
     eventually(lambda: other.stats().purges == {"url": 1}, "no purge is written")
+
+
+def test_a_command_in_the_process_of_the_cache_sees_all(tmp_path: Path) -> None:
+    """As of Django's ``call_command``: no second passes between a request and the command."""
+    ours = cache(tmp_path)
+    for count in range(1, 4):
+        ask(ours, 1)
+        found = counted(None, str(tmp_path))
+        assert found is not None
+        assert found.count == count
 
 
 def test_what_is_counted_while_the_thread_writes_is_written_at_exit(

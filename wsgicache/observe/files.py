@@ -28,7 +28,7 @@ from wsgicache.observe.counting import Part
 from wsgicache.observe.sharing import locked, private, take
 from wsgicache.observe.summing import NOTHING, ended, merged
 
-__all__ = ["Files", "parts_in"]
+__all__ = ["Files", "parts_in", "write_all"]
 
 Report = Callable[[str, str], None]
 
@@ -159,6 +159,12 @@ class Files:
 
 
 _all: weakref.WeakSet[Files] = weakref.WeakSet()
+
+
+def write_all() -> None:
+    """Write what each cache of this process has counted until now."""
+    for files in list(_all):
+        files.write(wait=True)
 
 
 def _at_exit() -> None:
