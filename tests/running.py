@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import importlib
 import importlib.util
@@ -84,10 +85,14 @@ def module(name: str) -> Any:
 
 def fork() -> int:
     """`os.fork`, without what Python says from 3.12 on: that other threads are there is what those
-    tests are about."""
+    tests are about. What other tests have left is not collected in the child, where it might write
+    files or log lines."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*multi-threaded, use of fork", DeprecationWarning)
-        return os.fork()
+        child = os.fork()
+    if not child:
+        gc.freeze()
+    return child
 
 
 def run_command(*arguments: str) -> list[str]:
