@@ -70,8 +70,7 @@ def merged(parts: Sequence[Part], beside: Sequence[Part] = ()) -> Part:
     by_route: dict[str, list[int]] = {}
     routes: set[str] = {OTHER}
     # Where nothing comes, a clock that was wrong once may stay so.
-    active = [part for part in parts if any(map(any, part["rates"].values()))]
-    newest = max((part["at"] for part in active or parts), default=0.0)
+    newest = max((part["at"] for part in parts if any(map(any, part["rates"].values()))), default=0)
     for part in sorted([*parts, *beside], key=_began):
         for row in part["rows"]:
             _within(routes, row[_LABELS - 1])
