@@ -43,8 +43,7 @@ class Reason(NamedTuple):
     said: str
     """The words that caused it."""
     by: str
-    """Who said them: request, response, decorator, route N, default, policy, store or
-    application."""
+    """Who: request, response, decorator, route N, default, policy, store or application."""
     no_cure: str = ""
     """Why nothing can be done about it, if so."""
 
