@@ -395,8 +395,9 @@ with app.app_context():
     for name in {[*USERS]!r}:
         get_db().execute("INSERT INTO user (username, password) VALUES (?, ?)",
             (name, generate_password_hash({PASSWORD!r}, "pbkdf2:sha256:1")))
-        get_db().execute("INSERT INTO post (title, body, author_id) VALUES (?, 'text', "
-            "(SELECT id FROM user WHERE username = ?))", ("By " + name, name))
+        # The order of posts is that of seconds: what is written later must not be of the same one.
+        get_db().execute("INSERT INTO post (title, body, created, author_id) VALUES (?, 'text', "
+            "'2001-01-01', (SELECT id FROM user WHERE username = ?))", ("By " + name, name))
     get_db().commit()
 """
 FLASK_DB = """
