@@ -58,9 +58,12 @@ def until_all_have_come(
 
 @EACH
 def test_a_killed_holder_costs_its_lease_and_no_503(shared: str, tmp_path: Path) -> None:
-    """Who fills the key is killed: the others wait for his lease to end, and ask for themselves."""
-    shorter = {"WSGICACHE_TEST_LEASE": "1"}
-    with serving(tmp_path, *threads(3, 4), store=shared, environment=shorter) as site:
+    """Who fills the key is killed: the others wait for his lease to end, and ask for themselves.
+
+    All must have come before that, or they get what one of them has asked for.
+    """
+    lease = {"WSGICACHE_TEST_LEASE": "4"}
+    with serving(tmp_path, *threads(3, 4), store=shared, environment=lease) as site:
         site.meets(3)
         first = site.send(PAGE)
         site.until_asked(1, "GET /page")
